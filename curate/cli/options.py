@@ -1,0 +1,54 @@
+"""What the commands share: the workspace that `-C` names, progress, and the forms of output."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from curate.progress import SILENT, Lines, Progress
+from curate.workspace import Workspace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Say what is to do, what is done already and how long it takes; change nothing."
+)
+
+
+def workspace() -> Workspace:
+    """Return the workspace of this call: the one that holds the `-C` folder."""
+    return Workspace.find(_settings()["directory"])
+
+
+def directory() -> Path:
+    """Return the `-C` folder."""
+    return Path(_settings()["directory"])
+
+
+def progress() -> Progress:
+    """Return the progress of this call: a bar in a terminal, lines elsewhere, nothing with `--quiet`."""
+    if _settings()["quiet"]:
+        return SILENT
+    if sys.stderr.isatty():
+        from curate.cli.bar import Bar
+
+        return Bar()
+    return Lines()
+
+
+def show(result: Any, as_json: bool) -> None:
+    """Print a stage's result on stdout: its `text()`, or its fields as JSON."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, default=str))
+    else:
+        click.echo(result.text())
+
+
+def _settings() -> dict[str, Any]:
+    settings: dict[str, Any] = click.get_current_context().find_root().obj
+    return settings

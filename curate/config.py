@@ -1,0 +1,169 @@
+"""`curate.toml`: what a workspace's commands do unless an option says otherwise.
+
+Every field has a default, so that an empty file works. An unknown key is an error that names the nearest one.
+"""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from curate.errors import BadSettings
+
+Split = Literal["train", "dev", "test", "unlabeled"]
+Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+
+
+class Section(BaseModel):
+    """A table of `curate.toml`: frozen, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def override(self, **options: Any) -> Self:
+        """Return these settings with every option that is not None in its place; raises BadSettings."""
+        given = {key: value for key, value in options.items() if value is not None}
+        try:
+            return type(self)(**{**self.model_dump(), **given})
+        except ValidationError as error:
+            raise BadSettings(explain(error, type(self))) from error
+
+
+class Mine(Section):
+    """Which retriever finds the candidates, and how deep it looks."""
+
+    retriever: Literal["bm25", "dense", "hybrid"] = "bm25"
+    encoder: str | None = None
+    """Folder or hub name of the dual-encoder; a folder is looked up from the workspace first."""
+    depth: int = Field(default=50, ge=1)
+    """Candidates a query (RocketQA scores the top 50)."""
+    index: str = "exact"
+    """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
+    pooling: Pooling | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    normalize: bool | None = None
+    query_max_length: int | None = Field(default=None, ge=4)
+    passage_max_length: int | None = Field(default=None, ge=4)
+    """Tokens; these six default to what the model's own files say."""
+
+
+class Denoise(Section):
+    """Which cross-encoder judges the candidates, and where its probabilities are cut."""
+
+    scorer: str | None = None
+    """Folder or hub name of the cross-encoder."""
+    negative_below: float = Field(default=0.1, gt=0, lt=1)
+    positive_above: float = Field(default=0.9, gt=0, lt=1)
+    """Both strict: 0.1 is no negative, 0.9 no positive (RocketQA, NAACL 2021, 3.2)."""
+    negatives: int = Field(default=4, ge=1)
+    """N: a query with fewer safe negatives is reported as short."""
+    max_length: int | None = Field(default=None, ge=8)
+    """Tokens of query and passage together; the tokenizer's own limit unless given."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.negative_below > self.positive_above:
+            raise ValueError(
+                f"negative_below = {self.negative_below} lies above positive_above = {self.positive_above}"
+            )
+        return self
+
+
+class Augment(Section):
+    """How questions without labels get pseudo-labels."""
+
+    all_above: bool = False
+    """Keep every passage above the cutoff as pseudo-positive, not only the best (RocketQA keeps the best)."""
+
+
+class Export(Section):
+    """What a training set holds."""
+
+    format: str = "labeled-list"
+    negatives: int = Field(default=4, ge=1)
+    promote: bool = False
+    """False negatives become extra positives instead of being dropped."""
+    augmented: bool = True
+    """Pseudo-labelled rows are part of the set where `curate augment` has run."""
+
+
+class TrainCrossEncoder(Section):
+    """RocketQA's step 2: labelled positives against negatives drawn from the retriever's own top-k."""
+
+    init: str | None = None
+    """Folder or hub name of the encoder to start from; the mining encoder unless given."""
+    groups: int = Field(default=4000, ge=1)
+    """Groups of one positive and `negatives` negatives in all (one group is one query)."""
+    negatives: int = Field(default=3, ge=1)
+    batch_groups: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    warmup: float = Field(default=0.08, ge=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    listwise_weight: float = Field(default=1.0, ge=0)
+    binary_weight: float = Field(default=0.5, ge=0)
+    easy_share: float = Field(default=0.35, ge=0, le=1)
+    """The share of the groups, at the start, that have one random passage among the negatives."""
+    max_length: int = Field(default=128, ge=8)
+    dtype: Literal["auto", "bf16", "fp32"] = "auto"
+    checkpoint_every: int = Field(default=100, ge=1)
+    """Steps between checkpoints: what a kill loses at most."""
+
+
+class Train(Section):
+    """The trainers."""
+
+    cross_encoder: TrainCrossEncoder = TrainCrossEncoder()
+
+
+class Settings(Section):
+    """The whole of `curate.toml`."""
+
+    seed: int = 0
+    """Every draw is a hash of this seed and of ids."""
+    mine: Mine = Mine()
+    denoise: Denoise = Denoise()
+    augment: Augment = Augment()
+    export: Export = Export()
+    train: Train = Train()
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the settings in `path`; raises BadSettings that names the key, or the line of broken TOML."""
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise BadSettings(f"{path}: {explain(error, Settings)}") from error
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return, in one line each, what pydantic found wrong; an unknown key names the nearest known one."""
+    return "; ".join(_explain_one(dict(problem), model) for problem in error.errors())
+
+
+def _explain_one(problem: dict[str, Any], model: type[BaseModel]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] != "extra_forbidden":
+        found = "" if isinstance(problem["input"], dict) else f", found {problem['input']!r}"
+        message = str(problem["msg"]).removeprefix("Value error, ")
+        return f"{key}: {message}{found}" if key else message
+    known = _keys(model, location[:-1])
+    near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+    return f"unknown key '{key}': {hint}"
+
+
+def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        inner = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""The formats in which a training set leaves: one file a format."""

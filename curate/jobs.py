@@ -1,0 +1,99 @@
+"""A job: one run of a stage, with its shards and, once all of them stand, its record."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import curate
+from curate import relations
+from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet, write_text
+from curate.workspace import Record, Workspace
+
+
+@dataclass(frozen=True)
+class Job:
+    """What makes the shards of one job: equal settings and inputs give equal bytes.
+
+    A job that was killed goes on with its first shard that is not done. Its record, written last, makes
+    the shards count.
+    """
+
+    workspace: Workspace
+    stage: str
+    job: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def lineage(self) -> Lineage:
+        """What every shard's manifest says of where it comes from."""
+        return Lineage(self.stage, self.job, self.settings, self.inputs)
+
+    @property
+    def record(self) -> Record | None:
+        """The record of this very job, if it is complete: same settings, same inputs."""
+        record = self.workspace.record(self.job)
+        same = record and canonical([record.settings, record.inputs]) == canonical([self.settings, self.inputs])
+        return record if same else None
+
+    def shard(self, table: str, number: int) -> Path:
+        """Return where shard `number` of a table stands."""
+        return self.workspace.root / "tables" / table / self.job / f"{number:05d}.parquet"
+
+    def has(self, table: str, number: int) -> Manifest | None:
+        """Return the manifest of a shard that is done and intact, else None."""
+        return done(self.shard(table, number), self.lineage)
+
+    def write(self, table: str, number: int, make: Callable[[], Iterable[Any]]) -> Manifest:
+        """Write a shard from the Arrow batches or tables that `make` yields, unless it is done already."""
+        schema = relations.schema(table)
+        return self.has(table, number) or publish(
+            self.shard(table, number), lambda path: write_parquet(path, make(), schema), self.lineage
+        )
+
+    def write_rows(self, table: str, rows: list[dict[str, Any]]) -> Manifest:
+        """Write a small shard (number 0) from dictionaries."""
+        import pyarrow as pa
+
+        return self.write(table, 0, lambda: [pa.Table.from_pylist(rows, relations.schema(table))])
+
+    def discard(self) -> None:
+        """Delete every shard of this job: the work was refused as a whole."""
+        for table in relations.TABLES:
+            shutil.rmtree(self.workspace.root / "tables" / table / self.job, ignore_errors=True)
+
+    def finish(self, **facts: Any) -> Record:
+        """Write the job's record, which makes its shards count, and refresh the catalogue."""
+        record = Record(
+            job=self.job,
+            stage=self.stage,
+            number=len(self.workspace.records()) + 1,
+            settings=self.settings,
+            inputs=self.inputs,
+            outputs=self._outputs(),
+            facts=facts,
+            version=curate.__version__,
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - self.started, 3),
+        )
+        path = self.workspace.root / "tables" / "stages" / f"{self.job}.json"
+        write_text(path, canonical(asdict(record)) + "\n")
+        self.workspace.refresh_catalogue()
+        return record
+
+    def _outputs(self) -> dict[str, str]:
+        root = self.workspace.root
+        shards = sorted(root.glob(f"tables/*/{self.job}/*.parquet"))
+        manifests = {str(path.relative_to(root)): Manifest.read(path) for path in shards}
+        return {name: manifest.sha256 for name, manifest in manifests.items() if manifest}
+
+
+def table_digest(workspace: Workspace, *tables: str) -> str:
+    """Return one sha256 over the shards of tables: it changes when anything is added to them."""
+    shards = [path for table in tables for path in workspace.shards(table)]
+    return digest([manifest.sha256 for path in shards if (manifest := Manifest.read(path))])

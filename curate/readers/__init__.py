@@ -1,0 +1,1 @@
+"""Readers of the formats in which retrieval data comes: every problem with its file and line."""

@@ -1,0 +1,278 @@
+"""A workspace: the folder in which one collection is curated.
+
+    my-set/
+      curate.toml     settings
+      curate.duckdb   catalogue: the views for any DuckDB client; disposable
+      tables/         the truth: Parquet shards with manifests, and the records of the stages
+      embeddings/  indexes/  models/  reports/  exports/
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate import relations
+from curate.config import Settings, read_settings
+from curate.errors import BadSettings, CurateError, NoSpace, WorkspaceBusy
+from curate.shards import Lineage, Manifest, publish, write_parquet, write_text
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+CONFIG = "curate.toml"
+# The ledger's shards count as soon as they stand: each holds whole answers. Every other table's shards
+# count once the record of their job does, so that nobody sees half a run or half a load.
+COUNTED_AT_ONCE = "scores"
+
+TOML = """\
+# Settings of this workspace; an option on the command line comes before what stands here.
+# Every key and its default: docs/configuration.md
+
+[mine]
+retriever = "bm25" # bm25, dense or hybrid
+# encoder = "path/or/hub-name"
+depth = 50
+
+[denoise]
+# scorer = "models/cross-encoder"
+negative_below = 0.1
+positive_above = 0.9
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What stands in `tables/stages/<job>.json`: a job that is complete."""
+
+    job: str
+    stage: str
+    number: int
+    """1, 2, ...: in the order in which the jobs were finished."""
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    """File below the workspace -> sha256."""
+    facts: Mapping[str, Any]
+    """What the stage counted."""
+    version: str
+    finished_at: str
+    seconds: float
+
+
+class Workspace:
+    """An existing workspace; `Workspace.create` makes a new one, `Workspace.find` looks upwards."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).resolve()
+        if not (self.root / CONFIG).is_file():
+            raise BadSettings(_no_workspace(self.root))
+
+    @classmethod
+    def create(cls, root: Path | str) -> "Workspace":
+        """Make the folder `root` a workspace and return it; raises BadSettings if it is one already."""
+        root = Path(root)
+        if (root / CONFIG).exists():
+            raise BadSettings(f"{root} is a workspace already: {root / CONFIG} stands there")
+        if root.is_file():
+            raise BadSettings(f"{root} is a file; a workspace is a folder")
+        try:
+            for table in relations.TABLES:
+                _publish_empty(root / "tables" / table / "schema.parquet", table)
+            write_text(root / CONFIG, TOML)
+        except OSError as error:
+            raise NoSpace(f"cannot make a workspace in {root}: {error.strerror}") from error
+        workspace = cls(root)
+        workspace.refresh_catalogue()
+        return workspace
+
+    @classmethod
+    def find(cls, start: Path | str = ".") -> "Workspace":
+        """Return the workspace that holds the folder `start`; raises BadSettings where there is none."""
+        start = Path(start).resolve()
+        for folder in (start, *start.parents):
+            if (folder / CONFIG).is_file():
+                return cls(folder)
+        raise BadSettings(_no_workspace(start))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in `curate.toml`, read once."""
+        return read_settings(self.root / CONFIG)
+
+    def records(self, stage: str | None = None) -> list[Record]:
+        """Return the complete jobs (of one stage), oldest first."""
+        found = [_read_record(path) for path in (self.root / "tables" / "stages").glob("*.json")]
+        return sorted(
+            (record for record in found if stage in (None, record.stage)), key=lambda record: record.number
+        )
+
+    def record(self, job: str) -> Record | None:
+        """Return the record of a complete job, or None."""
+        path = self.root / "tables" / "stages" / f"{job}.json"
+        return _read_record(path) if path.is_file() else None
+
+    def shards(self, table: str, records: list[Record] | None = None) -> list[Path]:
+        """Return the Parquet shards of a table that count, in the order of their jobs; never an empty list."""
+        folder = self.root / "tables" / table
+        jobs = {record.job: record.number for record in (self.records() if records is None else records)}
+        unfinished = len(jobs) + 1
+        found = []
+        for path in folder.glob("*/*.parquet"):
+            number = jobs.get(path.parent.name, unfinished if table == COUNTED_AT_ONCE else None)
+            manifest = Manifest.read(path) if number else None
+            if number and manifest and manifest.stands(path):
+                found.append((number, path.parent.name, path.name, path))
+        return [self._schema_shard(table), *(entry[-1] for entry in sorted(found))]
+
+    def connect(self, **config: Any) -> "duckdb.DuckDBPyConnection":
+        """Return a DuckDB connection in memory on which every table and view of the workspace stands.
+
+        It reads the Parquet shards, so it is never locked and never stale. What does not fit into memory
+        spills into the workspace.
+        """
+        spill = self.root / ".spill"
+        connection = relations.connect(temp_directory=str(spill), **config)
+        self.define(connection)
+        return connection
+
+    def define(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Create the tables, macros and views on `connection`, `stages` among them."""
+        records = self.records()
+        relations.define(connection, {table: self.shards(table, records) for table in relations.TABLES})
+        connection.execute(relations.sql("tables", "stages"))
+        rows = [
+            (
+                r.job,
+                r.stage,
+                r.number,
+                json.dumps(r.settings),
+                json.dumps(r.inputs),
+                json.dumps(r.outputs),
+                json.dumps(r.facts),
+                r.version,
+                r.finished_at,
+                r.seconds,
+            )
+            for r in records
+        ]
+        if rows:
+            connection.executemany(relations.sql("stages", "insert_stage"), rows)
+
+    def sql(self, query: str, **parameters: Any) -> "pl.DataFrame":
+        """Return the rows of a query over the tables and views, as a Polars frame; `$name` takes a parameter."""
+        with self.connect() as connection:
+            return connection.sql(query, params=parameters or None).pl()
+
+    def scan(self, name: str) -> "pl.LazyFrame":
+        """Return a table or view as a Polars LazyFrame; a table's shards are read lazily by Polars itself.
+
+        Raises BadSettings, with the nearest name, for one that is not there.
+        """
+        import polars as pl
+
+        if name in relations.TABLES and name not in relations.SHARDS_OF:
+            return pl.scan_parquet(self.shards(name))
+        known = [*relations.TABLES, *relations.VIEWS, "stages"]
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(set(known)))}"
+            raise BadSettings(f"no table or view '{name}': {hint}")
+        with self.connect() as connection:
+            return connection.table(name).pl().lazy()
+
+    def refresh_catalogue(self) -> bool:
+        """Bring `curate.duckdb` up to date with the manifests; False if another process holds it.
+
+        What others made in the file stays. Nothing depends on it: the next command refreshes it again.
+        """
+        import duckdb
+
+        path = self.root / "curate.duckdb"
+        try:
+            with relations.connect(str(path)) as connection:
+                self.define(connection)
+        except duckdb.IOException as error:
+            if "lock" in str(error):
+                return False
+            raise CurateError(f"{path} cannot be read: {error}. Run: curate rebuild") from error
+        return True
+
+    def rebuild(self) -> tuple[int, list[str]]:
+        """Check every shard against its manifest and make the catalogue anew from the manifests.
+
+        Returns the number of shards and the names of those that are damaged. A catalogue that DuckDB cannot
+        open is set aside as `curate.duckdb.damaged`.
+        """
+        import duckdb
+
+        shards = [path for table in relations.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")]
+        damaged = [str(path.relative_to(self.root)) for path in sorted(shards) if not _is_intact(path)]
+        path = self.root / "curate.duckdb"
+        try:
+            if path.exists():
+                relations.connect(str(path)).close()
+        except duckdb.Error as error:
+            if "lock" in str(error):
+                raise WorkspaceBusy(f"{path} is open elsewhere: {error}") from error
+            path.replace(path.with_name("curate.duckdb.damaged"))
+        for table in relations.TABLES:
+            self._schema_shard(table)
+        self.refresh_catalogue()
+        return len(shards), damaged
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the workspace for writing; raises WorkspaceBusy if another process does. Readers never wait."""
+        import os
+
+        from filelock import FileLock, Timeout
+
+        holder = self.root / ".lock-holder"
+        lock = FileLock(self.root / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            who = holder.read_text("utf-8") if holder.is_file() else "unknown"
+            raise WorkspaceBusy(
+                f"another process writes to {self.root} (PID {who}). Wait for it, then run the same command."
+            ) from error
+        except OSError as error:
+            raise NoSpace(f"cannot write to {self.root}: {error.strerror}") from error
+        try:
+            holder.write_text(str(os.getpid()), "utf-8")
+            yield
+        finally:
+            lock.release()
+
+    def _schema_shard(self, table: str) -> Path:
+        """Return the table's shard without rows, which gives an empty table its columns; made if it is lost."""
+        path = self.root / "tables" / table / "schema.parquet"
+        return path if path.is_file() else _publish_empty(path, table)
+
+
+def _publish_empty(path: Path, table: str) -> Path:
+    schema = relations.schema(table)
+    publish(path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema"))
+    return path
+
+
+def _is_intact(path: Path) -> bool:
+    manifest = Manifest.read(path)
+    return manifest is not None and manifest.is_intact(path)
+
+
+def _read_record(path: Path) -> Record:
+    try:
+        return Record(**json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise CurateError(f"{path} is no record of a stage: {error}. Restore it, or delete it and run the stage again.") from error
+
+
+def _no_workspace(folder: Path) -> str:
+    return f"{folder} is no workspace: no {CONFIG} there or above. Make one: curate init FOLDER"

@@ -1,0 +1,1 @@
+"""Reports: rows of sql/reports, shown in a terminal or as JSON."""

@@ -1,0 +1,2 @@
+-- insert_stage: puts a job's record into the catalogue. Grain: one row per job.
+insert into stages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

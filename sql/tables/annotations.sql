@@ -1,0 +1,10 @@
+-- annotations: verdicts of people on single pairs. Grain: one row per (annotator, query_key, passage_key).
+create table annotations (
+    query_key integer not null,
+    passage_key integer not null,
+    relevant boolean not null,
+    annotator varchar not null,
+    sample_id varchar, -- the sample that the pair was drawn in
+    note varchar,
+    judged_at varchar -- when, as the file of the annotator says it
+);

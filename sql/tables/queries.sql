@@ -1,0 +1,8 @@
+-- stored_queries: the questions as they were loaded. Grain: one row per query.
+create table stored_queries (
+    query_key integer not null, -- 0..N-1 in load order
+    query_id varchar not null, -- the id of the user's file
+    text varchar not null,
+    text_hash ubigint not null, -- as in passages
+    split varchar -- 'unlabeled' where its file says so; null: the split of its qrels (views/queries.sql)
+);

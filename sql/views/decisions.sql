@@ -1,0 +1,43 @@
+-- decisions: what the evidence says of every candidate. Grain: one row per (cutoffs, run_id, query_key, passage_key).
+-- decision: positive | duplicate | unscored | false_negative | pseudo_positive | uncertain | hard_negative
+-- probability: the cross-encoder's P(relevant), null where it has not scored the pair. It never changes with
+-- the cutoffs: another setting is another row of `cutoffs`, and no forward pass.
+-- Source: RocketQA (NAACL 2021) 3.2 and 3.3; the order of the outcomes is in macros/decision.sql.
+create or replace view decisions as
+with evidence as (
+    select
+        cutoffs.name as cutoffs,
+        candidates.run_id,
+        candidates.query_key,
+        candidates.passage_key,
+        candidates.rank,
+        candidates.score as retriever_score,
+        scores.logit,
+        judgements.relevant,
+        duplicates.passage_key is not null as is_duplicate,
+        labelled.query_key is not null as labelled,
+        cutoffs.negative_below,
+        cutoffs.positive_above,
+    from cutoffs
+    cross join candidates
+    left join scores
+        on scores.scorer_id = cutoffs.scorer_id
+        and scores.query_key = candidates.query_key
+        and scores.passage_key = candidates.passage_key
+    left join judgements
+        on judgements.query_key = candidates.query_key and judgements.passage_key = candidates.passage_key
+    left join duplicates
+        on duplicates.query_key = candidates.query_key and duplicates.passage_key = candidates.passage_key
+    left join (select distinct query_key from positives) as labelled
+        on labelled.query_key = candidates.query_key
+)
+select
+    cutoffs,
+    run_id,
+    query_key,
+    passage_key,
+    rank,
+    retriever_score,
+    probability(logit) as probability,
+    decision(relevant, is_duplicate, labelled, logit, negative_below, positive_above) as decision,
+from evidence;

@@ -1,0 +1,20 @@
+-- judgements: what people say of a pair. Grain: one row per (query_key, passage_key).
+-- Annotations outrank qrels; annotators in a tie give no verdict, so the qrels stand.
+create or replace view judgements as
+with votes as (
+    select
+        query_key,
+        passage_key,
+        count(*) filter (where relevant) as yes,
+        count(*) filter (where not relevant) as no,
+    from annotations
+    group by query_key, passage_key
+),
+annotated as (
+    select query_key, passage_key, yes > no as relevant from votes where yes <> no
+)
+select query_key, passage_key, relevant, 'annotation' as source from annotated
+union all
+select qrels.query_key, qrels.passage_key, qrels.relevance > 0 as relevant, 'qrels' as source
+from qrels
+anti join annotated on annotated.query_key = qrels.query_key and annotated.passage_key = qrels.passage_key;
