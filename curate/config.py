@@ -36,8 +36,8 @@ class Mine(Section):
     retriever: Literal["bm25", "dense", "hybrid"] = "bm25"
     encoder: str | None = None
     """Folder or hub name of the dual-encoder; a folder is looked up from the workspace first."""
-    depth: int = Field(default=50, ge=1)
-    """Candidates a query (RocketQA scores the top 50)."""
+    depth: int = Field(default=100, ge=1)
+    """Candidates a query: what `curate train cross-encoder` draws its negatives from."""
     index: str = "exact"
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     pooling: Pooling | None = None
@@ -57,6 +57,8 @@ class Denoise(Section):
     negative_below: float = Field(default=0.1, gt=0, lt=1)
     positive_above: float = Field(default=0.9, gt=0, lt=1)
     """Both strict: 0.1 is no negative, 0.9 no positive (RocketQA, NAACL 2021, 3.2)."""
+    depth: int = Field(default=50, ge=1)
+    """The top-k that is scored and judged (RocketQA: 50 of the 1,000 that were retrieved)."""
     negatives: int = Field(default=4, ge=1)
     """N: a query with fewer safe negatives is reported as short."""
     max_length: int | None = Field(default=None, ge=8)

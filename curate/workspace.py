@@ -37,10 +37,11 @@ TOML = """\
 [mine]
 retriever = "bm25" # bm25, dense or hybrid
 # encoder = "path/or/hub-name"
-depth = 50
+depth = 100
 
 [denoise]
 # scorer = "models/cross-encoder"
+depth = 50 # the top-k that is scored
 negative_below = 0.1
 positive_above = 0.9
 """

@@ -1,4 +1,5 @@
 -- decisions: what the evidence says of every candidate. Grain: one row per (cutoffs, run_id, query_key, passage_key).
+-- Candidates at ranks beyond the cutoffs' depth stand here too, mostly unscored; reports and exports leave them out.
 -- decision: positive | duplicate | unscored | false_negative | pseudo_positive | uncertain | hard_negative
 -- probability: the cross-encoder's P(relevant), null where it has not scored the pair. It never changes with
 -- the cutoffs: another setting is another row of `cutoffs`, and no forward pass.
