@@ -38,7 +38,9 @@ class Job:
     def record(self) -> Record | None:
         """The record of this very job, if it is complete: same settings, same inputs."""
         record = self.workspace.record(self.job)
-        same = record and canonical([record.settings, record.inputs]) == canonical([self.settings, self.inputs])
+        same = record and canonical([record.settings, record.inputs]) == canonical(
+            [self.settings, self.inputs]
+        )
         return record if same else None
 
     def shard(self, table: str, number: int) -> Path:
@@ -93,7 +95,7 @@ class Job:
         return {name: manifest.sha256 for name, manifest in manifests.items() if manifest}
 
 
-def table_digest(workspace: Workspace, *tables: str) -> str:
-    """Return one sha256 over the shards of tables: it changes when anything is added to them."""
-    shards = [path for table in tables for path in workspace.shards(table)]
+def table_digest(workspace: Workspace, table: str, *, of_job: str | None = None) -> str:
+    """Return one sha256 over a table's shards (of one job): it changes when anything is added."""
+    shards = [path for path in workspace.shards(table) if of_job in (None, path.parent.name)]
     return digest([manifest.sha256 for path in shards if (manifest := Manifest.read(path))])

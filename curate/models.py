@@ -142,7 +142,9 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{folder} has no tokenizer that loads: {' '.join(str(error).split())[:300]}") from error
+        raise BadInput(
+            f"{folder} has no tokenizer that loads: {' '.join(str(error).split())[:300]}"
+        ) from error
     if not tokenizer.is_fast:
         raise BadInput(f"{folder} has no fast tokenizer (tokenizer.json)")
     return tokenizer

@@ -22,7 +22,11 @@ class Plan:
     def text(self) -> str:
         """Return the plan for a terminal."""
         rest = self.total - self.cached
-        time = "unknown: nothing like it was measured here yet" if self.seconds is None else f"about {duration(self.seconds)}"
+        time = (
+            "unknown: nothing like it was measured here yet"
+            if self.seconds is None
+            else f"about {duration(self.seconds)}"
+        )
         lines = [
             f"{self.stage}: {self.total:,} {self.unit}, {self.cached:,} of them done already, {rest:,} to do",
             f"time: {'none' if rest == 0 else time}",

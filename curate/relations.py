@@ -29,6 +29,7 @@ TABLES = (
 # A table with a view of its own name keeps its shards under another one; both stand in its SQL file.
 SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs"}
 MACROS = ("passage_text", "probability", "draw", "decision")
+TABLE_MACROS = ("pairs_to_score",)
 VIEWS = (
     "queries",
     "judgements",
@@ -36,8 +37,8 @@ VIEWS = (
     "duplicates",
     "cutoffs",
     "decisions",
+    "leaked_questions",
     "pseudo_labels",
-    "pairs_to_score",
 )
 
 
@@ -75,7 +76,7 @@ def define(connection: "duckdb.DuckDBPyConnection", shards: Mapping[str, Iterabl
     for table in TABLES:
         paths = [str(path) for path in shards[table]]
         connection.read_parquet(paths).create_view(SHARDS_OF.get(table, table), replace=True)
-    for kind, relations in (("macros", MACROS), ("views", VIEWS)):
+    for kind, relations in (("macros", MACROS), ("views", VIEWS), ("macros", TABLE_MACROS)):
         for name in relations:
             connection.execute(sql(kind, name))
 

@@ -107,7 +107,9 @@ def whole_file(target: Path) -> Iterator[Path]:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno in UNWRITABLE:
-            raise NoSpace(f"cannot write {target}: {error.strerror}. Free the disk, then run the same command again.") from error
+            raise NoSpace(
+                f"cannot write {target}: {error.strerror}. Free the disk, then run the same command again."
+            ) from error
         raise
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 """A workspace: the folder in which one collection is curated.
 
-    my-set/
-      curate.toml     settings
-      curate.duckdb   catalogue: the views for any DuckDB client; disposable
-      tables/         the truth: Parquet shards with manifests, and the records of the stages
-      embeddings/  indexes/  models/  reports/  exports/
+my-set/
+  curate.toml     settings
+  curate.duckdb   catalogue: the views for any DuckDB client; disposable
+  tables/         the truth: Parquet shards with manifests, and the records of the stages
+  embeddings/  indexes/  models/  reports/  exports/
 """
 
 import json
@@ -212,7 +212,9 @@ class Workspace:
         """
         import duckdb
 
-        shards = [path for table in relations.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")]
+        shards = [
+            path for table in relations.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")
+        ]
         damaged = [str(path.relative_to(self.root)) for path in sorted(shards) if not _is_intact(path)]
         path = self.root / "curate.duckdb"
         try:
@@ -272,7 +274,9 @@ def _read_record(path: Path) -> Record:
     try:
         return Record(**json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError) as error:
-        raise CurateError(f"{path} is no record of a stage: {error}. Restore it, or delete it and run the stage again.") from error
+        raise CurateError(
+            f"{path} is no record of a stage: {error}. Restore it, or delete it and run the stage again."
+        ) from error
 
 
 def _no_workspace(folder: Path) -> str:

@@ -18,4 +18,6 @@ def init(folder: Path) -> None:
       curate init my-set
     """
     workspace = Workspace.create(directory() / folder)
-    click.echo(f"{folder} is a workspace. Settings: {workspace.root / 'curate.toml'}\nNext: curate load COLLECTION")
+    click.echo(
+        f"{folder} is a workspace. Settings: {workspace.root / 'curate.toml'}\nNext: curate load COLLECTION"
+    )

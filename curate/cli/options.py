@@ -16,7 +16,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Say what is to do, what is done already and how long it takes; change nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Say what is to do, what is done already and how long it takes; change nothing.",
 )
 
 

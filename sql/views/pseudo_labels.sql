@@ -1,6 +1,7 @@
 -- pseudo_labels: unlabeled questions' confident passages. Grain: one row per (cutoffs, run_id, query_key, passage_key).
--- Only queries of the split 'unlabeled'. pseudo_positives 'best' keeps the single most probable passage above
--- the cutoff (RocketQA, NAACL 2021, 3.3, as its released scripts do it), 'all' keeps every one above.
+-- Only queries of the split 'unlabeled' that neither dev nor test asks, and ranks within the cutoffs' depth.
+-- pseudo_positives 'best' keeps the single most probable passage above the cutoff, as RocketQA's released
+-- scripts do it (NAACL 2021, 3.3), 'all' keeps every one above.
 create or replace view pseudo_labels as
 select
     decisions.cutoffs,
@@ -12,7 +13,8 @@ select
 from decisions
 inner join cutoffs on cutoffs.name = decisions.cutoffs
 inner join queries on queries.query_key = decisions.query_key
-where decisions.decision = 'pseudo_positive' and queries.split = 'unlabeled'
+anti join leaked_questions on leaked_questions.query_key = decisions.query_key
+where decisions.decision = 'pseudo_positive' and queries.split = 'unlabeled' and decisions.rank <= cutoffs.depth
 qualify
     cutoffs.pseudo_positives = 'all'
     or row_number() over (

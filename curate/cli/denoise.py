@@ -1,0 +1,44 @@
+"""`curate denoise`."""
+
+from typing import Any
+
+import click
+
+from curate.cli.options import dry_run_option, json_option, progress, show, workspace
+
+
+@click.command()
+@click.option("--scorer", metavar="MODEL", help="Cross-encoder: a folder or a hub name [models/cross-encoder].")
+@click.option("--run", metavar="ID", help="The run to denoise [the newest one over train].")
+@click.option("--depth", type=int, help="Score the top DEPTH of each query [50].")
+@click.option("--negative-below", type=float, help="A hard negative has a probability below this [0.1].")
+@click.option("--positive-above", type=float, help="A false negative has a probability above this [0.9].")
+@click.option("--negatives", type=int, help="Report queries with fewer safe negatives than this [4].")
+@click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
+@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Name these cutoffs.")
+@dry_run_option
+@json_option
+def denoise(dry_run: bool, as_json: bool, cutoffs: str, **options: Any) -> None:
+    """Judge the candidates with a cross-encoder: which are safe negatives, which are false ones.
+
+    Every pair is scored once; the same again with other cutoffs computes nothing.
+
+    \b
+    Example:
+      curate denoise --scorer models/cross-encoder
+      curate denoise --negative-below 0.05 --cutoffs strict
+    """
+    from curate.stages import denoise as stage
+
+    here = workspace()
+    if dry_run:
+        return show(stage.plan_denoise(here, **options), as_json)
+    with here.lock():
+        result = stage.denoise(here, cutoffs=cutoffs, progress=progress(), **options)
+    show(result, as_json)
+    if not as_json:
+        from curate.reports.terminal import print_reports
+
+        print_reports(here, stage.AUDIT, run=result.run_id, cutoffs=cutoffs)
+        click.echo("Next: curate report, or curate augment")
+    return None

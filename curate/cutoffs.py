@@ -1,0 +1,43 @@
+"""Cutoffs: named rows that turn probabilities into decisions. Setting them computes nothing."""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from curate import relations
+from curate.errors import BadSettings
+from curate.jobs import Job
+from curate.workspace import Workspace
+
+
+def set_cutoffs(workspace: Workspace, name: str, **values: Any) -> dict[str, Any]:
+    """Make `values` the cutoffs called `name`; what is not given stays as it was. Returns the row in force.
+
+    The former row stays in the table with its lower revision. Both cutoffs are rounded to float32 once, here.
+    """
+    if not name.strip():
+        raise BadSettings("cutoffs need a name")
+    current = current_cutoffs(workspace, name)
+    row = {"pseudo_positives": "best", **(current or {}), **_given(values), "name": name}
+    if current == {**row, "revision": (current or {}).get("revision")}:
+        return row
+    row["revision"] = (current or {"revision": 0})["revision"] + 1
+    number = len(workspace.records("cutoffs")) + 1
+    job = Job(workspace, "cutoffs", f"cutoffs-{number:05d}", row)
+    job.write_rows("cutoffs", [row])
+    job.finish()
+    return row
+
+
+def current_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
+    """Return the row in force under `name`, or None."""
+    rows = workspace.sql(relations.sql("stages", "current_cutoffs"), name=name).to_dicts()
+    return rows[0] if rows else None
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _float32(value) for key, value in values.items() if value is not None}
+
+
+def _float32(value: Any) -> Any:
+    return struct.unpack("f", struct.pack("f", value))[0] if isinstance(value, float) else value

@@ -1,0 +1,127 @@
+"""Augmentation, RocketQA's step 4: questions without labels get confident pseudo-labels (NAACL 2021, 3.3).
+
+The retriever mines for them, the cross-encoder judges; above the upper cutoff is a pseudo-positive, below the
+lower one a negative. A question without a confident positive gets no row: it is counted, not guessed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from curate import relations
+from curate.cutoffs import current_cutoffs, set_cutoffs
+from curate.errors import BadSettings
+from curate.plan import Plan
+from curate.progress import SILENT, Progress
+from curate.runs import chosen_run
+from curate.stages.mine import mine, plan_mine
+from curate.stages.score import plan_score, score_run
+from curate.workspace import Workspace
+
+# What `mine` was asked for, so that the questions without labels are mined like those with labels.
+MINED_BY = ("retriever", "encoder", "depth", "index")
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """What `augment` found, in questions and passages."""
+
+    run_id: str
+    scorer_id: str
+    cutoffs: str
+    questions: int
+    """Unlabeled questions in all."""
+    asked_by_dev_or_test: int
+    """Of these: left out, because a dev or test query has the same text."""
+    without_candidates: int
+    """Of these: the retriever found nothing."""
+    pseudo_labelled: int
+    """Questions with at least one pseudo-positive."""
+    without_positive: int
+    """Questions whose candidates are all at or below the upper cutoff: reported, not guessed."""
+    pseudo_positives: int
+    hard_negatives: int
+    """Of the pseudo-labelled questions."""
+    warnings: list[str]
+
+    def text(self) -> str:
+        """Return the outcome for a terminal."""
+        share = f" ({self.pseudo_labelled / self.questions:.0%})" if self.questions else ""
+        return "\n".join(
+            [
+                f"{self.pseudo_labelled:,} of {self.questions:,} unlabeled questions{share} got a pseudo-label: "
+                f"{self.pseudo_positives:,} pseudo-positives, {self.hard_negatives:,} negatives.",
+                f"{self.without_positive:,} got none: nothing was confidently relevant to them.",
+                *([f"{self.without_candidates:,} had no candidates."] if self.without_candidates else []),
+                *(
+                    [f"{self.asked_by_dev_or_test:,} were left out: dev or test asks the same."]
+                    if self.asked_by_dev_or_test
+                    else []
+                ),
+                f"Run {self.run_id}, scorer {self.scorer_id}, cutoffs '{self.cutoffs}'.",
+                *(f"Warning: {warning}." for warning in self.warnings),
+                "Next: curate report, then curate export",
+            ]
+        )
+
+
+def augment(
+    workspace: Workspace,
+    *,
+    scorer: str | None = None,
+    depth: int | None = None,
+    all_above: bool | None = None,
+    cutoffs: str = "default",
+    progress: Progress = SILENT,
+) -> Augmented:
+    """Mine and score the unlabeled questions; the view `pseudo_labels` then holds what follows.
+
+    They are mined as the newest train run was, and judged by the cutoffs of `denoise`. `all_above` keeps every
+    passage above the cutoff as pseudo-positive instead of the best one. Raises BadSettings without unlabeled
+    questions.
+    """
+    _require_questions(workspace)
+    row = _cutoffs(workspace, cutoffs)
+    mined = mine(workspace, split="unlabeled", progress=progress, **_mined_by(workspace))
+    settings = workspace.settings.denoise.override(scorer=scorer, depth=depth or row["depth"])
+    scored = score_run(workspace, mined.run_id, settings, progress=progress)
+    if scored.scorer_id != row["scorer_id"]:
+        raise BadSettings(
+            f"cutoffs '{cutoffs}' judge by {row['scorer_id']}, and these scores are by {scored.scorer_id}. "
+            "Give the scorer of `curate denoise`, or --cutoffs NAME with one of this scorer."
+        )
+    every = workspace.settings.augment.override(all_above=all_above).all_above
+    set_cutoffs(workspace, cutoffs, pseudo_positives="all" if every else "best")
+    counts = workspace.sql(relations.sql("stages", "augment_counts"), cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
+    return Augmented(
+        run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=scored.warnings, **counts
+    )
+
+
+def plan_augment(workspace: Workspace, *, scorer: str | None = None, depth: int | None = None) -> Plan:
+    """Return what `augment` would do: mine the unlabeled questions or, where that is done, score them."""
+    _require_questions(workspace)
+    mining = plan_mine(workspace, split="unlabeled", **_mined_by(workspace))
+    try:
+        run_id = chosen_run(workspace, None, "unlabeled")
+    except BadSettings:
+        return mining
+    settings = workspace.settings.denoise.override(scorer=scorer, depth=depth)
+    return plan_score(workspace, run_id, settings)
+
+
+def _require_questions(workspace: Workspace) -> None:
+    if not workspace.sql(relations.sql("stages", "unlabeled_size"))["questions"][0]:
+        raise BadSettings("no unlabeled questions here. Load some: curate load --unlabeled QUESTIONS.jsonl")
+
+
+def _cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
+    row = current_cutoffs(workspace, name)
+    if row is None:
+        raise BadSettings(f"no cutoffs '{name}' yet. Run: curate denoise")
+    return row
+
+
+def _mined_by(workspace: Workspace) -> dict[str, Any]:
+    record = workspace.record(chosen_run(workspace, None, "train"))
+    settings = dict(record.settings) if record else {}
+    return {key: settings[key] for key in MINED_BY if settings.get(key) is not None}

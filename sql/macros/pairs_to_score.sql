@@ -1,0 +1,9 @@
+-- pairs_to_score: what a scorer should see of a run's top-k. Grain: one row per (query_key, passage_key).
+-- The candidates at ranks up to top_k, and the positives of their queries, which the audit and distillation need.
+create or replace macro pairs_to_score(of_run, top_k) as table
+select query_key, passage_key from candidates where run_id = of_run and "rank" <= top_k
+union
+select positives.query_key, positives.passage_key
+from positives
+semi join (select query_key from candidates where run_id = of_run) as mined
+    on mined.query_key = positives.query_key;

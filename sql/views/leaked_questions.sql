@@ -1,0 +1,7 @@
+-- leaked_questions: unlabeled questions that dev or test ask too. Grain: one row per query_key.
+-- They get no pseudo-label: training on them would be training on the evaluation.
+create or replace view leaked_questions as
+select query_key
+from queries
+where split = 'unlabeled'
+    and text_hash in (select text_hash from queries where split in ('dev', 'test'));

@@ -1,0 +1,74 @@
+"""What the tests share: workspaces so small that every row can be checked by eye."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from curate import Workspace, relations
+from curate.jobs import Job
+from curate.text import text_hashes
+
+Make = Callable[..., Workspace]
+
+
+@pytest.fixture
+def make_workspace(tmp_path: Path) -> Make:
+    """Return a function that makes a workspace from literal rows, by the one function that writes shards."""
+
+    def make(
+        passages: dict[str, str],
+        queries: dict[str, str],
+        *,
+        qrels: Iterable[tuple[str, str] | tuple[str, str, int]] = (),
+        unlabeled: Iterable[str] = (),
+        candidates: dict[str, list[str]] | None = None,
+        split: str = "train",
+        run: str = "bm25-train",
+    ) -> Workspace:
+        workspace = Workspace.create(tmp_path / "set")
+        passage_keys = {name: key for key, name in enumerate(passages)}
+        query_keys = {name: key for key, name in enumerate(queries)}
+        load = Job(workspace, "load", "load-00001")
+        _write(load, "passages", [
+            {"passage_key": key, "passage_id": name, "title": "", "text": text, "text_hash": hashed}
+            for (key, (name, text)), hashed in zip(enumerate(passages.items()), text_hashes(list(passages.values())))
+        ])
+        _write(load, "queries", [
+            {"query_key": key, "query_id": name, "text": text, "text_hash": hashed,
+             "split": "unlabeled" if name in unlabeled else None}
+            for (key, (name, text)), hashed in zip(enumerate(queries.items()), text_hashes(list(queries.values())))
+        ])
+        _write(load, "qrels", [
+            {"query_key": query_keys[query], "passage_key": passage_keys[passage],
+             "relevance": rest[0] if rest else 1, "split": split, "source": "qrels.tsv"}
+            for query, passage, *rest in qrels
+        ])
+        load.finish()
+        if candidates is not None:
+            add_run(workspace, run, "unlabeled" if split == "unlabeled" else split, [
+                {"run_id": run, "query_key": query_keys[query], "passage_key": passage_keys[passage],
+                 "rank": rank, "score": 10.0 - rank}
+                for query, found in candidates.items() for rank, passage in enumerate(found, 1)
+            ])
+        return workspace
+
+    return make
+
+
+def add_run(workspace: Workspace, run: str, split: str, rows: list[dict[str, Any]]) -> None:
+    """Write a run's candidates and its row in `runs`."""
+    job = Job(workspace, "mine", run)
+    _write(job, "candidates", rows)
+    _write(job, "runs", [{
+        "run_id": run, "retriever": "bm25", "split": split, "depth": max((r["rank"] for r in rows), default=1),
+        "queries": len({r["query_key"] for r in rows}), "model_id": None, "index": None, "recall": None,
+        "sources": [], "round": len(workspace.records("mine")) + 1,
+    }])
+    job.finish()
+
+
+def _write(job: Job, table: str, rows: list[dict[str, Any]]) -> None:
+    job.write(table, 0, lambda: [pa.Table.from_pylist(rows, relations.schema(table))])
