@@ -1,0 +1,182 @@
+"""The heart: what becomes of a candidate (sql/views/decisions.sql, sql/macros/decision.sql)."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from curate import Workspace, relations
+from curate.cutoffs import set_cutoffs
+from curate.jobs import Job
+
+Make = Callable[..., Workspace]
+PASSAGES = {"answer": "Paris is the capital.", "twin": "PARIS -- is the  capital!", "other": "Rome has seven hills."}
+
+
+def logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def score(workspace: Workspace, pairs: dict[tuple[int, int], float], scorer: str = "judge") -> None:
+    """Put logits into the ledger."""
+    rows = [{"scorer_id": scorer, "query_key": q, "passage_key": p, "logit": value} for (q, p), value in pairs.items()]
+    job = Job(workspace, "denoise", f"score-{len(workspace.records())}")
+    job.write_rows("scores", rows)
+    job.finish()
+
+
+def cut(workspace: Workspace, name: str = "default", below: float = 0.1, above: float = 0.9) -> None:
+    set_cutoffs(workspace, name, scorer_id="judge", depth=50, negative_below=below, positive_above=above)
+
+
+def decision(workspace: Workspace, passage: str, cutoffs: str = "default") -> str:
+    query = """
+        select decision from decisions inner join passages using (passage_key)
+        where passage_id = $passage and cutoffs = $cutoffs
+    """
+    (row,) = workspace.sql(query, passage=passage, cutoffs=cutoffs)["decision"]
+    return str(row)
+
+
+@pytest.mark.parametrize(
+    ("labelled_query", "probability", "expected"),
+    [
+        (True, 0.09, "hard_negative"),  # confidently irrelevant
+        (True, 0.50, "uncertain"),
+        (True, 0.91, "false_negative"),  # relevant, but nobody had judged it
+        (True, None, "unscored"),  # unknown is never a negative
+        (False, 0.91, "pseudo_positive"),  # the same evidence on a question without labels
+        (False, 0.09, "hard_negative"),
+        (False, None, "unscored"),
+    ],
+)
+def test_a_candidate_nobody_judged_is_decided_by_its_probability(
+    make_workspace: Make, labelled_query: bool, probability: float | None, expected: str
+) -> None:
+    """RocketQA 3.2 and 3.3."""
+    qrels = [("q", "answer")] if labelled_query else []
+    workspace = make_workspace(PASSAGES, {"q": "capital?"}, qrels=qrels, candidates={"q": ["other"]})
+    if probability is not None:
+        score(workspace, {(0, 2): logit(probability)})
+    cut(workspace)
+    assert decision(workspace, "other") == expected
+
+
+def test_a_labelled_positive_stays_positive_whatever_its_score(make_workspace: Make) -> None:
+    """What people judged relevant outranks every score."""
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["answer"]})
+    score(workspace, {(0, 0): -9.0})
+    cut(workspace)
+    assert decision(workspace, "answer") == "positive"
+
+
+def test_a_passage_with_the_text_of_a_positive_is_a_duplicate(make_workspace: Make) -> None:
+    """Case, punctuation and white space do not make another text."""
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["twin"]})
+    score(workspace, {(0, 1): -9.0})
+    cut(workspace)
+    assert decision(workspace, "twin") == "duplicate"
+
+
+def test_a_pair_judged_not_relevant_is_a_negative_without_any_score(make_workspace: Make) -> None:
+    """A relevance of 0 is knowledge, unlike a missing row."""
+    qrels = [("q", "answer", 1), ("q", "other", 0)]
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=qrels, candidates={"q": ["other"]})
+    cut(workspace)
+    assert decision(workspace, "other") == "hard_negative"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([True], "positive"),  # an annotation outranks the score
+        ([False], "hard_negative"),
+        ([True, True, False], "positive"),  # the majority
+        ([True, False], "uncertain"),  # a tie is no verdict: the score decides
+    ],
+)
+def test_annotations_outrank_scores(make_workspace: Make, verdicts: list[bool], expected: str) -> None:
+    """DESIGN: human annotations outrank every score."""
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
+    score(workspace, {(0, 2): 0.0})
+    cut(workspace)
+    job = Job(workspace, "load", "load-00002")
+    job.write_rows(
+        "annotations",
+        [
+            {"query_key": 0, "passage_key": 2, "relevant": verdict, "annotator": f"person {number}"}
+            for number, verdict in enumerate(verdicts)
+        ],
+    )
+    job.finish()
+    assert decision(workspace, "other") == expected
+
+
+@pytest.mark.parametrize(
+    ("which", "step", "expected"),
+    [
+        ("negative_below", -1, "uncertain"),  # the cutoff lies one float32 below the probability
+        ("negative_below", 0, "uncertain"),  # strict: at the cutoff is no negative
+        ("negative_below", 1, "hard_negative"),
+        ("positive_above", -1, "false_negative"),
+        ("positive_above", 0, "uncertain"),  # strict: at the cutoff is no positive
+        ("positive_above", 1, "uncertain"),
+    ],
+)
+def test_one_ulp_around_a_cutoff_decides(make_workspace: Make, which: str, step: int, expected: str) -> None:
+    """Both sides are FLOAT, rounded once, so that a column, a literal and a parameter cannot disagree."""
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
+    score(workspace, {(0, 2): logit(0.37)})
+    cut(workspace)
+    (probability,) = workspace.sql("select probability from decisions")["probability"].to_numpy()
+    edge = probability if step == 0 else np.nextafter(probability, np.float32(np.inf * step))
+    others = {"negative_below": 0.001, "positive_above": 0.999}
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=50, **{**others, which: float(edge)})
+    assert decision(workspace, "other") == expected
+
+
+def test_polars_reads_the_same_decisions_as_duckdb(make_workspace: Make) -> None:
+    """`Workspace.scan` gives the tables and the views as LazyFrames."""
+    workspace = make_workspace(
+        PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["answer", "twin", "other"]}
+    )
+    score(workspace, {(0, 2): 5.0})
+    cut(workspace)
+    frame = workspace.scan("decisions").select("rank", "decision").sort("rank").collect()
+    assert frame["decision"].to_list() == ["positive", "duplicate", "false_negative"]
+    assert workspace.scan("candidates").filter(pl.col("rank") == 2).collect()["passage_key"].to_list() == [1]
+
+
+def test_two_settings_stand_side_by_side_in_one_query(make_workspace: Make) -> None:
+    """Thresholds are queries: the same scores, two named cutoffs, two decisions."""
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
+    score(workspace, {(0, 2): logit(0.15)})
+    cut(workspace)
+    cut(workspace, "loose", below=0.2)
+    assert (decision(workspace, "other"), decision(workspace, "other", "loose")) == ("uncertain", "hard_negative")
+
+
+def test_changed_cutoffs_keep_their_former_row(make_workspace: Make) -> None:
+    """Nothing is overwritten: the highest revision of a name counts, the others stay."""
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
+    cut(workspace)
+    cut(workspace, below=0.3)
+    cut(workspace, below=0.3)
+    revisions = workspace.sql("select revision, negative_below::varchar as below from stored_cutoffs order by revision")
+    assert revisions.rows() == [(1, "0.1"), (2, "0.3")]
+
+
+def test_scores_of_another_scorer_do_not_count(make_workspace: Make) -> None:
+    """The ledger keeps every scorer's logits apart."""
+    workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
+    score(workspace, {(0, 2): 5.0}, scorer="somebody else")
+    cut(workspace)
+    assert decision(workspace, "other") == "unscored"
+
+
+def test_the_ledger_has_no_room_for_a_missing_logit() -> None:
+    """NaN > 0.9 is true in DuckDB and Polars: what is not a number must not come in."""
+    assert relations.schema("scores").field("logit").type == pa.float32()
