@@ -1,0 +1,181 @@
+"""`curate sql`: questions to the tables, read-only."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curate.cli.options import workspace
+from curate.errors import BadSettings
+
+if TYPE_CHECKING:
+    import duckdb
+
+FORMS = ("table", "json", "ndjson", "csv", "parquet")
+SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+SHOWN = 40
+TITLES = {
+    "reports": "Named queries (curate sql NAME -p KEY=VALUE)",
+    "views": "Views",
+    "tables": "Tables",
+    "macros": "Macros",
+}
+
+
+@click.command()
+@click.argument("query", metavar="QUERY_OR_NAME", required=False)
+@click.option("-p", "--param", "given", multiple=True, metavar="KEY=VALUE", help="A value for $KEY in the query.")
+@click.option("--list", "list_all", is_flag=True, help="List named queries, views, tables and macros.")
+@click.option("--explain", is_flag=True, help="Print the SQL file of a name instead of running it.")
+@click.option("--format", "form", type=click.Choice(FORMS), help="Default: table in a terminal, csv elsewhere.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file; its suffix says how."
+)
+@click.option(
+    "--raw", is_flag=True, help="CSV cells as they are, also those that a spreadsheet takes for formulas."
+)
+def sql(
+    query: str | None,
+    given: tuple[str, ...],
+    list_all: bool,
+    explain: bool,
+    form: str | None,
+    as_json: bool,
+    output: Path | None,
+    raw: bool,
+) -> None:
+    """Ask the tables: one SELECT over the workspace's tables and views, or the NAME of a query.
+
+    Nothing is changed, and no file but the workspace's tables can be read. `-` reads the query from stdin.
+    A table shows 40 rows; every other form gives all of them.
+
+    \b
+    Example:
+      curate sql --list
+      curate sql funnel
+      curate sql suspects -p limit=5 --json
+      curate sql "select decision, count(*) from decisions group by decision"
+      curate sql "from candidates" --output candidates.parquet
+    """
+    if list_all:
+        click.echo(_listing(as_json), nl=False)
+    elif not query:
+        raise BadSettings('no query. Give: curate sql "select ...", or curate sql NAME; names: curate sql --list')
+    elif explain:
+        click.echo(_source(query), nl=False)
+    else:
+        chosen = _form("json" if as_json else form, output)
+        _run(sys.stdin.read() if query == "-" else query, _parameters(given), chosen, output, raw)
+
+
+def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw: bool) -> None:
+    from curate import named, results
+    from curate.sandbox import only_select, sandbox
+
+    here = workspace()
+    if query.isidentifier():
+        name, query = query, _named(query)
+        parameters = named.values(here, name, given)
+    else:
+        parameters = dict(given)
+    with sandbox(here) as connection:
+        only_select(connection, query)
+        result = connection.sql(query, params=parameters or None)
+        if output:
+            results.write_file(result, form, output, raw=raw)
+        elif form == "table":
+            _table(result)
+        else:
+            results.write_text(result, form, sys.stdout, raw=raw)
+
+
+def _table(result: "duckdb.DuckDBPyRelation") -> None:
+    from curate.results import text_rows
+
+    rows = text_rows(result)
+    if result.columns == ["explain_key", "explain_value"]:
+        click.echo("".join(str(row[1]) for row in rows), nl=False)
+        return
+    shown = [row for row, _ in zip(rows, range(SHOWN), strict=False)]
+    more = sum(1 for _ in rows)
+    # By its name: curate.reports builds on the core, and the core does not import it.
+    import_module("curate.reports.tables").print_table(result.columns, shown)
+    if more:
+        click.echo(f"... and {more:,} more rows. All of them: --format csv, or --output FILE", err=True)
+    elif not shown:
+        click.echo("0 rows", err=True)
+
+
+def _form(form: str | None, output: Path | None) -> str:
+    by_suffix = SUFFIXES.get(output.suffix) if output else None
+    chosen = form or by_suffix or ("table" if sys.stdout.isatty() and not output else "csv")
+    if chosen == "parquet" and not output:
+        raise BadSettings("parquet is no text. Give: --output FILE.parquet")
+    if chosen == "table" and output:
+        raise BadSettings("a table is for terminals. For a file give: --format csv, json, ndjson or parquet")
+    return chosen
+
+
+def _parameters(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for key, equals, _ in pairs:
+        if not (key and equals):
+            raise BadSettings(f"a parameter is KEY=VALUE, found '{key}'")
+    return {key: value for key, _, value in pairs}
+
+
+def _named(name: str) -> str:
+    from curate import named, relations
+
+    if name in (*relations.TABLES, *relations.VIEWS, "stages"):
+        raise BadSettings(f"'{name}' is a table. Its rows: curate sql \"from {name} limit 10\"")
+    return named.text(name)
+
+
+def _kinds() -> dict[str, list[str]]:
+    """Return what can be asked, by the folder of sql/ that it stands in."""
+    from curate import relations
+
+    tables = [*relations.TABLES, "stages"]
+    return {
+        "reports": relations.names("reports"),
+        "views": list(relations.VIEWS),
+        "tables": tables,
+        "macros": list(relations.MACROS),
+    }
+
+
+def _listing(as_json: bool) -> str:
+    from curate import named, relations
+
+    found: list[dict[str, Any]] = []
+    for kind, names in _kinds().items():
+        for name in names:
+            shown, _, purpose = relations.purpose(kind, name).partition(": ")
+            parameters = named.parameters(name) if kind == "reports" else []
+            found.append({"kind": kind, "name": shown, "purpose": purpose, "parameters": parameters})
+    if as_json:
+        return json.dumps(found) + "\n"
+    formatter = click.HelpFormatter(max_width=100)
+    for kind, title in TITLES.items():
+        with formatter.section(title):
+            formatter.write_dl([(entry["name"], _described(entry)) for entry in found if entry["kind"] == kind])
+    return formatter.getvalue().rstrip() + "\n"
+
+
+def _described(entry: dict[str, Any]) -> str:
+    parameters = " ".join(f"${name}" for name in entry["parameters"])
+    return f"{entry['purpose']} [{parameters}]" if parameters else str(entry["purpose"])
+
+
+def _source(name: str) -> str:
+    from curate import named, relations
+
+    for kind, names in _kinds().items():
+        if name in names:
+            return relations.sql(kind, name)
+    return named.text(name)

@@ -1,0 +1,32 @@
+"""Text of a collection is data: what could steer a terminal is shown instead of obeyed."""
+
+import unicodedata
+
+JOINERS = "\u200c\u200d\u00ad"  # scripts and emoji need the first two, the third is invisible and harmless
+ENOUGH = 16  # characters a cell at most: accents and joiners take none
+
+
+def clean(text: str, encoding: str = "utf-8") -> str:
+    r"""Return `text` in one line, with control, format and bidi characters as visible escapes (\x1b, \u202e).
+
+    Characters that `encoding` lacks become escapes too, so that the width of a line is known.
+    """
+    one_line = " ".join(text.split())
+    shown = "".join(_visible(character) for character in one_line)
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def shorten(text: str, cells: int, encoding: str = "utf-8") -> str:
+    """Return the beginning of `text`, cleaned, in at most `cells` terminal cells; '...' says that it goes on."""
+    from rich.cells import cell_len, set_cell_size
+
+    shown = clean(text[: cells * ENOUGH], encoding)
+    if cell_len(shown) <= cells and len(text) <= cells * ENOUGH:
+        return shown
+    return set_cell_size(shown, max(cells - 3, 0)).rstrip() + "..."
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in JOINERS:
+        return character.encode("unicode_escape").decode("ascii")
+    return character

@@ -1,0 +1,68 @@
+"""Any rows as a table that fits the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.table import Table
+
+from .page import TITLE, Page
+
+GAP = 2
+NARROWEST = 12
+MORE = 14  # cells of the column that says how many were dropped
+
+
+def table(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """Return a table of `rows`; numbers to the right, long values cut, columns that find no room dropped.
+
+    The last column says how many were dropped.
+    """
+    shown = [[page.short(value, page.width).plain for value in row] for row in rows]
+    heads = [page.short(name, page.width).plain for name in columns]
+    widths = [max(map(cell_len, [head, *(row[i] for row in shown)])) for i, head in enumerate(heads)]
+    fitted = fit(widths, page.width)
+    drawn = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=TITLE)
+    for i, cells in enumerate(fitted):
+        numeric = any(row[i] for row in shown) and all(_is_number(row[i]) for row in shown)
+        drawn.add_column(page.short(heads[i], cells), justify="right" if numeric else "left", no_wrap=True)
+    left_out = len(columns) - len(fitted)
+    if left_out:
+        drawn.add_column(f"+{left_out} columns", no_wrap=True)
+    for row in shown:
+        drawn.add_row(*(page.short(value, cells) for value, cells in zip(row, fitted, strict=False)))
+    return drawn
+
+
+def records(page: Page, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of rows that are dictionaries with the same keys."""
+    columns = list(rows[0]) if rows else []
+    return table(page, columns, [[_plain(row[name]) for name in columns] for row in rows])
+
+
+def fit(widths: Sequence[int], width: int) -> list[int]:
+    """Return the cells that each column gets: the widest give way first; what finds no room is left out."""
+    kept, room = len(widths), width
+    while kept > 1 and sum(min(cells, NARROWEST) + GAP for cells in widths[:kept]) > room:
+        kept, room = kept - 1, width - MORE
+    room -= GAP * kept
+    cap = next(cap for cap in range(width, 0, -1) if cap == 1 or sum(min(w, cap) for w in widths[:kept]) <= room)
+    return [min(cells, cap) for cells in widths[:kept]]
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value.replace(",", "") or 0)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table of `rows` on stdout."""
+    page = Page()
+    page.print(table(page, columns, rows))

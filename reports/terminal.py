@@ -1,0 +1,246 @@
+"""The reports in a terminal: one function a report, rows in, something printable out. Nothing is computed here."""
+
+from collections.abc import Callable, Iterable
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from curate.workspace import Workspace
+
+from .captions import CAPTIONS, TITLES
+from .page import DIM, TITLE, Page, number, percent
+from .rows import Overview, Report, Row, report
+from .tables import records
+
+SIGNS = {"all": " ", "taken away": "-", "left over": "="}
+FEW_LINES, MANY_LINES = 2, 6
+PAGE_IS_WIDE = 96
+
+
+def show_report(page: Page, found: Report, lines: int = MANY_LINES) -> None:
+    """Print one report under the line that says what it speaks of."""
+    if found.setting:
+        page.print(Text(setting_line(found.setting)), Text())
+    page.print(block(page, found, lines))
+
+
+def print_reports(
+    workspace: Workspace, names: Iterable[str], *, run: str | None = None, cutoffs: str | None = None
+) -> None:
+    """Print several reports on stdout, one below the other, without the line that says what they speak of."""
+    page = Page()
+    for name in names:
+        page.print(Text(), block(page, report(workspace, name, run=run, cutoffs=cutoffs), FEW_LINES))
+
+
+def show_overview(page: Page, overview: Overview) -> None:
+    """Print everything that is known, from the collection to the pseudo-labels."""
+    page.print(collection(page, overview))
+    setting = next((found.setting for found in overview.reports.values() if found.setting), None)
+    if setting:
+        page.print(Text(setting_line(setting)))
+    for name, found in overview.reports.items():
+        if name in RENDERERS and worth_showing(found):
+            page.print(Text(), block(page, found, FEW_LINES))
+    if overview.next:
+        page.print(Text(), Text(f"Next: {overview.next}", style=TITLE))
+
+
+def worth_showing(found: Report) -> bool:
+    """Return whether the overview has room for it: no comparison of one retriever with nothing."""
+    return len(found.rows) > (1 if found.name == "false_negatives_by_retriever" else 0)
+
+
+def block(page: Page, found: Report, lines: int) -> RenderableType:
+    """Return a report with its title above and, below, what its figures mean."""
+    title = TITLES.get(found.name, found.name)
+    caption = CAPTIONS.get(found.name, "").format_map({**found.parameters, **found.setting})
+    renderer = RENDERERS.get(found.name, generic)
+    body = renderer(page, found, lines) if found.rows else Text("(no rows)")
+    return Group(Text(title, style=TITLE), Padding(body, (0, 0, 0, 2), expand=False), page.text(caption, DIM))
+
+
+def setting_line(setting: Row) -> str:
+    """Return run, scorer and cutoffs in words."""
+    queries = f"{number(setting['queries'])} {setting['split']} queries"
+    cuts = f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
+    return (
+        f"Run {setting['run_id']} ({setting['retriever']}, {queries}), its top {setting['depth']} judged by "
+        f"{setting['scorer_id']}. Cutoffs '{setting['cutoffs']}': {cuts}."
+    )
+
+
+def collection(page: Page, overview: Overview) -> RenderableType:
+    """Return what was loaded, in two lines."""
+    loaded = overview.reports["collection"].rows[0]
+    of_splits = (f"{number(row['queries'])} {row['split']}" for row in overview.reports["splits"].rows)
+    queries = f"{number(loaded['queries'])} queries ({', '.join(of_splits) or 'none'})"
+    positives = f"{number(loaded['positives'])} labelled positives"
+    lines = [f"{number(loaded['passages'])} passages, {queries}, {positives}."]
+    if loaded["annotations"] or loaded["rejects"]:
+        lines.append(
+            f"{number(loaded['annotations'])} annotations, {number(loaded['rejects'])} rejected input rows."
+        )
+    return page.text(" ".join(lines), TITLE)
+
+
+def bars(page: Page, heads: list[str], rows: Iterable[tuple[list[str], list[float | None]]]) -> Table:
+    """Return a table of cells and, after them, one bar a share; `heads` names all columns."""
+    cells = 12 if page.width < PAGE_IS_WIDE else 24
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads), header_style=DIM)
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
+    for values, shares in rows:
+        drawn = [page.bar(share, cells) for share in shares]
+        table.add_row(*(page.text(value) for value in values), *drawn)
+    for column in table.columns[len(heads) - 1 :]:
+        column.justify = "left"
+    return table
+
+
+def funnel(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the steps with what each takes away."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    for i, row in enumerate(found.rows):
+        if i and row["part"] == "all":
+            rows.append(([], []))
+        label = f"{SIGNS[row['part']]} {row['what']}"
+        rows.append(([label, number(row["number"]), percent(row["share"])], [row["share"]]))
+    return bars(page, ["", "", "", ""], rows)
+
+
+def by_rank(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return ranks with the share of relevant and of denoised candidates."""
+    rows = [
+        (
+            [
+                ranks(row),
+                number(row["judged"]),
+                number(row["unscored"]),
+                percent(row["false_negative_rate"]),
+                percent(row["denoised_rate"]),
+            ],
+            [row["denoised_rate"]],
+        )
+        for row in found.rows
+    ]
+    return bars(page, ["rank", "judged", "unscored", "false negatives", "denoised", ""], rows)
+
+
+def ranks(row: Row) -> str:
+    """Return '4-5', or '1' where there is one rank."""
+    first, last = row.get("first_rank", row.get("rank")), row.get("last_rank", row.get("rank"))
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
+def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return source runs with the share of relevant candidates."""
+    rows = [
+        (
+            [
+                f"{row['retriever']} ({row['source_run_id']})",
+                number(row["judged"]),
+                number(row["only_here"]),
+                percent(row["false_negative_rate"]),
+                percent(row["denoised_rate"]),
+            ],
+            [row["denoised_rate"]],
+        )
+        for row in found.rows
+    ]
+    return bars(page, ["found by", "judged", "only here", "false negatives", "denoised", ""], rows)
+
+
+def histogram(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the probabilities of labelled positives beside those of the unlabelled candidates."""
+    rows = [
+        (
+            [f"{row['low']:.2f}-{row['high']:.2f}", number(row["unlabelled"]), number(row["positives"])],
+            [row["unlabelled_share"], row["positives_share"]],
+        )
+        for row in found.rows
+    ]
+    return bars(page, ["probability", "unlabelled", "positives", "unlabelled", "positives"], rows)
+
+
+def shares(first: str, count: str) -> Callable[[Page, Report, int], RenderableType]:
+    """Return a renderer of rows with one name, one count and its share."""
+
+    def render(page: Page, found: Report, _lines: int) -> RenderableType:
+        rows = [
+            ([str(row[first]), number(row[count]), percent(row["share"])], [row["share"]]) for row in found.rows
+        ]
+        return bars(page, ["", count, "share", ""], rows)
+
+    return render
+
+
+def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return numbers of hard negatives with how many queries have so many."""
+    rows = [
+        (
+            [
+                f"{row['hard_negatives']}{' or more' if row['enough'] else ''} hard negatives",
+                number(row["queries"]),
+                percent(row["share"]),
+            ],
+            [row["share"]],
+        )
+        for row in found.rows
+    ]
+    return bars(page, ["", "queries", "share", ""], rows)
+
+
+def pairs(page: Page, found: Report, lines: int) -> RenderableType:
+    """Return query, passage and, where there is one, the labelled positive to compare with."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style=DIM)
+    grid.add_column(overflow="fold")
+    cells = (page.width - 16) * lines
+    for i, row in enumerate(found.rows):
+        if i:
+            grid.add_row()
+        grid.add_row("query", page.short(f"{row['query']}  [{row['query_id']}]", cells, TITLE))
+        head = f"rank {row['rank']}, {row['probability']:.3f}  [{row['passage_id']}]  "
+        grid.add_row("passage", page.short(head + row["passage"], cells))
+        if row.get("positive"):
+            grid.add_row("labelled", page.short(f"[{row['positive_id']}]  {row['positive']}", cells))
+    return grid
+
+
+def query_card(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return one query's candidates in the order of their ranks."""
+    first = found.rows[0]
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
+    for head in ("rank", "probability", "score"):
+        grid.add_column(head, justify="right", no_wrap=True)
+    grid.add_column("decision", no_wrap=True)
+    grid.add_column("passage", overflow="fold")
+    for row in found.rows:
+        probability = "-" if row["probability"] is None else f"{row['probability']:.3f}"
+        score = "-" if row["retriever_score"] is None else f"{row['retriever_score']:.3f}"
+        text = page.short(f"[{row['passage_id']}]  {row['passage']}", max(page.width - 48, 24) * FEW_LINES)
+        grid.add_row(str(row["rank"] or "-"), probability, score, row["decision"], text)
+    return Group(page.text(f"{first['query']}  [{first['query_id']}]", TITLE), grid)
+
+
+def generic(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return a plain table, for a report without a form of its own."""
+    return records(page, found.rows)
+
+
+RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
+    "funnel": funnel,
+    "denoised_by_rank": by_rank,
+    "false_negatives_by_rank": by_rank,
+    "false_negatives_by_retriever": by_retriever,
+    "score_histogram": histogram,
+    "positives_recognised": shares("verdict", "positives"),
+    "shortfall": shortfall,
+    "suspects": pairs,
+    "pseudo_label_outcomes": shares("outcome", "questions"),
+    "pseudo_labels": pairs,
+    "query_card": query_card,
+}

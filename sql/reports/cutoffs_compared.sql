@@ -1,0 +1,38 @@
+-- cutoffs_compared: what each named setting makes of the same candidates. Grain: one row per name of cutoffs.
+-- Counts of candidates down to each setting's own depth, by decision.
+-- enough: queries with $negatives or more hard negatives. Another setting costs no forward pass.
+-- Parameters: $run, $negatives.
+with per_query as (
+    select
+        decisions.cutoffs,
+        decisions.query_key,
+        count(*) as candidates,
+        count(*) filter (where decisions.decision = 'positive') as positives,
+        count(*) filter (where decisions.decision = 'duplicate') as duplicates,
+        count(*) filter (where decisions.decision = 'unscored') as unscored,
+        count(*) filter (where decisions.decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+        count(*) filter (where decisions.decision = 'uncertain') as uncertain,
+        count(*) filter (where decisions.decision = 'hard_negative') as hard_negatives,
+    from decisions
+    inner join cutoffs on cutoffs.name = decisions.cutoffs and decisions.rank <= cutoffs.depth
+    where decisions.run_id = $run
+    group by decisions.cutoffs, decisions.query_key
+)
+select
+    cutoffs.name,
+    cutoffs.scorer_id,
+    cutoffs.depth,
+    round(cutoffs.negative_below::double, 6) as negative_below,
+    round(cutoffs.positive_above::double, 6) as positive_above,
+    coalesce(sum(per_query.candidates), 0)::bigint as candidates,
+    coalesce(sum(per_query.positives), 0)::bigint as positives,
+    coalesce(sum(per_query.duplicates), 0)::bigint as duplicates,
+    coalesce(sum(per_query.unscored), 0)::bigint as unscored,
+    coalesce(sum(per_query.false_negatives), 0)::bigint as false_negatives,
+    coalesce(sum(per_query.uncertain), 0)::bigint as uncertain,
+    coalesce(sum(per_query.hard_negatives), 0)::bigint as hard_negatives,
+    count(*) filter (where per_query.hard_negatives >= $negatives) as enough,
+from cutoffs
+left join per_query on per_query.cutoffs = cutoffs.name
+group by cutoffs.name, cutoffs.scorer_id, cutoffs.depth, cutoffs.negative_below, cutoffs.positive_above
+order by cutoffs.name;

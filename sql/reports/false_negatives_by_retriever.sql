@@ -1,0 +1,35 @@
+-- false_negatives_by_retriever: which retriever brings relevant passages that nobody labelled. Grain: one row per source run.
+-- A candidate that several sources found counts for each of them. judged, denoised and rates: see denoised_by_rank.
+-- only_here: judged candidates that no other source of the run found.
+-- Parameters: $run (a hybrid run has several sources), $cutoffs.
+with judged as (
+    select query_key, passage_key, decision
+    from decisions
+    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
+),
+found as (
+    select
+        candidate_sources.source_run_id,
+        candidate_sources.retriever,
+        judged.decision,
+        count(*) over (partition by judged.query_key, judged.passage_key) as finders,
+    from judged
+    inner join candidate_sources
+        on candidate_sources.run_id = $run
+        and candidate_sources.query_key = judged.query_key
+        and candidate_sources.passage_key = judged.passage_key
+)
+select
+    source_run_id,
+    retriever,
+    count(*) filter (where decision = 'positive') as positives,
+    count(*) filter (where decision not in ('positive', 'unscored')) as judged,
+    count(*) filter (where decision not in ('positive', 'unscored') and finders = 1) as only_here,
+    count(*) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+    count(*) filter (where decision not in ('positive', 'unscored', 'hard_negative')) as denoised,
+    count(*) filter (where decision = 'unscored') as unscored,
+    round(false_negatives / nullif(judged, 0), 6) as false_negative_rate,
+    round(denoised / nullif(judged, 0), 6) as denoised_rate,
+from found
+group by source_run_id, retriever
+order by retriever, source_run_id;

@@ -1,0 +1,71 @@
+-- funnel: how the top-k candidates of a run become hard negatives, and how many queries get enough. Grain: one row per step.
+-- unit: what is counted, pairs (query, passage) or queries; part: all, taken away, or left over.
+-- share: of all the rows of that unit. pseudo-positives are false negatives on queries without labels.
+-- Parameters: $run, $cutoffs (their depth is the k), $negatives: how many hard negatives a query should have.
+with judged as (
+    select query_key, decision
+    from decisions
+    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
+),
+per_query as (
+    select
+        query_key,
+        count(*) as candidates,
+        count(*) filter (where decision = 'positive') as positives,
+        count(*) filter (where decision = 'duplicate') as duplicates,
+        count(*) filter (where decision = 'unscored') as unscored,
+        count(*) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+        count(*) filter (where decision = 'uncertain') as uncertain,
+        count(*) filter (where decision = 'hard_negative') as hard_negatives,
+    from judged
+    group by query_key
+),
+pairs as (
+    select
+        coalesce(sum(candidates), 0)::bigint as candidates,
+        coalesce(sum(positives), 0)::bigint as positives,
+        coalesce(sum(duplicates), 0)::bigint as duplicates,
+        coalesce(sum(unscored), 0)::bigint as unscored,
+        coalesce(sum(false_negatives), 0)::bigint as false_negatives,
+        coalesce(sum(uncertain), 0)::bigint as uncertain,
+        coalesce(sum(hard_negatives), 0)::bigint as hard_negatives,
+        count(*) filter (where hard_negatives >= $negatives) as enough,
+        count(*) filter (where hard_negatives between 1 and $negatives - 1) as short,
+    from per_query
+),
+mined as (
+    select queries from runs where run_id = $run
+)
+select
+    steps.step,
+    steps.unit,
+    steps.part,
+    steps.what,
+    steps.number,
+    round(steps.number / nullif(steps.total, 0), 6) as share,
+from
+    (
+        select 1 as step, 'pairs' as unit, 'all' as part, 'candidates in the top-k' as what,
+            candidates as number, candidates as total from pairs
+        union all
+        select 2, 'pairs', 'taken away', 'labelled positives', positives, candidates from pairs
+        union all
+        select 3, 'pairs', 'taken away', 'duplicates of a positive', duplicates, candidates from pairs
+        union all
+        select 4, 'pairs', 'taken away', 'unscored', unscored, candidates from pairs
+        union all
+        select 5, 'pairs', 'taken away', 'false negatives', false_negatives, candidates from pairs
+        union all
+        select 6, 'pairs', 'taken away', 'uncertain', uncertain, candidates from pairs
+        union all
+        select 7, 'pairs', 'left over', 'hard negatives', hard_negatives, candidates from pairs
+        union all
+        select 8, 'queries', 'all', 'queries of the run', queries, queries from mined
+        union all
+        select 9, 'queries', 'left over', 'with ' || $negatives || ' or more hard negatives', enough, queries from pairs, mined
+        union all
+        select 10, 'queries', 'left over', 'with fewer', short, queries from pairs, mined
+        union all
+        select 11, 'queries', 'taken away', 'with none', queries - enough - short, queries from pairs, mined
+    ) as steps
+order by steps.step;

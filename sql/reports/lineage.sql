@@ -1,0 +1,54 @@
+-- lineage: the jobs that a run's decisions rest on, oldest first. Grain: one row per job.
+-- settings and inputs (name -> sha256) are those of the job; model and fingerprint: the encoder or the scorer
+-- that it used. The same job with the same inputs and model gives the same bytes again.
+-- Parameters: $run (with the runs that a hybrid unites), $cutoffs.
+with wanted as (
+    select run_id, model_id from runs where run_id = $run
+    union
+    select source.run_id, source.model_id
+    from runs
+    inner join runs as source on list_contains(runs.sources, source.run_id)
+    where runs.run_id = $run
+),
+scorer as (
+    select models.model_id, models.fingerprint, models.path
+    from cutoffs
+    inner join models on models.model_id = cutoffs.scorer_id
+    where cutoffs.name = $cutoffs
+),
+jobs as (
+    select stages.job, null as model_id from stages where stages.stage = 'load'
+    union
+    select wanted.run_id as job, wanted.model_id from wanted
+    union
+    select stages.job, scorer.model_id
+    from stages
+    cross join scorer
+    where stages.stage = 'train' and contains(stages.outputs::varchar, scorer.path)
+    union
+    select stages.job, scorer.model_id
+    from stages
+    inner join wanted on wanted.run_id = stages.settings ->> 'run'
+    inner join scorer on scorer.fingerprint = stages.inputs ->> 'scorer'
+    where stages.stage in ('denoise', 'augment')
+    union
+    select stages.job, scorer.model_id
+    from stages
+    cross join scorer
+    where stages.stage = 'cutoffs' and stages.settings ->> 'name' = $cutoffs
+)
+select
+    stages.number,
+    stages.stage,
+    stages.job,
+    jobs.model_id as model,
+    models.fingerprint,
+    stages.settings,
+    stages.inputs,
+    models.settings as model_settings,
+    stages.version,
+    stages.finished_at,
+from jobs
+inner join stages on stages.job = jobs.job
+left join models on models.model_id = jobs.model_id
+order by stages.number, stages.job;

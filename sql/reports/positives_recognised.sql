@@ -1,0 +1,33 @@
+-- positives_recognised: what the scorer says of the pairs that people labelled relevant. Grain: one row per verdict.
+-- The check of the scorer: most labelled positives should lie above positive_above, few below negative_below.
+-- All labelled positives of the run's queries count, whether the retriever found them or not.
+-- Parameters: $run, $cutoffs.
+with verdicts as (
+    select
+        case
+            when scores.logit is null then 4
+            when probability(scores.logit) > cutoffs.positive_above then 1
+            when probability(scores.logit) < cutoffs.negative_below then 3
+            else 2
+        end as step,
+    from positives
+    inner join cutoffs on cutoffs.name = $cutoffs
+    left join scores
+        on scores.scorer_id = cutoffs.scorer_id
+        and scores.query_key = positives.query_key
+        and scores.passage_key = positives.passage_key
+    where positives.query_key in (select query_key from candidates where run_id = $run)
+),
+steps (step, verdict) as (
+    values (1, 'above positive_above'), (2, 'between the cutoffs'), (3, 'below negative_below'), (4, 'unscored')
+),
+counted as (
+    select step, count(*) as positives from verdicts group by step
+)
+select
+    steps.verdict,
+    coalesce(counted.positives, 0) as positives,
+    round(coalesce(counted.positives, 0) / nullif(sum(counted.positives) over (), 0), 6) as share,
+from steps
+left join counted on counted.step = steps.step
+order by steps.step;

@@ -1,0 +1,36 @@
+-- pseudo_label_outcomes: how many questions without labels got one, and why the others did not. Grain: one row per outcome.
+-- The outcome of a question is that of its best candidate in the top-k. Nothing is guessed: no candidate, no label.
+-- Parameters: $run (over the questions without labels), $cutoffs.
+with best as (
+    select
+        query_key,
+        case
+            when bool_or(decision = 'pseudo_positive') then 1
+            when bool_or(decision = 'uncertain') then 2
+            when bool_or(decision = 'unscored') then 4
+            else 3
+        end as step,
+    from decisions
+    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
+    group by query_key
+),
+steps (step, outcome) as (
+    values
+        (1, 'pseudo-labelled: a passage above positive_above'),
+        (2, 'none: the best passage lies between the cutoffs'),
+        (3, 'none: every passage lies below negative_below'),
+        (4, 'none: some passages are unscored'),
+        (5, 'none: no passage was found')
+),
+counted as (
+    select step, count(*) as questions from best group by step
+    union all
+    select 5 as step, runs.queries - (select count(*) from best) as questions from runs where runs.run_id = $run
+)
+select
+    steps.outcome,
+    coalesce(counted.questions, 0) as questions,
+    round(coalesce(counted.questions, 0) / nullif(sum(counted.questions) over (), 0), 6) as share,
+from steps
+left join counted on counted.step = steps.step
+order by steps.step;

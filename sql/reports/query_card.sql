@@ -1,0 +1,56 @@
+-- query_card: all that is known of one query's candidates and labelled positives. Grain: one row per passage.
+-- rank: in the run, null for a labelled positive that the retriever did not find. decision: see the view decisions;
+-- candidates beyond the cutoffs' depth are mostly unscored.
+-- Parameters: $query (the id in your own files), $run, $cutoffs, $limit.
+with asked as (
+    select query_key, query_id, text from queries where query_id = $query
+),
+found as (
+    select
+        decisions.query_key,
+        decisions.passage_key,
+        decisions.rank,
+        decisions.retriever_score,
+        decisions.probability,
+        decisions.decision,
+    from decisions
+    where
+        decisions.cutoffs = $cutoffs
+        and decisions.run_id = $run
+        and decisions.query_key in (select query_key from asked)
+),
+missed as (
+    select
+        positives.query_key,
+        positives.passage_key,
+        null::integer as rank,
+        null::float as retriever_score,
+        probability(scores.logit) as probability,
+        'positive' as decision,
+    from positives
+    semi join asked on asked.query_key = positives.query_key
+    anti join found on found.passage_key = positives.passage_key
+    left join cutoffs on cutoffs.name = $cutoffs
+    left join scores
+        on scores.scorer_id = cutoffs.scorer_id
+        and scores.query_key = positives.query_key
+        and scores.passage_key = positives.passage_key
+)
+select
+    asked.query_id,
+    asked.text as query,
+    evidence.rank,
+    evidence.decision,
+    round(evidence.probability::double, 4) as probability,
+    round(evidence.retriever_score::double, 4) as retriever_score,
+    passages.passage_id,
+    passage_text(passages.title, passages.text) as passage,
+from (
+    select query_key, passage_key, rank, retriever_score, probability, decision from found
+    union all
+    select query_key, passage_key, rank, retriever_score, probability, decision from missed
+) as evidence
+inner join asked on asked.query_key = evidence.query_key
+inner join passages on passages.passage_key = evidence.passage_key
+order by evidence.rank nulls first, evidence.passage_key
+limit $limit;

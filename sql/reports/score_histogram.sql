@@ -1,0 +1,47 @@
+-- score_histogram: how the scorer's probabilities lie. Grain: one row per twentieth of [0, 1].
+-- positives: labelled positives of the run's queries, candidates or not; unlabelled: candidates in the top-k
+-- without a label. Shares are of their own column. The last bin holds 1.0. Bins across a cutoff are not split: the decisions are exact, bins coarse.
+-- Parameters: $run, $cutoffs.
+with labelled as (
+    select probability(scores.logit) as probability
+    from positives
+    inner join cutoffs on cutoffs.name = $cutoffs
+    inner join scores
+        on scores.scorer_id = cutoffs.scorer_id
+        and scores.query_key = positives.query_key
+        and scores.passage_key = positives.passage_key
+    where positives.query_key in (select query_key from candidates where run_id = $run)
+),
+unlabelled as (
+    select probability
+    from decisions
+    where
+        cutoffs = $cutoffs
+        and run_id = $run
+        and rank <= (select depth from cutoffs where name = $cutoffs)
+        and decision not in ('positive', 'unscored')
+        and probability is not null
+),
+counted as (
+    select
+        least(floor(probability * 20::float), 19)::integer as bin,
+        count(*) filter (where is_labelled) as positives,
+        count(*) filter (where not is_labelled) as unlabelled,
+    from (
+        select probability, true as is_labelled from labelled
+        union all
+        select probability, false as is_labelled from unlabelled
+    ) as evidence
+    group by bin
+)
+select
+    bins.bin::integer as bin,
+    bins.bin / 20 as low,
+    (bins.bin + 1) / 20 as high,
+    coalesce(counted.positives, 0) as positives,
+    coalesce(counted.unlabelled, 0) as unlabelled,
+    round(coalesce(counted.positives, 0) / nullif(sum(counted.positives) over (), 0), 6) as positives_share,
+    round(coalesce(counted.unlabelled, 0) / nullif(sum(counted.unlabelled) over (), 0), 6) as unlabelled_share,
+from range(20) as bins (bin)
+left join counted on counted.bin = bins.bin
+order by bins.bin;

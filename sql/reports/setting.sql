@@ -1,0 +1,18 @@
+-- setting: what the other reports speak of: a run, its scorer and the cutoffs. Grain: one row.
+-- depth: the top-k that is judged; candidates at deeper ranks stay out of reports and exports.
+-- Parameters: $run, $cutoffs.
+select
+    runs.run_id,
+    runs.retriever,
+    runs.split,
+    runs.queries,
+    runs.model_id as encoder,
+    cutoffs.name as cutoffs,
+    cutoffs.scorer_id,
+    cutoffs.depth,
+    round(cutoffs.negative_below::double, 6) as negative_below,
+    round(cutoffs.positive_above::double, 6) as positive_above,
+    cutoffs.pseudo_positives,
+from runs
+cross join cutoffs
+where runs.run_id = $run and cutoffs.name = $cutoffs;

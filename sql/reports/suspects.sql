@@ -1,0 +1,43 @@
+-- suspects: unlabelled candidates that the scorer takes for relevant, to be read by people. Grain: one row per denoised pair.
+-- Without denoising these would be trained on as negatives. The highest ranks come first: the hardest "negatives".
+-- positive: a passage that is labelled relevant for the same query (the most probable one), for comparison.
+-- Parameters: $run, $cutoffs, $limit.
+with chosen as (
+    select query_key, passage_key, rank, retriever_score, probability
+    from decisions
+    where
+        cutoffs = $cutoffs
+        and run_id = $run
+        and rank <= (select depth from cutoffs where name = $cutoffs)
+        and decision = 'false_negative'
+    order by rank, probability desc, query_key, passage_key
+    limit $limit
+),
+labelled as (
+    select positives.query_key, positives.passage_key
+    from positives
+    semi join chosen on chosen.query_key = positives.query_key
+    left join cutoffs on cutoffs.name = $cutoffs
+    left join scores
+        on scores.scorer_id = cutoffs.scorer_id
+        and scores.query_key = positives.query_key
+        and scores.passage_key = positives.passage_key
+    qualify row_number() over (
+        partition by positives.query_key order by scores.logit desc nulls last, positives.passage_key
+    ) = 1
+)
+select
+    queries.query_id,
+    passages.passage_id,
+    chosen.rank,
+    round(chosen.probability::double, 4) as probability,
+    queries.text as query,
+    passage_text(passages.title, passages.text) as passage,
+    positive.passage_id as positive_id,
+    passage_text(positive.title, positive.text) as positive,
+from chosen
+inner join queries on queries.query_key = chosen.query_key
+inner join passages on passages.passage_key = chosen.passage_key
+left join labelled on labelled.query_key = chosen.query_key
+left join passages as positive on positive.passage_key = labelled.passage_key
+order by chosen.rank, chosen.probability desc, chosen.query_key, chosen.passage_key;

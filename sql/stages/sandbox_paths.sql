@@ -1,0 +1,2 @@
+-- sandbox_paths: files that stay readable once external access is off. Grain: a setting.
+set allowed_paths = $paths;
