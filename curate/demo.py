@@ -42,7 +42,7 @@ class Collection:
         return f"{self.passages:,} passages, questions: {counts}\nfrom the documentation of {libraries}"
 
 
-def build_collection(folder: Path, modules: Mapping[str, Sequence[str]] = MODULES) -> Collection:
+def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Collection:
     """Write the collection to `folder` as a BEIR folder, unless it stands there, and say what it holds.
 
     `corpus.jsonl`, `queries.jsonl`, `unlabeled.jsonl`, `qrels/{train,dev,test}.tsv`; and, only to check what
@@ -53,7 +53,9 @@ def build_collection(folder: Path, modules: Mapping[str, Sequence[str]] = MODULE
         return Collection(**json.loads((folder / DONE).read_text("utf-8")))
     articles = [found for found in map(article, docstrings(modules)) if found]
     if not any(found.question for found in articles):
-        raise CurateError("no docstrings found: the demo reads them, and python -OO leaves them out. Run it without -OO.")
+        raise CurateError(
+            "no docstrings found: the demo reads them, and python -OO leaves them out. Run it without -OO."
+        )
     passages, answers = split_up(articles)
     labelled = {q: found for q, found in answers.items() if found[0].library != UNLABELED_LIBRARY}
     splits = deal(labelled)

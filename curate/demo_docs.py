@@ -9,39 +9,46 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-# Public modules whose import shows nothing, opens nothing and reaches no network.
-PYTHON = """
-abc argparse array ast asyncio base64 bisect builtins bz2 calendar cmath codecs collections collections.abc
-concurrent.futures configparser contextlib copy csv dataclasses datetime decimal difflib dis email.message
-email.utils enum filecmp fileinput fnmatch fractions ftplib functools gc getpass gettext glob graphlib gzip
-hashlib heapq hmac html html.parser http.client http.cookiejar http.cookies http.server imaplib importlib.metadata
-importlib.resources importlib.util inspect io ipaddress itertools json linecache locale logging logging.handlers
-lzma mailbox marshal math mimetypes mmap multiprocessing multiprocessing.pool multiprocessing.shared_memory
-numbers operator optparse os os.path pathlib pickle pickletools pkgutil platform plistlib poplib pprint profile
-pstats queue quopri random re reprlib sched secrets select selectors shelve shlex shutil signal smtplib socket
-socketserver sqlite3 ssl stat statistics string struct subprocess symtable sys sysconfig tarfile tempfile textwrap
-threading time timeit tokenize trace traceback tracemalloc types typing unicodedata unittest unittest.mock
-urllib.error urllib.parse urllib.request urllib.robotparser uuid warnings wave weakref webbrowser xml.dom.minidom
-xml.etree.ElementTree xml.sax zipfile zipimport zlib zoneinfo
-""".split()
-MODULES: Mapping[str, Sequence[str]] = {
-    "python": PYTHON,
-    "numpy": """numpy numpy.char numpy.fft numpy.lib.array_utils numpy.lib.scimath numpy.lib.stride_tricks
-        numpy.linalg numpy.ma numpy.polynomial numpy.random numpy.strings numpy.testing""".split(),
-    "torch": """torch torch.autograd torch.distributions torch.fft torch.linalg torch.nn torch.nn.functional
+# Public modules whose import shows nothing, opens nothing and reaches no network. The models' libraries
+# (transformers and its like) stay out: thousands of their docstrings come from a few templates.
+MODULES = {
+    "python": """
+        abc argparse array ast asyncio base64 bisect builtins bz2 calendar cmath codecs collections
+        collections.abc concurrent.futures configparser contextlib copy csv dataclasses datetime decimal difflib
+        dis email.message email.utils enum filecmp fileinput fnmatch fractions ftplib functools gc getpass
+        gettext glob graphlib gzip hashlib heapq hmac html html.parser http.client http.cookiejar http.cookies
+        http.server imaplib importlib.metadata importlib.resources importlib.util inspect io ipaddress itertools
+        json linecache locale logging logging.handlers lzma mailbox marshal math mimetypes mmap multiprocessing
+        multiprocessing.pool multiprocessing.shared_memory numbers operator optparse os os.path pathlib pickle
+        pickletools pkgutil platform plistlib poplib pprint profile pstats queue quopri random re reprlib sched
+        secrets select selectors shelve shlex shutil signal smtplib socket socketserver sqlite3 ssl stat
+        statistics string struct subprocess symtable sys sysconfig tarfile tempfile textwrap threading time
+        timeit tokenize trace traceback tracemalloc types typing unicodedata unittest unittest.mock urllib.error
+        urllib.parse urllib.request urllib.robotparser uuid warnings wave weakref webbrowser xml.dom.minidom
+        xml.etree.ElementTree xml.sax zipfile zipimport zlib zoneinfo
+    """,
+    "numpy": """
+        numpy numpy.char numpy.fft numpy.lib.array_utils numpy.lib.scimath numpy.lib.stride_tricks numpy.linalg
+        numpy.ma numpy.polynomial numpy.random numpy.strings numpy.testing
+    """,
+    "torch": """
+        torch torch.autograd torch.distributions torch.fft torch.linalg torch.nn torch.nn.functional
         torch.nn.init torch.nn.utils torch.nn.utils.rnn torch.optim torch.optim.lr_scheduler torch.random
-        torch.signal.windows torch.sparse torch.special torch.utils.data""".split(),
-    "polars": ["polars", "polars.selectors", "polars.testing"],
-    "pyarrow": """pyarrow pyarrow.compute pyarrow.csv pyarrow.dataset pyarrow.feather pyarrow.fs pyarrow.ipc
-        pyarrow.json pyarrow.parquet pyarrow.types""".split(),
-    "duckdb": ["duckdb"],
-    "networkx": ["networkx"],
-    "pydantic": ["pydantic"],
-    "click": ["click"],
-    "rich": """rich rich.console rich.layout rich.live rich.markdown rich.panel rich.pretty rich.progress
-        rich.prompt rich.style rich.syntax rich.table rich.text rich.traceback rich.tree""".split(),
+        torch.signal.windows torch.sparse torch.special torch.utils.data
+    """,
+    "polars": "polars polars.selectors polars.testing",
+    "pyarrow": """
+        pyarrow pyarrow.compute pyarrow.csv pyarrow.dataset pyarrow.feather pyarrow.fs pyarrow.ipc pyarrow.json
+        pyarrow.parquet pyarrow.types
+    """,
+    "duckdb": "duckdb",
+    "pydantic": "pydantic",
+    "click": "click",
+    "rich": """
+        rich rich.console rich.layout rich.live rich.markdown rich.panel rich.pretty rich.progress rich.prompt
+        rich.style rich.syntax rich.table rich.text rich.traceback rich.tree
+    """,
 }
-
 # Where C code and helpers of the standard library say they live.
 BACKSTAGE = {"posix", "posixpath", "genericpath", "thread"}
 
@@ -56,8 +63,8 @@ class Docstring:
     text: str
 
 
-def docstrings(modules: Mapping[str, Sequence[str]] = MODULES) -> list[Docstring]:
-    """Return the docstrings of `modules` (library -> its modules), sorted by name.
+def docstrings(modules: Mapping[str, str] = MODULES) -> list[Docstring]:
+    """Return the docstrings of `modules` (library -> its modules' names), sorted by name.
 
     A text that stands under several paths of a library is kept once, under the shortest. A library or module
     that this machine lacks is left out. The same versions give the same list.
@@ -66,7 +73,7 @@ def docstrings(modules: Mapping[str, Sequence[str]] = MODULES) -> list[Docstring
     with _no_noise():
         for library, names in modules.items():
             shortest: dict[str, str] = {}
-            for name, text in _of_library(names):
+            for name, text in _of_library(names.split()):
                 known = shortest.get(text, name)
                 shortest[text] = min(known, name, key=lambda path: (path.count("."), len(path), path))
             found += [Docstring(name, library, text) for text, name in shortest.items()]
@@ -78,8 +85,18 @@ def _of_library(modules: Sequence[str]) -> Iterator[tuple[str, str]]:
         module = _imported(path)
         for name in sorted(set(getattr(module, "__all__", None) or dir(module))):
             member = None if name.startswith("_") else getattr(module, name, None)
-            if callable(member) and _home(member) in (path.partition(".")[0], ""):
+            if callable(member) and _belongs(member, path):
                 yield from _of_object(f"{path}.{name}", member)
+
+
+def _belongs(member: Any, path: str) -> bool:
+    """Return whether the module `path` is where people find `member`, not one that merely imports it."""
+    home = getattr(member, "__module__", None)
+    if not isinstance(home, str) or home.partition(".")[0].lstrip("_") in BACKSTAGE:
+        return True
+    if home.startswith("_") or "._" in home:
+        return home.partition(".")[0].lstrip("_") == path.partition(".")[0]
+    return f"{home}.".startswith(f"{path}.")
 
 
 def _imported(path: str) -> Any:
@@ -87,13 +104,6 @@ def _imported(path: str) -> Any:
         return import_module(path)
     except Exception:  # noqa: BLE001  (whatever a library raises at import, the demo goes on without it)
         return None
-
-
-def _home(member: Any) -> str:
-    """Return the top-level package that an object comes from, "" where its C code gives no public one."""
-    home = getattr(member, "__module__", None)
-    package = home.partition(".")[0].lstrip("_") if isinstance(home, str) else ""
-    return "" if package in BACKSTAGE else package
 
 
 def _of_object(path: str, member: Any) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,9 @@ HEADING = re.compile(r"\s*(\*\*)?(\w[\w ]{2,20}?)(:\*\*|\*\*:{0,2}|:{1,2})\s*")
 OTHER_PARTS = {"see also", "references", "reference", "examples", "example", "usage", "methods"}
 DIRECTIVE = re.compile(r"(\s*)(\.\. |!!! |> ?\[!)([\w-]*).*")
 WORDY = {"note", "warning", "tip", "important", "caution", "seealso"}
-BOILERPLATE = re.compile(r"this functionality is considered unstable|it may be changed at any point", re.IGNORECASE)
+BOILERPLATE = re.compile(
+    r"this functionality is considered unstable|it may be changed at any point", re.IGNORECASE
+)
 
 INLINE = (
     (re.compile(r":[\w:+-]+:`~?([^`<]+?)(?: *<[^`>]*>)?`"), r"\1"),  # :func:`~torch.cumsum`
@@ -36,9 +38,10 @@ EMPTY = re.compile(
     r"see |alias|deprecated|(abstract )?base class|same as|equivalent (of|to)|refer to|in-place version|"
     r"out-of-place|scalar (method|attribute)|initiali[sz]e self|concrete class|internal|subclass|a subclass|"
     r"this (method|class|function) |exception|raised |method generated|class for |common base|not implemented|"
-    r"bool\(|\(property\)|helper|default |implementation"
+    r"method equivalent|bool\(|\(property\)|helper|default |implementation"
 )
-LEADING = re.compile(r"(returns?|gets?|gives?) (back )?(an? |the )?(?=\w)", re.IGNORECASE)
+NO_PROSE = re.compile(r"(Parameters|Args|Arguments|Returns|Raises|Attributes|Yields):")
+LEADING = re.compile(r"\A(returns?|gets?|gives?) (back )?(an? |the )?(?=\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,12 @@ def article(docstring: Docstring) -> Article | None:
     """Return a docstring as question and answer; None where it says next to nothing in words."""
     paragraphs = list(_paragraphs(docstring.text))
     whole = _cut(paragraphs)
-    if len(whole.split()) < FEWEST_WORDS:
+    length = len(whole.split())
+    if (
+        length < FEWEST_WORDS
+        or NO_PROSE.match(whole)
+        or (length < FEWEST_BODY_WORDS and EMPTY.match(whole.lower()))
+    ):
         return None
     summary, rest = first_sentence(paragraphs[0])
     body = _cut([rest, *paragraphs[1:]])
@@ -74,7 +82,8 @@ def question_of(summary: str, name: str) -> str | None:
     text = LEADING.sub("", text, count=1)
     if len(text.split()) not in QUESTION_WORDS or EMPTY.match(summary.lower()) or not text[0].isalpha():
         return None
-    return text if text[1:2].isupper() else text[0].lower() + text[1:]
+    first = text.split()[0]
+    return text[0].lower() + text[1:] if first == first.capitalize() else text
 
 
 def first_sentence(paragraph: str) -> tuple[str, str]:

