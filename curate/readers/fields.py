@@ -1,0 +1,62 @@
+"""Which fields a row of each kind of input has, and under which names files carry them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class Unfit(Exception):  # noqa: N818 - a row is unfit, not an error
+    """A row that cannot be taken. The text before the first colon is the reason that rejects are counted by."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a row; where a file has several of its names, the first one counts."""
+
+    name: str
+    names: tuple[str, ...]
+    needed: bool = True
+
+
+_ID = ("_id", "id")
+_PASSAGE = ("passage_id", "passage-id", "docid", "doc_id", "pid")
+_QUERY = ("query_id", "query-id", "qid")
+_CORPUS = ("corpus-id", "corpus_id", *_PASSAGE)
+_ASKED = (Field("id", (*_ID, *_QUERY)), Field("text", ("text", "query", "question")))
+
+FIELDS = {
+    "passages": (
+        Field("id", (*_ID, *_PASSAGE)),
+        Field("title", ("title",), needed=False),
+        Field("text", ("text", "contents", "passage", "body")),
+    ),
+    "queries": _ASKED,
+    "unlabeled": _ASKED,
+    "qrels": (
+        Field("query id", _QUERY),
+        Field("passage id", _CORPUS),
+        Field("relevance", ("score", "relevance", "rel", "label")),
+    ),
+    "annotations": (
+        Field("query id", _QUERY),
+        Field("passage id", _CORPUS),
+        Field("relevant", ("relevant",)),
+        Field("annotator", ("annotator",)),
+        Field("note", ("note",), needed=False),
+        Field("sample_id", ("sample_id",), needed=False),
+        Field("judged_at", ("judged_at",), needed=False),
+    ),
+}
+
+
+def locate(found: Iterable[str], fields: tuple[Field, ...]) -> tuple[str | None, ...]:
+    """Return under which of the names `found` each field stands; None for one that may be missing and is.
+
+    Raises Unfit that says what was found and what was expected.
+    """
+    found = list(found)
+    places = tuple(next((name for name in field.names if name in found), None) for field in fields)
+    missing = [field for field, place in zip(fields, places, strict=True) if field.needed and place is None]
+    if missing:
+        wanted = "; ".join(f"no {field.name} ({', '.join(field.names)})" for field in missing)
+        raise Unfit(f"missing field: {wanted}; found: {', '.join(found)[:200] or 'nothing'}")
+    return places

@@ -1,0 +1,82 @@
+"""What a single file holds, told by its columns, else by its name; never guessed."""
+
+import re
+from pathlib import Path
+
+import orjson
+
+from curate.errors import BadInput, BadSettings
+from curate.readers.fields import FIELDS, Unfit, locate
+from curate.readers.files import PARQUET, head
+from curate.readers.formats import QREL_COLUMNS, RUN_COLUMNS, is_json, split
+from curate.readers.parquet import parquet_columns
+from curate.readers.sources import Input, qrels_input
+
+# Names that only passages, or only queries, go by.
+TELLING = {
+    "passages": {"title", "contents", "passage", "body", "passage_id", "docid", "doc_id", "pid"},
+    "queries": {"query", "question", "query_id", "qid"},
+}
+STEMS = {
+    "passages": {"corpus", "collection", "passages", "passage"},
+    "queries": {"queries", "query", "questions"},
+    "unlabeled": {"unlabeled"},
+    "qrels": {"qrels"},
+    "annotations": {"annotations"},
+}
+
+
+def recognized(path: Path) -> Input:
+    """Return a file with what it holds; raises BadSettings where columns and name do not say."""
+    kind = _by_columns(path, _columns(path)) or _by_name(path)
+    if kind is None:
+        raise BadSettings(
+            f"{path}: neither its columns nor its name say what it holds. "
+            f"Say it: --passages {path}, --queries {path}, --unlabeled {path} or --qrels {path}"
+        )
+    return qrels_input(path) if kind == "qrels" else Input(kind, path)
+
+
+def _columns(path: Path) -> list[str]:
+    """Return the names of the columns, or the first row's values where it names none."""
+    start = head(path)
+    if start.startswith(PARQUET):
+        return parquet_columns(path)
+    first = start.partition(b"\n")[0]
+    if not is_json(path, start):
+        try:
+            return split(first, spaced=True)
+        except Unfit as unfit:
+            raise BadInput(f"{path}:1: {unfit}") from unfit
+    try:
+        row = orjson.loads(first)
+    except ValueError:
+        return []
+    return list(row) if isinstance(row, dict) else []
+
+
+def _by_columns(path: Path, found: list[str]) -> str | None:
+    for kind in ("annotations", "qrels"):
+        if _fits(found, kind):
+            return kind
+    for kind, other in (("passages", "queries"), ("queries", "passages")):
+        if _fits(found, kind) and TELLING[kind] & {*found} and not TELLING[other] & {*found}:
+            return kind
+    if len(found) == RUN_COLUMNS and found[1].upper() == "Q0":
+        raise BadInput(f"{path}: a TREC run (6 columns). Run: curate mine --run {path}")
+    labels = len(found) in QREL_COLUMNS and len(found) > 2 and re.fullmatch(r"-?\d+", found[-1])
+    return "qrels" if labels else None
+
+
+def _fits(found: list[str], kind: str) -> bool:
+    try:
+        locate(found, FIELDS[kind])
+    except Unfit:
+        return False
+    return True
+
+
+def _by_name(path: Path) -> str | None:
+    words = {*re.split(r"[^a-z]+", path.name.lower())}
+    kinds = [kind for kind, stems in STEMS.items() if stems & words]
+    return kinds[0] if len(kinds) == 1 else None

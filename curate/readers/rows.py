@@ -1,0 +1,66 @@
+"""One file as checked rows: what `curate load` takes, and what it rejects."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from curate.errors import BadInput
+from curate.readers.checks import CHECKS
+from curate.readers.fields import FIELDS, Unfit
+from curate.readers.files import PARQUET, Advance, Lines, head
+from curate.readers.formats import JsonLines, columns, is_json
+from curate.readers.parquet import ParquetRows
+from curate.readers.sources import Input
+
+BLANK = (b"", b"\r")
+BEGINNING = 120
+
+
+class Refuse(Protocol):
+    """Takes note of a row that cannot be loaded."""
+
+    def __call__(self, file: str, line: int, reason: str, text: str) -> None:
+        """Note it: `line` from 1, `text` the beginning of the row."""
+        ...
+
+
+def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield (line, checked values) of every good row of a file, and `refuse` the others.
+
+    Raises BadInput for a file that is neither text nor Parquet, or has no rows.
+    """
+    check = CHECKS[file.kind](file)
+    source, parse, first = _opened(file, advance)
+    empty = True
+    for line, raw in source:
+        if line < first or raw in BLANK:
+            continue
+        empty = False
+        try:
+            values = check(parse(raw))
+        except Unfit as unfit:
+            cut = " (the last line, and without a line end: is the file cut off?)" if source.unended else ""
+            refuse(str(file.path), line, f"{unfit}{cut}", beginning(raw))
+        else:
+            yield line, values
+    if empty:
+        raise BadInput(f"{file.path}: no rows, where {file.kind} are expected")
+
+
+def _opened(file: Input, advance: Advance) -> tuple[Lines | ParquetRows, Any, int]:
+    """Return the source of the raw rows, what takes the fields out of one, and the first one's number."""
+    fields = FIELDS[file.kind]
+    start = head(file.path)
+    if start.startswith(PARQUET):
+        return ParquetRows(file.path, fields, advance), list, 1
+    lines = Lines(file.path, advance)
+    if is_json(file.path, start):
+        return lines, JsonLines(fields), 1
+    parse, header = columns(file.kind, file.path, start.partition(b"\n")[0])
+    return lines, parse, 2 if header else 1
+
+
+def beginning(raw: Any) -> str:
+    """Return the beginning of a raw row, as text."""
+    if isinstance(raw, bytes):
+        return raw[: 4 * BEGINNING].decode("utf-8", "backslashreplace")[:BEGINNING]
+    return "\t".join(str(value)[:BEGINNING] for value in raw if value is not None)[:BEGINNING]

@@ -1,0 +1,2 @@
+-- labels_taken: the new labels, in the order of their files. Grain: one row per judged pair (and annotator).
+select * from outcomes where reason is null and not repeated order by number;

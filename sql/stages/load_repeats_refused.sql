@@ -1,0 +1,11 @@
+-- repeats_refused: repeats that differ from the first row of their id. Grain: one row per reject.
+select
+    origins.file,
+    origins.line,
+    concat(repeats.reason, ': first at ', coalesce(concat(first.file, ':', first.line), 'an earlier load')) as reason,
+    concat(repeats.id, ' ', repeats.beginning) as text,
+from repeats
+inner join origins on origins.key = repeats.key
+left join origins as first on first.key = repeats.first_key
+where not repeats.same
+order by repeats.key;
