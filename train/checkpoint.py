@@ -1,0 +1,128 @@
+"""Checkpoints: weights and optimizer in safetensors, the rest in JSON; a folder that is there is whole.
+
+models/<name>.checkpoint/
+  groups.parquet    what is trained on
+  step-000100/      tensors.safetensors and state.json, after 100 steps
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.errors import CurateError, NoSpace
+from curate.shards import UNWRITABLE, file_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+TENSORS, STATE = "tensors.safetensors", "state.json"
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands, but for its tensors."""
+
+    step: int = 0
+    """Steps done."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    plan: str = ""
+    """The sha256 of groups.parquet."""
+    seconds: float = 0.0
+    """Spent on the steps so far, over all attempts."""
+    log: list[dict[str, Any]] = field(default_factory=list)
+    """The lines of the log up to here."""
+    tensors: str = ""
+    """The sha256 of the tensors."""
+
+
+def latest(folder: Path) -> State | None:
+    """Return the state of the newest checkpoint in `folder`, or None; raises CurateError for a damaged one."""
+    steps = _steps(folder)
+    if not steps:
+        return None
+    try:
+        return State(**json.loads((steps[-1] / STATE).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CurateError(f"{steps[-1]} is no checkpoint: {error}. Delete that folder and train again.") from error
+
+
+def save(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> None:
+    """Write a checkpoint in one step; the one before it goes only when the new one stands."""
+    from safetensors.torch import save_file
+
+    before = _steps(folder)
+
+    def write(temporary: Path) -> None:
+        save_file(_tensors(model, optimizer), temporary / TENSORS)
+        whole = replace(state, tensors=file_sha256(temporary / TENSORS))
+        (temporary / STATE).write_text(json.dumps(asdict(whole)) + "\n", "utf-8")
+
+    publish_folder(folder / f"step-{state.step:09d}", write)
+    for old in before:
+        shutil.rmtree(old)
+
+
+def restore(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> None:
+    """Put the checkpoint's weights and optimizer state in place; raises CurateError when it is damaged."""
+    import torch
+    from safetensors.torch import load_file
+
+    path = folder / f"step-{state.step:09d}" / TENSORS
+    if not path.is_file() or file_sha256(path) != state.tensors:
+        raise CurateError(f"{path} is damaged. Delete {folder} and train again.")
+    tensors = load_file(path)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors.pop(f"weight/{name}"))
+    parameters = dict(model.named_parameters())
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition("/")
+        optimizer.state[parameters[name]][kind] = tensor.to(parameters[name].device)
+
+
+def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` fill a temporary folder, then make it `target`, fsynced; raises NoSpace if the disk refuses."""
+    from safetensors import SafetensorError
+
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        write(temporary)
+        for path in (*temporary.rglob("*"), temporary):
+            _fsync(path)
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.replace(target)
+        _fsync(target.parent)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno not in UNWRITABLE:
+            raise
+        raise NoSpace(
+            f"cannot write {target}: {error}. Free the disk, then run the same command again."
+        ) from error
+
+
+def _steps(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*"))
+
+
+def _tensors(model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> dict[str, "torch.Tensor"]:
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        tensors[f"weight/{name}"] = parameter.detach().contiguous()
+        for kind, value in optimizer.state[parameter].items():
+            tensors[f"{kind}/{name}"] = value.contiguous()
+    return tensors
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

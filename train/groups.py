@@ -1,0 +1,103 @@
+"""The groups that a trainer reads: drawn by SQL, written once with their texts, read step by step."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate import relations
+from curate.config import TrainCrossEncoder
+from curate.errors import BadSettings
+from curate.shards import Lineage, Manifest, done, publish
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+Pair = dict[str, Any]
+"""A row of sql/stages/train_pairs.sql: group_number, slot, kind, the ids, the texts."""
+
+PAIRS_A_READ = 1024
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many train queries make groups, and how many have a positive but no negative."""
+
+    queries: int
+    skipped: int
+
+
+def count_queries(workspace: Workspace, run_id: str, seed: int) -> Counts:
+    """Return what there is to train on; raises BadSettings when no query can make a group."""
+    with workspace.connect() as connection:
+        return _open_queries(connection, run_id, seed)
+
+
+def write_groups(
+    workspace: Workspace, path: Path, run_id: str, settings: TrainCrossEncoder, seed: int, lineage: Lineage
+) -> Manifest:
+    """Write the pairs of all groups to the Parquet file `path`, unless they stand there; return its manifest.
+
+    The file holds the texts, so that training never searches the collection; memory stays bounded by DuckDB.
+    """
+    return done(path, lineage) or publish(
+        path, lambda target: _write(workspace, target, run_id, settings, seed), lineage
+    )
+
+
+def counts_in(path: Path) -> Counts:
+    """Return the counts that `write_groups` kept in its file."""
+    import pyarrow.parquet as pq
+
+    kept = pq.read_schema(path).metadata
+    return Counts(int(kept[b"queries"]), int(kept[b"skipped"]))
+
+
+def read_batches(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, list[Pair]]]:
+    """Yield (step, pairs) for each batch of `size` groups, from the batch `first` on."""
+    import pyarrow.dataset as ds
+
+    groups = ds.dataset(path).scanner(filter=ds.field("group_number") >= first * size, batch_size=PAIRS_A_READ)
+    pairs = (pair for batch in groups.to_batches() for pair in batch.to_pylist())
+    for step, members in groupby(pairs, key=lambda pair: pair["group_number"] // size):
+        yield step, list(members)
+
+
+def _open_queries(connection: "duckdb.DuckDBPyConnection", run_id: str, seed: int) -> Counts:
+    connection.execute(relations.sql("stages", "train_negatives"))
+    connection.execute(relations.sql("stages", "train_queries"), {"run": run_id, "seed": seed})
+    [(queries, skipped)] = connection.execute(relations.sql("stages", "train_query_counts")).fetchall()
+    if not queries:
+        why = (
+            f"{skipped} have no candidate that could be a negative" if skipped else "none has a labelled positive"
+        )
+        raise BadSettings(
+            f"nothing to train on in run {run_id}: of its queries of the split train, {why}. "
+            "Load qrels for the split train, or run: curate mine --split train --depth 100"
+        )
+    return Counts(queries, skipped)
+
+
+def _write(workspace: Workspace, target: Path, run_id: str, settings: TrainCrossEncoder, seed: int) -> int:
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with workspace.connect() as connection:
+        counts = _open_queries(connection, run_id, seed)
+        drawn = {
+            "run": run_id,
+            "seed": seed,
+            "groups": settings.groups,
+            "easy": round(settings.groups * settings.easy_share),
+            "negatives": settings.negatives,
+        }
+        connection.execute(relations.sql("stages", "train_cross_encoder_groups"), drawn)
+        reader = connection.sql(relations.sql("stages", "train_pairs")).to_arrow_reader(PAIRS_A_READ)
+        kept = {name: str(count) for name, count in asdict(counts).items()}
+        with pq.ParquetWriter(target, reader.schema.with_metadata(kept), compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch.replace_schema_metadata(kept))
+                rows += batch.num_rows
+    return rows

@@ -1,0 +1,47 @@
+"""The model that a training starts from."""
+
+from pathlib import Path
+from typing import Any
+
+from curate.errors import BadInput
+from curate.models import device, load_pretrained
+
+# The pooler is part of the new head: encoders that were trained without one lack it.
+HEAD = ("pooler.",)
+
+
+def cross_encoder_from(folder: Path, seed: int) -> Any:
+    """Return an fp32 cross-encoder with one logit: the one in `folder`, or its encoder under a new head.
+
+    What is new is drawn from `seed`. Raises BadInput when the encoder lacks weights, or is a classifier of
+    another kind.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    config = _config(folder)
+    if any(name.endswith("ForSequenceClassification") for name in config.architectures or []):
+        model = load_pretrained("AutoModelForSequenceClassification", folder, "fp32")
+        if model.config.num_labels != 1:
+            raise BadInput(
+                f"{folder} has {model.config.num_labels} classes; training goes on from one logit. "
+                "Start from an encoder, or from a cross-encoder with one logit: --init MODEL"
+            )
+        return model
+    torch.manual_seed(seed)
+    config.num_labels = 1
+    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    encoder = load_pretrained("AutoModel", folder, "fp32", may_lack=HEAD)
+    lacking = model.base_model.load_state_dict(encoder.state_dict(), strict=False).missing_keys
+    if lacking:
+        raise BadInput(f"{folder} lacks weights of {type(model).__name__}: {', '.join(lacking[:5])}")
+    return model.to(device())
+
+
+def _config(folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{folder} has no config.json that loads: {' '.join(str(error).split())[:300]}") from error
