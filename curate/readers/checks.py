@@ -10,6 +10,7 @@ from curate.readers.sources import Input
 Check = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 LONGEST = 1 << 20  # bytes of UTF-8
+SHORT = LONGEST // 4  # characters that cannot be longer than that
 UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # an id with any of these breaks TREC and TSV files
 INTEGER = re.compile(r"[+-]?[0-9]{1,12}(\.0*)?")
 INT32 = 2**31
@@ -39,6 +40,8 @@ class Id:
 
     def __call__(self, value: Any) -> str:
         """Return the id as a string; raises Unfit."""
+        if self.kind is str and type(value) is str and value and not UNWRITABLE.search(value):
+            return value  # nearly always; the rest only finds the reason
         if type(value) is bytes:
             value = decoded(value)
         if type(value) is not self.kind:
@@ -71,6 +74,8 @@ def decoded(value: bytes) -> str:
 
 def text_of(value: Any, name: str = "text") -> str:
     """Return a text that says something; raises Unfit. Control characters in it are data."""
+    if type(value) is str and len(value) <= SHORT and value and not value.isspace():
+        return value  # nearly always; the rest only finds the reason
     value = optional_text(value, name)
     if value is None:
         raise Unfit(f"{name} is not a string: it is null")
@@ -87,7 +92,7 @@ def optional_text(value: Any, name: str) -> str | None:
         return None
     if type(value) is not str:
         raise Unfit(f"{name} is not a string: it is {kind_of(value)}")
-    if len(value) > LONGEST // 4 and len(value.encode()) > LONGEST:
+    if len(value) > SHORT and len(value.encode()) > LONGEST:
         raise Unfit(f"{name} over 1 MiB: {len(value):,} characters")
     return value
 

@@ -51,9 +51,7 @@ class JsonLines:
             raise Unfit(f"not an object: {kind_of(row)}, where an object is expected")
         keys = tuple(row)
         layout = self.layouts.get(keys) or self._layout(keys)
-        # A key stands between a quote and a colon. Where these are not as many as the keys, or may hide
-        # behind a space, something is nested, quoted or double: only a parser that sees pairs can tell.
-        if line.count(b'":') != len(row) or b'" :' in line:
+        if _may_hide_twins(line, row):
             refuse_twins(line, layout)
         return [row.get(place) for place in layout]
 
@@ -61,6 +59,17 @@ class JsonLines:
         if len(self.layouts) >= MANY_LAYOUTS:
             self.layouts.clear()
         return self.layouts.setdefault(keys, locate(keys, self.fields))
+
+
+def _may_hide_twins(line: bytes, row: dict[str, Any]) -> bool:
+    """Return whether a line has more quotes than the keys and texts of `row` need.
+
+    A key that stands twice adds quotes. So do nested objects, and quotes inside texts unless a backslash of
+    the text stands before one: then only a parser that sees every pair can tell.
+    """
+    needed = 2 * (len(row) + [type(value) for value in row.values()].count(str))
+    quotes = line.count(b'"')
+    return quotes != needed and (b"\\\\" in line or quotes - line.count(b'\\"') != needed)
 
 
 def broken(line: bytes, error: ValueError) -> Unfit:

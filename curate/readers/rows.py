@@ -11,6 +11,9 @@ from curate.readers.formats import JsonLines, columns, is_json
 from curate.readers.parquet import ParquetRows
 from curate.readers.sources import Input
 
+Row = tuple[str, int, tuple[Any, ...]]
+"""File, line from 1, checked values."""
+
 BLANK = (b"", b"\r")
 BEGINNING = 120
 
@@ -23,14 +26,14 @@ class Refuse(Protocol):
         ...
 
 
-def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield (line, checked values) of every good row of a file, and `refuse` the others.
+def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[Row]:
+    """Yield every good row of a file, and `refuse` the others.
 
     Raises BadInput for a file that is neither text nor Parquet, or has no rows.
     """
     check = CHECKS[file.kind](file)
     source, parse, first = _opened(file, advance)
-    empty = True
+    name, empty = str(file.path), True
     for line, raw in source:
         if line < first or raw in BLANK:
             continue
@@ -39,9 +42,9 @@ def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[tuple[int, t
             values = check(parse(raw))
         except Unfit as unfit:
             cut = " (the last line, and without a line end: is the file cut off?)" if source.unended else ""
-            refuse(str(file.path), line, f"{unfit}{cut}", beginning(raw))
+            refuse(name, line, f"{unfit}{cut}", beginning(raw))
         else:
-            yield line, values
+            yield name, line, values
     if empty:
         raise BadInput(f"{file.path}: no rows, where {file.kind} are expected")
 

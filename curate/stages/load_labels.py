@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from curate import relations
 from curate.jobs import Job
 from curate.readers.files import Advance
+from curate.readers.rows import Row, rows
 from curate.readers.sources import Input
 from curate.stages.load_rejects import Rejects
-from curate.stages.load_texts import Row, batches, read, regrouped, reject_all, stand_on, write_table
+from curate.stages.load_texts import batches, regrouped, reject_all, stand_on, transposed, write_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +31,7 @@ def load_labels(
     if not files:
         return 0, 0
     staged = staging / f"{table}.parquet"
-    _stage(table, read(files, rejects, advance), staged)
+    _stage(table, (row for file in files for row in rows(file, rejects.add, advance)), staged)
     with job.workspace.connect(memory_limit="500MB") as connection:
         stand_on(connection, job, "passages")
         stand_on(connection, job, "queries")
@@ -49,10 +50,9 @@ def _stage(table: str, found: Iterable[Row], staged: Path) -> None:
     count = 0
     with pq.ParquetWriter(staged, schema) as writer:
         for batch in batches(found, STAGED):
-            sources, lines, values = zip(*batch, strict=True)
+            sources, lines, values = transposed(batch)
             numbers = range(count, count + len(batch))
-            columns = zip(*values, strict=True)
-            writer.write_table(pa.table([numbers, sources, lines, *columns], schema=schema))
+            writer.write_table(pa.table([numbers, sources, lines, *transposed(values)], schema=schema))
             count += len(batch)
 
 

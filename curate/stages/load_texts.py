@@ -4,7 +4,7 @@ The shards are written while the files are read, as if nothing stood twice, whic
 where something does, they are written again without it, so that the keys stay dense.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from curate import relations
 from curate.jobs import Job
 from curate.readers.files import Advance
-from curate.readers.rows import rows
+from curate.readers.rows import Row, rows
 from curate.readers.sources import Input
 from curate.shards import Manifest
 from curate.stages.load_rejects import Rejects
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 SHARD = 16_384
 COLUMNS = {"passages": ("passage_id", "title", "text"), "queries": ("query_id", "text", "split")}
 KEY = {"passages": "passage_key", "queries": "query_key"}
-Row = tuple[str, int, tuple[Any, ...]]
 
 
 def load_texts(
@@ -38,7 +37,9 @@ def load_texts(
     with job.workspace.connect(memory_limit="500MB") as connection:
         base = len(connection.read_parquet([str(path) for path in job.workspace.shards(table)]))
         origins = staging / f"{table}.parquet"
-        count = _write(job, table, base, read(files, rejects, advance), origins)
+        count = _write(
+            job, table, base, (row for file in files for row in rows(file, rejects.add, advance)), origins
+        )
         stand_on(connection, job, table)
         connection.read_parquet([str(origins)]).create_view("origins")
         connection.execute(relations.sql("stages", f"load_{table}_by_id"))
@@ -72,11 +73,9 @@ def batches(items: Iterable[Row], size: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def read(files: list[Input], rejects: Rejects, advance: Advance) -> Iterator[Row]:
-    """Yield (file, line, values) of every good row of the files, in their order."""
-    for file in files:
-        for line, values in rows(file, rejects.add, advance):
-            yield str(file.path), line, values
+def transposed(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return the columns of rows; for thousands of them faster than `zip(*rows)`."""
+    return [[row[place] for row in rows] for place in range(len(rows[0]))]
 
 
 def _write(job: Job, table: str, base: int, found: Iterator[Row], origins: Path) -> int:
@@ -90,7 +89,7 @@ def _write(job: Job, table: str, base: int, found: Iterator[Row], origins: Path)
         writing: Future[Any] | None = None
         for number, batch in enumerate(batches(found, SHARD)):
             keys = range(base + count, base + count + len(batch))
-            sources, lines, values = zip(*batch, strict=True)
+            sources, lines, values = transposed(batch)
             writer.write_table(pa.table([keys, sources, lines], schema=schema))
             if writing:
                 writing.result()
@@ -101,10 +100,10 @@ def _write(job: Job, table: str, base: int, found: Iterator[Row], origins: Path)
     return count
 
 
-def _write_shard(job: Job, table: str, number: int, keys: range, values: Iterable[tuple[Any, ...]]) -> Manifest:
+def _write_shard(job: Job, table: str, number: int, keys: range, values: list[tuple[Any, ...]]) -> Manifest:
     import pyarrow as pa
 
-    data: dict[str, Any] = dict(zip(COLUMNS[table], zip(*values, strict=True), strict=True))
+    data: dict[str, Any] = dict(zip(COLUMNS[table], transposed(values), strict=True))
     data |= {KEY[table]: keys, "text_hash": text_hashes(data["text"])}
     schema = relations.schema(table)
     return job.write(table, number, lambda: [pa.Table.from_pydict(data, schema)])
