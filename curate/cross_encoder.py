@@ -92,10 +92,8 @@ class CrossEncoder:
         )
         rows = []
         for q, p in pairs.tolist():
-            first, second = query_ids[q], passage_ids[p]
-            if len(first) + len(second) > room:
-                keep_first, keep_second = longest_first(len(first), len(second), room)
-                first, second = first[:keep_first], second[:keep_second]
+            keep_first, keep_second = longest_first(len(query_ids[q]), len(passage_ids[p]), room)
+            first, second = query_ids[q][:keep_first], passage_ids[p][:keep_second]
             sizes = (len(before), len(first), len(between), len(second), len(after))
             rows.append(
                 (np.concatenate([before, first, between, second, after]), np.repeat(frame.segments, sizes))
@@ -180,6 +178,8 @@ def scorer_settings(max_length: int, dtype: str, device_class: str) -> dict[str,
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     """Return how many tokens of two texts stay within `room`: the longer one is cut first, as tokenizers do."""
+    if first + second <= room:
+        return first, second
     short, long = sorted((first, second))
     long = short if short > room else max(short, room - short)
     if short + long > room:

@@ -72,3 +72,35 @@ def add_run(workspace: Workspace, run: str, split: str, rows: list[dict[str, Any
 
 def _write(job: Job, table: str, rows: list[dict[str, Any]]) -> None:
     job.write(table, 0, lambda: [pa.Table.from_pylist(rows, relations.schema(table))])
+
+
+@pytest.fixture
+def tiny_cross_encoder(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a random two-layer BERT with a classification head, letters for tokens."""
+    return lambda name="tiny-ce", **options: write_tiny_model(tmp_path / name, **options)
+
+
+def write_tiny_model(folder: Path, *, labels: int = 1, seed: int = 0, spread: float = 40.0) -> Path:
+    """Write a model whose logits are spread over both cutoffs; `spread=0` makes them all alike."""
+    import string
+
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    from curate.models import quiet
+
+    quiet()
+    folder.mkdir(parents=True)
+    pieces = [*string.ascii_lowercase, *string.digits]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces, *("##" + piece for piece in pieces), "."]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), "utf-8")
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=64, num_labels=labels, initializer_range=0.2,
+    )  # fmt: skip
+    model = BertForSequenceClassification(config)
+    model.classifier.weight.data *= spread
+    model.save_pretrained(folder)
+    return folder

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TRAINED_HERE = "models/cross-encoder"
 FEWEST_TO_COMPARE = 8  # fewer scores than this may be alike by chance
 PROBE_PAIRS = 64
+# About 256 shards a job, none so small that its overhead shows, none so large that it hurts to lose.
+SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,14 @@ class Scoring:
         with self.connect() as connection:
             parameters = {"run": self.run_id, "depth": self.settings.depth}
             total = connection.sql(relations.sql("stages", "score_size"), params=parameters).fetchall()[0][0]
-            # About 256 shards a job, none so small that its overhead shows, none so large that it hurts to lose.
-            size = min(max(total // 256, 8_192), 262_144)
+            size = min(max(total // SHARDS, SMALLEST_SHARD), LARGEST_SHARD)
             rows = connection.sql(relations.sql("stages", "score_blocks"), params={**parameters, "pairs": size})
             return [Block(*row) for row in rows.fetchall()]
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection on which `ledger` is what this scorer had scored before this job began."""
         connection = self.workspace.connect()
-        before = [path for path in self.workspace.shards("scores") if path.parent.name != self.job.job]
+        before = self.workspace.shards("scores", without=self.job.job)
         connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
         connection.execute(relations.sql("stages", "set_scorer"), {"scorer": self.scorer_id})
         connection.execute(relations.sql("stages", "score_ledger"))

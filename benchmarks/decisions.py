@@ -1,0 +1,117 @@
+"""Decisions and false-negative rate by rank over 20 M candidates: seconds and peak memory, from the Parquet shards.
+
+    python benchmarks/decisions.py [--queries 400000] [--folder DIR]
+
+Builds the workspace once (400,000 queries x 50 candidates, all scored), then asks in fresh processes, with two
+threads: the rates by rank with the default cutoffs, the same with other cutoffs, and all seven outcomes counted.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from curate import Workspace, relations
+from curate.cutoffs import set_cutoffs
+from curate.jobs import Job
+
+DEPTH, PASSAGES, BLOCK = 50, 1_000_000, 20_000
+OUTCOMES = "select decision, count(*) as n from decisions where cutoffs = $cutoffs and run_id = $run group by decision"
+
+
+def build(root: Path, queries: int) -> None:
+    """Write passages, qrels, candidates and scores by the product's own writer."""
+    workspace = Workspace.create(root)
+    load = Job(workspace, "load", "load-00001")
+    for number in range(PASSAGES // 100_000):
+        keys = np.arange(number * 100_000, (number + 1) * 100_000, dtype=np.int32)
+        names = pa.array(keys.astype(str))
+        columns = [pa.array(keys), names, pa.array([""] * len(keys)), names, pa.array(keys.astype(np.uint64))]
+        load.write("passages", number, lambda c=columns: [pa.Table.from_arrays(c, schema=relations.schema("passages"))])
+    load.write("qrels", 0, lambda: [_qrels(queries)])
+    load.finish()
+    mine = Job(workspace, "mine", "dense-train")
+    scores = Job(workspace, "denoise", "score-dense-train")
+    for number, first in enumerate(range(0, queries, BLOCK)):
+        candidates, ledger = _block(np.arange(first, first + BLOCK, dtype=np.int32))
+        mine.write("candidates", number, lambda t=candidates: [t])
+        scores.write("scores", number, lambda t=ledger: [t])
+    mine.write_rows("runs", [{"run_id": "dense-train", "retriever": "dense", "split": "train", "depth": DEPTH,
+                              "queries": queries, "sources": [], "round": 1}])  # fmt: skip
+    mine.finish()
+    scores.finish()
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=DEPTH, negative_below=0.1, positive_above=0.9)
+    set_cutoffs(workspace, "other", scorer_id="judge", depth=DEPTH, negative_below=0.05, positive_above=0.8)
+
+
+def _passage(query: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    return ((query.astype(np.int64) * 7919 + rank * 104729) % PASSAGES).astype(np.int32)
+
+
+def _qrels(queries: int) -> pa.Table:
+    query = np.arange(queries, dtype=np.int32)
+    constant = pa.array(["train"]).take(pa.array(np.zeros(queries, np.int32)))
+    columns = [pa.array(query), pa.array(_passage(query, query % DEPTH)), pa.array(np.ones(queries, np.int32))]
+    return pa.Table.from_arrays([*columns, constant, constant], schema=relations.schema("qrels"))
+
+
+def _block(queries: np.ndarray) -> tuple[pa.Table, pa.Table]:
+    query, rank = np.repeat(queries, DEPTH), np.tile(np.arange(DEPTH, dtype=np.int32), len(queries))
+    passage = _passage(query, rank)
+    zero = pa.array(np.zeros(len(query), np.int32))
+    run, judge = (pa.array([name]).take(zero) for name in ("dense-train", "judge"))
+    candidates = pa.Table.from_arrays(
+        [run, pa.array(query), pa.array(passage), pa.array(rank + 1), pa.array((-rank).astype(np.float32))],
+        schema=relations.schema("candidates"),
+    )
+    order = np.lexsort((passage, query))
+    logits = ((query.astype(np.int64) * 31 + passage * 17) % 20_001 / 1000 - 10).astype(np.float32)
+    ledger = pa.Table.from_arrays(
+        [judge, pa.array(query[order]), pa.array(passage[order]), pa.array(logits[order])],
+        schema=relations.schema("scores"),
+    )
+    return candidates, ledger
+
+
+def ask(root: Path, what: str, cutoffs: str) -> None:
+    """Answer one question in this process and print seconds and peak memory."""
+    text = OUTCOMES if what == "outcomes" else relations.sql("reports", what)
+    workspace = Workspace(root)
+    with workspace.connect(threads=2, memory_limit="3GB") as connection:
+        started = time.perf_counter()
+        rows = connection.sql(text, params={"run": "dense-train", "cutoffs": cutoffs}).fetchall()
+        seconds = time.perf_counter() - started
+        again = time.perf_counter()
+        connection.sql(text, params={"run": "dense-train", "cutoffs": cutoffs}).fetchall()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    asked_again = time.perf_counter() - again
+    print(f"| {what} | {cutoffs} | {len(rows)} | {seconds:.2f} s | {asked_again:.2f} s | {peak:.2f} GiB |")
+
+
+def main() -> None:
+    """Build where needed, then ask in fresh processes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queries", type=int, default=400_000)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "curate-bench-decisions")
+    parser.add_argument("--ask", nargs=2)
+    options = parser.parse_args()
+    if options.ask:
+        ask(options.folder, *options.ask)
+        return
+    if not (options.folder / "curate.toml").exists():
+        build(options.folder, options.queries)
+    print("| question | cutoffs | rows | first | again | peak memory |\n|---|---|---|---|---|---|", flush=True)
+    for what in ("false_negatives_by_rank", "outcomes"):
+        for cutoffs in ("default", "other"):
+            command = [sys.executable, __file__, "--folder", str(options.folder), "--ask", what, cutoffs]
+            subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Denoising (curate/stages/denoise.py, curate/stages/score.py): once a pair, and never more than it knows."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import curate
+from curate import Workspace
+from curate.cross_encoder import CrossEncoder
+from curate.errors import BadSettings, CurateError
+from curate.stages.denoise import plan_denoise
+from curate.stages.score import scale_warnings
+
+Make = Callable[..., Workspace]
+Model = Callable[..., Path]
+PASSAGES = {f"p{number}": f"passage {chr(97 + number)} about {'abcdefghij'[number % 10] * 3}" for number in range(12)}
+QUERIES = {"q1": "what about aaa", "q2": "what about bbb", "q3": "nothing was found"}
+FOUND = {"q1": ["p0", "p1", "p2", "p3"], "q2": ["p1", "p4", "p5"]}
+
+
+@pytest.fixture
+def small_set(make_workspace: Make) -> Workspace:
+    return make_workspace(PASSAGES, QUERIES, qrels=[("q1", "p0"), ("q2", "p9")], candidates=FOUND)
+
+
+def ledger(workspace: Workspace) -> list[tuple[str, str]]:
+    query = """
+        select query_id, passage_id from scores
+        inner join queries using (query_key) inner join passages using (passage_key) order by query_key, passage_key
+    """
+    return workspace.sql(query).rows()
+
+
+def test_every_candidate_and_every_positive_of_the_run_is_scored(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """p9 was not retrieved for q2; the audit and distillation need its score all the same."""
+    result = curate.denoise(small_set, scorer=str(tiny_cross_encoder()))
+    expected = [("q1", "p0"), ("q1", "p1"), ("q1", "p2"), ("q1", "p3"), ("q2", "p1"), ("q2", "p4"), ("q2", "p5"), ("q2", "p9")]
+    assert ledger(small_set) == expected
+    assert (result.pairs, result.scored_now) == (8, 8)
+
+
+def test_the_ledger_holds_the_scorers_own_logits(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """Keyed by query and passage, not by line (a defect of RocketQA's scripts)."""
+    folder = tiny_cross_encoder()
+    curate.denoise(small_set, scorer=str(folder))
+    rows = small_set.sql("select query_key, passage_key, logit from scores order by query_key, passage_key")
+    scorer = CrossEncoder(folder)
+    pairs = rows.select("query_key", "passage_key").to_numpy()
+    tokens = scorer.tokenize(list(QUERIES.values()), list(PASSAGES.values()), pairs)
+    assert rows["logit"].to_numpy() == pytest.approx(scorer.score(tokens), abs=0.05)
+
+
+def test_the_same_again_computes_nothing(small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other cutoffs are a query, never a forward pass: the model isn't even loaded."""
+    scorer = str(tiny_cross_encoder())
+    curate.denoise(small_set, scorer=scorer)
+    before = sorted(small_set.root.glob("tables/scores/**/*.parquet"))
+    monkeypatch.setattr(CrossEncoder, "__init__", lambda *_, **__: pytest.fail("the model was loaded"))
+    again = curate.denoise(small_set, scorer=scorer, negative_below=0.4, cutoffs="loose")
+    assert again.scored_now == 0
+    assert sorted(small_set.root.glob("tables/scores/**/*.parquet")) == before
+    assert small_set.scan("cutoffs").collect()["name"].to_list() == ["default", "loose"]
+
+
+def test_a_deeper_look_scores_only_what_is_new(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """The ledger answers for pairs that were scored in any run."""
+    scorer = str(tiny_cross_encoder())
+    shallow = curate.denoise(small_set, scorer=scorer, depth=2)
+    deep = curate.denoise(small_set, scorer=scorer, depth=4)
+    assert (shallow.scored_now, deep.scored_now) == (5, 3)
+    assert len(ledger(small_set)) == len(set(ledger(small_set))) == 8
+
+
+def test_another_scorer_starts_from_nothing(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """Scores of different fingerprints never mix."""
+    curate.denoise(small_set, scorer=str(tiny_cross_encoder("a")))
+    other = curate.denoise(small_set, scorer=str(tiny_cross_encoder("b", seed=1)))
+    assert other.scored_now == 8
+    assert small_set.sql("select count(distinct scorer_id) as n from scores")["n"].to_list() == [2]
+
+
+def test_a_changed_model_under_the_same_name_is_another_scorer(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """The fingerprint is read off the files, not off the name."""
+    folder = tiny_cross_encoder("m")
+    curate.denoise(small_set, scorer=str(folder))
+    (folder / "model.safetensors").write_bytes((tiny_cross_encoder("n", seed=1) / "model.safetensors").read_bytes())
+    assert curate.denoise(small_set, scorer=str(folder)).scored_now == 8
+
+
+def test_a_dry_run_tells_the_work_and_changes_nothing(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """How much is to do, how much is in the ledger, how long it takes."""
+    scorer = str(tiny_cross_encoder())
+    curate.denoise(small_set, scorer=scorer, depth=2)
+    before = sorted(small_set.root.rglob("*"))
+    plan = plan_denoise(small_set, scorer=scorer, depth=4)
+    assert (plan.total, plan.cached) == (8, 5)
+    assert plan.seconds is not None
+    assert sorted(small_set.root.rglob("*")) == before
+
+
+def test_a_scorer_that_scores_all_alike_is_refused(make_workspace: Make, tiny_cross_encoder: Model) -> None:
+    """A broken head says the same of everything; nothing of it is kept."""
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q1", "p0")], candidates={"q1": list(PASSAGES)})
+    with pytest.raises(CurateError, match="the same score"):
+        curate.denoise(workspace, scorer=str(tiny_cross_encoder(spread=0.0)))
+    assert ledger(workspace) == []
+    assert workspace.scan("cutoffs").collect().is_empty()
+
+
+def test_scores_that_are_not_finite_are_refused(small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NaN would be above every cutoff."""
+    monkeypatch.setattr(CrossEncoder, "_forward", lambda _self, rows: np.full(len(rows), np.inf, np.float32))
+    with pytest.raises(CurateError, match="not finite"):
+        curate.denoise(small_set, scorer=str(tiny_cross_encoder()))
+    assert ledger(small_set) == []
+
+
+def test_without_a_scorer_the_error_says_how_to_make_one(small_set: Workspace) -> None:
+    """Nothing is scored by a default from the hub."""
+    with pytest.raises(BadSettings, match="curate train cross-encoder"):
+        curate.denoise(small_set)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({}, None),
+        ({"lowest": 0.0, "highest": 1.0, "within_zero_and_one": 100}, "probabilities already"),
+        ({"saturated": 60}, "beyond"),
+        ({"positives_below_half": 15}, "positives"),
+    ],
+)
+def test_a_scale_that_does_not_look_like_log_odds_is_told(change: dict[str, float], word: str | None) -> None:
+    """A 0-1 cutoff on another scale passes everything or nothing."""
+    healthy = {"pairs": 100, "lowest": -5.0, "highest": 5.0, "within_zero_and_one": 10, "saturated": 0,
+               "positives": 20, "positives_below_half": 2}  # fmt: skip
+    warnings = scale_warnings(**{**healthy, **change})  # type: ignore[arg-type]
+    assert [word in warning for warning in warnings if word] == ([True] if word else [])
+    assert bool(warnings) == bool(word)
+
+
+PROGRAM = """
+import sys, curate
+from curate.stages import score
+score.SMALLEST_SHARD = 3
+curate.denoise(curate.Workspace(sys.argv[1]), scorer=sys.argv[2], depth=4)
+"""
+
+
+@pytest.mark.slow
+def test_a_job_killed_at_any_moment_goes_on_to_the_same_bytes(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """kill -9, the same again, until it is done: as if nothing had happened."""
+    scorer = tiny_cross_encoder()
+    command = [sys.executable, "-c", PROGRAM]
+    whole = subprocess.run([*command, str(small_set.root), str(scorer)], check=True, capture_output=True)
+    assert whole.returncode == 0
+    expected = tables(small_set.root)
+    assert sum(name.startswith("scores/score-") for name in expected) > 1, "the job must have several shards"
+    chance = random.Random(7)
+    for path in [*small_set.root.glob("tables/*/score-*"), *small_set.root.glob("tables/*/cutoffs-*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert tables(small_set.root) != expected
+    for _ in range(3):
+        process = subprocess.Popen([*command, str(small_set.root), str(scorer)], stderr=subprocess.DEVNULL)
+        wait_for_shard(small_set.root, process, chance.random() * 0.05)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    subprocess.run([*command, str(small_set.root), str(scorer)], check=True, capture_output=True)
+    assert tables(small_set.root) == expected
+
+
+def wait_for_shard(root: Path, process: "subprocess.Popen[bytes]", longer: float) -> None:
+    """Wait until the process has begun to write, and a little longer."""
+    known = len(list(root.glob("tables/scores/*/*.parquet")))
+    while process.poll() is None and len(list(root.glob("tables/scores/*/*.parquet"))) == known:
+        time.sleep(0.005)
+    time.sleep(longer)
+
+
+def tables(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root / "tables")): path.read_bytes() for path in root.glob("tables/**/*.parquet")}
