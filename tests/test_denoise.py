@@ -1,9 +1,7 @@
 """Denoising (curate/stages/denoise.py, curate/stages/score.py): once a pair, and never more than it knows."""
 
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -172,7 +170,7 @@ def test_a_job_killed_at_any_moment_goes_on_to_the_same_bytes(small_set: Workspa
     for _ in range(3):
         process = subprocess.Popen([*command, str(small_set.root), str(scorer)], stderr=subprocess.DEVNULL)
         wait_for_shard(small_set.root, process, chance.random() * 0.05)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     subprocess.run([*command, str(small_set.root), str(scorer)], check=True, capture_output=True)
     assert tables(small_set.root) == expected
