@@ -32,6 +32,7 @@ MACROS = ("passage_text", "probability", "draw", "decision")
 TABLE_MACROS = ("pairs_to_score",)
 VIEWS = (
     "queries",
+    "training_queries",
     "judgements",
     "positives",
     "duplicates",

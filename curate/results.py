@@ -32,30 +32,32 @@ def write_file(result: "duckdb.DuckDBPyRelation", form: str, path: Path, *, raw:
 def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, raw: bool = False) -> None:
     """Write the rows as csv (one header line), json (one array) or ndjson (one object a line)."""
     if form == "csv":
+        rows = text_rows(result)  # what fails should fail before the header is written
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([_cell(name, raw) for name in result.columns])
-        writer.writerows([_cell(value, raw) for value in row] for row in text_rows(result))
+        writer.writerows([_cell(value, raw) for value in row] for row in rows)
         return
+    lines = json_lines(result)
     before, between, after = ("[\n", ",\n", "\n]\n") if form == "json" else ("", "\n", "\n")
     stream.write(before)
     wrote = False
-    for line in json_lines(result):
+    for line in lines:
         stream.write(between + line if wrote else line)
         wrote = True
     stream.write(after if wrote or form == "json" else "")
 
 
 def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, ...]]:
-    """Yield the rows with every value as DuckDB writes it; null is None."""
-    for batch in _batches(result, "as_text"):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    """Return the rows with every value as DuckDB writes it; null is None. The query starts at once."""
+    batches = _batches(result, "as_text")
+    return (row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 
 def json_lines(result: "duckdb.DuckDBPyRelation") -> Iterator[str]:
-    """Yield the rows as JSON objects; what JSON has no number for (NaN, infinity) is null."""
-    for batch in _batches(result, "as_json"):
-        for line in batch.column(0).to_pylist():
-            yield _strict(line) if "NaN" in line or "Infinity" in line else line
+    """Return the rows as JSON objects; what JSON has no number for (NaN, infinity) is null. Starts at once."""
+    batches = _batches(result, "as_json")
+    lines = (line for batch in batches for line in batch.column(0).to_pylist())
+    return (_strict(line) if "NaN" in line or "Infinity" in line else line for line in lines)
 
 
 def _batches(result: "duckdb.DuckDBPyRelation", form: str) -> "pa.RecordBatchReader":

@@ -32,6 +32,8 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
             connection.execute(relations.sql("stages", "sandbox_access"))
             connection.execute(relations.sql("stages", "sandbox_lock"))
             yield connection
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         raise NoSpace(f"the query needs more than half of the memory: {explain(error)}") from error
     except duckdb.IOException as error:

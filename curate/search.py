@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-TILE = 4096  # passages in one product
+TILE = 8192  # passages in one product
 GROUP = 1024  # queries in one product
 
 
@@ -45,10 +45,13 @@ def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -
             _Best(torch.from_numpy(queries[at : at + GROUP].astype("float32")).to(on), depth)
             for at in range(0, len(queries), GROUP)
         ]
+        product = torch.empty((GROUP, TILE), device=on)  # written over and over: fresh memory costs a fifth more
         for start, rows, tile in tiles(passages):
             columns = torch.from_numpy(tile).to(on).T
             for group in groups:
-                group.add(start, rows, columns)
+                scores = product[: len(group.queries)]
+                torch.mm(group.queries, columns, out=scores)
+                group.add(start, scores[:, :rows])
         return _joined(groups, depth)
 
 
@@ -85,14 +88,13 @@ class _Best:
         self.scores = torch.empty((len(queries), 0), device=queries.device)
         self.keys = torch.empty((len(queries), 0), dtype=torch.int64, device=queries.device)
 
-    def add(self, start: int, rows: int, columns: "torch.Tensor") -> None:
+    def add(self, start: int, scores: "torch.Tensor") -> None:
         """Look at the next tile. Passages come in the order of their keys: an equal score loses to an earlier one."""
         import torch
 
-        scores = torch.mm(self.queries, columns)[:, :rows]
         if self.scores.shape[1] == self.depth:
             better = scores > self.scores[:, -1:]
-        elif rows > self.depth:
+        elif scores.shape[1] > self.depth:
             better = scores >= scores.topk(self.depth).values[:, -1:]
         else:
             better = torch.ones_like(scores, dtype=torch.bool)
@@ -101,11 +103,11 @@ class _Best:
     def _merge(self, scores: "torch.Tensor", better: "torch.Tensor", start: int) -> None:
         import torch
 
-        counts = better.sum(1)
+        row, column = better.nonzero(as_tuple=True)
+        counts = torch.bincount(row, minlength=len(scores))
         width = int(counts.max())
         if not width:
             return
-        row, column = better.nonzero(as_tuple=True)
         place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
         new_scores = torch.full((len(scores), width), float("-inf"), device=row.device)
         new_keys = torch.full((len(scores), width), -1, dtype=torch.int64, device=row.device)

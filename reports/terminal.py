@@ -57,7 +57,7 @@ def block(page: Page, found: Report, lines: int) -> RenderableType:
     """Return a report with its title above and, below, what its figures mean."""
     title = TITLES.get(found.name, found.name)
     caption = CAPTIONS.get(found.name, "").format_map({**found.parameters, **found.setting})
-    renderer = RENDERERS.get(found.name, generic)
+    renderer = {**ALONE, **RENDERERS}.get(found.name, generic)
     body = renderer(page, found, lines) if found.rows else Text("(no rows)")
     return Group(Text(title, style=TITLE), Padding(body, (0, 0, 0, 2), expand=False), page.text(caption, DIM))
 
@@ -226,6 +226,12 @@ def query_card(page: Page, found: Report, _lines: int) -> RenderableType:
     return Group(page.text(f"{first['query']}  [{first['query_id']}]", TITLE), grid)
 
 
+def lineage(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the jobs without their settings and inputs, which are long."""
+    shown = ("number", "stage", "job", "model", "version", "finished_at")
+    return records(page, [{name: row[name] for name in shown} for row in found.rows])
+
+
 def generic(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return a plain table, for a report without a form of its own."""
     return records(page, found.rows)
@@ -244,3 +250,4 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "pseudo_labels": pairs,
     "query_card": query_card,
 }
+ALONE: dict[str, Callable[[Page, Report, int], RenderableType]] = {"lineage": lineage}

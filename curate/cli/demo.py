@@ -23,7 +23,7 @@ from curate.progress import duration
 COMMANDS = (
     "init .",
     "load collection",
-    "mine --retriever hybrid --encoder {encoder} --depth 50",
+    "mine --retriever hybrid --encoder {encoder} --depth 100",
     "train cross-encoder --groups 900 --max-length 96",
     "denoise --scorer models/cross-encoder --depth 20 --max-length 96",
     "augment",
@@ -67,7 +67,7 @@ class Demonstrated:
 @dry_run_option
 @json_option
 def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
-    """Curate the documentation of the installed libraries, in FOLDER (default: demo-set).
+    r"""Curate the documentation of the installed libraries, in FOLDER (default: demo-set).
 
     Every step is shown as the command that it is. About ten minutes on two cores, without network or GPU;
     when it was interrupted, the same command goes on.

@@ -3,6 +3,7 @@
 import json
 import sys
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ def _table(result: "duckdb.DuckDBPyRelation") -> None:
     if result.columns == ["explain_key", "explain_value"]:
         click.echo("".join(str(row[1]) for row in rows), nl=False)
         return
-    shown = [row for row, _ in zip(rows, range(SHOWN), strict=False)]
+    shown = list(islice(rows, SHOWN))
     more = sum(1 for _ in rows)
     # By its name: curate.reports builds on the core, and the core does not import it.
     import_module("curate.reports.tables").print_table(result.columns, shown)

@@ -11,7 +11,11 @@ with best as (
             else 3
         end as step,
     from decisions
-    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
+    where
+        cutoffs = $cutoffs
+        and run_id = $run
+        and rank <= (select depth from cutoffs where name = $cutoffs)
+        and query_key not in (select query_key from leaked_questions)
     group by query_key
 ),
 steps (step, outcome) as (
@@ -20,12 +24,20 @@ steps (step, outcome) as (
         (2, 'none: the best passage lies between the cutoffs'),
         (3, 'none: every passage lies below negative_below'),
         (4, 'none: some passages are unscored'),
-        (5, 'none: no passage was found')
+        (5, 'none: no passage was found'),
+        (6, 'left out: dev or test asks the same')
+),
+leaked as (
+    select count(*) as questions from leaked_questions
 ),
 counted as (
     select step, count(*) as questions from best group by step
     union all
-    select 5 as step, runs.queries - (select count(*) from best) as questions from runs where runs.run_id = $run
+    select 5 as step, greatest(runs.queries - (select count(*) from best) - leaked.questions, 0) as questions
+    from runs, leaked
+    where runs.run_id = $run
+    union all
+    select 6 as step, questions from leaked
 )
 select
     steps.outcome,

@@ -2,11 +2,10 @@
 -- The most probable come first. Each is used as a labelled pair by curate export.
 -- Parameters: $run (over the questions without labels), $cutoffs, $limit.
 with chosen as (
-    select pseudo_labels.query_key, pseudo_labels.passage_key, pseudo_labels.rank, pseudo_labels.probability
+    select query_key, passage_key, rank, probability
     from pseudo_labels
-    inner join cutoffs on cutoffs.name = pseudo_labels.cutoffs and pseudo_labels.rank <= cutoffs.depth
-    where pseudo_labels.cutoffs = $cutoffs and pseudo_labels.run_id = $run
-    order by pseudo_labels.probability desc, pseudo_labels.query_key, pseudo_labels.rank
+    where cutoffs = $cutoffs and run_id = $run
+    order by probability desc, query_key, rank
     limit $limit
 )
 select

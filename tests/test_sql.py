@@ -1,0 +1,275 @@
+"""`curate sql`: any question to the tables, and nothing but questions."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from curate import Workspace, relations
+from curate.cli.main import run
+from curate.sandbox import only_select, sandbox
+
+Make = Callable[..., Workspace]
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def here(make_workspace: Make) -> Workspace:
+    """Two passages, one of which a spreadsheet would run."""
+    return make_workspace(
+        {"plain": "Paris is the capital.", "formula": '=cmd("calc")'},
+        {"q1": "capital of france"},
+        qrels=[("q1", "plain")],
+        candidates={"q1": ["plain", "formula"]},
+    )
+
+
+@pytest.fixture
+def ask(here: Workspace, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Return a function that runs `curate sql ...` and gives exit code, stdout and stderr."""
+
+    def ask(*arguments: str) -> tuple[int, str, str]:
+        code = run(["-C", str(here.root), "sql", *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from read_text('/etc/passwd')",
+        "from read_csv('/etc/passwd')",
+        "from '/etc/passwd'",
+        "from read_parquet('/etc/*.parquet')",
+        "from glob('/*')",
+        "from sniff_csv('/etc/passwd')",
+        "select getenv('HOME')",
+        "copy (select 1) to '{folder}/stolen.csv'",
+        "export database '{folder}/stolen'",
+        "attach '{folder}/other.duckdb'",
+        "install httpfs",
+        "load httpfs",
+        "set memory_limit = '1TB'",
+        "pragma enable_profiling",
+        "insert into stages select null",
+        "create table t as select 1",
+        "create temp view v as select 1",
+        "drop view candidates",
+        "delete from stages",
+        "call pragma_version()",
+        "select 1; select 2",
+        "select 1; copy (select 1) to '{folder}/stolen.csv'",
+        "begin",
+        "",
+    ],
+)
+def test_whatever_is_no_question_to_the_tables_is_refused(ask: Ask, query: str, tmp_path: Path) -> None:
+    """Exit code 2, one line, and nothing on stdout or on the disk."""
+    before = sorted(tmp_path.iterdir())
+    code, out, err = ask(query.format(folder=tmp_path))
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "explain analyze copy (select 7 as x) to '{shard}' (format parquet, use_tmp_file false)",
+        "with x as (copy (select 7 as x) to '{shard}' (format parquet, use_tmp_file false)) select 1",
+        "/* a comment */ explain analyze copy (select 7 as x) to '{shard}' (format parquet)",
+        "with x as (insert into stages select null) select 1",
+    ],
+)
+def test_a_write_in_disguise_never_reaches_a_shard(ask: Ask, here: Workspace, query: str) -> None:
+    """The shards are readable paths, and DuckDB 2 takes COPY inside WITH and under EXPLAIN ANALYZE."""
+    shard = here.shards("candidates")[-1]
+    before = shard.read_bytes()
+    code, _, err = ask(query.format(shard=shard))
+    assert (code, shard.read_bytes()) == (2, before)
+    assert "Error" not in err
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select count(*) from decisions",
+        "from candidates",
+        "with x as (select 1 as one) select one from x",
+        "values (1, 2)",
+        "explain select 1",
+        "EXPLAIN ANALYZE select count(*) from passages",
+        "describe passages",
+        "show tables",
+        "select 1;\n",
+        "select 1 -- a comment\n",
+    ],
+)
+def test_questions_are_answered(ask: Ask, query: str) -> None:
+    """SELECT in all its forms, and EXPLAIN of one."""
+    code, out, _ = ask(query)
+    assert code == 0
+    assert out
+
+
+def test_every_table_and_view_can_be_read(here: Workspace) -> None:
+    """The sandbox keeps nothing from a reader that belongs to the workspace."""
+    with sandbox(here) as connection:
+        for name in (*relations.TABLES, *relations.VIEWS, "stages"):
+            query = f"from {name}"
+            only_select(connection, query)
+            assert connection.sql(query).fetchall() is not None
+
+
+def test_every_named_query_is_a_single_select(here: Workspace) -> None:
+    """Also those with parameters: the check needs no values."""
+    with sandbox(here) as connection:
+        for name in relations.names("reports"):
+            only_select(connection, relations.sql("reports", name))
+
+
+def test_every_named_query_says_what_it_is_and_its_grain() -> None:
+    """`curate sql --list` shows the first line of the file."""
+    for name in relations.names("reports"):
+        assert relations.purpose("reports", name).startswith(f"{name}: ")
+        assert "Grain: one row" in relations.purpose("reports", name)
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("select scor from candidates", 'Candidate bindings: "score"'),
+        ("from candidats", 'Did you mean "candidates"?'),
+        ("funel", "did you mean 'funnel'?"),
+        ("candidates", 'curate sql "from candidates limit 10"'),
+        ("selec 1", 'syntax error at or near "selec"'),
+    ],
+)
+def test_a_wrong_name_gets_a_hint_in_one_line(ask: Ask, query: str, hint: str) -> None:
+    """DuckDB's own message, without the query repeated."""
+    code, _, err = ask(query)
+    assert code == 2
+    assert hint in err
+    assert len(err.splitlines()) == 1
+
+
+def test_csv_is_what_a_pipe_gets(ask: Ask) -> None:
+    """All rows, whole values, one header line; a formula is defused."""
+    code, out, err = ask("select passage_id, text, null as nothing, -1.5 as number from passages")
+    assert (code, err) == (0, "")
+    assert list(csv.reader(io.StringIO(out))) == [
+        ["passage_id", "text", "nothing", "number"],
+        ["plain", "Paris is the capital.", "", "-1.5"],
+        ["formula", '\'=cmd("calc")', "", "-1.5"],
+    ]
+
+
+def test_raw_csv_has_the_values_as_they_are(ask: Ask) -> None:
+    """For machines that read CSV."""
+    _, out, _ = ask("select text from passages where passage_id = 'formula'", "--raw")
+    assert list(csv.reader(io.StringIO(out)))[1] == ['=cmd("calc")']
+
+
+def test_json_is_one_array_of_objects(ask: Ask) -> None:
+    """Numbers are numbers, lists are lists, what JSON has no number for is null."""
+    _, out, _ = ask("select 1 as a, [1, 2] as b, 'nan'::double as c, 'x' as d", "--json")
+    assert json.loads(out) == [{"a": 1, "b": [1, 2], "c": None, "d": "x"}]
+    assert json.loads(ask("from rejects", "--json")[1]) == []
+
+
+def test_ndjson_is_one_object_a_line(ask: Ask) -> None:
+    """For jq and for streams."""
+    _, out, _ = ask("select passage_id from passages", "--format", "ndjson")
+    assert [json.loads(line) for line in out.splitlines()] == [{"passage_id": "plain"}, {"passage_id": "formula"}]
+
+
+def test_the_suffix_of_the_file_says_its_format(ask: Ask, tmp_path: Path) -> None:
+    """Parquet keeps the types."""
+    target = tmp_path / "found.parquet"
+    assert ask("select rank, score from candidates", "--output", str(target))[0] == 0
+    assert pq.read_table(target).to_pylist() == [{"rank": 1, "score": 9.0}, {"rank": 2, "score": 8.0}]
+
+
+def test_parquet_needs_a_file(ask: Ask) -> None:
+    """It is no text for a terminal."""
+    code, _, err = ask("select 1", "--format", "parquet")
+    assert (code, "--output" in err) == (2, True)
+
+
+def test_a_query_that_fails_leaves_the_old_file(ask: Ask, tmp_path: Path) -> None:
+    """Whole or not at all."""
+    target = tmp_path / "found.csv"
+    target.write_text("old")
+    code, _, _ = ask("select (passage_id)::integer from passages", "--output", str(target))
+    assert (code, target.read_text()) == (2, "old")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".found")] == []
+
+
+def test_a_table_shows_forty_rows_and_says_how_many_more(ask: Ask) -> None:
+    """What is left out is said on stderr."""
+    code, out, err = ask("from range(100) as numbers (i)", "--format", "table")
+    assert code == 0
+    assert len(out.splitlines()) == 41
+    assert "60 more rows" in err
+
+
+def test_a_table_of_many_columns_stays_in_the_width(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long values are cut, columns that find no room are counted."""
+    monkeypatch.setenv("COLUMNS", "80")
+    wide = ", ".join(f"repeat('x', 200) as column_{i}" for i in range(30))
+    code, out, _ = ask(f"select {wide}", "--format", "table")
+    assert code == 0
+    assert max(len(line) for line in out.splitlines()) <= 80
+    assert "columns" in out.splitlines()[0]
+
+
+def test_a_named_query_takes_parameters(ask: Ask) -> None:
+    """Those of the query itself, or of `$name` in a question of one's own."""
+    assert ask("select $word as word", "-p", "word=x")[1] == "word\nx\n"
+    code, _, err = ask("splits", "-p", "limit=3")
+    assert (code, "has no parameter 'limit'" in err) == (2, True)
+    code, _, err = ask("funnel", "-p", "negatives=many")
+    assert (code, "negatives is a number from 1" in err) == (2, True)
+
+
+def test_before_denoising_a_named_query_says_what_to_run(ask: Ask) -> None:
+    """Not an empty result, which would look like an answer."""
+    code, _, err = ask("funnel")
+    assert (code, "curate denoise" in err) == (2, True)
+
+
+def test_the_list_has_every_name_with_its_purpose(ask: Ask) -> None:
+    """Named queries, views, tables and macros."""
+    found = {entry["name"]: entry for entry in json.loads(ask("--list", "--json")[1])}
+    assert found["funnel"]["parameters"] == ["cutoffs", "negatives", "run"]
+    assert {"decisions", "candidates", "probability"} <= set(found)
+    assert "suspects" in ask("--list")[1]
+
+
+def test_explain_prints_the_file(ask: Ask) -> None:
+    """The SQL is there to be copied and changed."""
+    assert ask("--explain", "funnel")[1] == relations.sql("reports", "funnel")
+
+
+def test_a_question_comes_from_stdin(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`curate sql - < question.sql`."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("-- a comment first\nselect 1 as one"))
+    assert ask("-")[1] == "one\n1\n"
+
+
+def test_a_reader_that_stops_early_is_no_error(here: Workspace) -> None:
+    """`curate sql ... | head -1`."""
+    command = [sys.executable, "-m", "curate", "-C", str(here.root), "sql", "from range(3000000) as numbers (i)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"i\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
