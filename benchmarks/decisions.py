@@ -22,7 +22,9 @@ from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 
 DEPTH, PASSAGES, BLOCK = 50, 1_000_000, 20_000
-OUTCOMES = "select decision, count(*) as n from decisions where cutoffs = $cutoffs and run_id = $run group by decision"
+OUTCOMES = (
+    "select decision, count(*) as n from decisions where cutoffs = $cutoffs and run_id = $run group by decision"
+)
 
 
 def build(root: Path, queries: int) -> None:
@@ -33,7 +35,9 @@ def build(root: Path, queries: int) -> None:
         keys = np.arange(number * 100_000, (number + 1) * 100_000, dtype=np.int32)
         names = pa.array(keys.astype(str))
         columns = [pa.array(keys), names, pa.array([""] * len(keys)), names, pa.array(keys.astype(np.uint64))]
-        load.write("passages", number, lambda c=columns: [pa.Table.from_arrays(c, schema=relations.schema("passages"))])
+        load.write(
+            "passages", number, lambda c=columns: [pa.Table.from_arrays(c, schema=relations.schema("passages"))]
+        )
     load.write("qrels", 0, lambda: [_qrels(queries)])
     load.finish()
     mine = Job(workspace, "mine", "dense-train")

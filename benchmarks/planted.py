@@ -61,7 +61,9 @@ def sample(collection: Path, target: Path, queries: int, questions: int) -> None
     lines = (collection / "queries.jsonl").read_text("utf-8").splitlines()
     kept = [line for line in lines if json.loads(line)["_id"] in chosen]
     (target / "queries.jsonl").write_text("\n".join(kept) + "\n", "utf-8")
-    asked = {json.loads(line)["_id"]: line for line in (collection / "unlabeled.jsonl").read_text("utf-8").splitlines()}
+    asked = {
+        json.loads(line)["_id"]: line for line in (collection / "unlabeled.jsonl").read_text("utf-8").splitlines()
+    }
     answerable = set(truth(collection / "qrels" / "unlabeled_gold.tsv")["query_id"])
     # Half of them have an answer in the truth, where that many do: precision needs both kinds.
     picked = by_hash([name for name in asked if name in answerable], questions // 2)
@@ -83,7 +85,9 @@ def truth(path: Path) -> pl.DataFrame:
 
 def report(workspace: Workspace, collection: Path) -> None:
     """Print what denoising did with the planted pairs, and the precision of the pseudo-positives."""
-    named = workspace.scan("decisions").join(workspace.scan("passages").select("passage_key", "passage_id"), on="passage_key")
+    named = workspace.scan("decisions").join(
+        workspace.scan("passages").select("passage_key", "passage_id"), on="passage_key"
+    )
     named = named.join(workspace.scan("queries").select("query_key", "query_id", "split"), on="query_key")
     decided = named.select(*Pair, "split", "decision", "rank").collect()
     hidden = truth(collection / "qrels" / "train_hidden.tsv")
@@ -98,13 +102,21 @@ def report(workspace: Workspace, collection: Path) -> None:
     labels = labels.join(workspace.scan("queries"), on="query_key").select(*Pair).collect()
     judged = labels.join(gold.select("query_id").unique(), on="query_id", how="semi")
     right = judged.join(gold, on=Pair, how="semi").height
-    answerable = decided.filter(pl.col("split") == "unlabeled").join(gold, on="query_id", how="semi")["query_id"].n_unique()
+    answerable = (
+        decided.filter(pl.col("split") == "unlabeled").join(gold, on="query_id", how="semi")["query_id"].n_unique()
+    )
     print(f"collection: {collection.name}, {workspace.scan('runs').collect()['run_id'].to_list()}")
     print(f"planted false negatives in the top-k: {planted.height:,}; removed: {share(removed, planted.height)}")
     print(f"true negatives in the top-k: {others.height:,}; kept as negatives: {share(kept, others.height)}")
-    print(f"false among the negatives: before {share(planted.height, mined.height)}, after {share(left, left + kept)}")
-    print(f"pseudo-positives: {labels.height:,}, of questions with a known answer {judged.height:,}; right: {share(right, judged.height)}")
-    print(f"questions with a known answer that got a pseudo-positive: {share(judged['query_id'].n_unique(), answerable)}")
+    print(
+        f"false among the negatives: before {share(planted.height, mined.height)}, after {share(left, left + kept)}"
+    )
+    print(
+        f"pseudo-positives: {labels.height:,}, of questions with a known answer {judged.height:,}; right: {share(right, judged.height)}"
+    )
+    print(
+        f"questions with a known answer that got a pseudo-positive: {share(judged['query_id'].n_unique(), answerable)}"
+    )
 
 
 def share(part: int, whole: int) -> str:

@@ -210,9 +210,7 @@ def _longest(tokenizer: Any, config: Any) -> int:
 
 def _frame(tokenizer: Any) -> Frame | None:
     """Return the special tokens around a pair, read off one encoded pair; None where they can't be told apart."""
-    first, second = (
-        tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("first", "second text")
-    )
+    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("first", "second text"))
     pair = tokenizer("first", "second text")
     ids, kinds = pair["input_ids"], pair.get("token_type_ids") or [0] * len(pair["input_ids"])
     row = np.asarray(ids)

@@ -10,8 +10,9 @@ from typing import Any
 
 import curate
 from curate import relations
+from curate.records import Record
 from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet, write_text
-from curate.workspace import Record, Workspace
+from curate.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,7 @@ class Job:
     def record(self) -> Record | None:
         """The record of this very job, if it is complete: same settings, same inputs."""
         record = self.workspace.record(self.job)
-        same = record and canonical([record.settings, record.inputs]) == canonical(
-            [self.settings, self.inputs]
-        )
+        same = record and canonical([record.settings, record.inputs]) == canonical([self.settings, self.inputs])
         return record if same else None
 
     def shard(self, table: str, number: int) -> Path:

@@ -38,7 +38,7 @@ def model_folder(name: str, root: Path | None = None) -> Path:
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*/config.json", "*/model.safetensors"]
     for offline in (True, False):
@@ -142,9 +142,7 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(
-            f"{folder} has no tokenizer that loads: {' '.join(str(error).split())[:300]}"
-        ) from error
+        raise BadInput(f"{folder} has no tokenizer that loads: {' '.join(str(error).split())[:300]}") from error
     if not tokenizer.is_fast:
         raise BadInput(f"{folder} has no fast tokenizer (tokenizer.json)")
     return tokenizer

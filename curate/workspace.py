@@ -7,10 +7,8 @@ my-set/
   embeddings/  indexes/  models/  reports/  exports/
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from curate import relations
 from curate.config import Settings, read_settings
 from curate.errors import BadSettings, CurateError, NoSpace, WorkspaceBusy
+from curate.records import Record, read_record
 from curate.shards import Lineage, Manifest, publish, write_parquet, write_text
 
 if TYPE_CHECKING:
@@ -45,25 +44,6 @@ depth = 50 # the top-k that is scored
 negative_below = 0.1
 positive_above = 0.9
 """
-
-
-@dataclass(frozen=True)
-class Record:
-    """What stands in `tables/stages/<job>.json`: a job that is complete."""
-
-    job: str
-    stage: str
-    number: int
-    """1, 2, ...: in the order in which the jobs were finished."""
-    settings: Mapping[str, Any]
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
-    """File below the workspace -> sha256."""
-    facts: Mapping[str, Any]
-    """What the stage counted."""
-    version: str
-    finished_at: str
-    seconds: float
 
 
 class Workspace:
@@ -108,7 +88,7 @@ class Workspace:
 
     def records(self, stage: str | None = None) -> list[Record]:
         """Return the complete jobs (of one stage), oldest first."""
-        found = [_read_record(path) for path in (self.root / "tables" / "stages").glob("*.json")]
+        found = [read_record(path) for path in (self.root / "tables" / "stages").glob("*.json")]
         return sorted(
             (record for record in found if stage in (None, record.stage)), key=lambda record: record.number
         )
@@ -116,7 +96,7 @@ class Workspace:
     def record(self, job: str) -> Record | None:
         """Return the record of a complete job, or None."""
         path = self.root / "tables" / "stages" / f"{job}.json"
-        return _read_record(path) if path.is_file() else None
+        return read_record(path) if path.is_file() else None
 
     def shards(self, table: str, records: list[Record] | None = None, *, without: str = "") -> list[Path]:
         """Return the Parquet shards of a table that count, in the order of their jobs; never an empty list.
@@ -152,28 +132,15 @@ class Workspace:
         records = self.records()
         relations.define(connection, {table: self.shards(table, records) for table in relations.TABLES})
         connection.execute(relations.sql("tables", "stages"))
-        rows = [
-            (
-                r.job,
-                r.stage,
-                r.number,
-                json.dumps(r.settings),
-                json.dumps(r.inputs),
-                json.dumps(r.outputs),
-                json.dumps(r.facts),
-                r.version,
-                r.finished_at,
-                r.seconds,
-            )
-            for r in records
-        ]
+        rows = [record.row() for record in records]
         if rows:
             connection.executemany(relations.sql("stages", "insert_stage"), rows)
 
     def sql(self, query: str, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of a query over the tables and views, as a Polars frame; `$name` takes a parameter."""
         with self.connect() as connection:
-            return connection.sql(query, params=parameters or None).pl()
+            rows: pl.DataFrame = connection.sql(query, params=parameters or None).pl()
+        return rows
 
     def scan(self, name: str) -> "pl.LazyFrame":
         """Return a table or view as a Polars LazyFrame; a table's shards are read lazily by Polars itself.
@@ -190,7 +157,8 @@ class Workspace:
             hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(set(known)))}"
             raise BadSettings(f"no table or view '{name}': {hint}")
         with self.connect() as connection:
-            return connection.table(name).pl().lazy()
+            rows: pl.DataFrame = connection.table(name).pl()
+        return rows.lazy()
 
     def refresh_catalogue(self) -> bool:
         """Bring `curate.duckdb` up to date with the manifests; False if another process holds it.
@@ -217,9 +185,7 @@ class Workspace:
         """
         import duckdb
 
-        shards = [
-            path for table in relations.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")
-        ]
+        shards = [path for table in relations.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")]
         damaged = [str(path.relative_to(self.root)) for path in sorted(shards) if not _is_intact(path)]
         path = self.root / "curate.duckdb"
         try:
@@ -273,15 +239,6 @@ def _publish_empty(path: Path, table: str) -> Path:
 def _is_intact(path: Path) -> bool:
     manifest = Manifest.read(path)
     return manifest is not None and manifest.is_intact(path)
-
-
-def _read_record(path: Path) -> Record:
-    try:
-        return Record(**json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError) as error:
-        raise CurateError(
-            f"{path} is no record of a stage: {error}. Restore it, or delete it and run the stage again."
-        ) from error
 
 
 def _no_workspace(folder: Path) -> str:

@@ -32,27 +32,64 @@ def make_workspace(tmp_path: Path) -> Make:
         passage_keys = {name: key for key, name in enumerate(passages)}
         query_keys = {name: key for key, name in enumerate(queries)}
         load = Job(workspace, "load", "load-00001")
-        _write(load, "passages", [
-            {"passage_key": key, "passage_id": name, "title": "", "text": text, "text_hash": hashed}
-            for (key, (name, text)), hashed in zip(enumerate(passages.items()), text_hashes(list(passages.values())))
-        ])
-        _write(load, "queries", [
-            {"query_key": key, "query_id": name, "text": text, "text_hash": hashed,
-             "split": "unlabeled" if name in unlabeled else None}
-            for (key, (name, text)), hashed in zip(enumerate(queries.items()), text_hashes(list(queries.values())))
-        ])
-        _write(load, "qrels", [
-            {"query_key": query_keys[query], "passage_key": passage_keys[passage],
-             "relevance": rest[0] if rest else 1, "split": split, "source": "qrels.tsv"}
-            for query, passage, *rest in qrels
-        ])
+        _write(
+            load,
+            "passages",
+            [
+                {"passage_key": key, "passage_id": name, "title": "", "text": text, "text_hash": hashed}
+                for (key, (name, text)), hashed in zip(
+                    enumerate(passages.items()), text_hashes(list(passages.values()))
+                )
+            ],
+        )
+        _write(
+            load,
+            "queries",
+            [
+                {
+                    "query_key": key,
+                    "query_id": name,
+                    "text": text,
+                    "text_hash": hashed,
+                    "split": "unlabeled" if name in unlabeled else None,
+                }
+                for (key, (name, text)), hashed in zip(
+                    enumerate(queries.items()), text_hashes(list(queries.values()))
+                )
+            ],
+        )
+        _write(
+            load,
+            "qrels",
+            [
+                {
+                    "query_key": query_keys[query],
+                    "passage_key": passage_keys[passage],
+                    "relevance": rest[0] if rest else 1,
+                    "split": split,
+                    "source": "qrels.tsv",
+                }
+                for query, passage, *rest in qrels
+            ],
+        )
         load.finish()
         if candidates is not None:
-            add_run(workspace, run, "unlabeled" if split == "unlabeled" else split, [
-                {"run_id": run, "query_key": query_keys[query], "passage_key": passage_keys[passage],
-                 "rank": rank, "score": 10.0 - rank}
-                for query, found in candidates.items() for rank, passage in enumerate(found, 1)
-            ])
+            add_run(
+                workspace,
+                run,
+                "unlabeled" if split == "unlabeled" else split,
+                [
+                    {
+                        "run_id": run,
+                        "query_key": query_keys[query],
+                        "passage_key": passage_keys[passage],
+                        "rank": rank,
+                        "score": 10.0 - rank,
+                    }
+                    for query, found in candidates.items()
+                    for rank, passage in enumerate(found, 1)
+                ],
+            )
         return workspace
 
     return make
@@ -62,11 +99,24 @@ def add_run(workspace: Workspace, run: str, split: str, rows: list[dict[str, Any
     """Write a run's candidates and its row in `runs`."""
     job = Job(workspace, "mine", run)
     _write(job, "candidates", rows)
-    _write(job, "runs", [{
-        "run_id": run, "retriever": "bm25", "split": split, "depth": max((r["rank"] for r in rows), default=1),
-        "queries": len({r["query_key"] for r in rows}), "model_id": None, "index": None, "recall": None,
-        "sources": [], "round": len(workspace.records("mine")) + 1,
-    }])
+    _write(
+        job,
+        "runs",
+        [
+            {
+                "run_id": run,
+                "retriever": "bm25",
+                "split": split,
+                "depth": max((r["rank"] for r in rows), default=1),
+                "queries": len({r["query_key"] for r in rows}),
+                "model_id": None,
+                "index": None,
+                "recall": None,
+                "sources": [],
+                "round": len(workspace.records("mine")) + 1,
+            }
+        ],
+    )
     job.finish()
 
 

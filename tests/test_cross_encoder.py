@@ -37,7 +37,9 @@ def test_a_tokenizer_whose_pairs_cannot_be_put_together_does_it_itself(
         assert np.array_equal(ours[1], own[1])
 
 
-@pytest.mark.parametrize(("first", "second", "room"), [(a, b, c) for a in (0, 1, 5, 9) for b in (0, 2, 5, 30) for c in (4, 9)])
+@pytest.mark.parametrize(
+    ("first", "second", "room"), [(a, b, c) for a in (0, 1, 5, 9) for b in (0, 2, 5, 30) for c in (4, 9)]
+)
 def test_the_longer_text_is_cut_first(first: int, second: int, room: int) -> None:
     """Against the definition: take one token after the other from the longer text until both fit."""
     kept = longest_first(first, second, room)
@@ -126,7 +128,9 @@ def test_a_folder_with_pickled_weights_only_is_refused(tiny_cross_encoder: Model
         CrossEncoder(folder)
 
 
-def test_logits_that_are_not_finite_are_refused(tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logits_that_are_not_finite_are_refused(
+    tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of such a shard is kept."""
     scorer = CrossEncoder(tiny_cross_encoder())
     monkeypatch.setattr(scorer, "_forward", lambda rows: np.full(len(rows), np.nan, np.float32))

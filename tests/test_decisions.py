@@ -13,7 +13,11 @@ from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 
 Make = Callable[..., Workspace]
-PASSAGES = {"answer": "Paris is the capital.", "twin": "PARIS -- is the  capital!", "other": "Rome has seven hills."}
+PASSAGES = {
+    "answer": "Paris is the capital.",
+    "twin": "PARIS -- is the  capital!",
+    "other": "Rome has seven hills.",
+}
 
 
 def logit(probability: float) -> float:
@@ -22,7 +26,9 @@ def logit(probability: float) -> float:
 
 def score(workspace: Workspace, pairs: dict[tuple[int, int], float], scorer: str = "judge") -> None:
     """Put logits into the ledger."""
-    rows = [{"scorer_id": scorer, "query_key": q, "passage_key": p, "logit": value} for (q, p), value in pairs.items()]
+    rows = [
+        {"scorer_id": scorer, "query_key": q, "passage_key": p, "logit": value} for (q, p), value in pairs.items()
+    ]
     job = Job(workspace, "denoise", f"score-{len(workspace.records())}")
     job.write_rows("scores", rows)
     job.finish()
@@ -165,7 +171,9 @@ def test_changed_cutoffs_keep_their_former_row(make_workspace: Make) -> None:
     cut(workspace)
     cut(workspace, below=0.3)
     cut(workspace, below=0.3)
-    revisions = workspace.sql("select revision, negative_below::varchar as below from stored_cutoffs order by revision")
+    revisions = workspace.sql(
+        "select revision, negative_below::varchar as below from stored_cutoffs order by revision"
+    )
     assert revisions.rows() == [(1, "0.1"), (2, "0.3")]
 
 

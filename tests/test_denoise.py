@@ -16,11 +16,13 @@ from curate import Workspace
 from curate.cross_encoder import CrossEncoder
 from curate.errors import BadSettings, CurateError
 from curate.stages.denoise import plan_denoise
-from curate.stages.score import scale_warnings
+from curate.stages.score_checks import scale_warnings
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
-PASSAGES = {f"p{number}": f"passage {chr(97 + number)} about {'abcdefghij'[number % 10] * 3}" for number in range(12)}
+PASSAGES = {
+    f"p{number}": f"passage {chr(97 + number)} about {'abcdefghij'[number % 10] * 3}" for number in range(12)
+}
 QUERIES = {"q1": "what about aaa", "q2": "what about bbb", "q3": "nothing was found"}
 FOUND = {"q1": ["p0", "p1", "p2", "p3"], "q2": ["p1", "p4", "p5"]}
 
@@ -38,10 +40,21 @@ def ledger(workspace: Workspace) -> list[tuple[str, str]]:
     return workspace.sql(query).rows()
 
 
-def test_every_candidate_and_every_positive_of_the_run_is_scored(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+def test_every_candidate_and_every_positive_of_the_run_is_scored(
+    small_set: Workspace, tiny_cross_encoder: Model
+) -> None:
     """p9 was not retrieved for q2; the audit and distillation need its score all the same."""
     result = curate.denoise(small_set, scorer=str(tiny_cross_encoder()))
-    expected = [("q1", "p0"), ("q1", "p1"), ("q1", "p2"), ("q1", "p3"), ("q2", "p1"), ("q2", "p4"), ("q2", "p5"), ("q2", "p9")]
+    expected = [
+        ("q1", "p0"),
+        ("q1", "p1"),
+        ("q1", "p2"),
+        ("q1", "p3"),
+        ("q2", "p1"),
+        ("q2", "p4"),
+        ("q2", "p5"),
+        ("q2", "p9"),
+    ]
     assert ledger(small_set) == expected
     assert (result.pairs, result.scored_now) == (8, 8)
 
@@ -57,7 +70,9 @@ def test_the_ledger_holds_the_scorers_own_logits(small_set: Workspace, tiny_cros
     assert rows["logit"].to_numpy() == pytest.approx(scorer.score(tokens), abs=0.05)
 
 
-def test_the_same_again_computes_nothing(small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_again_computes_nothing(
+    small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other cutoffs are a query, never a forward pass: the model isn't even loaded."""
     scorer = str(tiny_cross_encoder())
     curate.denoise(small_set, scorer=scorer)
@@ -86,11 +101,15 @@ def test_another_scorer_starts_from_nothing(small_set: Workspace, tiny_cross_enc
     assert small_set.sql("select count(distinct scorer_id) as n from scores")["n"].to_list() == [2]
 
 
-def test_a_changed_model_under_the_same_name_is_another_scorer(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+def test_a_changed_model_under_the_same_name_is_another_scorer(
+    small_set: Workspace, tiny_cross_encoder: Model
+) -> None:
     """The fingerprint is read off the files, not off the name."""
     folder = tiny_cross_encoder("m")
     curate.denoise(small_set, scorer=str(folder))
-    (folder / "model.safetensors").write_bytes((tiny_cross_encoder("n", seed=1) / "model.safetensors").read_bytes())
+    (folder / "model.safetensors").write_bytes(
+        (tiny_cross_encoder("n", seed=1) / "model.safetensors").read_bytes()
+    )
     assert curate.denoise(small_set, scorer=str(folder)).scored_now == 8
 
 
@@ -114,7 +133,9 @@ def test_a_scorer_that_scores_all_alike_is_refused(make_workspace: Make, tiny_cr
     assert workspace.scan("cutoffs").collect().is_empty()
 
 
-def test_scores_that_are_not_finite_are_refused(small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_that_are_not_finite_are_refused(
+    small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """NaN would be above every cutoff."""
     monkeypatch.setattr(CrossEncoder, "_forward", lambda _self, rows: np.full(len(rows), np.inf, np.float32))
     with pytest.raises(CurateError, match="not finite"):
@@ -155,8 +176,10 @@ curate.denoise(curate.Workspace(sys.argv[1]), scorer=sys.argv[2], depth=4)
 
 
 @pytest.mark.slow
-def test_a_job_killed_at_any_moment_goes_on_to_the_same_bytes(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """kill -9, the same again, until it is done: as if nothing had happened."""
+def test_a_job_killed_at_any_moment_goes_on_to_the_same_bytes(
+    small_set: Workspace, tiny_cross_encoder: Model
+) -> None:
+    """Kill -9, the same again, until it is done: as if nothing had happened."""
     scorer = tiny_cross_encoder()
     command = [sys.executable, "-c", PROGRAM]
     whole = subprocess.run([*command, str(small_set.root), str(scorer)], check=True, capture_output=True)

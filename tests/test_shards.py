@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,7 +61,7 @@ def test_a_crash_at_any_point_leaves_a_shard_that_is_not_done(
     for step in range(1, 10):
         steps = iter(range(1, 100))
 
-        def broken(*arguments: object, at: int = step) -> object:
+        def broken(*arguments: object, at: int = step, steps: Iterator[int] = steps) -> object:
             if next(steps) == at:
                 raise OSError(errno.EIO, "power is out")
             return real(*arguments)
@@ -91,7 +92,9 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
         publish(tmp_path / "a.parquet", full, LINEAGE)
 
 
-@pytest.mark.parametrize("harm", ["truncate", "flip a byte", "lose the manifest", "break the manifest", "other lineage"])
+@pytest.mark.parametrize(
+    "harm", ["truncate", "flip a byte", "lose the manifest", "break the manifest", "other lineage"]
+)
 def test_a_shard_that_is_not_what_its_manifest_says_is_not_done(tmp_path: Path, harm: str) -> None:
     """A resumed job trusts nothing but intact bytes of equal lineage."""
     target, lineage = tmp_path / "a.parquet", LINEAGE

@@ -8,7 +8,9 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 @click.command()
 @click.option("--scorer", metavar="MODEL", help="Cross-encoder: that of `curate denoise` [models/cross-encoder].")
 @click.option("--depth", type=int, help="Score the top DEPTH of each question [that of the cutoffs].")
-@click.option("--all-above/--best", default=None, help="Keep all passages above the cutoff, or the best one [best].")
+@click.option(
+    "--all-above/--best", default=None, help="Keep all passages above the cutoff, or the best one [best]."
+)
 @click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Judge by these cutoffs.")
 @dry_run_option
 @json_option

@@ -16,6 +16,4 @@ def completion(shell: str) -> None:
     script = get_completion_class(shell)
     if script is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(
-        script(click.get_current_context().find_root().command, {}, "curate", "_CURATE_COMPLETE").source()
-    )
+    click.echo(script(click.get_current_context().find_root().command, {}, "curate", "_CURATE_COMPLETE").source())

@@ -47,9 +47,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(curate.__version__, prog_name="curate", message="%(prog)s %(version)s")
-@click.option(
-    "-C", "directory", metavar="DIR", type=click.Path(path_type=Path), default=".", help="Work in DIR."
-)
+@click.option("-C", "directory", metavar="DIR", type=click.Path(path_type=Path), default=".", help="Work in DIR.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; results and errors only.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
@@ -107,9 +105,7 @@ def run(arguments: list[str]) -> int:
             raise
         if "Query interrupted" in str(error):  # DuckDB answers Ctrl-C with a RuntimeError
             return _tell("interrupted. The same command goes on from here.", INTERRUPTED)
-        return _tell(
-            f"a bug in curate: {type(error).__name__}: {error}\nRun again with: curate --debug ...", BUG
-        )
+        return _tell(f"a bug in curate: {type(error).__name__}: {error}\nRun again with: curate --debug ...", BUG)
 
 
 def _tell(text: str, code: int) -> int:

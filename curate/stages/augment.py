@@ -13,7 +13,8 @@ from curate.errors import BadSettings
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.runs import chosen_run
-from curate.stages.mine import mine, plan_mine
+from curate.stages.mine import mine
+from curate.stages.mine_plan import plan_mine
 from curate.stages.score import plan_score, score_run
 from curate.workspace import Workspace
 
@@ -91,7 +92,9 @@ def augment(
         )
     every = workspace.settings.augment.override(all_above=all_above).all_above
     set_cutoffs(workspace, cutoffs, pseudo_positives="all" if every else "best")
-    counts = workspace.sql(relations.sql("stages", "augment_counts"), cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
+    counts = workspace.sql(
+        relations.sql("stages", "augment_counts"), cutoffs=cutoffs, run=mined.run_id
+    ).to_dicts()[0]
     return Augmented(
         run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=scored.warnings, **counts
     )

@@ -5,18 +5,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import relations
 from curate.config import Denoise
-from curate.errors import BadSettings, CurateError
+from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
 from curate.models import fingerprint, model_folder, model_id
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import digest
+from curate.stages.score_checks import refuse_if_alike, scale_warnings
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from curate.cross_encoder import CrossEncoder, Row
 
 TRAINED_HERE = "models/cross-encoder"
-FEWEST_TO_COMPARE = 8  # fewer scores than this may be alike by chance
 PROBE_PAIRS = 64
 # About 256 shards a job, none so small that its overhead shows, none so large that it hurts to lose.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
@@ -130,8 +130,8 @@ class Scoring:
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
                 logits = self.scorer.score(prepared.rows, advance)
-                self._refuse_if_alike(logits)
-                self.job.write("scores", prepared.block.block, lambda p=prepared, y=logits: [self._table(p, y)])
+                refuse_if_alike(self.scorer_id, logits)
+                self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
 
     def _prepared(self, blocks: list[Block]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
@@ -161,18 +161,11 @@ class Scoring:
         rows = self.scorer.tokenize([text for _, text in texts], [text for _, text in passages], indices)
         return Prepared(block, pairs, rows)
 
-    def _refuse_if_alike(self, logits: "np.ndarray[Any, Any]") -> None:
-        if len(logits) >= FEWEST_TO_COMPARE and float(logits.max() - logits.min()) < 1e-6:
-            raise CurateError(
-                f"{self.scorer_id} gives all {len(logits):,} pairs of a shard the same score ({logits[0]:.6g}): "
-                "it judges nothing. Nothing of this shard was kept. Use another scorer."
-            )
-
-    def _table(self, prepared: Prepared, logits: "np.ndarray[Any, Any]") -> "pa.Table":
+    def _tables(self, prepared: Prepared, logits: "np.ndarray[Any, Any]") -> "list[pa.Table]":
         import pyarrow as pa
 
         scorer = pa.array([self.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
-        return prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))
+        return [prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))]
 
     def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
         """Return what makes the scores look unlike probabilities; the cutoffs mean little then."""
@@ -181,9 +174,7 @@ class Scoring:
         return scale_warnings(**result[0])
 
 
-def score_run(
-    workspace: Workspace, run_id: str, settings: Denoise, *, progress: Progress = SILENT
-) -> Scored:
+def score_run(workspace: Workspace, run_id: str, settings: Denoise, *, progress: Progress = SILENT) -> Scored:
     """Score what the ledger does not answer of a run's top-k and of its queries' positives.
 
     Raises CurateError, before anything of the shard is kept, when scores are all alike or not finite.
@@ -208,36 +199,9 @@ def plan_score(workspace: Workspace, run_id: str, settings: Denoise) -> Plan:
     total = sum(block.pairs for block in scoring.blocks)
     pending = sum(block.unscored for block in scoring.to_do)
     seconds = pending / _rate(scoring) if pending else 0.0
-    return Plan("denoise", "pairs", total, total - pending, seconds, [f"scorer: {scoring.scorer_id}", f"run: {run_id}"])
-
-
-def scale_warnings(
-    pairs: int,
-    lowest: float,
-    highest: float,
-    within_zero_and_one: int,
-    saturated: int,
-    positives: int,
-    positives_below_half: int,
-) -> list[str]:
-    """Return, in words, what is odd about a scorer's logits; empty when they look like log-odds."""
-    found = []
-    if pairs >= FEWEST_TO_COMPARE and within_zero_and_one == pairs:
-        found.append(
-            f"all logits lie between {lowest:.3g} and {highest:.3g}: the model seems to give probabilities already, "
-            "and sigmoid presses them into 0.50-0.73, so nothing falls below 0.1"
-        )
-    if pairs >= FEWEST_TO_COMPARE and saturated > pairs / 2:
-        found.append(
-            f"{saturated:,} of {pairs:,} logits are beyond +-9 (probabilities below 0.0002 or above 0.9998): the scale "
-            "does not look like probabilities; look at `curate report score_histogram` before you trust the cutoffs"
-        )
-    if positives >= FEWEST_TO_COMPARE and positives_below_half > positives / 2:
-        found.append(
-            f"{positives_below_half:,} of {positives:,} labelled positives have a probability below 0.5: the scorer does "
-            "not know this collection, or its scale is another one"
-        )
-    return found
+    return Plan(
+        "denoise", "pairs", total, total - pending, seconds, [f"scorer: {scoring.scorer_id}", f"run: {run_id}"]
+    )
 
 
 def _rate(scoring: Scoring) -> float:
@@ -257,9 +221,9 @@ def _known_scorer(workspace: Workspace, folder: Path, max_length: int | None) ->
     for row in workspace.sql(relations.sql("stages", "known_scorers")).to_dicts():
         settings = json.loads(row["settings"])
         same_length = max_length in (None, settings["max_length"])
-        if same_length and row["model_id"] == model_id(folder, row["fingerprint"]):
-            if fingerprint(folder, settings) == row["fingerprint"]:
-                return row["model_id"], row["fingerprint"]
+        same_name = row["model_id"] == model_id(folder, row["fingerprint"])
+        if same_length and same_name and fingerprint(folder, settings) == row["fingerprint"]:
+            return row["model_id"], row["fingerprint"]
     return None
 
 
