@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate.train.log import Curve
+
 from curate.errors import CurateError, NoSpace
 from curate.shards import UNWRITABLE, file_sha256
 
@@ -31,10 +33,7 @@ class State:
     settings: dict[str, Any] = field(default_factory=dict)
     plan: str = ""
     """The sha256 of groups.parquet."""
-    seconds: float = 0.0
-    """Spent on the steps so far, over all attempts."""
-    log: list[dict[str, Any]] = field(default_factory=list)
-    """The lines of the log up to here."""
+    curve: Curve = field(default_factory=Curve)
     tensors: str = ""
     """The sha256 of the tensors."""
 
@@ -45,8 +44,9 @@ def latest(folder: Path) -> State | None:
     if not steps:
         return None
     try:
-        return State(**json.loads((steps[-1] / STATE).read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        kept = json.loads((steps[-1] / STATE).read_text("utf-8"))
+        return State(**{**kept, "curve": Curve(**kept["curve"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise CurateError(f"{steps[-1]} is no checkpoint: {error}. Delete that folder and train again.") from error
 
 

@@ -12,8 +12,9 @@ from curate.train.training import Training
 
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
+from curate.records import Record
 from curate.shards import file_sha256
-from curate.workspace import Record, Workspace
+from curate.workspace import Workspace
 
 LAST = 0.1
 
@@ -111,7 +112,7 @@ def _train(training: Training, progress: Progress) -> Record:
     facts |= _fit(training, plan.sha256, progress)
     facts["pairs_per_second"] = round(plan.rows / facts["seconds"], 1)
     facts["sha256"] = file_sha256(training.folder / "model.safetensors")
-    record = training.job.finish(**facts)
+    record: Record = training.job.finish(**facts)
     shutil.rmtree(training.checkpoints)
     return record
 
@@ -141,13 +142,13 @@ def _fit(training: Training, plan: str, progress: Progress) -> dict[str, Any]:
         folder,
         settings.checkpoint_every,
     )
-    log = Log(training.workspace.root / f"{training.model}.log.jsonl", training.steps, state.log, progress)
+    log = Log(training.workspace.root / f"{training.model}.log.jsonl", training.steps, state.curve, progress)
     task = Ranking(model, load_tokenizer(training.base), settings, training.dtype)
     pairs = read_batches(folder / "groups.parquet", settings.batch_groups, state.step)
     done = state.step * settings.batch_groups
     with progress.task("training cross-encoder", settings.groups, "groups", done) as advance:
-        seconds = loop.run(task, optimizer, pairs, state, log, advance)
-    outcome = {**log.over_last(LAST), "seconds": round(seconds, 3)}
+        loop.run(task, optimizer, pairs, state, log, advance)
+    outcome: dict[str, Any] = log.outcome(LAST)
     _save(training, model, outcome)
     return outcome
 

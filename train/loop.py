@@ -4,9 +4,8 @@ What is trained stands behind `Task`. The order of the batches and every random 
 seed and the step: no generator's state is kept, and a resumed training ends with the same bytes.
 """
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,22 +61,19 @@ class Loop:
         start: checkpoint.State,
         log: Log,
         advance: Advance,
-    ) -> float:
-        """Make every step that is left; return the seconds spent on the steps, those before a resume included.
+    ) -> None:
+        """Make every step that is left.
 
         Raises CurateError at a loss or gradient that is not finite: the model keeps its last good checkpoint.
         """
-        begun = time.monotonic() - start.seconds
         task.model.train()
         for step, pairs in batches:
             outcome = self._step(task, optimizer, step, pairs)
             log.add(step, outcome, self.schedule.at(step))
             advance(outcome.groups)
             if (step + 1) % self.checkpoint_every == 0 and step + 1 < self.schedule.steps:
-                spent = time.monotonic() - begun
-                state = checkpoint.State(step + 1, start.settings, start.plan, spent, log.lines)
+                state = replace(start, step=step + 1, curve=log.curve)
                 checkpoint.save(self.checkpoints, state, task.model, optimizer)
-        return time.monotonic() - begun
 
     def _step(self, task: Task, optimizer: "torch.optim.Optimizer", step: int, pairs: list[Pair]) -> Outcome:
         import torch

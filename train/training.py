@@ -12,9 +12,10 @@ from curate.config import TrainCrossEncoder
 from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
 from curate.models import fingerprint, model_folder, model_id, number_format
+from curate.records import Record
 from curate.runs import chosen_run
 from curate.shards import file_sha256
-from curate.workspace import Record, Workspace
+from curate.workspace import Workspace
 
 # Either they change no weight, or their effect stands beside them under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every"}

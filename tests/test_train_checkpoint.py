@@ -1,0 +1,142 @@
+"""Checkpoints (train/checkpoint.py): whole or not at all, and a kill -9 costs nothing but time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from curate.train import checkpoint
+from curate.train.checkpoint import State
+from curate.train.log import Curve
+from curate.train.optimizer import adamw
+
+from curate import Workspace
+from curate.errors import CurateError, NoSpace
+
+Make = Callable[..., Workspace]
+Model = Callable[..., Path]
+
+
+def stepped(seed: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    """Return a model and its optimizer after one step."""
+    torch.manual_seed(seed)
+    model = torch.nn.Linear(3, 1)
+    optimizer = adamw(model, 0.01)
+    optimizer.param_groups[0]["lr"] = 0.1
+    model(torch.ones(3)).sum().backward()
+    optimizer.step()
+    return model, optimizer
+
+
+def test_what_is_restored_is_what_was_saved(tmp_path: Path) -> None:
+    """Weights, both moments, the count of steps, the log."""
+    model, optimizer = stepped(0)
+    checkpoint.save(tmp_path, State(5, {"groups": 3}, "plan", Curve([{"step": 5}])), model, optimizer)
+    state = checkpoint.latest(tmp_path)
+    assert state is not None
+    assert (state.step, state.settings, state.curve.lines) == (5, {"groups": 3}, [{"step": 5}])
+    other, other_optimizer = stepped(1)
+    checkpoint.restore(tmp_path, state, other, other_optimizer)
+    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+        for kind, value in optimizer.state[mine].items():
+            assert torch.equal(value, other_optimizer.state[theirs][kind])
+
+
+def test_only_the_newest_checkpoint_is_kept(tmp_path: Path) -> None:
+    """The one before it goes when the new one stands."""
+    for step in (5, 10):
+        checkpoint.save(tmp_path, State(step), *stepped(0))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000010"]
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync", "rmtree"])
+def test_a_crash_at_any_point_of_saving_leaves_a_whole_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Broken off at the n-th rename, fsync or removal, for every n: the old or the new one can be restored."""
+    owner = {"replace": Path, "fsync": os, "rmtree": checkpoint.shutil}[call]
+    real = getattr(owner, call)
+    checkpoint.save(tmp_path, State(1), *stepped(0))
+    for broken in range(1, 6):
+        calls = 0
+
+        def crash(*args: object, broken: int = broken, **options: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == broken:
+                raise KeyboardInterrupt
+            return real(*args, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, call, crash)
+            with suppress(KeyboardInterrupt):
+                checkpoint.save(tmp_path, State(broken + 1), *stepped(0))
+        state = checkpoint.latest(tmp_path)
+        assert state is not None
+        assert state.step in range(1, broken + 2)
+        checkpoint.restore(tmp_path, state, *stepped(1))
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    """One flipped byte: neither loaded nor silently trained over."""
+    checkpoint.save(tmp_path, State(1), *stepped(0))
+    tensors = tmp_path / "step-000000001" / "tensors.safetensors"
+    data = bytearray(tensors.read_bytes())
+    data[-1] ^= 1
+    tensors.write_bytes(data)
+    state = checkpoint.latest(tmp_path)
+    assert state is not None
+    with pytest.raises(CurateError, match=r"tensors.safetensors is damaged. Delete"):
+        checkpoint.restore(tmp_path, state, *stepped(1))
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ENOSPC in the middle: the temporary folder goes."""
+    monkeypatch.setattr(
+        checkpoint, "_fsync", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(NoSpace, match="No space left on device"):
+        checkpoint.save(tmp_path / "c", State(1), *stepped(0))
+    assert list((tmp_path / "c").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_ends_with_the_bytes_of_one_that_is_not(
+    make_workspace: Make, tiny_cross_encoder: Model
+) -> None:
+    """Kill -9 in mid-training, twice, then the same command to the end."""
+    passages = {f"p{n}": f"passage {n} on {'abcdefgh'[n % 8]}" for n in range(40)}
+    queries = {f"q{n}": f"what of {'abcdefgh'[n % 8]} {n}" for n in range(16)}
+    workspace = make_workspace(
+        passages, queries, qrels=[(query, f"p{n}") for n, query in enumerate(queries)],
+        candidates={query: list(passages) for query in queries},
+    )  # fmt: skip
+    command = [
+        sys.executable, "-m", "curate", "-q", "-C", str(workspace.root), "train", "cross-encoder",
+        "--init", str(tiny_cross_encoder()), "--groups", "1200", "--max-length", "40",
+    ]  # fmt: skip
+    subprocess.run([*command, "--name", "whole"], check=True)
+    killed = [*command, "--name", "killed", "--checkpoint-every", "10"]
+    for _ in range(2):
+        _kill_after_a_checkpoint(killed, workspace.root / "models" / "killed.checkpoint")
+    subprocess.run(killed, check=True)
+    whole, resumed = (
+        (workspace.root / "models" / name / "model.safetensors").read_bytes() for name in ("whole", "killed")
+    )
+    assert whole == resumed
+
+
+def _kill_after_a_checkpoint(command: list[str], folder: Path) -> None:
+    before = set(folder.glob("step-*"))
+    process = subprocess.Popen(command)
+    while not set(folder.glob("step-*")) - before and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL

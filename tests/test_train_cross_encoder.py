@@ -1,0 +1,228 @@
+"""`curate train cross-encoder` end to end (train/cross_encoder.py): the model, its record, what it refuses."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from curate.train.cross_encoder import Trained, plan_cross_encoder, train_cross_encoder
+
+from curate import Workspace
+from curate.cli.main import cli
+from curate.cross_encoder import CrossEncoder
+from curate.errors import BadInput, BadSettings, CurateError
+from curate.progress import Silent
+
+Make = Callable[..., Workspace]
+Model = Callable[..., Path]
+WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm"]
+PASSAGES = {f"p{n}": f"{WORDS[n % 8]} number {n} falls on {WORDS[n // 8]} day" for n in range(32)}
+QUERIES = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(8)}
+
+
+@pytest.fixture
+def workspace(make_workspace: Make) -> Workspace:
+    """Eight train queries with one positive each; every query found all passages."""
+    ranked = {query: [f"p{(n + shift) % 32}" for shift in range(32)] for n, query in enumerate(QUERIES)}
+    qrels = [(f"q{n}", f"p{n}") for n in range(8)]
+    return make_workspace(PASSAGES, QUERIES, qrels=qrels, candidates=ranked)
+
+
+@pytest.fixture
+def init(tiny_cross_encoder: Model, tmp_path: Path) -> Path:
+    """Write an encoder without a head: what `--init` gets as a rule."""
+    from transformers import AutoModel
+
+    from curate.models import load_tokenizer
+
+    folder = tmp_path / "encoder"
+    AutoModel.from_pretrained(tiny_cross_encoder("whole"), dtype=torch.float32).save_pretrained(folder)
+    load_tokenizer(tmp_path / "whole").save_pretrained(folder)
+    return folder
+
+
+def train(workspace: Workspace, init: Path, **options: object) -> Trained:
+    return train_cross_encoder(
+        workspace, **{"init": str(init), "groups": 24, "batch_groups": 4, "max_length": 48, **options}
+    )  # type: ignore[arg-type]
+
+
+class Interrupt(Silent):
+    """Ctrl-C after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    @contextmanager
+    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
+        def advance(count: int) -> None:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+        yield advance
+
+
+def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> None:
+    """Counts, the end of the curve, and the next command; the record keeps the same facts."""
+    trained = train(workspace, init)
+    assert (trained.groups, trained.steps, trained.pairs, trained.queries, trained.skipped) == (24, 6, 96, 8, 0)
+    assert 0 <= trained.won <= 1
+    assert trained.text().endswith("Next: curate denoise --scorer models/cross-encoder")
+    [record] = workspace.records("train")
+    assert record.facts["sha256"] == trained.sha256
+    assert not (workspace.root / "models/cross-encoder.checkpoint").exists()
+
+
+def test_it_learns(workspace: Workspace, init: Path) -> None:
+    """Eight queries seen forty times over: well above the quarter of the groups that chance wins."""
+    learnt = train(workspace, init, groups=320, batch_groups=8, learning_rate=3e-3, easy_share=0.0)
+    assert learnt.won > 0.5
+
+
+def test_the_model_opens_in_transformers_with_our_scores(workspace: Workspace, init: Path) -> None:
+    """Scores of the library = scores of the scorer, for the folder as it is."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = workspace.root / train(workspace, init).model
+    model, info = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+    assert not any(info.values())
+    assert model.dtype == torch.float32
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.model_max_length == 48
+    queries, passages = list(QUERIES.values()), [text * 3 for text in list(PASSAGES.values())[:8]]
+    encoded = tokenizer(queries, passages, truncation=True, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        theirs = model.eval()(**encoded).logits[:, 0].numpy()
+    assert np.abs(_logits(folder, queries, passages) - theirs).max() < 0.05  # ours may compute in bf16
+
+
+@pytest.mark.slow
+def test_the_model_opens_in_sentence_transformers_with_our_probabilities(workspace: Workspace, init: Path) -> None:
+    """`CrossEncoder.predict` gives sigmoid(logit), long pairs included."""
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    folder = workspace.root / train(workspace, init).model
+    theirs = sentence_transformers.CrossEncoder(str(folder), device="cpu")
+    queries = [*QUERIES.values(), "a query so long that it takes half of the room by itself, and then some"]
+    passages = [text * 3 for text in list(PASSAGES.values())[:8]] + ["rain " * 40]
+    ours = 1 / (1 + np.exp(-_logits(folder, queries, passages)))
+    assert np.abs(ours - theirs.predict(list(zip(queries, passages, strict=True)))).max() < 0.01
+    assert isinstance(theirs.activation_fn, torch.nn.Sigmoid)
+
+
+def _logits(folder: Path, queries: list[str], passages: list[str]) -> np.ndarray:
+    scorer = CrossEncoder(folder)
+    return scorer.score(scorer.tokenize(queries, passages, np.stack([np.arange(len(queries))] * 2, axis=1)))
+
+
+def test_an_existing_cross_encoder_is_trained_further(workspace: Workspace, tiny_cross_encoder: Model) -> None:
+    """With one logit its head is kept; a classifier with two classes is refused."""
+    assert train(workspace, tiny_cross_encoder("one")).steps == 6
+    with pytest.raises(BadInput, match="has 2 classes"):
+        train(workspace, tiny_cross_encoder("two", labels=2), name="other")
+
+
+def test_a_finished_training_is_not_done_twice(workspace: Workspace, init: Path) -> None:
+    """The same command answers from the record, with another distance between checkpoints too."""
+    first = train(workspace, init)
+    again = train(workspace, init, checkpoint_every=7)
+    assert again.trained_now is False
+    assert (again.sha256, again.seconds) == (first.sha256, first.seconds)
+    assert "already trained" in again.text()
+
+
+def test_other_settings_need_another_name(workspace: Workspace, init: Path) -> None:
+    """The message names what differs, then and now."""
+    train(workspace, init)
+    with pytest.raises(
+        BadSettings, match=r"models/cross-encoder has other settings: groups 24, now 25\..*another --name"
+    ):
+        train(workspace, init, groups=25)
+    with pytest.raises(BadSettings, match=r"negatives 3, now 2"):
+        plan_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48, negatives=2)
+    assert train(workspace, init, groups=25, name="second").model == "models/second"
+
+
+def test_a_model_that_was_changed_or_is_foreign_is_left_alone(workspace: Workspace, init: Path) -> None:
+    """Nothing that curate did not write is overwritten; a deleted model is trained again."""
+    foreign = workspace.root / "models/mine"
+    foreign.mkdir(parents=True)
+    with pytest.raises(BadSettings, match="models/mine stands there and was not trained here"):
+        train(workspace, init, name="mine")
+    weights = workspace.root / train(workspace, init).model / "model.safetensors"
+    weights.write_bytes(b"changed")
+    with pytest.raises(BadSettings, match="is not as it was trained"):
+        train(workspace, init)
+    with pytest.raises(BadSettings, match="names no folder"):
+        train(workspace, init, name="../mine")
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5])
+def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
+    workspace: Workspace, init: Path, steps: int
+) -> None:
+    """Interrupted before and after the checkpoint at step 3; dropout and all. The log has no gap."""
+    whole = train(workspace, init, name="whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, checkpoint_every=3, progress=Interrupt(steps))
+    assert not (workspace.root / "models/cross-encoder").exists()
+    plan = plan_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48)
+    assert (plan.total, plan.cached) == (24, 12 if steps > 3 else 0)
+    resumed = train(workspace, init, checkpoint_every=3)
+    assert resumed.sha256 == whole.sha256
+    lines = [
+        json.loads(line) for line in (workspace.root / "models/cross-encoder.log.jsonl").read_text().splitlines()
+    ]
+    assert [line["step"] for line in lines] == [6]
+    assert (resumed.loss, resumed.won) == (whole.loss, whole.won)
+
+
+def test_an_unfinished_training_refuses_other_settings(workspace: Workspace, init: Path) -> None:
+    """What was begun with one learning rate is not ended with another."""
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
+    with pytest.raises(BadSettings, match=r"the unfinished training .* learning_rate 0.0001, now 0.5"):
+        train(workspace, init, learning_rate=0.5)
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_step_and_pairs(workspace: Workspace, init: Path) -> None:
+    """A learning rate out of this world: the last good checkpoint stays."""
+    with pytest.raises(CurateError, match=r"step \d+: the loss is .*Query and passage ids: q\d p\d+, ") as raised:
+        train(workspace, init, learning_rate=1e38, clip_norm=1e30, checkpoint_every=1, dtype="fp32")
+    step = int(str(raised.value).removeprefix("step ").partition(":")[0])
+    assert [path.name for path in (workspace.root / "models/cross-encoder.checkpoint").glob("step-*")] == [
+        f"step-{step - 1:09d}"
+    ]
+    assert not (workspace.root / "models/cross-encoder").exists()
+
+
+def test_the_encoder_of_the_run_is_where_to_start_from(workspace: Workspace) -> None:
+    """A lexical run has none, so it must be said."""
+    with pytest.raises(
+        BadSettings, match="bm25-train was mined without an encoder; say where to start: --init MODEL"
+    ):
+        train_cross_encoder(workspace)
+
+
+def test_the_card_names_no_path_of_this_machine(workspace: Workspace, init: Path) -> None:
+    """It tells the start, the run, the settings and how to open it."""
+    train(workspace, init)
+    for file in ("README.md", "config.json", "tokenizer_config.json"):
+        assert str(workspace.root.parent) not in (workspace.root / "models/cross-encoder" / file).read_text()
+    card = (workspace.root / "models/cross-encoder/README.md").read_text()
+    assert all(part in card for part in ("bm25-train", "CrossEncoder(", '"learning_rate": 0.0001', "24, 6 steps"))
+
+
+def test_the_command_trains_and_plans(workspace: Workspace, init: Path) -> None:
+    """`--dry-run` changes nothing; `--json` gives the fields."""
+    command = ["-q", "-C", str(workspace.root), "train", "cross-encoder", "--init", str(init), "--groups", "8"]
+    planned = CliRunner().invoke(cli, [*command, "--dry-run"])
+    assert "8 groups, 0 of them done already" in planned.output
+    assert not (workspace.root / "models").exists() or not any((workspace.root / "models").iterdir())
+    done = CliRunner().invoke(cli, [*command, "--max-length", "48", "--json"])
+    assert json.loads(done.output)["steps"] == 1
+    assert workspace.sql("select count(*) from stages where stage = 'train'").item() == 1

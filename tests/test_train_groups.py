@@ -1,0 +1,132 @@
+"""What the cross-encoder learns from (sql/stages/train_*.sql): groups of a positive and drawn negatives."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from curate.train.groups import count_queries, counts_in, read_batches, write_groups
+
+from curate import Workspace
+from curate.config import TrainCrossEncoder
+from curate.errors import BadSettings
+from curate.shards import Lineage
+
+Make = Callable[..., Workspace]
+LINEAGE = Lineage("train", "test")
+FORTY = {f"p{n}": f"passage number {n}" for n in range(40)}
+RANKED = [f"p{n}" for n in range(40)]
+
+
+def groups(workspace: Workspace, *, seed: int = 0, lineage: Lineage = LINEAGE, **settings: object) -> pl.DataFrame:
+    """Return the groups as rows: group_number, slot, kind, query_id, passage_id, query, passage."""
+    path = workspace.root / "models" / f"groups-{seed}.parquet"
+    write_groups(workspace, path, "bm25-train", TrainCrossEncoder(**settings), seed, lineage)  # type: ignore[arg-type]
+    return pl.read_parquet(path)
+
+
+def kinds(rows: pl.DataFrame, group: int) -> list[str]:
+    return sorted(rows.filter(pl.col("group_number") == group, pl.col("slot") > 0)["kind"])
+
+
+def test_a_group_is_a_positive_and_one_negative_of_each_window(make_workspace: Make) -> None:
+    """Depth 40: top = ranks 1-2, near = 3-10, far = 11-40; half of the groups have a random one, no top."""
+    found = {"q0": RANKED[:20] + RANKED[21:31], "q1": RANKED[1:], "q2": RANKED[::-1]}
+    workspace = make_workspace(
+        FORTY | {f"n{n}": f"never found {n}" for n in range(40)},
+        {"q0": "zero", "q1": "one", "q2": "two"},
+        qrels=[("q0", "p20"), ("q1", "p0"), ("q2", "p39")],
+        candidates=found,
+    )
+    rows = groups(workspace, groups=6, easy_share=0.5)
+    assert rows["group_number"].to_list() == [g for g in range(6) for _ in range(4)]
+    assert rows["slot"].to_list() == [0, 1, 2, 3] * 6
+    assert [kinds(rows, g) for g in range(3)] == [["far", "near", "random"]] * 3
+    assert [kinds(rows, g) for g in range(3, 6)] == [["far", "near", "top"]] * 3
+    for query, passage, kind in rows.select("query_id", "passage_id", "kind").iter_rows():
+        rank = found[query].index(passage) + 1 if passage in found[query] else None
+        expected = {
+            "positive": None,
+            "random": None,
+            "top": range(1, 3),
+            "near": range(3, 11),
+            "far": range(11, 41),
+        }
+        assert (rank in expected[kind]) if expected[kind] else (kind == "positive" or rank is None)
+
+
+def test_what_is_or_may_be_relevant_is_never_a_negative(make_workspace: Make) -> None:
+    """Neither the positives, nor a passage with a positive's text, wherever it stands."""
+    workspace = make_workspace(
+        {"p0": "Rain falls.", "p1": "rain falls", "p2": "snow", "p3": "hail", "p4": "fog", "p5": "wind"},
+        {"q": "what falls"},
+        qrels=[("q", "p0"), ("q", "p2")],
+        candidates={"q": ["p0", "p1", "p2", "p3", "p4"]},
+    )
+    rows = groups(workspace, groups=12, negatives=5)
+    assert set(rows.filter(pl.col("slot") == 0)["passage_id"]) == {"p0", "p2"}
+    assert set(rows.filter(pl.col("slot") > 0)["passage_id"]) == {"p3", "p4", "p5"}
+
+
+def test_a_group_never_holds_a_passage_twice_and_may_be_small(make_workspace: Make) -> None:
+    """With two candidates and three negatives wanted, two it is: nothing is repeated to fill a group."""
+    workspace = make_workspace(
+        {"p0": "a", "p1": "b", "p2": "c"}, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": ["p1", "p2"]}
+    )
+    rows = groups(workspace, groups=5, easy_share=0)
+    assert rows.group_by("group_number").len()["len"].to_list() == [3] * 5
+    assert rows.select("group_number", "passage_id").is_duplicated().sum() == 0
+
+
+def test_the_next_epoch_draws_other_negatives(make_workspace: Make) -> None:
+    """Two queries, groups 0 and 1, then again; only the window top, with one passage in it, comes back."""
+    workspace = make_workspace(
+        FORTY, {"q0": "zero", "q1": "one"}, qrels=[("q0", "p0"), ("q1", "p0")],
+        candidates={"q0": RANKED[1:], "q1": RANKED[1:]},
+    )  # fmt: skip
+    rows = groups(workspace, groups=8, easy_share=0, negatives=2)
+    assert rows["query_id"].to_list()[::3] == rows["query_id"].to_list()[:6:3] * 4
+    wide = rows.filter(pl.col("kind").is_in(["far", "near"]))
+    assert len(wide) > 8
+    assert not wide.select("query_id", "passage_id").is_duplicated().any()
+
+
+def test_groups_come_from_the_seed_and_the_ids_alone(make_workspace: Make) -> None:
+    """The same seed gives the same rows, another seed others."""
+    workspace = make_workspace(FORTY, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": RANKED})
+    other = Lineage("train", "test", {"written": "again"})
+    assert groups(workspace, groups=3).equals(groups(workspace, groups=3, lineage=other))
+    assert not groups(workspace, groups=3).equals(groups(workspace, groups=3, seed=1))
+
+
+def test_queries_without_a_negative_are_counted(make_workspace: Make) -> None:
+    """q1 found nothing but its own positive: no group is made of it."""
+    workspace = make_workspace(
+        {"p0": "a", "p1": "b"}, {"q0": "x", "q1": "y"}, qrels=[("q0", "p0"), ("q1", "p1")],
+        candidates={"q0": ["p0", "p1"], "q1": ["p1"]},
+    )  # fmt: skip
+    counts = count_queries(workspace, "bm25-train", 0)
+    assert (counts.queries, counts.skipped) == (1, 1)
+    assert set(groups(workspace, groups=2)["query_id"]) == {"q0"}
+    assert counts_in(workspace.root / "models" / "groups-0.parquet") == counts
+
+
+def test_a_run_without_labelled_train_queries_is_refused(make_workspace: Make) -> None:
+    """Questions of dev and test are never trained on."""
+    workspace = make_workspace(
+        {"p0": "a", "p1": "b"}, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": ["p1"]}, split="dev"
+    )
+    with pytest.raises(BadSettings, match=r"nothing to train on.*none has a labelled positive.*curate mine"):
+        count_queries(workspace, "bm25-train", 0)
+
+
+def test_batches_are_whole_groups_and_start_anywhere(tmp_path: Path, make_workspace: Make) -> None:
+    """Reading from batch 2 gives what reading from the start gives there."""
+    workspace = make_workspace(FORTY, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": RANKED})
+    groups(workspace, groups=7)
+    path = workspace.root / "models" / "groups-0.parquet"
+    whole = list(read_batches(path, 2))
+    assert [(step, len(pairs)) for step, pairs in whole] == [(0, 8), (1, 8), (2, 8), (3, 4)]
+    assert list(read_batches(path, 2, first=2)) == whole[2:]
+    assert pq.read_metadata(path).num_rows == 28

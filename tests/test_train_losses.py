@@ -1,0 +1,57 @@
+"""The losses against a double loop, and the course of the learning rate (train/losses.py, train/optimizer.py)."""
+
+import math
+
+import pytest
+import torch
+from curate.train.losses import binary, listwise, won
+from curate.train.optimizer import Schedule, adamw
+
+LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.1, 3.0, 77.0]])
+PRESENT = torch.tensor([[True, True, True], [True, True, False]])  # the second group lacks its last slot
+
+
+def test_listwise_is_the_mean_of_minus_log_softmax_of_the_positive() -> None:
+    """A slot that is not there takes no part, whatever stands in it."""
+    by_hand = []
+    for row, there in zip(LOGITS.tolist(), PRESENT.tolist(), strict=True):
+        total = sum(math.exp(logit) for logit, one in zip(row, there, strict=True) if one)
+        by_hand.append(-math.log(math.exp(row[0]) / total))
+    assert listwise(LOGITS, PRESENT).item() == pytest.approx(sum(by_hand) / 2, rel=1e-6)
+
+
+def test_binary_is_the_mean_cross_entropy_over_the_pairs_that_are_there() -> None:
+    """1 for the positive, 0 for each negative; five pairs here."""
+    by_hand = []
+    for row, there in zip(LOGITS.tolist(), PRESENT.tolist(), strict=True):
+        for slot, (logit, one) in enumerate(zip(row, there, strict=True)):
+            if one:
+                by_hand.append(math.log1p(math.exp(-logit if slot == 0 else logit)))
+    assert len(by_hand) == 5
+    assert binary(LOGITS, PRESENT).item() == pytest.approx(sum(by_hand) / 5, rel=1e-6)
+
+
+def test_the_positive_wins_when_it_stands_above_every_negative_that_is_there() -> None:
+    """A tie is not won: a scorer that gives all pairs the same wins nothing."""
+    assert won(LOGITS, PRESENT).tolist() == [True, False]
+    assert won(torch.zeros(1, 3), torch.ones(1, 3, dtype=torch.bool)).tolist() == [False]
+
+
+def test_the_learning_rate_rises_then_falls_in_straight_lines() -> None:
+    """Ten steps, two of them warm-up; the last step still moves."""
+    rates = [Schedule(steps=10, peak=8.0, warmup=0.2).at(step) for step in range(10)]
+    assert rates == [4, 8, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("warmup", [0.0, 1.0])
+def test_no_warm_up_and_nothing_but_warm_up_are_both_possible(warmup: float) -> None:
+    """The rate stays above 0 and at most at its peak."""
+    assert all(0 < Schedule(5, 1.0, warmup).at(step) <= 1 for step in range(5))
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    """One dimension: no decay."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.LayerNorm(3))
+    decaying, kept = adamw(model, 0.01).param_groups
+    assert [p.shape for p in decaying["params"]] == [(3, 3)]
+    assert (decaying["weight_decay"], kept["weight_decay"], len(kept["params"])) == (0.01, 0.0, 3)
