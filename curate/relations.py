@@ -36,6 +36,7 @@ VIEWS = (
     "judgements",
     "positives",
     "duplicates",
+    "candidate_sources",
     "cutoffs",
     "decisions",
     "leaked_questions",

@@ -56,7 +56,7 @@ def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -
 
 
 def tiles(passages: Iterable["np.ndarray"]) -> Iterator[tuple[int, int, "np.ndarray"]]:
-    """Yield (number of the first passage, how many, float32 TILE x dimension): the last one filled up with zeros."""
+    """Yield (first passage, how many, float32 TILE x dimension); the last one padded by zeros."""
     import numpy as np
 
     start = filled = 0
@@ -89,7 +89,7 @@ class _Best:
         self.keys = torch.empty((len(queries), 0), dtype=torch.int64, device=queries.device)
 
     def add(self, start: int, scores: "torch.Tensor") -> None:
-        """Look at the next tile. Passages come in the order of their keys: an equal score loses to an earlier one."""
+        """Look at the next tile. Passages come in the order of their keys: an earlier one wins a tie."""
         import torch
 
         if self.scores.shape[1] == self.depth:

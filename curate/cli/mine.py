@@ -1,0 +1,84 @@
+"""`curate mine`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from curate.cli.options import dry_run_option, json_option, progress, show, workspace
+from curate.errors import BadSettings
+
+POOLINGS = ["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+RETRIEVERS = ["bm25", "dense", "hybrid"]
+SPLITS = ["train", "dev", "test", "unlabeled"]
+
+
+@click.command()
+@click.option("--split", type=click.Choice(SPLITS), help="Mine for the queries of this split [train].")
+@click.option("--retriever", type=click.Choice(RETRIEVERS), help="What finds the candidates [bm25].")
+@click.option("--encoder", metavar="MODEL", help="Dual-encoder: a folder or a hub name (dense, hybrid).")
+@click.option("--depth", type=int, help="Candidates a query; hybrid: from each source [100].")
+@click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string: IVF1024,Flat [exact].")
+@click.option("--pooling", type=click.Choice(POOLINGS), help="How tokens become one vector [the model's files].")
+@click.option("--query-prompt", metavar="TEXT", help="Stands before every question [the model's files].")
+@click.option("--passage-prompt", metavar="TEXT", help="Stands before every passage [the model's files].")
+@click.option("--normalize/--no-normalize", default=None, help="Vectors of length one [the model's files].")
+@click.option("--query-max-length", type=int, help="Tokens of a question [the model's files].")
+@click.option("--passage-max-length", type=int, help="Tokens of a passage [the model's files].")
+@click.option(
+    "--run", "run_file", metavar="FILE", type=click.Path(path_type=Path), help="Take a run made elsewhere."
+)
+@click.option("--name", help="With --run: how the run's id begins [trec].")
+@click.option("--max-rejects", type=int, help="With --run: leave out up to so many bad lines [0].")
+@dry_run_option
+@json_option
+def mine(
+    run_file: Path | None,
+    split: str | None,
+    name: str | None,
+    max_rejects: int | None,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Find candidates: the top passages of a retriever for every query of a split.
+
+    Labelled positives and their duplicates stay among them, and never become negatives.
+
+    \b
+    Example:
+      curate mine --retriever hybrid --encoder sentence-transformers/all-MiniLM-L6-v2
+      curate mine --retriever dense --encoder models/my-encoder --index IVF1024,Flat
+      curate mine --run bm25.trec --split train
+    """
+    _check(run_file, {"name": name, "max-rejects": max_rejects}, options, dry_run=dry_run)
+    here = workspace()
+    if dry_run:
+        from curate.stages.mine_plan import plan_mine
+
+        return show(plan_mine(here, split=split or "train", **options), as_json)
+    with here.lock():
+        if run_file:
+            from curate.stages.mine_import import import_run
+
+            result = import_run(
+                here, run_file, split=split, name=name, max_rejects=max_rejects or 0, progress=progress()
+            )
+        else:
+            from curate.stages.mine import mine as stage
+
+            result = stage(here, split=split or "train", progress=progress(), **options)
+    return show(result, as_json)
+
+
+def _check(run_file: Path | None, with_run: dict[str, Any], options: dict[str, Any], *, dry_run: bool) -> None:
+    """Raise BadSettings for options that mean nothing together."""
+    if not run_file:
+        given = [f"--{option}" for option, value in with_run.items() if value is not None]
+        if given:
+            raise BadSettings(f"{given[0]} goes with --run FILE")
+        return
+    given = [f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None]
+    given += ["--dry-run"] if dry_run else []
+    if given:
+        raise BadSettings(f"{given[0]} means nothing with --run: the file holds what was found")

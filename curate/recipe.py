@@ -1,0 +1,158 @@
+"""How a model's own files say that it embeds: pooling, prompts, lengths, what follows the transformer.
+
+A sentence-transformers folder says it in modules.json and the files that it names; a plain transformers
+folder says nothing, so that mean pooling is assumed, and said. Options come before the files.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curate.errors import BadInput, BadSettings
+
+POOLINGS = {  # the booleans of older files, in the order in which their vectors are joined
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+READ = ("Transformer", "Pooling", "Dense", "Normalize")
+OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert")  # their positions start after the padding id
+FALLBACK_LENGTH = 512
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything besides the weights that an embedding depends on."""
+
+    transformer: str = ""
+    """Folder of the transformer, below the model's."""
+    pooling: tuple[str, ...] = ("mean",)
+    """Several are joined, one after the other."""
+    include_prompt: bool = True
+    """Whether the prompt's tokens are pooled too."""
+    after: tuple[str, ...] = ()
+    """What follows the pooling: `normalize`, or the folder of a Dense layer."""
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    query_max_length: int = FALLBACK_LENGTH
+    passage_max_length: int = FALLBACK_LENGTH
+    lower_case: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What had to be assumed."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the fingerprint covers, and what the table `models` shows."""
+        settings = asdict(self)
+        del settings["notes"]
+        return settings
+
+
+def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
+    """Return the recipe in a model's folder, with every option that is not None in its place.
+
+    options: pooling, query_prompt, passage_prompt, normalize, query_max_length, passage_max_length.
+    Raises BadInput for a module that curate does not compute, BadSettings for a length beyond the model's.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    modules = _modules(folder)
+    facts: dict[str, Any] = _of_modules(folder, modules) if modules else {}
+    if not modules and "pooling" not in given:
+        facts["notes"] = (
+            f"{folder.name} has no modules.json: mean pooling is assumed (--pooling says otherwise)",
+        )
+    facts |= _prompts(folder) | _lengths(folder / facts.get("transformer", ""))
+    if "normalize" in given:
+        after = tuple(step for step in facts.get("after", ()) if step != "normalize")
+        facts["after"] = (*after, "normalize") if given.pop("normalize") else after
+    if "pooling" in given:
+        facts["pooling"] = (given.pop("pooling"),)
+    _check_lengths(folder / facts.get("transformer", ""), given)
+    return Recipe(**{**facts, **given})
+
+
+def _modules(folder: Path) -> list[tuple[str, str]]:
+    """Return (kind, path) of the modules in order, or nothing without modules.json."""
+    modules = [(str(module["type"]), str(module.get("path", ""))) for module in _json(folder / "modules.json", [])]
+    found = []
+    for full, path in modules:
+        package, _, kind = full.rpartition(".")
+        if kind not in READ or not package.startswith("sentence_transformers"):
+            raise BadInput(
+                f"{folder} has a module {full}, which curate does not compute; it computes {', '.join(READ)}"
+            )
+        found.append((kind, path))
+    kinds = [kind for kind, _ in found]
+    if found and (kinds[0] != "Transformer" or kinds.count("Pooling") != 1 or kinds[1] != "Pooling"):
+        raise BadInput(
+            f"{folder} chains {', '.join(kinds)}; expected Transformer, Pooling, then Dense and Normalize"
+        )
+    return found
+
+
+def _of_modules(folder: Path, modules: list[tuple[str, str]]) -> dict[str, Any]:
+    pooling = _json(folder / modules[1][1] / "config.json", {})
+    modes = pooling.get("pooling_mode") or [mode for key, mode in POOLINGS.items() if pooling.get(key)] or "mean"
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    if unknown := set(modes) - set(POOLINGS.values()):
+        raise BadInput(
+            f"{folder / modules[1][1]} pools by {', '.join(sorted(unknown))}, which curate does not know"
+        )
+    return {
+        "transformer": modules[0][1],
+        "pooling": modes,
+        "include_prompt": bool(pooling.get("include_prompt", True)),
+        "after": tuple("normalize" if kind == "Normalize" else path for kind, path in modules[2:]),
+    }
+
+
+def _prompts(folder: Path) -> dict[str, str]:
+    config = _json(folder / "config_sentence_transformers.json", {})
+    prompts = {name: text or "" for name, text in (config.get("prompts") or {}).items()}
+    default = prompts.get(config.get("default_prompt_name") or "", "")
+    # An empty `query` or `document`, which newer files hold, still comes before the default.
+    passage = next((prompts[name] for name in ("document", "passage", "corpus") if name in prompts), default)
+    return {"query_prompt": prompts.get("query", default), "passage_prompt": passage}
+
+
+def _lengths(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = next((_json(path, {}) for path in sorted(folder.glob("sentence_*_config.json"))), {})
+    tokenizer = _json(folder / "tokenizer_config.json", {}).get("model_max_length")
+    position = positions(folder)
+    known = [length for length in (tokenizer, position) if length and length < 10**6]
+    length = config.get("max_seq_length") or (min(known) if known else FALLBACK_LENGTH)
+    length = min(length, position or length)
+    return {
+        "query_max_length": min(config.get("query_length") or length, length),
+        "passage_max_length": min(config.get("document_length") or length, length),
+        "lower_case": bool(config.get("do_lower_case", False)),
+    }
+
+
+def positions(folder: Path) -> int | None:
+    """Return how many tokens the transformer in `folder` can number, or None where there is no limit."""
+    config = _json(folder / "config.json", {})
+    count = config.get("max_position_embeddings")
+    if not isinstance(count, int) or count <= 0:
+        return None
+    starts_at = (config.get("pad_token_id") or 0) + 1 if config.get("model_type") in OFFSET_POSITIONS else 0
+    return count - int(starts_at)
+
+
+def _check_lengths(folder: Path, given: dict[str, Any]) -> None:
+    limit = positions(folder)
+    for key in ("query_max_length", "passage_max_length"):
+        if limit and given.get(key, 0) > limit:
+            raise BadSettings(f"{key} = {given[key]} is more than the {limit} tokens that {folder.name} can take")
+
+
+def _json(path: Path, otherwise: Any) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return otherwise
+    except ValueError as error:
+        raise BadInput(f"{path} is not valid JSON: {error}") from error

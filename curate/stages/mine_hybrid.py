@@ -1,0 +1,38 @@
+"""A hybrid run: the union of a BM25 and a dense run, each of which stays a run of its own."""
+
+from typing import TYPE_CHECKING, Any
+
+from curate import relations
+from curate.jobs import Job
+from curate.progress import Progress
+from curate.records import Record
+from curate.stages.mine_run import Questions, finish, job_of, write_candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    import pyarrow as pa
+
+
+def hybrid_job(questions: Questions, sources: list[str], settings: dict[str, Any]) -> Job:
+    """Return the job that unites runs; their ids cover all that decides them."""
+    return job_of(questions, "hybrid", {**settings, "sources": sources}, {})
+
+
+def mine_hybrid(questions: Questions, sources: list[str], settings: dict[str, Any], progress: Progress) -> Record:
+    """Write the union of `sources`, ranked by reciprocal rank fusion, unless it is there; return its record."""
+    job = hybrid_job(questions, sources, settings)
+    if job.record:
+        return job.record
+
+    def retrieve(_keys: "np.ndarray", number: int) -> "Iterator[pa.Table]":
+        # The sources are over the same questions in the same blocks: shard n unites with shard n.
+        shards = [Job(job.workspace, "mine", source).shard("candidates", number) for source in sources]
+        with relations.connect() as connection:
+            connection.read_parquet([str(shard) for shard in shards]).create_view("found")
+            fused = connection.sql(relations.sql("stages", "mine_fuse"), params={"run_id": job.job})
+            yield fused.to_arrow_table()
+
+    write_candidates(job, questions, retrieve, progress)
+    return finish(job, questions, depth=settings["depth"], sources=sources, facts={})
