@@ -111,7 +111,7 @@ def relevance(value: Any) -> int:
 def verdict(value: Any) -> bool:
     """Return whether an annotator found the passage relevant: true, false, 1 or 0. Raises Unfit."""
     if type(value) not in (bool, int) or value not in (0, 1):
-        raise Unfit(f"relevant is neither true nor false: {str(value)[:80]!r}")
+        raise Unfit(f"relevant is neither true nor false: it is {kind_of(value)}")
     return bool(value)
 
 

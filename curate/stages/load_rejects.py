@@ -37,10 +37,11 @@ class Rejects:
         ]
         more = [f"  ... and {self.count - len(first):,} more"] if self.count > len(first) else []
         counts = [f"  {count:,} x {printable(reason)}" for reason, count in self.reasons.most_common()]
+        rows = "row" if self.count == 1 else "rows"
         raise BadInput(
             "\n".join(
                 [
-                    f"{self.count:,} rows cannot be taken (--max-rejects {self.allowed}). Nothing was loaded.",
+                    f"{self.count:,} {rows} cannot be taken, and --max-rejects is {self.allowed}: nothing was loaded.",
                     *first,
                     *more,
                     "in all:",

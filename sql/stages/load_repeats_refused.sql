@@ -2,7 +2,7 @@
 select
     origins.file,
     origins.line,
-    concat(repeats.reason, ': first at ', coalesce(concat(first.file, ':', first.line), 'an earlier load')) as reason,
+    concat(repeats.reason, ': first ', coalesce('at ' || first.file || ':' || first.line, 'in an earlier load')) as reason,
     concat(repeats.id, ' ', repeats.beginning) as text,
 from repeats
 inner join origins on origins.key = repeats.key

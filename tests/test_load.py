@@ -1,0 +1,303 @@
+"""`curate load`: which files it takes, how they add up, and that a kill or a repetition changes nothing."""
+
+import gzip
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.errors import BadInput, BadSettings
+from curate.stages import load_texts
+from curate.stages.load import load, plan_load
+from curate.workspace import Workspace
+
+PASSAGES = '{"_id": "p1", "title": "A", "text": "one"}\n{"_id": "p2", "text": "two"}\n'
+QUERIES = '{"_id": "q1", "text": "what is one?"}\n{"_id": "q2", "text": "what is two?"}\n'
+REAL = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace.create(tmp_path / "ws")
+
+
+def file(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.fixture
+def beir(tmp_path):
+    folder = tmp_path / "set"
+    file(folder, "corpus.jsonl", PASSAGES)
+    file(folder, "queries.jsonl", QUERIES)
+    file(folder, "unlabeled.jsonl", '{"_id": "u1", "text": "and three?"}\n')
+    file(folder, "qrels/train.tsv", "query-id\tcorpus-id\tscore\nq1\tp1\t1\n")
+    file(folder, "qrels/validation.tsv", "query-id\tcorpus-id\tscore\nq2\tp2\t2\n")
+    file(folder, "qrels/train_sparse.tsv", "query-id\tcorpus-id\tscore\nq1\tp2\t1\n")
+    return folder
+
+
+def pairs(workspace: Workspace) -> list[tuple]:
+    query = """
+        select query_id, passage_id, relevance, qrels.split, source
+        from qrels join queries using (query_key) join passages using (passage_key)
+        order by query_id, passage_id
+    """
+    return workspace.sql(query).rows()
+
+
+def texts(workspace: Workspace) -> list[tuple]:
+    return workspace.sql("select passage_key, passage_id, title, text from passages order by 1").rows()
+
+
+def tables(workspace: Workspace) -> dict[str, str]:
+    """Return the sha256 of every file that holds rows, and of its manifest."""
+    root = workspace.root / "tables"
+    files = [path for path in sorted(root.rglob("*")) if path.is_file() and path.parent.name != "stages"]
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_beir_folder_is_loaded_with_its_default_splits(workspace, beir):
+    """`validation` is dev; a file that is no split is left out and named, with the option that takes it."""
+    loaded = load(workspace, beir)
+    assert loaded.counts == {"passages": 2, "queries": 3, "qrels": 2, "annotations": 0}
+    assert pairs(workspace) == [("q1", "p1", 1, "train", "train.tsv"), ("q2", "p2", 2, "dev", "validation.tsv")]
+    assert loaded.totals == {"passages": 2, "train": 1, "dev": 1, "unlabeled": 1}
+    sparse = beir / "qrels" / "train_sparse.tsv"
+    assert loaded.notes == [f"not loaded: {sparse}; with: --qrels train={sparse}"]
+    assert loaded.text().endswith("Next: curate mine")
+
+
+def test_qrels_of_a_split_replace_the_folder_s_own(workspace, beir):
+    """`--qrels train=FILE` says which labels to curate with; the other splits stay the folder's."""
+    load(workspace, beir, qrels=[f"train={beir}/qrels/train_sparse.tsv"])
+    assert pairs(workspace) == [
+        ("q1", "p2", 1, "train", "train_sparse.tsv"),
+        ("q2", "p2", 2, "dev", "validation.tsv"),
+    ]
+
+
+def test_an_ms_marco_folder_is_loaded(workspace, tmp_path):
+    """No headers, ids and texts between tabs, labels in TREC's four columns."""
+    folder = tmp_path / "marco"
+    file(folder, "collection.tsv", "0\tone\n1\ttwo\n")
+    file(folder, "queries.train.tsv", "10\twhat is one?\n")
+    file(folder, "queries.dev.tsv", "20\twhat is two?\n")
+    file(folder, "queries.eval.tsv", "30\tand three?\n")
+    file(folder, "qrels.train.tsv", "10\t0\t0\t1\n")
+    file(folder, "qrels.dev.tsv", "20\t0\t1\t1\n")
+    loaded = load(workspace, folder)
+    assert pairs(workspace) == [("10", "0", 1, "train", "qrels.train.tsv"), ("20", "1", 1, "dev", "qrels.dev.tsv")]
+    assert loaded.notes == [f"not loaded: {folder}/queries.eval.tsv; with: --queries {folder}/queries.eval.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", PASSAGES),
+        ("crlf.jsonl", PASSAGES.replace("\n", "\r\n")),
+        ("bom.jsonl", "\ufeff" + PASSAGES),
+        ("blank-lines.jsonl", "\n" + PASSAGES + "\n"),
+        ("other-names.jsonl", PASSAGES.replace("_id", "docid").replace("text", "contents")),
+        ("header.tsv", "pid\ttitle\tbody\np1\tA\tone\np2\t\ttwo\n"),
+        ("packed-but-not-called-so.jsonl", gzip.compress(PASSAGES.encode())),
+        ("two-members.gz", gzip.compress(PASSAGES[:44].encode()) + gzip.compress(PASSAGES[44:].encode())),
+        ("zstd.jsonl.zst", bytes(pa.compress(PASSAGES.encode(), codec="zstd", asbytes=True))),
+    ],
+)
+def test_passages_come_in_many_forms(workspace, tmp_path, name, content):
+    """The content tells the form and the packing, not the name."""
+    load(workspace, passages=[file(tmp_path, name, content)])
+    assert texts(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two")]
+
+
+def test_passages_come_as_parquet(workspace, tmp_path):
+    """Bytes of UTF-8, as Spark writes texts, are texts, and a title that is null is none."""
+    columns = {"_id": ["p1", "p2"], "title": ["A", None], "text": pa.array([b"one", b"two"])}
+    pq.write_table(pa.table(columns), tmp_path / "corpus.parquet")
+    load(workspace, passages=[tmp_path / "corpus.parquet"])
+    assert texts(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("beir.tsv", "query-id\tcorpus-id\tscore\nq1\tp1\t1\nq2\tp2\t1\n"),
+        ("no-header.tsv", "q1\tp1\t1\nq2\tp2\t1\n"),
+        ("trec.txt", "q1 0 p1 1\nq2 Q0  p2 1\n"),
+        ("marco.tsv", "q1\t0\tp1\t1\nq2\t0\tp2\t1\n"),
+        ("pairs.tsv", "q1\tp1\nq2\tp2\n"),
+        ("named-pairs.tsv", "qid\tpid\nq1\tp1\nq2\tp2\n"),
+        ("whole-floats.tsv", "q1\tp1\t1.0\nq2\tp2\t1.\n"),
+        (
+            "objects.jsonl",
+            '{"query_id": "q1", "docid": "p1", "label": 1}\n{"qid": "q2", "pid": "p2", "rel": 1.0}\n',
+        ),
+    ],
+)
+def test_qrels_come_in_many_forms(workspace, tmp_path, name, content):
+    """Two columns say that a pair is relevant; without a word in the name the split is train."""
+    files = {"passages": [file(tmp_path, "p.jsonl", PASSAGES)], "queries": [file(tmp_path, "q.jsonl", QUERIES)]}
+    load(workspace, **files, qrels=[file(tmp_path, name, content)])
+    assert pairs(workspace) == [("q1", "p1", 1, "train", name), ("q2", "p2", 1, "train", name)]
+
+
+def test_a_single_file_says_by_its_columns_what_it_is(workspace, tmp_path):
+    """Where they do not say it, the name does; where neither does, it is an error, not a guess."""
+    load(
+        workspace,
+        file(tmp_path, "a.jsonl", PASSAGES),
+        file(tmp_path, "b.jsonl", QUERIES.replace("text", "question")),
+        file(tmp_path, "c-test.tsv", "q1\tp1\t1\n"),
+    )
+    assert pairs(workspace) == [("q1", "p1", 1, "test", "c-test.tsv")]
+    with pytest.raises(BadSettings, match="neither its columns nor its name"):
+        load(workspace, file(tmp_path, "d.jsonl", QUERIES))
+    with pytest.raises(BadSettings, match="nothing to load"):
+        load(workspace)
+
+
+def test_what_is_inside_a_text_stays(workspace, tmp_path):
+    """NUL, control characters and U+2028 are data: a line ends at the line feed only."""
+    text = "a\u2028b\u0085c\x00d\x1b[0m \t\r\n e\N{GRINNING FACE}\u200b"
+    line = json.dumps({"_id": "p1", "text": text}, ensure_ascii=False)
+    quoted = '{"_id": "p2", "text": "say \\"text\\": \\\\ x", "metadata": {"text": "t", "_id": 1}}'
+    load(workspace, passages=[file(tmp_path, "a.jsonl", f"{line}\n{quoted}\n")])
+    assert texts(workspace) == [(0, "p1", "", text), (1, "p2", "", 'say "text": \\ x')]
+
+
+def test_ids_may_be_numbers(workspace, tmp_path):
+    """They are the same ids as the strings of their digits, which is what label files hold."""
+    passages = file(tmp_path, "p.jsonl", '{"id": 7, "text": "one"}\n')
+    queries = file(tmp_path, "q.tsv", "10\twhat is one?\n")
+    load(workspace, passages=[passages], queries=[queries], qrels=[file(tmp_path, "test.tsv", "10\t7\t1\n")])
+    assert pairs(workspace) == [("10", "7", 1, "test", "test.tsv")]
+
+
+def test_loads_add_up(workspace, tmp_path):
+    """Keys go on; what is known already is counted, not stored twice; labels may name earlier passages."""
+    load(workspace, passages=[file(tmp_path, "a.jsonl", PASSAGES)], queries=[file(tmp_path, "q.jsonl", QUERIES)])
+    more = file(tmp_path, "b.jsonl", '{"_id": "p2", "text": "two"}\n{"_id": "p3", "text": "three"}\n')
+    second = load(
+        workspace, passages=[more], qrels=[file(tmp_path, "dev.tsv", "q1\tp1\t1\nq1\tp3\t1\nq1\tp3\t1\n")]
+    )
+    assert (second.job, second.collapsed) == ("load-00002", {"passages": 1, "qrels": 1})
+    assert texts(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two"), (2, "p3", "", "three")]
+    third = load(workspace, qrels=[file(tmp_path, "more-dev.tsv", "q1\tp1\t1\nq2\tp2\t0\n")])
+    assert (third.counts["qrels"], third.collapsed) == (1, {"qrels": 1})
+    with pytest.raises(BadInput, match=":1: id known with another text or title: first in an earlier load"):
+        load(workspace, passages=[file(tmp_path, "c.jsonl", '{"_id": "p3", "text": "drei"}\n')])
+    with pytest.raises(BadInput, match=":1: query in two splits: dev before, train here"):
+        load(workspace, qrels=[file(tmp_path, "train.tsv", "q1\tp2\t1\n")])
+
+
+def test_the_same_files_again_change_nothing(workspace, beir):
+    """Not even when the folder has another name by now."""
+    first = load(workspace, beir)
+    before = tables(workspace)
+    beir.rename(beir.with_name("moved"))
+    again = load(workspace, beir.with_name("moved"))
+    assert (first.already, again.already, again.job) == (False, True, "load-00001")
+    assert "already loaded" in again.text()
+    assert tables(workspace) == before
+
+
+def test_keys_stay_dense_when_repeated_passages_fill_more_than_a_shard(workspace, tmp_path, monkeypatch):
+    """With shards of two rows: p0 p1 | p1 p0 | p2 p2 | p3 becomes p0 p1 | p2 p3."""
+    monkeypatch.setattr(load_texts, "SHARD", 2)
+    names = ["p0", "p1", "p1", "p0", "p2", "p2", "p3"]
+    lines = [json.dumps({"_id": name, "text": f"text of {name}"}) for name in names]
+    loaded = load(workspace, passages=[file(tmp_path, "a.jsonl", "\n".join(lines))])
+    assert (loaded.counts["passages"], loaded.collapsed) == (4, {"passages": 3})
+    assert [row[:2] for row in texts(workspace)] == [(0, "p0"), (1, "p1"), (2, "p2"), (3, "p3")]
+    assert sorted(path.name for path in workspace.root.glob("tables/passages/load-00001/*.parquet")) == [
+        "00000.parquet",
+        "00001.parquet",
+    ]
+
+
+KILLED = """
+import os, pathlib, sys
+import curate
+from curate.stages import load_texts
+
+load_texts.SHARD = 2
+left = int(sys.argv[3])
+
+def count(*_arguments):
+    global left
+    left -= 1
+    if left < 0:
+        os._exit(9)
+
+whole = pathlib.Path.replace
+pathlib.Path.replace = lambda self, target: (count(), whole(self, target))[1]
+curate.load(curate.Workspace(sys.argv[1]), sys.argv[2])
+"""
+
+
+def test_a_killed_load_leaves_no_trace_in_the_tables(tmp_path, beir, monkeypatch):
+    """Killed before its n-th file comes to stand, then given again: the bytes of a load that was not killed."""
+    monkeypatch.setattr(load_texts, "SHARD", 2)
+    whole = Workspace.create(tmp_path / "whole")
+    load(whole, beir)
+    for after in (0, 3, 8):
+        workspace = Workspace.create(tmp_path / f"killed-{after}")
+        command = [sys.executable, "-c", KILLED, str(workspace.root), str(beir), str(after)]
+        assert subprocess.run(command, check=False).returncode == 9
+        assert len(workspace.scan("passages").collect()) == 0
+        load(workspace, beir)
+        assert tables(workspace) == tables(whole)
+
+
+def test_a_dry_run_names_the_files_and_changes_nothing(workspace, beir):
+    """What is loaded already needs no time."""
+    before = tables(workspace)
+    plan = plan_load(workspace, beir)
+    assert [note.partition(":")[0] for note in plan.notes] == [
+        "passages",
+        "queries",
+        "unlabeled",
+        "qrels (train)",
+        "qrels (dev)",
+        "not loaded",
+    ]
+    assert tables(workspace) == before
+    load(workspace, beir)
+    assert plan_load(workspace, beir).seconds is None
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "expected"),
+    [
+        (
+            "squad-win",
+            "train_sparse.tsv",
+            {"passages": 13443, "train": 11774, "dev": 979, "test": 3095, "unlabeled": 6419},
+        ),
+        (
+            "medquad",
+            "train_sparse.tsv",
+            {"passages": 16350, "train": 10037, "dev": 1359, "test": 2949, "unlabeled": 29100},
+        ),
+        ("vaswani", None, {"passages": 11429, "train": 46, "dev": 9, "test": 38}),
+        ("cranfield", None, {"passages": 1398, "train": 112, "dev": 22, "test": 91}),
+        ("xquad", None, {"passages": 2880, "train": 8496, "dev": 1704, "test": 4080}),
+        ("dureader-demo", None, {"passages": 4880, "train": 78, "dev": 20, "test": 98, "unlabeled": 100}),
+    ],
+)
+def test_the_real_collections_have_the_counts_of_their_readmes(workspace, name, train, expected):
+    """Passages, and questions by split."""
+    folder = REAL / name
+    if not folder.is_dir():
+        pytest.skip("the real collections are not beside this checkout")
+    loaded = load(workspace, folder, qrels=[f"train={folder}/qrels/{train}"] if train else [])
+    assert loaded.totals == expected

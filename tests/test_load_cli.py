@@ -1,0 +1,54 @@
+"""`curate load` on the command line: exit codes, what it prints, and what it prints for programs."""
+
+import json
+
+import pytest
+
+from curate.cli.main import run
+from curate.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace.create(tmp_path / "ws")
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text('{"_id": "p1", "text": "one"}\n{"_id": "p2", "text": ""}\n')
+    return path
+
+
+def test_a_refusal_is_exit_code_3_and_a_load_is_0(workspace, corpus, capsys):
+    """Errors go to stderr with file and line; the result goes to stdout."""
+    command = ["-q", "-C", str(workspace.root), "load", str(corpus)]
+    assert run(command) == 3
+    assert f"{corpus}:2: empty text" in capsys.readouterr().err
+    assert run([*command, "--max-rejects", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "load-00001: passages 1"
+    assert "1 x empty text" in out
+    assert err == ""
+
+
+def test_json_holds_every_figure(workspace, corpus, capsys):
+    """The fields of Loaded, by their names."""
+    assert run(["-q", "-C", str(workspace.root), "load", str(corpus), "--max-rejects", "1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"] == {"annotations": 0, "passages": 1, "qrels": 0, "queries": 0}
+    assert told["rejected"] == {"empty text": 1}
+    assert told["totals"] == {"passages": 1}
+
+
+def test_an_unknown_split_is_a_wrong_command(workspace, corpus, capsys):
+    """Exit code 2, and the splits that there are."""
+    assert run(["-C", str(workspace.root), "load", "--qrels", f"trian={corpus}"]) == 2
+    assert "no split 'trian'; there are train, dev, validation, test" in capsys.readouterr().err
+
+
+def test_a_dry_run_changes_nothing(workspace, corpus, capsys):
+    """It says what would be read, as what."""
+    assert run(["-C", str(workspace.root), "load", str(corpus), "--dry-run"]) == 0
+    assert f"passages: {corpus}" in capsys.readouterr().out
+    assert workspace.records() == []

@@ -1,0 +1,266 @@
+"""What `curate load` does not take: every row is named with file, line and reason, and nothing is loaded."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.errors import BadInput
+from curate.stages.load import load
+from curate.workspace import Workspace
+
+GOOD = b'{"_id": "p1", "text": "one"}\n'
+MEGABYTE = b"x" * (1 << 20)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace.create(tmp_path / "ws")
+
+
+def file(folder: Path, content: bytes, name: str = "corpus.jsonl") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def rows_in(workspace: Workspace, table: str) -> int:
+    return len(workspace.scan(table).collect())
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"_id": "p2", "text": "caf\xe9"}', "not UTF-8: byte 0xe9 at offset 26"),
+        (b'{"_id": "p2", "text": "two"', "broken JSON: "),
+        (b'{"_id": "p2", "text": two}', "broken JSON: "),
+        (b'{"_id": "p2", "text": NaN}', "broken JSON"),
+        (b'["p2", "two"]', "not an object: a list"),
+        (b"null", "not an object: null"),
+        (
+            b'{"_id": "p2", "txt": "two"}',
+            "missing field: no text (text, contents, passage, body); found: _id, txt",
+        ),
+        (b'{"text": "two"}', "missing field: no id (_id, id, passage_id"),
+        (b"{}", "missing field: no id"),
+        (b'{"_id": "p2", "text": "two", "text": "three"}', "duplicate key: 'text' stands 2 times"),
+        (b'{"_id": "p2", "text" : "two","text": "three"}', "duplicate key: 'text' stands 2 times"),
+        (b'{"_id": "p2", "text": "two", "te\\u0078t": "three"}', "duplicate key: 'text' stands 2 times"),
+        (b'{"_id": "p2", "text": "a\\\\", "_id": 5}', "duplicate key: '_id' stands 2 times"),
+        (b'{"_id": "p2", "text": "\\ud800"}', "lone surrogate"),
+        (b'{"_id": "p2", "text": "\\udc00 b"}', "lone surrogate"),
+        (b'{"_id": "p2", "text": 7}', "text is not a string: it is a number"),
+        (b'{"_id": "p2", "text": null}', "text is not a string: it is null"),
+        (b'{"_id": "p2", "text": {"en": "two"}}', "text is not a string: it is an object"),
+        (b'{"_id": "p2", "text": ["two"]}', "text is not a string: it is a list"),
+        (b'{"_id": "p2", "text": "two", "title": 3}', "title is not a string: it is a number"),
+        (b'{"_id": 2, "text": "two"}', "ids of two kinds in one file: this one is a number"),
+        (b'{"_id": 2.5, "text": "two"}', "id is not a string: it is a number with a fraction"),
+        (b'{"_id": true, "text": "two"}', "id is not a string: it is true or false"),
+        (b'{"_id": null, "text": "two"}', "id is not a string: it is null"),
+        (b'{"_id": "", "text": "two"}', "empty id"),
+        (b'{"_id": "  ", "text": "two"}', "empty id"),
+        (b'{"_id": "p2", "text": ""}', "empty text"),
+        (b'{"_id": "p2", "text": " \\n\\u00a0"}', "empty text"),
+        (b'{"_id": "p 2", "text": "two"}', "id with white space or control characters: 'p 2'"),
+        (b'{"_id": "p\\t2", "text": "two"}', "id with white space or control characters"),
+        (b'{"_id": "p\\u00002", "text": "two"}', "id with white space or control characters"),
+        (b'{"_id": "p2", "text": "' + MEGABYTE + b'x"}', "text over 1 MiB: 1,048,577 characters"),
+        (b'{"_id": "p1", "text": "another"}', "id known with another text or title: first at"),
+        (b'{"_id": "p1", "text": "one", "title": "T"}', "id known with another text or title: first at"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_file_its_number_and_the_reason(workspace, tmp_path, line, reason):
+    """The bad line stands between two good ones; all are refused, since nothing is loaded by halves."""
+    path = file(tmp_path, GOOD + line + b"\n" + GOOD.replace(b"p1", b"p3"))
+    with pytest.raises(BadInput) as error:
+        load(workspace, passages=[path])
+    assert f"{path}:2: {reason}" in str(error.value)
+    assert "nothing was loaded" in str(error.value)
+    assert "--max-rejects 1" in str(error.value)
+    assert rows_in(workspace, "passages") == 0
+    assert not list((workspace.root / "tables").glob("*/load-*"))
+    assert not (workspace.root / ".staging").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"q1\tp1\tx", "relevance is not an integer: 'x'"),
+        (b"q1\tp1\t0.5", "relevance is not an integer: '0.5'"),
+        (b"q1\tp1\tnan", "relevance is not an integer: 'nan'"),
+        (b"q1\tp1\t99999999999", "relevance is not an integer: '99999999999'"),
+        (b"q1\tp1", "wrong number of columns: 2, where 3 are expected"),
+        (b"q1\tp1\t1\t1", "wrong number of columns: 4, where 3 are expected"),
+        (b"q9\tp1\t1", "unknown query id: q9"),
+        (b"q1\tp9\t1", "unknown passage id: p9"),
+        (b"\tp1\t1", "empty query id"),
+        (b"q1\tp1\t0", "conflicting relevance: 1 before, 0 here"),
+        (b"u1\tp1\t1", "unlabeled query is judged: here in the split train"),
+    ],
+)
+def test_a_bad_label_is_named_with_its_line(workspace, tmp_path, line, reason):
+    """Labels are checked against the queries and passages of this load and of those before."""
+    passages = file(tmp_path, GOOD)
+    queries = file(tmp_path, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
+    unlabeled = file(tmp_path, b'{"_id": "u1", "text": "and two?"}\n', "unlabeled.jsonl")
+    labels = file(tmp_path, b"query-id\tcorpus-id\tscore\nq1\tp1\t1\n" + line + b"\n", "train.tsv")
+    with pytest.raises(BadInput) as error:
+        load(workspace, passages=[passages], queries=[queries], unlabeled=[unlabeled], qrels=[labels])
+    assert f"{labels}:3: {reason}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("corpus.jsonl", b"", "no rows"),
+        ("corpus.jsonl", b"\n\n", "no rows"),
+        ("corpus.tsv", b"id\ttext\n", "no rows"),
+        ("corpus.jsonl", '{"_id": "p1", "text": "one"}\n'.encode("utf-16"), "corpus.jsonl:1: the file is UTF-16"),
+        (
+            "corpus.jsonl",
+            '{"_id": "p1", "text": "one"}\n'.encode("utf-16-le"),
+            "corpus.jsonl:1: the file is UTF-16",
+        ),
+        ("corpus.jsonl", b'[{"_id": "p1", "text": "one"}]', "corpus.jsonl:1: a JSON array"),
+        ("corpus.jsonl", b'[\n{"_id": "p1", "text": "one"}\n]\n', "corpus.jsonl:1: a JSON array"),
+        ("corpus.jsonl.gz", gzip.compress(GOOD * 99)[:-9], "cannot be read to its end"),
+        ("corpus.jsonl.gz", gzip.compress(GOOD)[:12] + b"trash" * 9, "cannot be read to its end"),
+        ("corpus.jsonl.zst", b"\x28\xb5\x2f\xfdtrash", "cannot be read to its end"),
+        ("corpus.jsonl.bz2", b"BZh91AY&SY", "packed by bzip2"),
+        ("corpus.zip", b"PK\x03\x04....", "a zip archive"),
+        ("corpus.parquet", b"PAR1....", "damaged Parquet"),
+    ],
+)
+def test_a_file_that_is_no_rows_is_refused_as_a_whole(workspace, tmp_path, name, content, message):
+    """Not even --max-rejects helps: none of its lines could be right."""
+    with pytest.raises(BadInput, match=message):
+        load(workspace, passages=[file(tmp_path, content, name)], max_rejects=100)
+
+
+def test_a_missing_file_a_folder_and_a_pipe_are_named(workspace, tmp_path):
+    """The text says what was found where a file was expected."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, message in (
+        (tmp_path / "nix", "no such file"),
+        (tmp_path, "a folder"),
+        (tmp_path / "pipe", "a pipe"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            load(workspace, passages=[path])
+
+
+def test_a_last_line_that_is_cut_off_is_told_from_a_bad_one(workspace, tmp_path):
+    """A line end that is missing is no fault by itself; a broken line without one looks like a cut."""
+    assert load(workspace, passages=[file(tmp_path, GOOD.rstrip())]).counts["passages"] == 1
+    with pytest.raises(BadInput, match=r":2: broken JSON: .* is the file cut off\?"):
+        load(workspace, passages=[file(tmp_path, GOOD + b'{"_id": "p2", "te')])
+
+
+def test_broken_json_tells_the_column(workspace, tmp_path):
+    """Columns count from 1, as editors do: the word without quotes starts in the 23rd."""
+    with pytest.raises(BadInput, match=r":1: broken JSON: .* at column 2\d"):
+        load(workspace, passages=[file(tmp_path, b'{"_id": "p2", "text": two}')])
+
+
+def test_a_tsv_of_texts_has_two_columns(workspace, tmp_path):
+    """A tab inside a text would be a third column: nobody can tell which one is the text."""
+    with pytest.raises(BadInput, match=":2: wrong number of columns: 3, where 2 are expected"):
+        load(workspace, passages=[file(tmp_path, b"p1\tone\np2\ttwo\tthree\n", "corpus.tsv")])
+
+
+def test_a_query_judged_in_two_splits_is_a_leak(workspace, tmp_path):
+    """Train before test, whichever file comes first in the folder: the later line is the reject."""
+    folder = tmp_path / "set"
+    (folder / "qrels").mkdir(parents=True)
+    file(folder, GOOD)
+    file(folder, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
+    file(folder / "qrels", b"q1\tp1\t1\n", "train.tsv")
+    leak = file(folder / "qrels", b"q1\tp1\t1\n", "test.tsv")
+    with pytest.raises(BadInput) as error:
+        load(workspace, folder)
+    assert f"{leak}:1: query in two splits: train before, test here" in str(error.value)
+
+
+def test_a_trec_run_is_sent_to_mine(workspace, tmp_path):
+    """Six columns are a retriever's list, which holds no judgements."""
+    run = file(tmp_path, b"q1 Q0 p1 1 9.5 bm25\n", "bm25.run")
+    for options in ({"qrels": [run]}, {}):
+        with pytest.raises(BadInput, match="curate mine --run"):
+            load(workspace, *([] if options else [run]), **options)
+
+
+def test_the_first_ten_are_shown_and_all_are_counted_by_reason(workspace, tmp_path):
+    """However many there are, the message stays short."""
+    path = file(tmp_path, GOOD + b"{\n" * 20 + b'{"_id": "p2", "text": ""}\n' * 3)
+    with pytest.raises(BadInput) as error:
+        load(workspace, passages=[path])
+    text = str(error.value)
+    assert text.startswith("23 rows cannot be taken")
+    assert text.count(f"{path}:") == 10
+    assert "... and 13 more" in text
+    assert "20 x broken JSON" in text
+    assert "3 x empty text" in text
+
+
+def test_escape_codes_of_the_data_do_not_reach_the_terminal(workspace, tmp_path):
+    """A text may hold anything; the message shows it as escapes."""
+    with pytest.raises(BadInput) as error:
+        load(workspace, passages=[file(tmp_path, b'{"_id": "\x1b[2J"}\n'.replace(b"\x1b", b"\\u001b"))])
+    assert "\x1b" not in str(error.value)
+
+
+def test_with_max_rejects_the_good_rows_are_loaded_and_the_others_kept(workspace, tmp_path):
+    """A label of a rejected passage is a reject as well, so three are to be allowed here, not two."""
+    passages = file(tmp_path, GOOD + b'{"_id": "p2", "text": ""}\n' + b'{"_id": "p1", "text": "again"}\n')
+    queries = file(tmp_path, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
+    labels = file(tmp_path, b"q1\tp1\t1\nq1\tp2\t1\n", "dev.tsv")
+    files = {"passages": [passages], "queries": [queries], "qrels": [labels]}
+    with pytest.raises(BadInput, match="3 rows"):
+        load(workspace, **files, max_rejects=2)
+    loaded = load(workspace, **files, max_rejects=3)
+    assert loaded.counts == {"passages": 1, "queries": 1, "qrels": 1, "annotations": 0}
+    rejects = workspace.scan("rejects").collect().to_dicts()
+    assert [(Path(row["file"]).name, row["line"], row["reason"].partition(":")[0]) for row in rejects] == [
+        ("corpus.jsonl", 2, "empty text"),
+        ("corpus.jsonl", 3, "id known with another text or title"),
+        ("dev.tsv", 2, "unknown passage id"),
+    ]
+    assert rejects[0]["text"] == '{"_id": "p2", "text": ""}'
+
+
+def test_parquet_is_checked_like_json(workspace, tmp_path):
+    """The line is the row's number; columns that are not there fail the file."""
+    path = tmp_path / "corpus.parquet"
+    pq.write_table(pa.table({"docid": ["p1", "p2"], "contents": ["one", None]}), path)
+    with pytest.raises(BadInput, match=r"corpus\.parquet:2: text is not a string: it is null"):
+        load(workspace, passages=[path])
+    pq.write_table(pa.table({"docid": ["p1"], "words": ["one"]}), path)
+    with pytest.raises(BadInput, match="missing field: no text"):
+        load(workspace, passages=[path])
+    broken = pa.array([b"one", b"caf\xe9"]).view(pa.string())
+    pq.write_table(pa.table({"docid": ["p1", "p2"], "contents": broken}), path)
+    with pytest.raises(BadInput, match=r"corpus\.parquet:2: not UTF-8: byte 0xe9 at offset 3"):
+        load(workspace, passages=[path])
+
+
+def test_one_annotator_cannot_say_both(workspace, tmp_path):
+    """Two annotators may differ (the votes decide); one annotator who differs with himself is a mistake."""
+    passages = file(tmp_path, GOOD)
+    queries = file(tmp_path, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
+    said = [("ann", True), ("bob", False), ("ann", True), ("ann", False), ("cy", None)]
+    lines = [
+        json.dumps({"query_id": "q1", "passage_id": "p1", "relevant": relevant, "annotator": who})
+        for who, relevant in said
+    ]
+    verdicts = file(tmp_path, "\n".join(lines).encode(), "verdicts.jsonl")
+    with pytest.raises(BadInput) as error:
+        load(workspace, passages=[passages], queries=[queries], annotations=[verdicts])
+    assert f"{verdicts}:4: conflicting verdict of one annotator: true before, false here" in str(error.value)
+    assert f"{verdicts}:5: relevant is neither true nor false: it is null" in str(error.value)
+    loaded = load(workspace, passages=[passages], queries=[queries], annotations=[verdicts], max_rejects=2)
+    assert (loaded.counts["annotations"], loaded.collapsed["annotations"]) == (2, 1)
