@@ -14,11 +14,12 @@ from curate.progress import SILENT, Progress
 from curate.readers.files import Advance, require_file
 from curate.readers.recognize import recognized
 from curate.readers.sources import Found, Input, in_folder, in_order, qrels_input
+from curate.records import Record
 from curate.shards import file_sha256
 from curate.stages.load_labels import load_labels
 from curate.stages.load_rejects import Rejects
 from curate.stages.load_texts import load_texts
-from curate.workspace import Record, Workspace
+from curate.workspace import Workspace
 
 Paths = Iterable[str | Path]
 
@@ -59,8 +60,12 @@ class Loaded:
             lines += [f"  {count:,} x {reason}" for reason, count in self.rejected.items()]
         queries = {split: count for split, count in self.totals.items() if split != "passages"}
         lines.append(f"in the workspace: {self.totals['passages']:,} passages; queries: {_listed(queries)}")
-        ready = self.totals["passages"] and queries
-        return "\n".join([*lines, *self.notes, f"Next: {'curate mine' if ready else 'curate load --help'}"])
+        return "\n".join([*lines, *self.notes, f"Next: {self._next()}"])
+
+    def _next(self) -> str:
+        if not self.totals["passages"]:
+            return "curate load --passages FILE"
+        return "curate mine" if len(self.totals) > 1 else "curate load --queries FILE"
 
 
 def load(

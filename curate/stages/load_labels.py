@@ -37,7 +37,7 @@ def load_labels(
         stand_on(connection, job, "queries")
         connection.read_parquet([str(staged)]).create_view("arrivals")
         connection.execute(relations.sql("stages", f"load_{table}_outcomes"))
-        reject_all(connection.sql(relations.sql("stages", "load_labels_refused")), rejects)
+        reject_all(connection.sql(relations.sql("stages", f"load_{table}_refused")), rejects)
         ((collapsed,),) = connection.sql(relations.sql("stages", "load_labels_repeated")).fetchall()
         return _write(job, table, connection), collapsed
 

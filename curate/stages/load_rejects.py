@@ -41,7 +41,7 @@ class Rejects:
         raise BadInput(
             "\n".join(
                 [
-                    f"{self.count:,} {rows} cannot be taken, and --max-rejects is {self.allowed}: nothing was loaded.",
+                    f"{self.count:,} {rows} cannot be taken; --max-rejects is {self.allowed}: nothing was loaded.",
                     *first,
                     *more,
                     "in all:",

@@ -45,7 +45,6 @@ compared as (
 )
 select
     placed.* exclude (reason),
-    concat_ws(chr(9), placed.query_id, placed.passage_id, placed.relevance) as text,
     coalesce(compared.first_number <> compared.number, false) as repeated,
     case
         when compared.first_relevance <> placed.relevance
