@@ -31,7 +31,7 @@ def kinds(rows: pl.DataFrame, group: int) -> list[str]:
 
 
 def test_a_group_is_a_positive_and_one_negative_of_each_window(make_workspace: Make) -> None:
-    """Depth 40: top = ranks 1-2, near = 3-10, far = 11-40; half of the groups have a random one, no top."""
+    """Depth 40: top = ranks 1-20, near = 21-28, far = 29-40; half of the groups have a random one, no top."""
     found = {"q0": RANKED[:20] + RANKED[21:31], "q1": RANKED[1:], "q2": RANKED[::-1]}
     workspace = make_workspace(
         FORTY | {f"n{n}": f"never found {n}" for n in range(40)},
@@ -49,9 +49,9 @@ def test_a_group_is_a_positive_and_one_negative_of_each_window(make_workspace: M
         expected = {
             "positive": None,
             "random": None,
-            "top": range(1, 3),
-            "near": range(3, 11),
-            "far": range(11, 41),
+            "top": range(1, 21),
+            "near": range(21, 29),
+            "far": range(29, 41),
         }
         assert (rank in expected[kind]) if expected[kind] else (kind == "positive" or rank is None)
 

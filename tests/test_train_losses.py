@@ -1,9 +1,10 @@
-"""The losses against a double loop, and the course of the learning rate (train/losses.py, train/optimizer.py)."""
+"""The losses against a double loop, and the course of the learning rate (train/losses.py, optimizer.py, dropout.py)."""
 
 import math
 
 import pytest
 import torch
+from curate.train.dropout import dropout, quick_dropout
 from curate.train.losses import binary, listwise, won
 from curate.train.optimizer import Schedule, adamw
 
@@ -55,3 +56,33 @@ def test_biases_and_norms_do_not_decay() -> None:
     decaying, kept = adamw(model, 0.01).param_groups
     assert [p.shape for p in decaying["params"]] == [(3, 3)]
     assert (decaying["weight_decay"], kept["weight_decay"], len(kept["params"])) == (0.01, 0.0, 3)
+
+
+def test_quick_dropout_drops_the_share_that_it_says_and_keeps_the_mean() -> None:
+    """0.1 is 26 of 256; the same seed drops the same; in evaluation nothing is dropped."""
+    ones = torch.ones(300, 1001)
+    torch.manual_seed(0)
+    dropped = dropout(ones, 0.1)
+    assert (dropped == 0).float().mean().item() == pytest.approx(26 / 256, abs=0.003)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.004)
+    torch.manual_seed(0)
+    assert torch.equal(dropout(ones, 0.1), dropped)
+    assert dropout(ones, 0.1, training=False) is ones
+
+
+def test_quick_dropout_stands_in_for_that_of_the_layers_on_a_cpu() -> None:
+    """Inside the context a Dropout layer draws by it, gradients pass by the same mask; outside it is torch's."""
+    layer, values = torch.nn.Dropout(0.1), torch.ones(64, requires_grad=True)
+    torch.manual_seed(0)
+    expected = dropout(torch.ones(64), 0.1)
+    torch.manual_seed(0)
+    with quick_dropout("cpu"):
+        result = layer(values)
+    result.sum().backward()
+    assert torch.equal(result, expected)
+    assert torch.equal(values.grad, expected)
+    torch.manual_seed(0)
+    outside = layer(values)
+    torch.manual_seed(0)
+    with quick_dropout("cuda"):
+        assert torch.equal(layer(values), outside)

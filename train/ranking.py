@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from curate.train.dropout import quick_dropout
 from curate.train.groups import Pair
 from curate.train.loop import Outcome
 from curate.train.losses import binary, listwise, won
@@ -46,12 +47,12 @@ class Ranking:
         encoded = self.tokenizer(
             queries, passages, truncation="longest_first", max_length=self.settings.max_length
         )
-        parts = []
+        on, parts = device(), []
         order = list(batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET))
         for chosen in order:
             rows = {name: [values[index] for index in chosen] for name, values in encoded.items()}
-            inputs = self.tokenizer.pad(rows, return_tensors="pt").to(device())
-            with torch.autocast(device(), torch.bfloat16, enabled=self.dtype == "bf16"):
+            inputs = self.tokenizer.pad(rows, return_tensors="pt").to(on)
+            with torch.autocast(on, torch.bfloat16, enabled=self.dtype == "bf16"), quick_dropout(on):
                 parts.append(self.model(**inputs).logits[:, 0].float())
         places = torch.cat([torch.from_numpy(chosen) for chosen in order]).argsort()
-        return torch.cat(parts)[places.to(device())]
+        return torch.cat(parts)[places.to(on)]

@@ -2,8 +2,9 @@
 -- Group g is the query at place g mod n; its epoch is g div n. Each window (random 0, far 1, near 2, top 3) keeps the
 -- order of its draws and is turned on by the epoch, so that the next epoch sees other negatives. The slots go round
 -- the three windows of the phase, starting one further in each group; an empty window is passed over.
--- $easy groups come first: random, far, near; then far, near, top. D, the depth, is the deepest rank of the run:
--- top = 1..D/20, near = ..D/4, far = ..D. Source: RocketQA (NAACL 2021) 4.1.3 samples from the top-k alike.
+-- $easy groups come first: random, far, near; then far, near, top. top = ranks 1..20, near = from there to the
+-- geometric mean of 20 and the run's deepest rank, far = beyond. (Measured: a window "top" that shrinks with the
+-- depth is full of false negatives.) Source: RocketQA (NAACL 2021) 3.2 samples from the retriever's top-k alike.
 create or replace temp table train_groups as
 with epochs as (
     select
@@ -26,7 +27,7 @@ mined as (
     select
         found.query_key,
         found.passage_key,
-        case when found."rank" * 20 <= sizes.depth then 3 when found."rank" * 4 <= sizes.depth then 2 else 1 end as from_window,
+        case when found."rank" <= 20 then 3 when found."rank" ** 2 <= 20 * sizes.depth then 2 else 1 end as from_window,
         row_number() over (
             partition by found.query_key, from_window
             order by draw($seed, train_queries.query_id, passages.passage_id), found.passage_key
@@ -56,6 +57,7 @@ strangers as (
     anti join duplicates using (query_key, passage_key)
     anti join (select query_key, passage_key from candidates where run_id = $run) as found using (query_key, passage_key)
     group by group_number, passage_key
+    qualify turn < (select a_turn from sizes)
 ),
 offered as (
     select
