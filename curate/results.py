@@ -50,7 +50,9 @@ def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, 
 def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, ...]]:
     """Return the rows with every value as DuckDB writes it; null is None. The query starts at once."""
     batches = _batches(result, "as_text")
-    return (row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    return (
+        row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
 
 
 def json_lines(result: "duckdb.DuckDBPyRelation") -> Iterator[str]:

@@ -89,14 +89,13 @@ def collection(page: Page, overview: Overview) -> RenderableType:
 def bars(page: Page, heads: list[str], rows: Iterable[tuple[list[str], list[float | None]]]) -> Table:
     """Return a table of cells and, after them, one bar a share; `heads` names all columns."""
     cells = 12 if page.width < PAGE_IS_WIDE else 24
+    drawn = [(values, [page.bar(share, cells) for share in of_row]) for values, of_row in rows]
+    first_bar = len(heads) - max((len(of_row) for _, of_row in drawn), default=0)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads), header_style=DIM)
     for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
-    for values, shares in rows:
-        drawn = [page.bar(share, cells) for share in shares]
-        table.add_row(*(page.text(value) for value in values), *drawn)
-    for column in table.columns[len(heads) - 1 :]:
-        column.justify = "left"
+        table.add_column(head, justify="right" if 0 < i < first_bar else "left", no_wrap=True)
+    for values, of_row in drawn:
+        table.add_row(*(page.text(value) for value in values), *of_row)
     return table
 
 
