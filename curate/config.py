@@ -19,7 +19,7 @@ Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", 
 class Section(BaseModel):
     """A table of `curate.toml`: frozen, and closed to keys that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     def override(self, **options: Any) -> Self:
         """Return these settings with every option that is not None in its place; raises BadSettings."""
@@ -34,6 +34,7 @@ class Mine(Section):
     """Which retriever finds the candidates, and how deep it looks."""
 
     retriever: Literal["bm25", "dense", "hybrid"] = "bm25"
+    """`bm25`, `dense` or `hybrid` (the union of both)."""
     encoder: str | None = None
     """Folder or hub name of the dual-encoder; a folder is looked up from the workspace first."""
     depth: int = Field(default=100, ge=1)
@@ -41,12 +42,17 @@ class Mine(Section):
     index: str = "exact"
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     pooling: Pooling | None = None
+    """How token vectors become one; this and the next five are read from the model's own files unless given."""
     query_prompt: str | None = None
+    """Text put before every query."""
     passage_prompt: str | None = None
+    """Text put before every passage."""
     normalize: bool | None = None
+    """Scale embeddings to length 1, which makes the dot product the cosine."""
     query_max_length: int | None = Field(default=None, ge=4)
+    """Tokens of a query."""
     passage_max_length: int | None = Field(default=None, ge=4)
-    """Tokens; these six default to what the model's own files say."""
+    """Tokens of a passage, title included."""
 
 
 class Denoise(Section):
@@ -55,8 +61,9 @@ class Denoise(Section):
     scorer: str | None = None
     """Folder or hub name of the cross-encoder."""
     negative_below: float = Field(default=0.1, gt=0, lt=1)
+    """Below it a candidate is a hard negative. Strict: 0.1 is none (RocketQA, NAACL 2021, 3.2)."""
     positive_above: float = Field(default=0.9, gt=0, lt=1)
-    """Both strict: 0.1 is no negative, 0.9 no positive (RocketQA, NAACL 2021, 3.2)."""
+    """Above it an unlabelled candidate is a false negative. Strict: 0.9 is no positive."""
     depth: int = Field(default=50, ge=1)
     """The top-k that is scored and judged (RocketQA: 50 of the 1,000 that were retrieved)."""
     negatives: int = Field(default=4, ge=1)
@@ -84,7 +91,9 @@ class Export(Section):
     """What a training set holds."""
 
     format: str = "labeled-list"
+    """`triplet`, `n-tuple`, `labeled-list`, `tevatron` or `beir`."""
     negatives: int = Field(default=4, ge=1)
+    """Hard negatives a row at most, drawn by hash; a row with fewer stays short."""
     promote: bool = False
     """False negatives become extra positives instead of being dropped."""
     augmented: bool = True
@@ -99,17 +108,27 @@ class TrainCrossEncoder(Section):
     groups: int = Field(default=4000, ge=1)
     """Groups of one positive and `negatives` negatives in all (one group is one query)."""
     negatives: int = Field(default=3, ge=1)
+    """Negatives in a group: from random and far ones to the retriever's top."""
     batch_groups: int = Field(default=8, ge=1)
+    """Groups in a step."""
     learning_rate: float = Field(default=1e-4, gt=0)
+    """The highest one; AdamW, linear decay to 0."""
     warmup: float = Field(default=0.08, ge=0, le=1)
+    """The share of the steps in which the learning rate rises."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """Of all weights but biases and layer norms."""
     clip_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this norm."""
     listwise_weight: float = Field(default=1.0, ge=0)
+    """Of the cross-entropy over a group's logits."""
     binary_weight: float = Field(default=0.5, ge=0)
+    """Of the binary cross-entropy of each pair: it sets the scale that the cutoffs need."""
     easy_share: float = Field(default=0.35, ge=0, le=1)
     """The share of the groups, at the start, that have one random passage among the negatives."""
     max_length: int = Field(default=128, ge=8)
+    """Tokens of query and passage together."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
+    """`auto` is bf16 where the processor computes in it."""
     checkpoint_every: int = Field(default=100, ge=1)
     """Steps between checkpoints: what a kill loses at most."""
 

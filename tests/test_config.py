@@ -1,0 +1,75 @@
+"""Settings (curate/config.py): what `curate.toml` may say, and how it answers to what it may not."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from curate.config import Denoise, Mine, Settings, read_settings
+from curate.errors import BadSettings
+from curate.workspace import TOML
+
+DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
+
+
+def read(tmp_path: Path, text: str) -> Settings:
+    (tmp_path / "curate.toml").write_text(text, "utf-8")
+    return read_settings(tmp_path / "curate.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[mine]\ndepht = 5", "unknown key 'mine.depht': did you mean 'depth'"),
+        ("[minne]\ndepth = 5", "unknown key 'minne': did you mean 'mine'"),
+        ("[train.cross_encoder]\nlearningrate = 1.0", "did you mean 'learning_rate'"),
+        ("[mine]\ndepth = 0", "mine.depth.*greater than or equal to 1.*found 0"),
+        ("[mine]\ndepth = '5'", "mine.depth.*valid integer.*found '5'"),
+        ("[mine]\nretriever = 'bm52'", "mine.retriever.*'bm25'.*found 'bm52'"),
+        ("[denoise]\nnegative_below = 0.95", "negative_below = 0.95 lies above positive_above = 0.9"),
+        ("[denoise]\npositive_above = nan", "denoise.positive_above"),
+        ("[mine\n", "not valid TOML.*line 1"),
+    ],
+)
+def test_what_settings_cannot_mean_is_told_with_its_key(tmp_path: Path, text: str, message: str) -> None:
+    """The file, the key, what was found and what was expected."""
+    with pytest.raises(BadSettings, match=message) as told:
+        read(tmp_path, text)
+    assert "curate.toml" in str(told.value)
+
+
+def test_an_empty_file_has_every_default(tmp_path: Path) -> None:
+    """RocketQA's cutoffs, strict on both sides."""
+    settings = read(tmp_path, "")
+    assert (settings.denoise.negative_below, settings.denoise.positive_above) == (0.1, 0.9)
+
+
+def test_a_new_workspace_starts_with_settings_that_read(tmp_path: Path) -> None:
+    """What `curate init` writes holds the defaults."""
+    assert read(tmp_path, TOML) == Settings()
+
+
+def test_an_option_comes_before_the_file(tmp_path: Path) -> None:
+    """Option, then curate.toml, then default."""
+    mine = read(tmp_path, "[mine]\ndepth = 20").mine
+    assert mine.override(depth=None, retriever="dense") == Mine(depth=20, retriever="dense")
+
+
+def test_an_option_that_cannot_be_is_refused_like_a_key() -> None:
+    """The Python API takes the same names; a wrong one is told with the nearest."""
+    with pytest.raises(BadSettings, match="did you mean 'scorer'"):
+        Denoise().override(scorrer="x")
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="the documentation stands in a checkout")
+def test_every_key_is_documented_with_its_default() -> None:
+    """docs/configuration.md tells what config.py says."""
+    source = (files("curate") / "config.py").read_text("utf-8")
+    page = DOCS.read_text("utf-8")
+    for key, value in re.findall(r"^    (\w+): [^=\n]+ = (?:Field\(default=)?([^,)\n]+)", source, re.MULTILINE):
+        if value[0].isupper() and value not in {"None", "True", "False"} or key == "model_config":
+            continue
+        shown = {"None": "none", "True": "true", "False": "false"}.get(value, value.strip('"'))
+        shown = str(float(shown)) if re.fullmatch(r"\d+e-\d+", shown) else shown
+        assert f"| `{key}` | {shown} |" in page, key
