@@ -1,4 +1,4 @@
-"""The losses against a double loop, and the course of the learning rate (train/losses.py, optimizer.py, dropout.py)."""
+"""The losses against a double loop; how the learning rate runs; dropout (train/{losses,optimizer,dropout}.py)."""
 
 import math
 

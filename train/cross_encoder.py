@@ -10,6 +10,7 @@ from curate.train import checkpoint
 from curate.train.groups import count_queries, counts_in, read_batches, write_groups
 from curate.train.training import Training
 
+from curate.errors import CurateError
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.records import Record
@@ -129,12 +130,11 @@ def _fit(training: Training, plan: str, progress: Progress) -> dict[str, Any]:
     settings, folder = training.settings, training.checkpoints
     model = cross_encoder_from(training.base, training.seed)
     optimizer = adamw(model, settings.weight_decay)
-    state = checkpoint.latest(folder)
-    if state and state.plan == plan:
+    state = checkpoint.latest(folder) or checkpoint.State(settings=training.identity, plan=plan)
+    if state.step:
+        _check_plan(training, state, plan)
         checkpoint.restore(folder, state, model, optimizer)
-        progress.say(f"goes on from step {state.step:,}")
-    else:
-        state = checkpoint.State(settings=training.identity, plan=plan)
+        progress.say(f"goes on from step {state.step:,} of {training.steps:,}")
     loop = Loop(
         Schedule(training.steps, settings.learning_rate, settings.warmup),
         settings.clip_norm,
@@ -151,6 +151,14 @@ def _fit(training: Training, plan: str, progress: Progress) -> dict[str, Any]:
     outcome: dict[str, Any] = log.outcome(LAST)
     _save(training, model, outcome)
     return outcome
+
+
+def _check_plan(training: Training, state: checkpoint.State, plan: str) -> None:
+    if state.plan != plan:
+        raise CurateError(
+            f"the groups in {training.model}.checkpoint are not those that the training began with (another version "
+            f"of duckdb or pyarrow wrote them?). Delete that folder to train anew, or give another --name."
+        )
 
 
 def _save(training: Training, model: Any, outcome: Mapping[str, Any]) -> None:
