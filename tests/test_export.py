@@ -13,6 +13,7 @@ import pytest
 
 import curate
 from curate import BadSettings, Workspace, relations
+from curate.errors import CurateError
 from curate.jobs import Job
 from curate.stages import export_blocks, export_folder
 from curate.stages.export import plan_export
@@ -62,7 +63,7 @@ RUNS: dict[str, dict[str, list[tuple[str, float | None]]]] = {
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """A mined and scored workspace: three runs' worth of candidates, every decision among them."""
+    """Return a mined and scored workspace: two runs, every decision among their candidates."""
     made = Workspace.create(tmp_path / "set")
     texts = {text: number for number, text in enumerate(dict.fromkeys(map(_plain, _all_texts())))}
     load = Job(made, "load", "load-00001")
@@ -307,6 +308,14 @@ def test_nothing_is_exported_before_anything_is_scored(tmp_path: Path) -> None:
         curate.export(bare, format="triplet")
 
 
+def test_an_export_without_a_row_is_refused(workspace: Workspace) -> None:
+    """No loader reads an empty set, and nobody wants one: the error counts what is missing."""
+    _cutoffs(workspace, "none", depth=1)
+    with pytest.raises(CurateError, match="of 3 questions with a positive, 3 have no safe negative"):
+        curate.export(workspace, format="triplet", cutoffs="none", augmented=False)
+    assert not (workspace.root / "exports/triplet").exists()
+
+
 def test_the_plan_says_what_is_to_do_and_what_is_done(workspace: Workspace) -> None:
     """`--dry-run` counts questions; after the export all of them are done."""
     before = plan_export(workspace, format="triplet")
@@ -327,7 +336,8 @@ def _mine(
 ) -> None:
     job = Job(workspace, "mine", run)
     _write(job, "candidates", [
-        {"run_id": run, "query_key": _query(name), "passage_key": _passage(passage), "rank": rank, "score": 9.0 - rank}
+        {"run_id": run, "query_key": _query(name), "passage_key": _passage(passage),
+         "rank": rank, "score": 9.0 - rank}
         for name, passages in found.items() for rank, (passage, _) in enumerate(passages, 1)
     ])  # fmt: skip
     split = "unlabeled" if run.endswith("unlabeled") else "train"
@@ -347,7 +357,8 @@ def _denoise(workspace: Workspace) -> None:
         for passage, probability in passages if probability is not None
     ])  # fmt: skip
     _write(job, "models", [
-        {"model_id": "judge", "role": "cross-encoder", "path": "models/judge", "fingerprint": "f" * 64, "settings": "{}"}
+        {"model_id": "judge", "role": "cross-encoder", "path": "models/judge",
+         "fingerprint": "f" * 64, "settings": "{}"}
     ])  # fmt: skip
     job.finish()
     _cutoffs(workspace, "default", depth=50)

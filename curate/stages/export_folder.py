@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import curate
 from curate import relations
+from curate.errors import CurateError
 from curate.shards import Manifest, file_sha256, publish, write_text
 from curate.stages.export_blocks import AUDIT, Block
 from curate.stages.export_card import card
@@ -90,6 +91,9 @@ def _manifest(
 ) -> dict[str, Any]:
     files = dict(_files(request, blocks))
     rows = sum(facts["rows"] for facts in files.values() if facts["training"])
+    if not rows:
+        shutil.rmtree(request.workshop)
+        raise CurateError(_nothing(request, figures))
     runs = connection.sql(relations.sql("stages", "export_runs"), params={"runs": request.settings["runs"]}).pl()
     return {
         "name": request.name,
@@ -104,16 +108,24 @@ def _manifest(
     }
 
 
+def _nothing(request: Request, figures: dict[str, int]) -> str:
+    queries, without = figures.get("queries", 0), figures.get("queries_without_negatives", 0)
+    return (
+        f"exports/{request.name} would be empty and was not written: of {queries:,} questions with a positive, "
+        f"{without:,} have no safe negative. See: curate report; then mine deeper or score with another model"
+    )
+
+
 def _files(request: Request, blocks: list[Block]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Yield every file of the folder with its facts; a configuration without a row is left out."""
-    for number, part in enumerate(request.format.parts(request.settings["negatives"])):
+    """Yield every file with its facts; a configuration without rows is left out: no loader reads it."""
+    for part in request.format.parts(request.settings["negatives"]):
         names = [part.file(b.number, b.of) for b in blocks if part in b.parts] if part.is_parquet else [part.path]
-        made = {name: Manifest.read(request.staging / name) for name in names}
-        if not part.is_parquet or number < 2 or any(each and each.rows for each in made.values()):
-            for name, each in made.items():
-                if each:
-                    facts = {"rows": each.rows, "bytes": each.bytes, "sha256": each.sha256}
-                    yield name, {**facts, "training": part.is_rows}
+        made = {name: each for name in names if (each := Manifest.read(request.staging / name))}
+        if part.is_parquet and not any(each.rows for each in made.values()):
+            continue
+        for name, each in made.items():
+            facts = {"rows": each.rows, "bytes": each.bytes, "sha256": each.sha256}
+            yield name, {**facts, "training": part.is_rows}
 
 
 def _configs(request: Request, files: dict[str, Any]) -> dict[str, str]:

@@ -3,11 +3,11 @@ with rows as (
     select
         query_key,
         list(
-            {'passage_id': passage_id, 'probability': probability, 'positive_source': positive_source}
+            {'passage_id': passage_id, 'probability': probability::varchar::json, 'positive_source': positive_source}
             order by place
         ) filter (where label = 1) as positives,
         list(
-            {'passage_id': passage_id, 'probability': probability, 'negative_source': negative_source}
+            {'passage_id': passage_id, 'probability': probability::varchar::json, 'negative_source': negative_source}
             order by place
         ) filter (where label = 0) as negatives,
     from export_passages

@@ -1,0 +1,193 @@
+"""Every format is read by the loader that it is made for, and comes back as it stands in the workspace."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import curate
+from curate import Workspace, relations
+from curate.jobs import Job
+
+datasets = pytest.importorskip("datasets")
+
+AWKWARD = 'tab\there, "quotes", a line\nbreak, a return\r, an emoji 🦆, a slash \\ and 東京'
+PASSAGES = {
+    'd"quoted"': "Seoul is the capital of South Korea.",
+    "d1": AWKWARD,
+    "d2": "Busan is a port.",
+    "d3": "Daegu is hot.",
+    "d4": "Incheon has an airport.",
+}
+QUERIES = {"q1": "capital of korea?\tsay", "q2": "which airport?", "q3": "who is it?"}
+QRELS = [("q1", 'd"quoted"'), ("q2", "d4"), ("q3", "d4")]
+# Safe negatives: two of q1, one of q2, none of q3.
+SCORES = {"q1": {"d1": 0.01, "d2": 0.02, "d3": 0.5}, "q2": {"d3": 0.01, "d2": 0.95}, "q3": {"d2": 0.4}}
+
+
+@pytest.fixture
+def exported(make_workspace: Callable[..., Workspace]) -> Callable[..., Path]:
+    """Return a function that exports the collection above and gives back the folder."""
+    candidates = {query: list(found) for query, found in SCORES.items()}
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=QRELS, candidates=candidates)
+    _judge(workspace)
+
+    def export(format: str, **options: Any) -> Path:  # noqa: A002
+        return workspace.root / curate.export(workspace, format=format, negatives=2, **options).path
+
+    return export
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., Any]:
+    """Return `datasets.load_dataset` with a cache of its own."""
+
+    def load(folder: Path, config: str = "default") -> Any:
+        datasets.disable_progress_bars()
+        return datasets.load_dataset(str(folder), config, split="train", cache_dir=str(tmp_path / "cache"))
+
+    return load
+
+
+def test_triplets_load_with_the_trainers_columns(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """The order query, positive, negative is the contract; every text is the workspace's, to the letter."""
+    rows = load(exported("triplet"))
+    assert rows.column_names == ["query", "positive", "negative"]
+    assert {feature.dtype for feature in rows.features.values()} == {"string"}
+    assert {tuple(row.values()) for row in rows} == {
+        (QUERIES["q1"], PASSAGES['d"quoted"'], AWKWARD),
+        (QUERIES["q1"], PASSAGES['d"quoted"'], PASSAGES["d2"]),
+        (QUERIES["q2"], PASSAGES["d4"], PASSAGES["d3"]),
+    }
+
+
+@pytest.mark.parametrize("name", ["triplet", "n-tuple", "labeled-list"])
+def test_provenance_is_aligned_with_the_rows(
+    exported: Callable[..., Path], load: Callable[..., Any], name: str
+) -> None:
+    """Row n of the configuration `provenance` tells where row n of the default one comes from."""
+    folder = exported(name)
+    rows, evidence = load(folder), load(folder, "provenance")
+    assert [row["query"] for row in rows] == [QUERIES[row["query_id"]] for row in evidence]
+    if name == "triplet":
+        assert [row["negative"] for row in rows] == [PASSAGES[row["negative_id"]] for row in evidence]
+    if name == "labeled-list":
+        known = [[PASSAGES[each["passage_id"]] for each in row["passages"]] for row in evidence]
+        assert [row["passages"] for row in rows] == known
+
+
+def test_n_tuples_of_every_width_load(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """Full rows are the default; short rows stand in configurations of their own, so none is lost or filled."""
+    folder = exported("n-tuple")
+    full, one, none = load(folder), load(folder, "negatives-1"), load(folder, "negatives-0")
+    assert full.column_names == ["query", "positive", "negative_1", "negative_2"]
+    assert {full[0]["negative_1"], full[0]["negative_2"]} == {AWKWARD, PASSAGES["d2"]}
+    assert one.to_list() == [{"query": QUERIES["q2"], "positive": PASSAGES["d4"], "negative_1": PASSAGES["d3"]}]
+    assert none.to_list() == [{"query": QUERIES["q3"], "positive": PASSAGES["d4"]}]
+
+
+def test_labelled_lists_load_with_their_labels(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """All positives first, promoted ones among them; then the negatives."""
+    rows = load(exported("labeled-list", promote=True))
+    assert rows.column_names == ["query", "passages", "labels"]
+    assert rows[1] == {
+        "query": QUERIES["q2"],
+        "passages": [PASSAGES["d4"], PASSAGES["d2"], PASSAGES["d3"]],
+        "labels": [1, 1, 0],
+    }
+
+
+def test_tevatron_reads_exactly_its_keys(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """What its dataset class reads of a line: three keys a passage, and a list of negatives that is not empty."""
+    folder = exported("tevatron")
+    rows = load(folder)
+    for row in rows:
+        assert list(row) == ["query_id", "query", "positive_passages", "negative_passages"]
+        for passage in [*row["positive_passages"], *row["negative_passages"]]:
+            assert list(passage) == ["docid", "title", "text"]
+            assert passage["text"] == PASSAGES[passage["docid"]]
+        assert row["negative_passages"]
+    assert [path.name for path in (folder / "data").iterdir()] == ["train.jsonl"]
+    evidence = load(folder, "provenance")
+    assert [row["query_id"] for row in evidence] == [row["query_id"] for row in rows]
+    probabilities = sorted(negative["probability"] for negative in evidence[0]["negatives"])
+    assert probabilities == pytest.approx([0.01, 0.02])
+
+
+def test_beirs_loader_reads_the_folder(exported: Callable[..., Path]) -> None:
+    """Collection, questions and qrels come back whole, ids with quotes and promoted positives included."""
+    from beir.datasets.data_loader import GenericDataLoader
+
+    folder = exported("beir", promote=True)
+    corpus, queries, qrels = GenericDataLoader(str(folder)).load(split="train")
+    assert {name: passage["text"] for name, passage in corpus.items()} == PASSAGES
+    assert queries == QUERIES
+    assert qrels == {"q1": {'d"quoted"': 1}, "q2": {"d4": 1, "d2": 1}, "q3": {"d4": 1}}
+    negatives = [json.loads(line) for line in (folder / "hard-negatives.jsonl").read_text("utf-8").splitlines()]
+    assert {row["query_id"]: {n["passage_id"] for n in row["negatives"]} for row in negatives} == {
+        "q1": {"d1", "d2"},
+        "q2": {"d3"},
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "columns"), [("triplet", 3), ("n-tuple", 4)])
+def test_a_dual_encoder_takes_a_training_step(
+    exported: Callable[..., Path],
+    load: Callable[..., Any],
+    tiny_cross_encoder: Callable[..., Path],
+    name: str,
+    columns: int,
+) -> None:
+    """sentence-transformers' own collator and loss read the rows as they are."""
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+    from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+
+    model = SentenceTransformer(str(tiny_cross_encoder()), device="cpu")
+    batch = SentenceTransformerDataCollator(model.preprocess)(load(exported(name)).to_list())
+    features, labels = SentenceTransformerTrainer.collect_features(None, batch)
+    assert (len(features), labels) == (columns, None)
+    MultipleNegativesRankingLoss(model)(features, labels).backward()
+    assert any(weight.grad is not None for weight in model.parameters())
+
+
+@pytest.mark.slow
+def test_a_cross_encoder_takes_a_training_step(
+    exported: Callable[..., Path], load: Callable[..., Any], tiny_cross_encoder: Callable[..., Path]
+) -> None:
+    """Lists of different length are what its listwise losses read."""
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.cross_encoder.data_collator import CrossEncoderDataCollator
+    from sentence_transformers.cross_encoder.losses import ListNetLoss
+
+    model = CrossEncoder(str(tiny_cross_encoder()), device="cpu")
+    batch = CrossEncoderDataCollator(model.preprocess)(load(exported("labeled-list")).to_list())
+    labels = batch.pop("label")
+    assert sorted(len(row) for row in labels) == [1, 2, 3]
+    ListNetLoss(model)(list(batch.values()), labels).backward()
+    assert any(weight.grad is not None for weight in model.parameters())
+
+
+def _judge(workspace: Workspace) -> None:
+    """Write the ledger and the cutoffs 0.1 and 0.9."""
+    job = Job(workspace, "denoise", "denoise-1")
+    scores = [
+        {
+            "scorer_id": "judge",
+            "query_key": list(QUERIES).index(query),
+            "passage_key": list(PASSAGES).index(passage),
+            "logit": math.log(probability / (1 - probability)),
+        }
+        for query, found in SCORES.items()
+        for passage, probability in found.items()
+    ]
+    values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.9}
+    cutoffs = {"name": "default", "revision": 1, "pseudo_positives": "best", **values}
+    for table, rows in (("scores", scores), ("cutoffs", [cutoffs])):
+        job.write(table, 0, lambda table=table, rows=rows: [pa.Table.from_pylist(rows, relations.schema(table))])
+    job.finish()
