@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curate import relations
-from curate.errors import BadSettings
+from curate.errors import BadSettings, NoSpace
 from curate.jobs import Job
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -15,7 +15,7 @@ from curate.readers.files import Advance, require_file
 from curate.readers.recognize import recognized
 from curate.readers.sources import Found, Input, in_folder, in_order, qrels_input
 from curate.records import Record
-from curate.shards import file_sha256
+from curate.shards import UNWRITABLE, file_sha256
 from curate.stages.load_labels import load_labels
 from curate.stages.load_rejects import Rejects
 from curate.stages.load_texts import load_texts
@@ -202,9 +202,15 @@ def _staging(workspace: Workspace) -> Iterator[Path]:
     """Yield an empty folder for what is in between; leftovers of a load that was killed go first."""
     folder = workspace.root / ".staging"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
     try:
+        folder.mkdir()
         yield folder
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise NoSpace(
+            f"cannot write to {workspace.root}: {error.strerror or error}. Nothing was loaded."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
