@@ -93,8 +93,10 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         write(temporary)
-        for path in (*temporary.rglob("*"), temporary):
+        for path in temporary.iterdir():
+            path.chmod(0o644)  # safetensors makes files that only their owner reads
             _fsync(path)
+        _fsync(temporary)
         shutil.rmtree(target, ignore_errors=True)
         temporary.replace(target)
         _fsync(target.parent)

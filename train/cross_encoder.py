@@ -156,8 +156,8 @@ def _fit(training: Training, plan: str, progress: Progress) -> dict[str, Any]:
 def _check_plan(training: Training, state: checkpoint.State, plan: str) -> None:
     if state.plan != plan:
         raise CurateError(
-            f"the groups in {training.model}.checkpoint are not those that the training began with (another version "
-            f"of duckdb or pyarrow wrote them?). Delete that folder to train anew, or give another --name."
+            f"the groups in {training.model}.checkpoint are not those that the training began with (another "
+            "version of duckdb or pyarrow wrote them?). Delete that folder to train anew, or give another --name."
         )
 
 
