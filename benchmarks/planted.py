@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--depth", type=int, default=20)
     options = parser.parse_args()
+    options.folder = options.folder.resolve()
     root = options.folder / "set"
     sample(options.collection, options.folder / "sample", options.queries, options.questions)
     if not root.exists():

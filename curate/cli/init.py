@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from curate.cli.options import directory
 from curate.workspace import Workspace
 
 
@@ -17,7 +16,7 @@ def init(folder: Path) -> None:
     Example:
       curate init my-set
     """
-    workspace = Workspace.create(directory() / folder)
+    workspace = Workspace.create(folder)
     click.echo(
         f"{folder} is a workspace. Settings: {workspace.root / 'curate.toml'}\nNext: curate load COLLECTION"
     )

@@ -1,5 +1,6 @@
 """The `curate` command: finds the subcommand, turns errors into exit codes."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ COMMANDS = {
     "completion": "curate.cli.completion:completion",
 }
 BUG, INTERRUPTED = 70, 130
+NO_MEMORY = "out of memory. Close other programs, or give a smaller --depth."
 
 
 class Commands(click.Group):
@@ -47,11 +49,18 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(curate.__version__, prog_name="curate", message="%(prog)s %(version)s")
-@click.option("-C", "directory", metavar="DIR", type=click.Path(path_type=Path), default=".", help="Work in DIR.")
+@click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=".",
+    help="Work in DIR, as if curate was started there.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress; results and errors only.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None:
+def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None:  # noqa: ARG001
     """Turn raw retrieval data into clean training sets for dense retrievers.
 
     \b
@@ -67,7 +76,8 @@ def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None:
 
     A command that was interrupted goes on when it is given again.
     """
-    ctx.obj = {"directory": directory, "quiet": quiet, "debug": debug}
+    os.chdir(directory)
+    ctx.obj = {"quiet": quiet}
 
 
 def main() -> NoReturn:
@@ -80,7 +90,11 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run `curate ARGUMENTS`; return the exit code, having told on stderr what went wrong."""
-    debug = "--debug" in arguments
+    with contextlib.chdir(Path.cwd()):  # back from -C afterwards
+        return _run(arguments, debug="--debug" in arguments)
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         outcome: Any = cli.main(arguments, prog_name="curate", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
@@ -99,12 +113,17 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except MemoryError:
-        return _tell("out of memory. Close other programs, or give smaller --depth or batches.", 6)
+        return _tell(NO_MEMORY, 6)
     except Exception as error:
         if debug:
             raise
-        if "Query interrupted" in str(error):  # DuckDB answers Ctrl-C with a RuntimeError
+        # DuckDB's own answers to Ctrl-C, to a full disk under a spill, and to its memory limit.
+        if "Query interrupted" in str(error):
             return _tell("interrupted. The same command goes on from here.", INTERRUPTED)
+        if type(error).__name__ == "OutOfMemoryException":
+            return _tell(NO_MEMORY, 6)
+        if "No space left" in str(error):
+            return _tell("the disk is full. Free some, then run the same command again.", 6)
         return _tell(f"a bug in curate: {type(error).__name__}: {error}\nRun again with: curate --debug ...", BUG)
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -23,18 +22,13 @@ dry_run_option = click.option(
 
 
 def workspace() -> Workspace:
-    """Return the workspace of this call: the one that holds the `-C` folder."""
-    return Workspace.find(_settings()["directory"])
-
-
-def directory() -> Path:
-    """Return the `-C` folder."""
-    return Path(_settings()["directory"])
+    """Return the workspace of this call: the one that holds the current folder."""
+    return Workspace.find()
 
 
 def progress() -> Progress:
     """Return the progress of this call: a bar in a terminal, lines elsewhere, nothing with `--quiet`."""
-    if _settings()["quiet"]:
+    if click.get_current_context().find_root().obj["quiet"]:
         return SILENT
     if sys.stderr.isatty():
         from curate.cli.bar import Bar
@@ -49,8 +43,3 @@ def show(result: Any, as_json: bool) -> None:
         click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, default=str))
     else:
         click.echo(result.text())
-
-
-def _settings() -> dict[str, Any]:
-    settings: dict[str, Any] = click.get_current_context().find_root().obj
-    return settings
