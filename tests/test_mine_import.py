@@ -1,0 +1,137 @@
+"""Runs made elsewhere: their ranks made anew, their bad lines named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from curate import Workspace
+from curate.cli.main import cli
+from curate.errors import BadInput, BadSettings
+from curate.stages.mine_import import import_run
+
+Make = Callable[..., Workspace]
+
+PASSAGES = {"p1": "one", "p2": "two", "p3": "three"}
+
+
+@pytest.fixture
+def workspace(make_workspace: Make) -> Workspace:
+    """Three passages, two train queries and one unlabeled."""
+    queries = {"q1": "first", "q2": "second", "u1": "third"}
+    return make_workspace(PASSAGES, queries, qrels=[("q1", "p1"), ("q2", "p2")], unlabeled=["u1"])
+
+
+def test_ranks_follow_the_scores_and_ties_the_order_of_the_passages(workspace: Workspace) -> None:
+    """What the file says of ranks, and the order of its lines, does not count."""
+    run = write(workspace, "q1 Q0 p3 1 0.5 x", "q1 Q0 p2 2 0.5 x", "q1 Q0 p1 3 9.0 x", "q2 Q0 p3 1 -1 x")
+
+    mined = import_run(workspace, run)
+
+    assert rows(workspace, mined.run_id) == [
+        ("q1", "p1", 1, 9.0),
+        ("q1", "p2", 2, 0.5),
+        ("q1", "p3", 3, 0.5),
+        ("q2", "p3", 1, -1.0),
+    ]
+    assert (mined.retriever, mined.split, mined.depth, mined.candidates, mined.empty) == ("trec", "train", 3, 4, 0)
+
+
+def test_a_marco_run_keeps_its_ranks(workspace: Workspace) -> None:
+    """Its score is -rank."""
+    mined = import_run(workspace, write(workspace, "q1\tp2\t1", "q1\tp1\t7"))
+
+    assert rows(workspace, mined.run_id) == [("q1", "p2", 1, -1.0), ("q1", "p1", 2, -7.0)]
+
+
+def test_the_same_file_again_is_there_already(workspace: Workspace) -> None:
+    """By its contents."""
+    run = write(workspace, "q1 Q0 p1 1 2 x")
+
+    first, again = import_run(workspace, run), import_run(workspace, run)
+
+    assert (first.already, again.already) == (False, True)
+    assert first.run_id == again.run_id
+
+
+def test_a_name_begins_the_run_id(workspace: Workspace) -> None:
+    """As BM25 by another engine; the digits stay, so that two files never share an id."""
+    mined = import_run(workspace, write(workspace, "q1 Q0 p1 1 2 x"), name="anserini")
+
+    assert mined.run_id.startswith("anserini-train-")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("q9 Q0 p1 1 2 x", "run.trec:2: unknown query id: q9"),
+        ("q1 Q0 p9 1 2 x", "run.trec:2: unknown passage id: p9"),
+        ("q1 Q0 p1 2 1 x", "run.trec:2: query and passage stand in an earlier line"),
+        ("q1 Q0 p2 2 x", "run.trec:2: wrong number of columns: 5, expected 6"),
+        ("q1 Q0 p2 2 nan x", "run.trec:2: score is not a finite number: 'nan'"),
+    ],
+)
+def test_a_bad_line_refuses_the_file_or_becomes_a_reject(workspace: Workspace, line: str, reason: str) -> None:
+    """Named with file and line; with --max-rejects it goes into the table `rejects`."""
+    run = write(workspace, "q1 Q0 p1 1 2 x", line)
+
+    with pytest.raises(BadInput, match=reason):
+        import_run(workspace, run)
+    assert workspace.records("mine") == []
+
+    mined = import_run(workspace, run, max_rejects=1)
+    rejects = workspace.scan("rejects").collect().to_dicts()
+    assert mined.candidates == 1
+    assert [(row["line"], row["reason"]) for row in rejects] == [(2, reason.partition(": ")[2])]
+
+
+def test_a_run_over_several_splits_must_say_which(workspace: Workspace) -> None:
+    """Then the lines of the other splits are left where they are."""
+    run = write(workspace, "q1 Q0 p1 1 2 x", "u1 Q0 p2 1 2 x")
+
+    with pytest.raises(BadSettings, match=r"train \(1 lines\), unlabeled \(1 lines\). Say which: --split"):
+        import_run(workspace, run)
+    with pytest.raises(BadSettings, match="no query of the split 'dev'"):
+        import_run(workspace, run, split="dev")
+
+    assert rows(workspace, import_run(workspace, run, split="unlabeled").run_id) == [("u1", "p2", 1, 2.0)]
+
+
+def test_an_empty_file_is_no_run(workspace: Workspace) -> None:
+    """Not one line."""
+    with pytest.raises(BadInput, match="no line that can be taken"):
+        import_run(workspace, write(workspace, ""))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--run", "run.trec", "--depth", "5"], "--depth means nothing with --run"),
+        (["--max-rejects", "5"], "--max-rejects goes with --run FILE"),
+    ],
+)
+def test_options_that_mean_nothing_together_are_refused(
+    workspace: Workspace, arguments: list[str], text: str
+) -> None:
+    """Instead of one being passed over."""
+    result = CliRunner().invoke(cli, ["-C", str(workspace.root), "mine", *arguments])
+
+    assert isinstance(result.exception, BadSettings)
+    assert text in str(result.exception)
+
+
+def write(workspace: Workspace, *lines: str) -> Path:
+    """A run file."""
+    path = workspace.root / "run.trec"
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return path
+
+
+def rows(workspace: Workspace, run: str) -> list[tuple[object, ...]]:
+    """The candidates of a run, by ids."""
+    return workspace.sql(
+        "select query_id, passage_id, rank, score from candidates join passages using (passage_key) "
+        "join queries using (query_key) where run_id = $run order by query_id, rank",
+        run=run,
+    ).rows()
