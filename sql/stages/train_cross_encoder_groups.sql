@@ -1,5 +1,5 @@
--- train_groups: what the cross-encoder learns from. Grain: one row per (group_number, slot); slot 0 is the positive.
--- Group g is the query at place g mod n; its epoch is g div n. Each window (random 0, far 1, near 2, top 3) keeps the
+-- train_cross_encoder_groups: what the model learns from, as train_groups. Grain: one row per (group_number, slot).
+-- Slot 0 is the positive. Group g is the query at place g mod n; its epoch is g div n. Each window (random 0, far 1, near 2, top 3) keeps the
 -- order of its draws and is turned on by the epoch, so that the next epoch sees other negatives. The slots go round
 -- the three windows of the phase, starting one further in each group; an empty window is passed over.
 -- $easy groups come first: random, far, near; then far, near, top. top = ranks 1..20, near = from there to the
