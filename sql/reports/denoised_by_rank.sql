@@ -8,31 +8,49 @@ with buckets (first_rank, last_rank) as (
         (501, 1000), (1001, 2147483647)
 ),
 per_rank as (
-    select
-        rank,
-        count(*) filter (where decision = 'positive') as positives,
-        count(*) filter (where decision = 'duplicate') as duplicates,
-        count(*) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
-        count(*) filter (where decision = 'uncertain') as uncertain,
-        count(*) filter (where decision = 'hard_negative') as hard_negatives,
-        count(*) filter (where decision = 'unscored') as unscored,
+    select rank, decision, count(*) as pairs
     from decisions
-    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
-    group by rank
+    where cutoffs = $cutoffs and run_id = $run
+    group by rank, decision
+),
+summed as (
+    select
+        buckets.first_rank,
+        max(per_rank.rank) as last_rank,
+        sum(pairs) filter (where decision = 'positive') as positives,
+        sum(pairs) filter (where decision = 'duplicate') as duplicates,
+        sum(pairs) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+        sum(pairs) filter (where decision = 'uncertain') as uncertain,
+        sum(pairs) filter (where decision = 'hard_negative') as hard_negatives,
+        sum(pairs) filter (where decision = 'unscored') as unscored,
+    from per_rank
+    inner join buckets on per_rank.rank between buckets.first_rank and buckets.last_rank
+    where per_rank.rank <= (select depth from cutoffs where name = $cutoffs)
+    group by buckets.first_rank
+),
+whole as (
+    select
+        first_rank,
+        last_rank,
+        coalesce(duplicates, 0)::bigint as duplicates,
+        coalesce(false_negatives, 0)::bigint as false_negatives,
+        coalesce(uncertain, 0)::bigint as uncertain,
+        coalesce(hard_negatives, 0)::bigint as hard_negatives,
+        coalesce(unscored, 0)::bigint as unscored,
+        coalesce(positives, 0)::bigint as positives,
+    from summed
 )
 select
-    buckets.first_rank,
-    max(per_rank.rank) as last_rank,
-    sum(duplicates + false_negatives + uncertain + hard_negatives)::bigint as judged,
-    sum(per_rank.duplicates)::bigint as duplicates,
-    sum(per_rank.false_negatives)::bigint as false_negatives,
-    sum(per_rank.uncertain)::bigint as uncertain,
-    sum(per_rank.hard_negatives)::bigint as hard_negatives,
-    sum(per_rank.unscored)::bigint as unscored,
-    sum(per_rank.positives)::bigint as positives,
-    round(sum(per_rank.false_negatives) / nullif(judged, 0), 6) as false_negative_rate,
-    round((judged - sum(per_rank.hard_negatives)) / nullif(judged, 0), 6) as denoised_rate,
-from per_rank
-inner join buckets on per_rank.rank between buckets.first_rank and buckets.last_rank
-group by buckets.first_rank
-order by buckets.first_rank;
+    first_rank,
+    last_rank,
+    duplicates + false_negatives + uncertain + hard_negatives as judged,
+    duplicates,
+    false_negatives,
+    uncertain,
+    hard_negatives,
+    unscored,
+    positives,
+    round(false_negatives / nullif(judged, 0), 6) as false_negative_rate,
+    round((judged - hard_negatives) / nullif(judged, 0), 6) as denoised_rate,
+from whole
+order by first_rank;

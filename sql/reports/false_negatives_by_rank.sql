@@ -2,15 +2,33 @@
 -- judged: unlabelled candidates that have a verdict (duplicate, false negative, uncertain or hard negative).
 -- denoised: the judged ones that are no hard negative. Rates are shares of judged; unscored is in neither.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
+-- The pairs are counted by decision first: comparing each pair's decision again would take longer than the joins.
+with counted as (
+    select rank, decision, count(*) as pairs
+    from decisions
+    where cutoffs = $cutoffs and run_id = $run
+    group by rank, decision
+),
+summed as (
+    select
+        rank,
+        coalesce(sum(pairs) filter (where decision not in ('positive', 'unscored')), 0)::bigint as judged,
+        coalesce(sum(pairs) filter (where decision in ('false_negative', 'pseudo_positive')), 0)::bigint
+            as false_negatives,
+        coalesce(sum(pairs) filter (where decision not in ('positive', 'unscored', 'hard_negative')), 0)::bigint
+            as denoised,
+        coalesce(sum(pairs) filter (where decision = 'unscored'), 0)::bigint as unscored,
+    from counted
+    where rank <= (select depth from cutoffs where name = $cutoffs)
+    group by rank
+)
 select
     rank,
-    count(*) filter (where decision not in ('positive', 'unscored')) as judged,
-    count(*) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
-    count(*) filter (where decision not in ('positive', 'unscored', 'hard_negative')) as denoised,
-    count(*) filter (where decision = 'unscored') as unscored,
+    judged,
+    false_negatives,
+    denoised,
+    unscored,
     round(false_negatives / nullif(judged, 0), 6) as false_negative_rate,
     round(denoised / nullif(judged, 0), 6) as denoised_rate,
-from decisions
-where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
-group by rank
+from summed
 order by rank;
