@@ -136,7 +136,7 @@ class Workspace:
         if rows:
             connection.executemany(relations.sql("stages", "insert_stage"), rows)
 
-    def sql(self, query: str, **parameters: Any) -> "pl.DataFrame":
+    def sql(self, query: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of a query over the tables and views, as a Polars frame; `$name` takes a parameter."""
         with self.connect() as connection:
             rows: pl.DataFrame = connection.sql(query, params=parameters or None).pl()

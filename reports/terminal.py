@@ -7,11 +7,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from curate.workspace import Workspace
-
 from .captions import CAPTIONS, TITLES
 from .page import DIM, TITLE, Page, number, percent
-from .rows import Overview, Report, Row, report
+from .rows import Overview, Report, Row
 from .tables import records
 
 SIGNS = {"all": " ", "taken away": "-", "left over": "="}
@@ -26,13 +24,12 @@ def show_report(page: Page, found: Report, lines: int = MANY_LINES) -> None:
     page.print(block(page, found, lines))
 
 
-def print_reports(
-    workspace: Workspace, names: Iterable[str], *, run: str | None = None, cutoffs: str | None = None
-) -> None:
-    """Print several reports on stdout, one below the other, without the line that says what they speak of."""
-    page = Page()
-    for name in names:
-        page.print(Text(), block(page, report(workspace, name, run=run, cutoffs=cutoffs), FEW_LINES))
+def print_audit(audit: dict[str, list[Row]], parameters: Row) -> None:
+    """Print the rows of several reports on stdout; `setting` among them is what the others speak of."""
+    page, setting = Page(), audit["setting"][0]
+    for name, rows in audit.items():
+        if name != "setting":
+            page.print(Text(), block(page, Report(name, parameters, setting, rows), FEW_LINES))
 
 
 def show_overview(page: Page, overview: Overview) -> None:

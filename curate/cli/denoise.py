@@ -1,5 +1,6 @@
 """`curate denoise`."""
 
+from importlib import import_module
 from typing import Any
 
 import click
@@ -37,8 +38,8 @@ def denoise(dry_run: bool, as_json: bool, cutoffs: str, **options: Any) -> None:
         result = stage.denoise(here, cutoffs=cutoffs, progress=progress(), **options)
     show(result, as_json)
     if not as_json:
-        from curate.reports.terminal import print_reports
-
-        print_reports(here, stage.AUDIT, run=result.run_id, cutoffs=cutoffs)
+        reports = import_module("curate.reports.terminal")
+        negatives = options["negatives"] or here.settings.denoise.negatives
+        reports.print_audit(result.audit, {"run": result.run_id, "cutoffs": cutoffs, "negatives": negatives})
         click.echo("Next: curate report, or curate augment")
     return None

@@ -7,7 +7,7 @@ Scores go into the ledger, once per (scorer, query, passage). Decisions follow f
 from dataclasses import dataclass
 from typing import Any
 
-from curate import relations
+from curate import named
 from curate.cutoffs import set_cutoffs
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
@@ -15,7 +15,7 @@ from curate.runs import chosen_run
 from curate.stages.score import plan_score, score_run
 from curate.workspace import Workspace
 
-AUDIT = ("denoised_by_rank", "positives_recognised", "shortfall")
+AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,8 @@ def plan_denoise(workspace: Workspace, *, run: str | None = None, **options: Any
 def audit(workspace: Workspace, run_id: str, cutoffs: str, negatives: int) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of the audit: what was denoised by rank, positives recognised, queries left short."""
     values = {"run": run_id, "cutoffs": cutoffs, "negatives": negatives}
-    rows = {}
     with workspace.connect() as connection:
-        for name in AUDIT:
-            text = relations.sql("reports", name)
-            asked = {key: value for key, value in values.items() if f"${key}" in text}
-            rows[name] = connection.sql(text, params=asked).pl().to_dicts()
-    return rows
+        return {
+            name: named.rows(connection, name, {key: values[key] for key in named.parameters(name)})
+            for name in AUDIT
+        }
