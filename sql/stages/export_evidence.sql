@@ -2,13 +2,15 @@
 with rows as (
     select
         query_key,
-        list(
-            {'passage_id': passage_id, 'probability': probability::varchar::json, 'positive_source': positive_source}
-            order by place
+        arg_min(
+            {'passage_id': passage_id, 'probability': probability::varchar::json, 'positive_source': positive_source},
+            place,
+            999999
         ) filter (where label = 1) as positives,
-        list(
-            {'passage_id': passage_id, 'probability': probability::varchar::json, 'negative_source': negative_source}
-            order by place
+        arg_min(
+            {'passage_id': passage_id, 'probability': probability::varchar::json, 'negative_source': negative_source},
+            place,
+            999999
         ) filter (where label = 0) as negatives,
     from export_passages
     where not repeated

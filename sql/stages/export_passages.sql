@@ -1,10 +1,16 @@
 -- export_passages: the passages of a block with their evidence and text. Grain: one row per (query_key, passage_key).
--- label 1 is a positive, 0 a negative; place counts from 1 within the label.
+-- label 1 is a positive, 0 a negative; place counts a question's passages from 1, positives first.
 create or replace temp table export_passages as
-with chosen as (
+with listed as (
     select query_key, passage_key, 1 as label, place, positive_source, probability, repeated from export_positives
     union all
     select query_key, passage_key, 0, place, null, probability, false from export_negatives
+),
+chosen as (
+    select
+        * exclude (place),
+        row_number() over (partition by query_key order by label desc, place) as place,
+    from listed
 )
 select
     chosen.query_key,

@@ -2,9 +2,9 @@
 with rows as (
     select
         query_key,
-        list({'docid': passage_id, 'title': title, 'text': text} order by place)
+        arg_min({'docid': passage_id, 'title': title, 'text': text}, place, 999999)
             filter (where label = 1) as positive_passages,
-        list({'docid': passage_id, 'title': title, 'text': text} order by place)
+        arg_min({'docid': passage_id, 'title': title, 'text': text}, place, 999999)
             filter (where label = 0) as negative_passages,
     from export_passages
     where not repeated
