@@ -17,6 +17,7 @@ from curate.models import (
     model_id,
     number_format,
 )
+from curate.progress import Advance
 from curate.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -73,8 +74,10 @@ class Encoder:
         """The name under which the tables know it."""
         return model_id(self.folder, self.fingerprint)
 
-    def encode(self, texts: Iterable[str], side: Side) -> Iterator[Vectors]:
-        """Yield the vectors of texts, in their order, chunk by chunk.
+    def encode(
+        self, texts: Iterable[str], side: Side, advance: Advance = lambda _count: None
+    ) -> Iterator[Vectors]:
+        """Yield the vectors of texts, in their order, chunk by chunk; `advance` is told of every batch.
 
         The batches are a function of the chunk alone: equal chunks give equal bits. Raises BadInput when a
         vector is not finite.
@@ -84,9 +87,10 @@ class Encoder:
         rest = iter(texts)
         while chunk := list(islice(rest, CHUNK)):
             with torch.inference_mode():
-                yield self._chunk(chunk, side)
+                vectors = self._chunk(chunk, side, advance)
+            yield vectors
 
-    def _chunk(self, texts: list[str], side: Side) -> Vectors:
+    def _chunk(self, texts: list[str], side: Side, advance: Advance) -> Vectors:
         import numpy as np
 
         prompt = self.recipe.query_prompt if side == "query" else self.recipe.passage_prompt
@@ -100,6 +104,7 @@ class Encoder:
             vectors = self._forward(padded.to(device()), prompt).float().cpu().numpy()
             array = np.empty((len(texts), vectors.shape[1]), "float32") if array is None else array
             array[batch] = vectors
+            advance(len(batch))
         if array is None or not np.isfinite(array).all():
             raise BadInput(f"{self.path} gives vectors that are not finite (NaN or infinity)")
         return Vectors(array, truncated)

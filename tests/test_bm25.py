@@ -84,7 +84,7 @@ def test_a_question_without_a_known_term_finds_nothing(tmp_path: Path, question:
 
 
 def by_hand(question: str) -> list[tuple[float, int]]:
-    """The formula, over every passage."""
+    """Return the formula's scores of every passage."""
     documents = [Counter(tokens(text)) for text in PASSAGES]
     average = sum(document.total() for document in documents) / len(documents)
     scores = []

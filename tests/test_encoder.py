@@ -219,13 +219,13 @@ def test_vectors_that_are_not_finite_are_refused(write_encoder: Write, monkeypat
 
 
 def ours(folder: Path, side: Side = "passage") -> np.ndarray:
-    """Curate's vectors of TEXTS, in fp32."""
+    """Return curate's vectors of TEXTS, in fp32."""
     encoder = Encoder.open(str(folder), dtype="fp32")
     return np.concatenate([vectors.array for vectors in encoder.encode(TEXTS, side)])
 
 
 def theirs(folder: Path, side: Side = "passage") -> np.ndarray:
-    """Sentence-transformers' vectors of TEXTS."""
+    """Return the vectors of sentence-transformers."""
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)

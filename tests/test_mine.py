@@ -43,7 +43,7 @@ def workspace(make_workspace: Make) -> Workspace:
 
 @pytest.fixture
 def encoder(tiny_cross_encoder: Write, workspace: Workspace) -> str:
-    """A tiny encoder inside the workspace."""
+    """Return a tiny encoder inside the workspace."""
     folder = workspace.root / "models" / "tiny"
     folder.parent.mkdir(exist_ok=True)
     tiny_cross_encoder("tiny").rename(folder)
@@ -65,7 +65,8 @@ def test_positives_and_their_duplicates_are_marked_and_never_negatives(workspace
     Job(workspace, "denoise", "d1").finish()
 
     decided = workspace.sql(
-        "select passage_id, decision from decisions join passages using (passage_key) join queries using (query_key) "
+        "select passage_id, decision from decisions "
+        "join passages using (passage_key) join queries using (query_key) "
         "where run_id = $run and query_id = 'q1'",
         run=mined.run_id,
     )
@@ -250,17 +251,17 @@ def test_the_command_prints_the_run_and_the_next_command(workspace: Workspace) -
 
 
 def found(workspace: Workspace, run: str, query: str) -> list[str]:
-    """The passages of a query, by rank."""
+    """Return the passages of a query, by rank."""
     return [row[1] for row in rows(workspace, run, query)]
 
 
 def ranks(workspace: Workspace, run: str, query: str) -> list[int]:
-    """Its ranks."""
+    """Return its ranks."""
     return [row[0] for row in rows(workspace, run, query)]
 
 
 def rows(workspace: Workspace, run: str, query: str) -> list[tuple[Any, ...]]:
-    """(rank, passage_id) of a query."""
+    """Return (rank, passage_id) of a query."""
     return workspace.sql(
         "select rank, passage_id from candidates join passages using (passage_key) join queries using (query_key) "
         "where run_id = $run and query_id = $question order by rank",
@@ -270,7 +271,7 @@ def rows(workspace: Workspace, run: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def half(model: Encoder, texts: list[str], side: Any) -> np.ndarray:
-    """Vectors as they are kept."""
+    """Return vectors as they are kept."""
     (vectors,) = model.encode(texts, side)
     return vectors.array.astype("float16")
 
@@ -284,7 +285,7 @@ def add_passage(workspace: Workspace, key: int, name: str, text: str) -> None:
 
 
 def cutoffs() -> dict[str, Any]:
-    """RocketQA's, for a scorer that scored nothing."""
+    """Return RocketQA's, for a scorer that scored nothing."""
     row = dict.fromkeys(relations.schema("cutoffs").names)
     return row | {
         "name": "default",

@@ -122,14 +122,14 @@ def test_options_that_mean_nothing_together_are_refused(
 
 
 def write(workspace: Workspace, *lines: str) -> Path:
-    """A run file."""
+    """Write a run file."""
     path = workspace.root / "run.trec"
     path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     return path
 
 
 def rows(workspace: Workspace, run: str) -> list[tuple[object, ...]]:
-    """The candidates of a run, by ids."""
+    """Return the candidates of a run, by ids."""
     return workspace.sql(
         "select query_id, passage_id, rank, score from candidates join passages using (passage_key) "
         "join queries using (query_key) where run_id = $run order by query_id, rank",

@@ -62,6 +62,6 @@ def run(root: Path, seconds: float | None) -> int:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Every shard and embedding with the sha256 of its bytes, and no temporary file among them."""
+    """Return every shard and embedding with the sha256 of its bytes, and no temporary file among them."""
     files = [*root.glob("tables/*/*/*.parquet"), *root.glob("embeddings/**/*.npy")]
     return {str(path.relative_to(root)): file_sha256(path) for path in files}

@@ -70,7 +70,7 @@ def test_a_flat_faiss_index_finds_what_exact_search_finds() -> None:
 
 
 def test_lists_that_an_index_cannot_fill_are_short() -> None:
-    """faiss marks what it did not find with -1: no candidate."""
+    """A faiss index marks what it did not find with -1: no candidate."""
     pytest.importorskip("faiss")
     passages = whole_numbers(400, 100, seed=6)
     index = ann.build("IVF10,Flat", lambda: [passages], 400)
@@ -108,12 +108,12 @@ def test_without_faiss_the_error_says_what_to_install(monkeypatch: pytest.Monkey
 
 
 def whole_numbers(count: int, values: int, seed: int) -> Array:
-    """Vectors whose inner products float32 holds exactly."""
+    """Return vectors whose inner products float32 holds exactly."""
     return np.random.default_rng(seed).integers(0, values, (count, 4)).astype("float32")
 
 
 def rows(found: search.Found) -> list[list[tuple[float, int]]]:
-    """What was found, as (score, key) lists."""
+    """Return what was found, as (score, key) lists."""
     return [
         [(float(score), int(key)) for score, key in zip(*row, strict=True) if key >= 0]
         for row in zip(found.scores, found.keys, strict=True)
@@ -121,7 +121,7 @@ def rows(found: search.Found) -> list[list[tuple[float, int]]]:
 
 
 def brute_force(queries: Array, passages: Array, depth: int) -> list[list[tuple[float, int]]]:
-    """Every score, sorted."""
+    """Sort every score."""
 
     def lists() -> Iterator[list[tuple[float, int]]]:
         for scores in (queries @ passages.T).tolist():

@@ -79,7 +79,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def read(folder: Path, text: str) -> tuple[list[tuple[int, str, str, float]], Rejects]:
-    """What `read_run` gives for a file with this text."""
+    """Return what `read_run` gives for a file with this text."""
     path = folder / "run.txt"
     path.write_text(text, "utf-8")
     rejects: Rejects = []

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from curate import relations
 from curate.encoder import Encoder, Vectors
 from curate.errors import BadInput, BadSettings
-from curate.progress import Advance, Progress
+from curate.progress import Progress
 from curate.shards import Lineage, Manifest, digest, done, publish
 from curate.workspace import Workspace
 
@@ -85,7 +85,7 @@ def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, w
         for shard in missing:
             texts = (text for _, text in passages(connection, [shard]))
             target = embeddings_of(workspace, encoder, shard)
-            chunks = _counted(encoder.encode(texts, "passage"), advance, work)
+            chunks = _counted(encoder.encode(texts, "passage", advance), work)
             lineage = _lineage(encoder, "passages", shard.sha256)
             publish(target, partial(_write, chunks=chunks, rows=shard.rows), lineage)
     return [embeddings_of(workspace, encoder, shard) for shard in shards]
@@ -129,12 +129,11 @@ def _write(path: Path, chunks: Iterable[Vectors], rows: int) -> int:
     return row
 
 
-def _counted(chunks: Iterable[Vectors], advance: Advance, work: Work) -> Iterator[Vectors]:
+def _counted(chunks: Iterable[Vectors], work: Work) -> Iterator[Vectors]:
     started = time.monotonic()
     for vectors in chunks:
         work.encoded += len(vectors.array)
         work.truncated += vectors.truncated
-        advance(len(vectors.array))
         yield vectors
     work.seconds += time.monotonic() - started
 
