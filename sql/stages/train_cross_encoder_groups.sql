@@ -1,10 +1,10 @@
 -- train_cross_encoder_groups: what the model learns from, as train_groups. Grain: one row per (group_number, slot).
--- Slot 0 is the positive. Group g is the query at place g mod n; its epoch is g div n. Each window (random 0, far 1, near 2, top 3) keeps the
--- order of its draws and is turned on by the epoch, so that the next epoch sees other negatives. The slots go round
--- the three windows of the phase, starting one further in each group; an empty window is passed over.
--- $easy groups come first: random, far, near; then far, near, top. top = ranks 1..20, near = from there to the
--- geometric mean of 20 and the run's deepest rank, far = beyond. (Measured: a window "top" that shrinks with the
--- depth is full of false negatives.) Source: RocketQA (NAACL 2021) 3.2 samples from the retriever's top-k alike.
+-- Slot 0 is the positive. Group g is the query at place g mod n; its epoch is g div n. Each window (random 0, far 1,
+-- near 2, top 3) keeps the order of its draws and is turned on by the epoch, so that the next epoch sees other
+-- negatives. The slots go round the three windows of the phase, starting one further in each group; an empty window
+-- is passed over. $easy groups come first: random, far, near; then far, near, top. top = ranks 1..20, near = from
+-- there to the geometric mean of 20 and the run's deepest rank, far = beyond. (Measured: a window "top" that shrinks
+-- with the depth is full of false negatives.) Source: RocketQA (NAACL 2021) 3.2 samples from the top-k alike.
 create or replace temp table train_groups as
 with epochs as (
     select
