@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Side = Literal["query", "passage"]
 
 CHUNK = 4096  # texts that are tokenized and sorted by length together
-BUDGET = {"cpu": 8192, "cuda": 131072, "mps": 32768}  # tokens in a batch, padding included
+BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens in a batch, padding included
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,15 @@ def test_more_passages_make_another_bm25_run(workspace: Workspace) -> None:
     assert len(list(workspace.root.glob("indexes/bm25-*"))) == 1
 
 
+def test_a_damaged_index_is_made_anew(workspace: Workspace) -> None:
+    """Nothing in `indexes/` is worth keeping."""
+    mine(workspace)
+    for path in workspace.root.glob("indexes/bm25-*/meta.json"):
+        path.write_text("{", "utf-8")
+
+    assert mine(workspace, depth=3).candidates > 0
+
+
 def test_blocks_of_queries_do_not_change_a_bm25_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """One query a shard, and the same candidates."""
     first = mine(workspace).run_id

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from curate.bm25 import TOKENIZER, Bm25
@@ -55,7 +56,8 @@ def _index(workspace: Workspace, passages_digest: str, progress: Progress) -> Bm
     shards = passage_shards(workspace)
     folder = workspace.root / "indexes" / f"bm25-{digest(passages_digest, TOKENIZER)[:16]}"
     if folder.is_dir():
-        return Bm25(folder)
+        with suppress(ValueError):  # damaged: tantivy refuses it, and it is made anew
+            return Bm25(folder)
     for old in workspace.root.glob("indexes/*bm25-*"):
         shutil.rmtree(old)
     total = sum(shard.rows for shard in shards)
