@@ -2,6 +2,8 @@
 
 import re
 import tempfile
+import time
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +48,7 @@ def import_run(
     `trec` unless given. Raises BadInput, with file, line and reason of the first lines that cannot be taken
     (other columns, no number, unknown ids, repeats), when there are more than `max_rejects` of them.
     """
-    path = Path(path)
+    path, started = Path(path), time.monotonic()
     require_file(path)
     if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise BadSettings(f"'{name}' cannot begin a run's id: letters, digits, '.', '_' and '-' only")
@@ -63,7 +65,8 @@ def import_run(
         job = _job(questions, sha256, name)
         _write(job, questions, connection, rejects, progress)
     notes = [f"{rejects.count:,} lines were rejected; they stand in the table `rejects`"] if rejects.count else []
-    return Mined.of(finish(job, questions, facts={"notes": notes}), already=False)
+    mined = Mined.of(finish(job, questions, facts={"notes": notes}), already=False)
+    return replace(mined, seconds=round(time.monotonic() - started, 3))
 
 
 def _job(questions: Questions, sha256: str, name: str | None) -> Job:
