@@ -20,7 +20,7 @@ with epochs as (
 sizes as (
     select
         (select max("rank") from candidates where run_id = $run) as depth,
-        (select max(passage_key) + 1 from passages) as passages,
+        (select max(passage_key) + 1 from passages)::uhugeint as passages, -- draw % integer would be a DOUBLE
         (($negatives + 2) // 3)::integer as a_turn
 ),
 mined as (
