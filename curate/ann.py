@@ -33,7 +33,7 @@ def build(factory: str, arrays: Callable[[], Iterable["np.ndarray"]], rows: int)
     string that faiss does not take, or that needs more passages than there are.
     """
     module = faiss()
-    step = max(1, rows // TRAINED_ON)
+    step = -(-rows // TRAINED_ON)
     try:
         sample = _every(step, arrays())
         index = module.index_factory(sample.shape[1], factory, module.METRIC_INNER_PRODUCT)

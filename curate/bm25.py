@@ -64,6 +64,11 @@ class Bm25:
         self._schema = _schema()
         self._searcher = tantivy.Index(self._schema, str(folder)).searcher()
 
+    @property
+    def size(self) -> int:
+        """How many passages it holds."""
+        return int(self._searcher.num_docs)
+
     @classmethod
     def build(cls, folder: Path, passages: Iterable[tuple[int, str]]) -> "Bm25":
         """Return the index of (passage_key, text) in `folder`, which appears in one step once it is complete.

@@ -22,15 +22,15 @@ from curate.models import (
     model_id,
     number_format,
 )
+from curate.recipe import token_limit
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-Row = tuple[Ints, Ints]
+Row = tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]
 """Token ids of a pair, and the segment of each token."""
 
 # Tokens of one forward pass. It belongs to the batch plan, which decides the last bits of the scores.
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536, "mps": 16384}
-LONGEST_DEFAULT = 512
 PROBES = (
     ("what is a run?", "A run: one retriever's ranked lists."),
     ("zürich 東京", "Two words, and\ttabs\nand lines; e.g. naïve café - 100 %!"),
@@ -69,7 +69,7 @@ class CrossEncoder:
             )
         if self.model.get_input_embeddings().num_embeddings < len(self.tokenizer):
             raise BadInput(f"{folder}: the tokenizer knows more tokens than the model; it is another model's")
-        self.max_length = max_length or _longest(self.tokenizer, config)
+        self.max_length = token_limit(folder, max_length)
         self.settings = scorer_settings(self.max_length, dtype, device())
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -88,16 +88,15 @@ class CrossEncoder:
         query_ids, passage_ids = self._ids(queries), self._ids(passages)
         frame, room = self.frame, self.max_length - self.frame.size
         before, between, after = (
-            np.asarray(part, np.int64) for part in (frame.before, frame.between, frame.after)
+            np.asarray(part, np.int32) for part in (frame.before, frame.between, frame.after)
         )
+        segments = np.asarray(frame.segments, np.int8)
         rows = []
         for q, p in pairs.tolist():
             keep_first, keep_second = longest_first(len(query_ids[q]), len(passage_ids[p]), room)
             first, second = query_ids[q][:keep_first], passage_ids[p][:keep_second]
             sizes = (len(before), len(first), len(between), len(second), len(after))
-            rows.append(
-                (np.concatenate([before, first, between, second, after]), np.repeat(frame.segments, sizes))
-            )
+            rows.append((np.concatenate([before, first, between, second, after]), np.repeat(segments, sizes)))
         return rows
 
     def score(self, rows: Sequence[Row], advance: Callable[[int], None] = lambda _count: None) -> Floats:
@@ -142,15 +141,15 @@ class CrossEncoder:
         encoded = self.tokenizer(
             list(texts), add_special_tokens=False, truncation=True, max_length=self.max_length
         )
-        return [np.asarray(ids, np.int64) for ids in encoded["input_ids"]]
+        return [np.asarray(ids, np.int32) for ids in encoded["input_ids"]]
 
     def _tokenize_pairs(self, queries: list[str], passages: list[str]) -> list[Row]:
         if not queries:
             return []
         encoded = self.tokenizer(queries, passages, truncation="longest_first", max_length=self.max_length)
-        ids = [np.asarray(row, np.int64) for row in encoded["input_ids"]]
-        segments = encoded.get("token_type_ids") or [np.zeros(len(row), np.int64) for row in ids]
-        return [(row, np.asarray(kinds, np.int64)) for row, kinds in zip(ids, segments, strict=True)]
+        ids = [np.asarray(row, np.int32) for row in encoded["input_ids"]]
+        segments = encoded.get("token_type_ids") or [np.zeros(len(row), np.int8) for row in ids]
+        return [(row, np.asarray(kinds, np.int8)) for row, kinds in zip(ids, segments, strict=True)]
 
     def _agrees_with_tokenizer(self) -> bool:
         """Return whether pairs put together here are the tokenizer's own, on probes; else it does the work."""
@@ -198,14 +197,6 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[Ints]:
         count = max(1, budget // max(1, lengths[order[start]]))
         yield order[start : start + count]
         start += count
-
-
-def _longest(tokenizer: Any, config: Any) -> int:
-    positions = getattr(config, "max_position_embeddings", None) or LONGEST_DEFAULT
-    # RoBERTa's position ids begin behind the padding id: two of its positions are not to be had.
-    if config.model_type in {"roberta", "xlm-roberta", "camembert"}:
-        positions -= 2
-    return int(min(positions, tokenizer.model_max_length, LONGEST_DEFAULT))
 
 
 def _frame(tokenizer: Any) -> Frame | None:

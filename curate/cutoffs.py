@@ -6,7 +6,7 @@ from typing import Any
 
 from curate import relations
 from curate.errors import BadSettings
-from curate.jobs import Job
+from curate.jobs import Job, numbered
 from curate.workspace import Workspace
 
 
@@ -22,8 +22,7 @@ def set_cutoffs(workspace: Workspace, name: str, **values: Any) -> dict[str, Any
     if current == {**row, "revision": (current or {}).get("revision")}:
         return row
     row["revision"] = (current or {"revision": 0})["revision"] + 1
-    number = len(workspace.records("cutoffs")) + 1
-    job = Job(workspace, "cutoffs", f"cutoffs-{number:05d}", row)
+    job = Job(workspace, "cutoffs", numbered(workspace, "cutoffs"), row)
     job.write_rows("cutoffs", [row])
     job.finish()
     return row

@@ -118,7 +118,7 @@ def _of_object(path: str, member: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_hidden(base: type) -> bool:
-    return base.__name__.startswith("_") or base.__name__.endswith("Base")
+    return base.__name__.startswith("_") or base.__name__.endswith("Base") or base.__module__.startswith("_")
 
 
 def _text(path: str, member: Any) -> Iterator[tuple[str, str]]:

@@ -73,7 +73,7 @@ class Job:
         record = Record(
             job=self.job,
             stage=self.stage,
-            number=len(self.workspace.records()) + 1,
+            number=1 + max((record.number for record in self.workspace.records()), default=0),
             settings=self.settings,
             inputs=self.inputs,
             outputs=self._outputs(),
@@ -92,6 +92,12 @@ class Job:
         shards = sorted(root.glob(f"tables/*/{self.job}/*.parquet"))
         manifests = {str(path.relative_to(root)): Manifest.read(path) for path in shards}
         return {name: manifest.sha256 for name, manifest in manifests.items() if manifest}
+
+
+def numbered(workspace: Workspace, stage: str) -> str:
+    """Return the name of the next job of a stage whose jobs are counted: one above the highest on record."""
+    names = [path.stem for path in (workspace.root / "tables" / "stages").glob(f"{stage}-*.json")]
+    return f"{stage}-{1 + max((int(name.rpartition('-')[2]) for name in names), default=0):05d}"
 
 
 def table_digest(workspace: Workspace, table: str, *, of_job: str | None = None) -> str:

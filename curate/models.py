@@ -41,15 +41,13 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*/config.json", "*/model.safetensors"]
-    for offline in (True, False):
+    for offline in (False, True):  # the cache may hold a part only; it serves where there is no network
         try:
             folder = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=offline))
-            if any(folder.glob("*.safetensors")):
+            if any(folder.rglob("*.safetensors")):
                 return folder
-        except LocalEntryNotFoundError:
+        except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
             continue
-        except (HFValidationError, HfHubHTTPError, OSError):
-            break
     raise MissingExtra(
         f"no model '{name}': it is neither a folder, nor in the local hub cache, nor could it be fetched. "
         "Give the folder of a model, or run once with network."

@@ -48,9 +48,7 @@ class Lines:
         def line() -> str:
             seconds = time.monotonic() - started
             rate = count / seconds if seconds > 0 else 0.0
-            left = (
-                f", {duration((total - done - count) / rate)} left" if rate and done + count < total else ""
-            )
+            left = f", {duration((total - done - count) / rate)} left" if rate and done + count < total else ""
             return f"{description}: {done + count:,}/{total:,} {unit}, {rate:,.0f} {unit}/s{left}"
 
         def advance(step: int) -> None:
@@ -60,6 +58,8 @@ class Lines:
                 shown = time.monotonic()
                 self.say(line())
 
+        if done < total:
+            self.say(f"{description}: {total - done:,} {unit}")
         yield advance
         if count:
             self.say(f"{line()}, {duration(time.monotonic() - started)} in all")

@@ -142,6 +142,21 @@ def positions(folder: Path) -> int | None:
     return count - int(starts_at)
 
 
+def token_limit(folder: Path, wanted: int | None = None) -> int:
+    """Return how many tokens a cross-encoder in `folder` reads: `wanted`, or what its files say, at most 512.
+
+    Raises BadSettings for more than its positions.
+    """
+    limit = positions(folder)
+    if wanted:
+        if limit and wanted > limit:
+            raise BadSettings(f"max_length = {wanted} is more than the {limit} tokens that {folder.name} can take")
+        return wanted
+    own = _json(folder / "tokenizer_config.json", {}).get("model_max_length")
+    lengths = [length for length in (limit, own, 512) if isinstance(length, int | float) and length > 0]
+    return int(min(lengths))
+
+
 def _check_lengths(folder: Path, given: dict[str, Any]) -> None:
     limit = positions(folder)
     for key in ("query_max_length", "passage_max_length"):

@@ -27,10 +27,11 @@ TABLES = (
     "rejects",
 )
 # A table with a view of its own name keeps its shards under another one; both stand in its SQL file.
-SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs"}
+SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
 MACROS = ("passage_text", "probability", "draw", "decision")
 TABLE_MACROS = ("pairs_to_score",)
 VIEWS = (
+    "models",
     "queries",
     "training_queries",
     "judgements",

@@ -97,7 +97,7 @@ def write_text(target: Path, text: str) -> None:
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on leaving, it becomes `target`, fsynced; on error it goes."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.tmp")  # of one name: what a kill left is written over
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

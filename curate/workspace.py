@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 CONFIG = "curate.toml"
-# The ledger's shards count as soon as they stand: each holds whole answers. Every other table's shards
-# count once the record of their job does, so that nobody sees half a run or half a load.
-COUNTED_AT_ONCE = "scores"
+# The ledger's shards count as soon as they stand: each holds whole answers; so do the models that they are by.
+# Every other table's shards count once the record of their job does, so that nobody sees half a run or half a load.
+COUNTED_AT_ONCE = ("scores", "models")
 
 TOML = """\
 # Settings of this workspace; an option on the command line comes before what stands here.
@@ -50,14 +50,14 @@ class Workspace:
     """An existing workspace; `Workspace.create` makes a new one, `Workspace.find` looks upwards."""
 
     def __init__(self, root: Path | str) -> None:
-        self.root = Path(root).resolve()
+        self.root = _usable(Path(root).resolve())
         if not (self.root / CONFIG).is_file():
             raise BadSettings(_no_workspace(self.root))
 
     @classmethod
     def create(cls, root: Path | str) -> "Workspace":
         """Make the folder `root` a workspace and return it; raises BadSettings if it is one already."""
-        root = Path(root)
+        root = _usable(Path(root).resolve())
         if (root / CONFIG).exists():
             raise BadSettings(f"{root} is a workspace already: {root / CONFIG} stands there")
         if root.is_file():
@@ -108,7 +108,7 @@ class Workspace:
         unfinished = len(jobs) + 1
         found = []
         for path in folder.glob("*/*.parquet"):
-            number = jobs.get(path.parent.name, unfinished if table == COUNTED_AT_ONCE else None)
+            number = jobs.get(path.parent.name, unfinished if table in COUNTED_AT_ONCE else None)
             manifest = Manifest.read(path) if number else None
             if number and manifest and manifest.stands(path) and path.parent.name != without:
                 found.append((number, path.parent.name, path.name, path))
@@ -171,10 +171,13 @@ class Workspace:
         try:
             with relations.connect(str(path)) as connection:
                 self.define(connection)
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if "lock" in str(error):
                 return False
-            raise CurateError(f"{path} cannot be read: {error}. Run: curate rebuild") from error
+            reason = str(error).partition(chr(10))[0]
+            raise CurateError(
+                f"all is saved, but {path} cannot be refreshed: {reason}. Run: curate rebuild"
+            ) from error
         return True
 
     def rebuild(self) -> tuple[int, list[str]]:
@@ -239,6 +242,15 @@ def _publish_empty(path: Path, table: str) -> Path:
 def _is_intact(path: Path) -> bool:
     manifest = Manifest.read(path)
     return manifest is not None and manifest.is_intact(path)
+
+
+def _usable(root: Path) -> Path:
+    """Return `root`; raises BadSettings where DuckDB would read its path as a pattern, and so other files."""
+    if set("*?[") & set(str(root)):
+        raise BadSettings(
+            f"{root} has *, ? or [ in its path, which DuckDB reads as patterns; name the folder otherwise"
+        )
+    return root
 
 
 def _no_workspace(folder: Path) -> str:

@@ -68,7 +68,7 @@ def test_every_key_is_documented_with_its_default() -> None:
     source = (files("curate") / "config.py").read_text("utf-8")
     page = DOCS.read_text("utf-8")
     for key, value in re.findall(r"^    (\w+): [^=\n]+ = (?:Field\(default=)?([^,)\n]+)", source, re.MULTILINE):
-        if value[0].isupper() and value not in {"None", "True", "False"} or key == "model_config":
+        if (value[0].isupper() and value not in {"None", "True", "False"}) or key == "model_config":
             continue
         shown = {"None": "none", "True": "true", "False": "false"}.get(value, value.strip('"'))
         shown = str(float(shown)) if re.fullmatch(r"\d+e-\d+", shown) else shown

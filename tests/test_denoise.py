@@ -15,6 +15,7 @@ import curate
 from curate import Workspace
 from curate.cross_encoder import CrossEncoder
 from curate.errors import BadSettings, CurateError
+from curate.jobs import Job
 from curate.stages.denoise import plan_denoise
 from curate.stages.score_checks import scale_warnings
 
@@ -124,9 +125,12 @@ def test_a_dry_run_tells_the_work_and_changes_nothing(small_set: Workspace, tiny
     assert sorted(small_set.root.rglob("*")) == before
 
 
-def test_a_scorer_that_scores_all_alike_is_refused(make_workspace: Make, tiny_cross_encoder: Model) -> None:
+def test_a_scorer_that_scores_all_alike_is_refused(
+    make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A broken head says the same of everything; nothing of it is kept."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q1", "p0")], candidates={"q1": list(PASSAGES)})
+    monkeypatch.setattr("curate.stages.score_checks.FEWEST_TO_COMPARE", 8)
     with pytest.raises(CurateError, match="the same score"):
         curate.denoise(workspace, scorer=str(tiny_cross_encoder(spread=0.0)))
     assert ledger(workspace) == []
@@ -209,3 +213,64 @@ def wait_for_shard(root: Path, process: "subprocess.Popen[bytes]", longer: float
 
 def tables(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root / "tables")): path.read_bytes() for path in root.glob("tables/**/*.parquet")}
+
+
+def test_another_maximum_length_is_another_scorer(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """Logits at 32 tokens never come to stand under the name of those at 64."""
+    scorer = str(tiny_cross_encoder())
+    short = curate.denoise(small_set, scorer=scorer, max_length=32, depth=2)
+    own = curate.denoise(small_set, scorer=scorer, depth=4)
+    assert short.scorer_id != own.scorer_id
+    assert (short.scored_now, own.scored_now) == (5, 8)
+
+
+def test_another_number_format_is_another_scorer(
+    small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workspace that moves to a machine without bf16 keeps its old scores and does not mix them with new ones."""
+    scorer = str(tiny_cross_encoder())
+    monkeypatch.setattr("curate.cross_encoder.number_format", lambda: "bf16")
+    before = curate.denoise(small_set, scorer=scorer, depth=2)
+    monkeypatch.setattr("curate.cross_encoder.number_format", lambda: "fp32")
+    assert curate.denoise(small_set, scorer=scorer, depth=2).scorer_id == before.scorer_id
+    after = curate.denoise(small_set, scorer=scorer, depth=4)
+    assert after.scorer_id != before.scorer_id
+    assert after.scored_now == 8
+
+
+def test_a_renamed_model_folder_is_the_same_scorer(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """The ledger answers by fingerprint, and the decisions follow the name that the scores have."""
+    folder = tiny_cross_encoder("before")
+    first = curate.denoise(small_set, scorer=str(folder))
+    renamed = curate.denoise(small_set, scorer=str(folder.rename(folder.with_name("after"))))
+    assert (renamed.scorer_id, renamed.scored_now) == (first.scorer_id, 0)
+
+
+def test_labels_that_come_later_are_scored_too(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """An annotation makes a positive that no run found; the audit needs its score."""
+    scorer = str(tiny_cross_encoder())
+    curate.denoise(small_set, scorer=scorer)
+    job = Job(small_set, "load", "load-00002")
+    job.write_rows("annotations", [{"query_key": 0, "passage_key": 11, "relevant": True, "annotator": "a person"}])
+    job.finish()
+    assert curate.denoise(small_set, scorer=scorer).scored_now == 1
+    assert ("q1", "p11") in ledger(small_set)
+    assert len(ledger(small_set)) == len(set(ledger(small_set)))
+
+
+def test_a_lost_shard_of_a_finished_job_is_scored_again(small_set: Workspace, tiny_cross_encoder: Model) -> None:
+    """What is not there is not done, whatever the record says."""
+    scorer = str(tiny_cross_encoder())
+    curate.denoise(small_set, scorer=scorer)
+    expected = ledger(small_set)
+    next(small_set.root.glob("tables/scores/score-*/*.parquet")).unlink()
+    assert curate.denoise(small_set, scorer=scorer).scored_now == 8
+    assert ledger(small_set) == expected
+
+
+def test_more_tokens_than_the_model_has_positions_are_refused(
+    small_set: Workspace, tiny_cross_encoder: Model
+) -> None:
+    """The tiny model has 64."""
+    with pytest.raises(BadSettings, match="more than the 64 tokens"):
+        curate.denoise(small_set, scorer=str(tiny_cross_encoder()), max_length=128)

@@ -185,6 +185,14 @@ def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
         Workspace.find(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["my[1]", "my*", "my?"])
+def test_a_folder_that_duckdb_would_read_as_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
+    """Of my[1], DuckDB reads the tables of my1."""
+    with pytest.raises(BadSettings, match="patterns"):
+        Workspace.create(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_table_keeps_its_schema_without_rows(tmp_path: Path) -> None:
     """Each table has a shard without rows, so an empty workspace answers every query."""
     workspace = Workspace.create(tmp_path / "set")

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from curate import relations
-from curate.cli.options import directory, dry_run_option, json_option, show
+from curate.cli.options import dry_run_option, json_option, show
 from curate.errors import MissingExtra
 from curate.plan import Plan
 from curate.progress import duration
@@ -24,8 +24,8 @@ COMMANDS = (
     "init .",
     "load collection",
     "mine --retriever hybrid --encoder {encoder} --depth 100",
-    "train cross-encoder --groups 900 --max-length 96",
-    "denoise --scorer models/cross-encoder --depth 20 --max-length 96",
+    "train cross-encoder --groups 3200 --learning-rate 2e-4 --max-length 64",
+    "denoise --scorer models/cross-encoder --depth 20 --max-length 64",
     "augment",
     "report",
     "export --format labeled-list",
@@ -83,7 +83,7 @@ def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
         return show(Plan("demo", "commands", len(commands), 0, SECONDS, notes), as_json)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     started = time.monotonic()
-    root = directory() / folder
+    root = folder.resolve()
     root.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(root):
         steps = [_collect(as_json)] + [_run(command, as_json) for command in commands if _is_to_do(command)]

@@ -90,13 +90,10 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run `curate ARGUMENTS`; return the exit code, having told on stderr what went wrong."""
-    with contextlib.chdir(Path.cwd()):  # back from -C afterwards
-        return _run(arguments, debug="--debug" in arguments)
-
-
-def _run(arguments: list[str], *, debug: bool) -> int:
+    debug = "--debug" in arguments
     try:
-        outcome: Any = cli.main(arguments, prog_name="curate", standalone_mode=False)
+        with contextlib.chdir("."):  # back from -C afterwards
+            outcome: Any = cli.main(arguments, prog_name="curate", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
     except click.exceptions.Abort:
         return _tell("interrupted. The same command goes on from here.", INTERRUPTED)

@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from curate import relations
+from curate.config import Denoise, Mine
 from curate.cutoffs import current_cutoffs, set_cutoffs
 from curate.errors import BadSettings
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.runs import chosen_run
-from curate.stages.mine import mine
+from curate.stages.mine import Request, mine
 from curate.stages.mine_plan import plan_mine
 from curate.stages.score import plan_score, score_run
 from curate.workspace import Workspace
-
-# What `mine` was asked for, so that the questions without labels are mined like those with labels.
-MINED_BY = ("retriever", "encoder", "depth", "index")
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,6 @@ def augment(
     workspace: Workspace,
     *,
     scorer: str | None = None,
-    depth: int | None = None,
     all_above: bool | None = None,
     cutoffs: str = "default",
     progress: Progress = SILENT,
@@ -83,13 +79,8 @@ def augment(
     _require_questions(workspace)
     row = _cutoffs(workspace, cutoffs)
     mined = mine(workspace, split="unlabeled", progress=progress, **_mined_by(workspace))
-    settings = workspace.settings.denoise.override(scorer=scorer, depth=depth or row["depth"])
-    scored = score_run(workspace, mined.run_id, settings, progress=progress)
-    if scored.scorer_id != row["scorer_id"]:
-        raise BadSettings(
-            f"cutoffs '{cutoffs}' judge by {row['scorer_id']}, and these scores are by {scored.scorer_id}. "
-            "Give the scorer of `curate denoise`, or --cutoffs NAME with one of this scorer."
-        )
+    settings = _judged_by(workspace, row, scorer)
+    scored = score_run(workspace, mined.run_id, settings, only_by=row["scorer_id"], progress=progress)
     every = workspace.settings.augment.override(all_above=all_above).all_above
     set_cutoffs(workspace, cutoffs, pseudo_positives="all" if every else "best")
     counts = workspace.sql(
@@ -100,16 +91,15 @@ def augment(
     )
 
 
-def plan_augment(workspace: Workspace, *, scorer: str | None = None, depth: int | None = None) -> Plan:
+def plan_augment(workspace: Workspace, *, scorer: str | None = None, cutoffs: str = "default") -> Plan:
     """Return what `augment` would do: mine the unlabeled questions or, where that is done, score them."""
     _require_questions(workspace)
-    mining = plan_mine(workspace, split="unlabeled", **_mined_by(workspace))
-    try:
-        run_id = chosen_run(workspace, None, "unlabeled")
-    except BadSettings:
-        return mining
-    settings = workspace.settings.denoise.override(scorer=scorer, depth=depth)
-    return plan_score(workspace, run_id, settings)
+    settings = _judged_by(workspace, _cutoffs(workspace, cutoffs), scorer)
+    asked = _mined_by(workspace)
+    job = Request.of(workspace, "unlabeled", **asked).jobs()[-1]
+    if job.record is None:
+        return plan_mine(workspace, split="unlabeled", **asked)
+    return plan_score(workspace, job.job, settings)
 
 
 def _require_questions(workspace: Workspace) -> None:
@@ -124,7 +114,18 @@ def _cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
     return row
 
 
+def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) -> Denoise:
+    """Return the settings of scoring: the depth of the cutoffs' row, and its scorer unless another is given."""
+    models = workspace.scan("models").filter(model_id=row["scorer_id"]).collect()
+    known = models["path"][0] if models.height else None
+    return workspace.settings.denoise.override(scorer=scorer or known, depth=row["depth"])
+
+
 def _mined_by(workspace: Workspace) -> dict[str, Any]:
-    record = workspace.record(chosen_run(workspace, None, "train"))
-    settings = dict(record.settings) if record else {}
-    return {key: settings[key] for key in MINED_BY if settings.get(key) is not None}
+    """Return what the newest train run was asked for; curate.toml stands for a run that was made elsewhere."""
+    for run in workspace.sql(relations.sql("stages", "runs_newest_first")).to_dicts():
+        record = workspace.record(run["run_id"])
+        if run["split"] == "train" and run["retriever"] != "trec" and record:
+            asked = {key: value for key, value in record.settings.items() if key in Mine.model_fields}
+            return {**asked, "retriever": run["retriever"]}
+    return {}

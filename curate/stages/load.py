@@ -8,7 +8,7 @@ from pathlib import Path
 
 from curate import relations
 from curate.errors import BadSettings, NoSpace
-from curate.jobs import Job
+from curate.jobs import Job, numbered
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.readers.files import Advance, require_file
@@ -167,10 +167,9 @@ def _load_all(
 
 
 def _job(workspace: Workspace, inputs: tuple[Input, ...], hashes: list[str], max_rejects: int) -> Job:
-    number = len(workspace.records("load")) + 1
     settings = {"files": _identity(inputs), "max_rejects": max_rejects}
     names = {f"{at} {file.path}": sha for at, (file, sha) in enumerate(zip(inputs, hashes, strict=True), 1)}
-    return Job(workspace, "load", f"load-{number:05d}", settings, names)
+    return Job(workspace, "load", numbered(workspace, "load"), settings, names)
 
 
 def _identity(inputs: tuple[Input, ...]) -> list[str]:

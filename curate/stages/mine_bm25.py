@@ -56,8 +56,10 @@ def _index(workspace: Workspace, passages_digest: str, progress: Progress) -> Bm
     shards = passage_shards(workspace)
     folder = workspace.root / "indexes" / f"bm25-{digest(passages_digest, TOKENIZER)[:16]}"
     if folder.is_dir():
-        with suppress(ValueError):  # damaged: tantivy refuses it, and it is made anew
-            return Bm25(folder)
+        with suppress(ValueError):  # damaged: tantivy refuses it, or makes an empty one; it is made anew
+            index = Bm25(folder)
+            if index.size == sum(shard.rows for shard in shards):
+                return index
     for old in workspace.root.glob("indexes/*bm25-*"):
         shutil.rmtree(old)
     total = sum(shard.rows for shard in shards)

@@ -1,6 +1,7 @@
 """A run that was made elsewhere becomes a run of this workspace."""
 
 import re
+import shutil
 import tempfile
 import time
 from dataclasses import replace
@@ -91,6 +92,8 @@ def _read(
     def reject(line: int, reason: str, text: str) -> None:
         rejects.add(str(path), line, reason, text)
 
+    for left in workspace.root.glob(".import-*"):  # by an import that was killed
+        shutil.rmtree(left)
     with (
         tempfile.TemporaryDirectory(prefix=".import-", dir=workspace.root) as folder,
         progress.task(f"reading {path.name}", path.stat().st_size // KB, "kB") as advance,

@@ -12,7 +12,7 @@ from curate.jobs import Job, table_digest
 from curate.progress import Progress
 from curate.records import Record
 from curate.search import Found
-from curate.shards import digest
+from curate.shards import canonical, digest
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,9 +51,13 @@ class Questions:
 
     @cached_property
     def digest(self) -> str:
-        """Equal for equal questions: labels that are loaded later may move a query to another split."""
-        keys = hashlib.sha256(self.keys.astype("<i4").tobytes()).hexdigest()
-        return digest(table_digest(self.workspace, "queries"), keys)
+        """Equal for equal questions of this split, whatever is loaded into the others."""
+        hashed = hashlib.sha256()
+        with self.workspace.connect() as connection:
+            questions = connection.sql(relations.sql("stages", "mine_questions"), params={"split": self.split})
+            for batch in questions.to_arrow_reader(8192):
+                hashed.update(canonical(batch.to_pydict()).encode())
+        return hashed.hexdigest()
 
     def blocks(self) -> list["np.ndarray"]:
         """Return the keys of each block."""

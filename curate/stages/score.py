@@ -1,23 +1,21 @@
 """Scoring: fills the ledger with a cross-encoder's logits for a run's top-k, in shards of whole queries."""
 
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import relations
 from curate.config import Denoise
 from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
-from curate.models import fingerprint, model_folder, model_id
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import digest
 from curate.stages.score_checks import refuse_if_alike, scale_warnings
+from curate.stages.scorers import Scorer, find_scorer
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -25,9 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from curate.cross_encoder import CrossEncoder, Row
+    from curate.cross_encoder import Row
 
-TRAINED_HERE = "models/cross-encoder"
 PROBE_PAIRS = 64
 # About 256 shards a job, none so small that its overhead shows, none so large that it hurts to lose.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
@@ -65,26 +62,18 @@ class Prepared:
 
 
 class Scoring:
-    """The work of one scorer on one run."""
+    """The work of one scorer on one run's top-k."""
 
-    def __init__(self, workspace: Workspace, run_id: str, settings: Denoise) -> None:
-        """Find the scorer; a model that has scored here before is recognised by its files, without torch."""
-        self.workspace, self.run_id, self.settings = workspace, run_id, settings
-        self.name = settings.scorer or TRAINED_HERE
-        if settings.scorer is None and not (workspace.root / TRAINED_HERE).is_dir():
-            raise BadSettings(
-                "no scorer: give --scorer MODEL (a folder or a hub name), or make one: curate train cross-encoder"
-            )
-        self.folder = model_folder(self.name, workspace.root)
-        known = _known_scorer(workspace, self.folder, settings.max_length)
-        self.scorer_id, self.fingerprint = known or (self.scorer.scorer_id, self.scorer.fingerprint)
+    def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer) -> None:
+        """Nothing is computed yet."""
+        self.workspace, self.run_id, self.depth, self.scorer = workspace, run_id, depth, scorer
 
-    @cached_property
-    def scorer(self) -> "CrossEncoder":
-        """The loaded cross-encoder."""
-        from curate.cross_encoder import CrossEncoder
-
-        return CrossEncoder(self.folder, max_length=self.settings.max_length)
+    @classmethod
+    def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
+        """Return the work that `settings` ask for; if any is to do, the scorer is what its model is today."""
+        scoring = cls(workspace, run_id, settings.depth, find_scorer(workspace, settings))
+        today = scoring.scorer.of_today() if scoring.to_do else scoring.scorer
+        return scoring if today is scoring.scorer else cls(workspace, run_id, settings.depth, today)
 
     @cached_property
     def job(self) -> Job:
@@ -92,9 +81,10 @@ class Scoring:
         inputs = {
             "candidates": table_digest(self.workspace, "candidates", of_job=self.run_id),
             "qrels": table_digest(self.workspace, "qrels"),
-            "scorer": self.fingerprint,
+            "annotations": table_digest(self.workspace, "annotations"),
+            "scorer": self.scorer.fingerprint,
         }
-        settings = {"run": self.run_id, "depth": self.settings.depth}
+        settings = {"run": self.run_id, "depth": self.depth}
         name = f"score-{self.run_id}-{digest(settings, inputs)[:8]}"
         return Job(self.workspace, "denoise", name, settings, inputs)
 
@@ -102,7 +92,7 @@ class Scoring:
     def blocks(self) -> list[Block]:
         """The shards of the job, and how much of each the ledger answers already."""
         with self.connect() as connection:
-            parameters = {"run": self.run_id, "depth": self.settings.depth}
+            parameters = {"run": self.run_id, "depth": self.depth}
             total = connection.sql(relations.sql("stages", "score_size"), params=parameters).fetchall()[0][0]
             size = min(max(total // SHARDS, SMALLEST_SHARD), LARGEST_SHARD)
             rows = connection.sql(relations.sql("stages", "score_blocks"), params={**parameters, "pairs": size})
@@ -113,7 +103,7 @@ class Scoring:
         connection = self.workspace.connect()
         before = self.workspace.shards("scores", without=self.job.job)
         connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
-        connection.execute(relations.sql("stages", "set_scorer"), {"scorer": self.scorer_id})
+        connection.execute(relations.sql("stages", "set_scorer"), {"scorer": self.scorer.scorer_id})
         connection.execute(relations.sql("stages", "score_ledger"))
         return connection
 
@@ -121,16 +111,18 @@ class Scoring:
     def to_do(self) -> list[Block]:
         """The blocks with pairs that nobody scored, this job included."""
         pending = [block for block in self.blocks if block.unscored]
-        return [] if self.job.record else [block for block in pending if not self.job.has("scores", block.block)]
+        return [block for block in pending if not self.job.has("scores", block.block)]
 
     def run(self, progress: Progress) -> None:
         """Score block after block; the next one is fetched and tokenized while the model works on this one."""
+        if self.scorer.is_new:  # before any score: no score without its model's row
+            self.job.write_rows("models", [self.scorer.row()])
         total = sum(block.unscored for block in self.blocks)
         left = sum(block.unscored for block in self.to_do)
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
-                logits = self.scorer.score(prepared.rows, advance)
-                refuse_if_alike(self.scorer_id, logits)
+                logits = self.scorer.model.score(prepared.rows, advance)
+                refuse_if_alike(self.scorer.scorer_id, logits)
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
 
     def _prepared(self, blocks: list[Block]) -> Iterator[Prepared]:
@@ -146,10 +138,10 @@ class Scoring:
     def _prepare(self, cursor: "duckdb.DuckDBPyConnection", block: Block) -> Prepared:
         import numpy as np
 
-        cursor.execute(relations.sql("stages", "set_scorer"), {"scorer": self.scorer_id})
+        cursor.execute(relations.sql("stages", "set_scorer"), {"scorer": self.scorer.scorer_id})
         cursor.execute(relations.sql("stages", "score_ledger"))
         queries = {"first_query": block.first_query, "last_query": block.last_query}
-        values = {**queries, "run": self.run_id, "depth": self.settings.depth}
+        values = {**queries, "run": self.run_id, "depth": self.depth}
         pairs = cursor.sql(relations.sql("stages", "score_pairs"), params=values).to_arrow_table()
         query_keys = pairs["query_key"].to_numpy()
         wanted, which_passage = np.unique(pairs["passage_key"].to_numpy(), return_inverse=True)
@@ -158,88 +150,80 @@ class Scoring:
         texts = cursor.sql(relations.sql("stages", "score_queries"), params=queries).fetchall()
         which_query = np.searchsorted([key for key, _ in texts], query_keys)
         indices = np.stack([which_query, which_passage], axis=1)
-        rows = self.scorer.tokenize([text for _, text in texts], [text for _, text in passages], indices)
+        rows = self.scorer.model.tokenize([text for _, text in texts], [text for _, text in passages], indices)
         return Prepared(block, pairs, rows)
 
     def _tables(self, prepared: Prepared, logits: "np.ndarray[Any, Any]") -> "list[pa.Table]":
         import pyarrow as pa
 
-        scorer = pa.array([self.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
+        scorer = pa.array([self.scorer.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
         return [prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))]
 
     def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
         """Return what makes the scores look unlike probabilities; the cutoffs mean little then."""
-        values = {"run": self.run_id, "depth": self.settings.depth, "scorer": self.scorer_id}
+        values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
         result = connection.sql(relations.sql("stages", "score_scale"), params=values).pl().to_dicts()
         return scale_warnings(**result[0])
 
 
-def score_run(workspace: Workspace, run_id: str, settings: Denoise, *, progress: Progress = SILENT) -> Scored:
+def score_run(
+    workspace: Workspace,
+    run_id: str,
+    settings: Denoise,
+    *,
+    only_by: str | None = None,
+    progress: Progress = SILENT,
+) -> Scored:
     """Score what the ledger does not answer of a run's top-k and of its queries' positives.
 
-    Raises CurateError, before anything of the shard is kept, when scores are all alike or not finite.
+    Raises CurateError, before anything of the shard is kept, when scores are all alike or not finite, and
+    BadSettings for another scorer than `only_by`.
     """
     started = time.monotonic()
-    scoring = Scoring(workspace, run_id, settings)
+    scoring = Scoring.of(workspace, run_id, settings)
+    if only_by not in (None, scoring.scorer.scorer_id):
+        raise BadSettings(
+            f"these cutoffs judge by {only_by}, and {scoring.scorer.name} is {scoring.scorer.scorer_id}. Give the scorer of "
+            "`curate denoise`, or the cutoffs of this one: --cutoffs NAME"
+        )
     pending = sum(block.unscored for block in scoring.to_do)
-    if scoring.job.record is None and any(block.unscored for block in scoring.blocks):
+    if pending:
         scoring.run(progress)
-        if _is_new(workspace, scoring.scorer_id):
-            scoring.job.write_rows("models", [_model_row(scoring)])
-        scoring.job.finish(pairs=pending, scorer_id=scoring.scorer_id, run=run_id)
+    if scoring.job.record is None and any(block.unscored for block in scoring.blocks):
+        scoring.job.finish(pairs=pending, scorer_id=scoring.scorer.scorer_id, run=run_id)
     with workspace.connect() as connection:
         warnings = scoring.warnings(connection)
     pairs = sum(block.pairs for block in scoring.blocks)
-    return Scored(scoring.scorer_id, pairs, pending, time.monotonic() - started, warnings)
+    return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
 
 
 def plan_score(workspace: Workspace, run_id: str, settings: Denoise) -> Plan:
     """Return how many pairs `score_run` would score, and how long that takes at this scorer's rate here."""
-    scoring = Scoring(workspace, run_id, settings)
+    scoring = Scoring.of(workspace, run_id, settings)
     total = sum(block.pairs for block in scoring.blocks)
     pending = sum(block.unscored for block in scoring.to_do)
     seconds = pending / _rate(scoring) if pending else 0.0
     return Plan(
-        "denoise", "pairs", total, total - pending, seconds, [f"scorer: {scoring.scorer_id}", f"run: {run_id}"]
+        "denoise",
+        "pairs",
+        total,
+        total - pending,
+        seconds,
+        [f"scorer: {scoring.scorer.scorer_id}", f"run: {run_id}"],
     )
 
 
 def _rate(scoring: Scoring) -> float:
     """Return pairs a second: of the scorer's last job here, else measured on a few pairs of the first block."""
     for record in reversed(scoring.workspace.records("denoise")):
-        if record.facts.get("scorer_id") == scoring.scorer_id and record.facts.get("pairs"):
+        if record.facts.get("scorer_id") == scoring.scorer.scorer_id and record.facts.get("pairs"):
             return float(record.facts["pairs"]) / max(record.seconds, 1e-3)
     with scoring.connect() as connection:
         rows = scoring._prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]  # noqa: SLF001
-    scoring.scorer.score(rows[:8])
+    scoring.scorer.model.score(rows[:8])
     started = time.monotonic()
-    scoring.scorer.score(rows)
+    scoring.scorer.model.score(rows)
     return len(rows) / (time.monotonic() - started)
-
-
-def _known_scorer(workspace: Workspace, folder: Path, max_length: int | None) -> tuple[str, str] | None:
-    for row in workspace.sql(relations.sql("stages", "known_scorers")).to_dicts():
-        settings = json.loads(row["settings"])
-        same_length = max_length in (None, settings["max_length"])
-        same_name = row["model_id"] == model_id(folder, row["fingerprint"])
-        if same_length and same_name and fingerprint(folder, settings) == row["fingerprint"]:
-            return row["model_id"], row["fingerprint"]
-    return None
-
-
-def _is_new(workspace: Workspace, scorer_id: str) -> bool:
-    known = workspace.sql(relations.sql("stages", "known_scorers")).to_dicts()
-    return all(row["model_id"] != scorer_id for row in known)
-
-
-def _model_row(scoring: Scoring) -> dict[str, Any]:
-    return {
-        "model_id": scoring.scorer_id,
-        "role": "cross-encoder",
-        "path": scoring.name,
-        "fingerprint": scoring.fingerprint,
-        "settings": json.dumps(scoring.scorer.settings, sort_keys=True),
-    }
 
 
 def _column(name: str, values: "np.ndarray[Any, Any]") -> "pa.Table":

@@ -7,7 +7,7 @@ from curate.errors import CurateError
 if TYPE_CHECKING:
     import numpy as np
 
-FEWEST_TO_COMPARE = 8  # fewer scores than this may be alike by chance
+FEWEST_TO_COMPARE = 16  # fewer scores than this may be alike by chance, or because their texts are
 
 
 def refuse_if_alike(scorer_id: str, logits: "np.ndarray[Any, Any]") -> None:

@@ -1,5 +1,6 @@
 -- denoised_by_rank: what denoising took out of the top-k, by how high it stood. Grain: one row per bucket of ranks.
--- judged: unlabelled candidates that have a verdict = duplicates + false_negatives + uncertain + hard_negatives.
+-- judged: candidates without a positive label that have a verdict = duplicates + false_negatives + uncertain +
+-- hard_negatives (among them those that people judged not relevant).
 -- denoised: judged, and no hard negative (RocketQA). unscored candidates have no verdict: they are in no rate.
 -- false_negatives counts pseudo-positives too, on queries without labels. Rates are shares of judged.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).

@@ -1,5 +1,6 @@
 -- false_negatives_by_rank: how often an unlabelled candidate is relevant after all. Grain: one row per rank.
--- judged: unlabelled candidates that have a verdict (duplicate, false negative, uncertain or hard negative).
+-- judged: candidates without a positive label that have a verdict (duplicate, false negative, uncertain or hard
+-- negative; a pair that people judged not relevant is a hard negative).
 -- denoised: the judged ones that are no hard negative. Rates are shares of judged; unscored is in neither.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
 -- The pairs are counted by decision first: comparing each pair's decision again would take longer than the joins.

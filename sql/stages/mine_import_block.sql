@@ -4,7 +4,7 @@ select
     query_key,
     passage_key,
     row_number() over (partition by query_key order by score desc, passage_key)::integer as rank,
-    score,
+    score::float as score,
 from outcomes
 where reason is null and split = $split and query_key between $first and $last
 order by query_key, rank;

@@ -6,7 +6,7 @@ select
     queries.query_key,
     queries.split,
     passages.passage_key,
-    run_lines.score::float as score,
+    run_lines.score as score,
     case
         when queries.query_key is null then 'unknown query id: ' || run_lines.query_id
         when passages.passage_key is null then 'unknown passage id: ' || run_lines.passage_id

@@ -6,7 +6,7 @@ with labelled as (
         query_key,
         query_id,
         query_key in (select query_key from train_negatives($run)) as usable,
-    from queries
+    from training_queries
     where split = 'train' and query_key in (select query_key from positives)
 )
 select
