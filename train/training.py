@@ -98,13 +98,12 @@ class Training:
             raise BadSettings(f"{what} has other settings: {found}. Give the same again, or another --name.")
 
     def _mining_encoder(self) -> str:
-        if self.workspace.settings.mine.encoder:
-            return self.workspace.settings.mine.encoder
         with self.workspace.connect() as connection:
             found = connection.execute(relations.sql("stages", "train_encoder"), {"run": self.run_id}).fetchone()
-        if not found:
+        named = found[0] if found else self.workspace.settings.mine.encoder
+        if not named:
             raise BadSettings(f"{self.run_id} was mined without an encoder; say where to start: --init MODEL")
-        return str(found[0])
+        return str(named)
 
 
 def _flat(settings: Any, inputs: Any) -> dict[str, Any]:
