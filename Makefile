@@ -13,6 +13,8 @@ demo: $(VENV)/.demo ## Curate a real collection with real models, start to end (
 	$(BIN)/curate demo demo-set
 
 test: $(VENV)/.dev ## Run the tests against the installed wheel, offline
+	rm -rf build/lib build/bdist.* build/wheel $(VENV)/.demo
+	mkdir -p build
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > build/wheel.log 2>&1 || (cat build/wheel.log; exit 1)
 	$(PIP) --force-reinstall --no-deps build/wheel/*.whl
 	HF_HUB_OFFLINE=1 $(BIN)/python -P -m pytest
@@ -44,5 +46,4 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	$(PIP) setuptools '.[cpu,dev]'
-	mkdir -p build
 	touch $@

@@ -1,4 +1,4 @@
-"""Decisions and false-negative rate by rank over 20 M candidates: seconds and peak memory, from the Parquet shards.
+"""Decisions and false-negative rate by rank over 20 M candidates: seconds and peak memory, from the shards.
 
     python benchmarks/decisions.py [--queries 400000] [--folder DIR]
 

@@ -1,4 +1,4 @@
-"""Kill -9 at random moments of each stage, the same command again: is the result that of an uninterrupted run?
+"""Kill -9 at random moments of each stage, then the same command again: as if it had not been interrupted.
 
     python benchmarks/kill.py COLLECTION ENCODER SCORER --folder DIR [--kills 20] [--stages load,mine,...]
 

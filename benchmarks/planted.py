@@ -1,4 +1,4 @@
-"""Planted false negatives: how many denoising finds, how many true negatives it keeps, how right pseudo-labels are.
+"""Planted false negatives: how many denoising finds, what else it removes, how right pseudo-labels are.
 
     python benchmarks/planted.py COLLECTION SCORER [--encoder MODEL] [--queries 1500] [--questions 500] [--depth 20]
 

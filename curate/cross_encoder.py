@@ -110,7 +110,8 @@ class CrossEncoder:
             advance(len(batch))
         if not np.isfinite(logits).all():
             raise CurateError(
-                f"{self.scorer_id} gives scores that are not finite ({int((~np.isfinite(logits)).sum())} of {len(rows)}). "
+                f"{self.scorer_id} gives scores that are not finite "
+                f"({int((~np.isfinite(logits)).sum()):,} of {len(rows):,}). "
                 "Nothing of this shard was kept. Use another scorer."
             )
         return logits

@@ -39,5 +39,6 @@ def read_record(path: Path) -> Record:
         return Record(**json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError) as error:
         raise CurateError(
-            f"{path} is no record of a stage: {error}. Restore it from a backup: the job's rows do not count without it."
+            f"{path} is no record of a stage: {error}. Restore it from a backup: without it the job's rows "
+            "do not count."
         ) from error

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CONFIG = "curate.toml"
 # The ledger's shards count as soon as they stand: each holds whole answers; so do the models that they are by.
-# Every other table's shards count once the record of their job does, so that nobody sees half a run or half a load.
+# Every other table's shards count once the record of their job does, so that nobody sees half a run.
 COUNTED_AT_ONCE = ("scores", "models")
 
 TOML = """\

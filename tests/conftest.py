@@ -38,7 +38,7 @@ def make_workspace(tmp_path: Path) -> Make:
             [
                 {"passage_key": key, "passage_id": name, "title": "", "text": text, "text_hash": hashed}
                 for (key, (name, text)), hashed in zip(
-                    enumerate(passages.items()), text_hashes(list(passages.values()))
+                    enumerate(passages.items()), text_hashes(list(passages.values())), strict=True
                 )
             ],
         )
@@ -54,7 +54,7 @@ def make_workspace(tmp_path: Path) -> Make:
                     "split": "unlabeled" if name in unlabeled else None,
                 }
                 for (key, (name, text)), hashed in zip(
-                    enumerate(queries.items()), text_hashes(list(queries.values()))
+                    enumerate(queries.items()), text_hashes(list(queries.values())), strict=True
                 )
             ],
         )

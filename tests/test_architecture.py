@@ -64,7 +64,7 @@ def imports(path: Path) -> list[tuple[str, bool]]:
 
 @pytest.mark.parametrize(("layer", "path"), modules(), ids=lambda value: getattr(value, "name", value))
 def test_imports_go_one_way(layer: str, path: Path) -> None:
-    """The order is sql <- core <- train, reports; only the command line reaches up, and only within its commands."""
+    """The order is sql <- core <- train, reports; only the command line reaches up, within its commands."""
     upwards = {
         "core": ("curate.train", "curate.reports"),
         "train": ("curate.reports",),

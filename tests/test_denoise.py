@@ -36,7 +36,8 @@ def small_set(make_workspace: Make) -> Workspace:
 def ledger(workspace: Workspace) -> list[tuple[str, str]]:
     query = """
         select query_id, passage_id from scores
-        inner join queries using (query_key) inner join passages using (passage_key) order by query_key, passage_key
+        inner join queries using (query_key) inner join passages using (passage_key)
+        order by query_key, passage_key
     """
     return workspace.sql(query).rows()
 
@@ -227,7 +228,7 @@ def test_another_maximum_length_is_another_scorer(small_set: Workspace, tiny_cro
 def test_another_number_format_is_another_scorer(
     small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A workspace that moves to a machine without bf16 keeps its old scores and does not mix them with new ones."""
+    """A workspace that moves to a machine without bf16 keeps its old scores apart from new ones."""
     scorer = str(tiny_cross_encoder())
     monkeypatch.setattr("curate.cross_encoder.number_format", lambda: "bf16")
     before = curate.denoise(small_set, scorer=scorer, depth=2)

@@ -183,8 +183,8 @@ def score_run(
     scoring = Scoring.of(workspace, run_id, settings)
     if only_by not in (None, scoring.scorer.scorer_id):
         raise BadSettings(
-            f"these cutoffs judge by {only_by}, and {scoring.scorer.name} is {scoring.scorer.scorer_id}. Give the scorer of "
-            "`curate denoise`, or the cutoffs of this one: --cutoffs NAME"
+            f"these cutoffs judge by {only_by}, and {scoring.scorer.name} is {scoring.scorer.scorer_id}. "
+            "Give the scorer of `curate denoise`, or the cutoffs of this one: --cutoffs NAME"
         )
     pending = sum(block.unscored for block in scoring.to_do)
     if pending:

@@ -32,8 +32,8 @@ def scale_warnings(
     found = []
     if pairs >= FEWEST_TO_COMPARE and within_zero_and_one == pairs:
         found.append(
-            f"all logits lie between {lowest:.3g} and {highest:.3g}: the model seems to give probabilities already; "
-            "sigmoid presses them into 0.50-0.73, so nothing falls below 0.1"
+            f"all logits lie between {lowest:.3g} and {highest:.3g}: the model seems to give probabilities "
+            "already; sigmoid presses them into 0.50-0.73, so nothing falls below 0.1"
         )
     if pairs >= FEWEST_TO_COMPARE and saturated > pairs / 2:
         found.append(
@@ -42,7 +42,7 @@ def scale_warnings(
         )
     if positives >= FEWEST_TO_COMPARE and positives_below_half > positives / 2:
         found.append(
-            f"{positives_below_half:,} of {positives:,} labelled positives have a probability below 0.5: the scorer "
-            "does not know this collection, or its scale is another one"
+            f"{positives_below_half:,} of {positives:,} labelled positives have a probability below 0.5: the "
+            "scorer does not know this collection, or its scale is another one"
         )
     return found
