@@ -2,9 +2,9 @@
 
     python benchmarks/kill.py COLLECTION ENCODER SCORER --folder DIR [--kills 20] [--stages load,mine,...]
 
-Each stage is run once undisturbed from the workspace that the stages before it made. Then, as often as asked: from the
-same start, it is killed at a random moment (drawn evenly over its duration), started again and left to finish. All
-Parquet tables, the trained weights and the export are compared byte for byte.
+Each stage is run once undisturbed from the workspace that the stages before it made. Then, as often as asked: from
+the same start, it is killed at a random moment (drawn evenly over its duration), started again and left to finish.
+All Parquet tables, the trained weights and the export are compared byte for byte.
 """
 
 import argparse
@@ -87,9 +87,8 @@ def main() -> None:
     before = options.folder.resolve() / "before"
     shutil.rmtree(before, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "curate", "init", str(before)], check=True, stdout=subprocess.DEVNULL)
-    print(
-        "| stage | seconds | kills that hit | left shards of its own | not identical afterwards |\n|---|---|---|---|---|"
-    )
+    print("| stage | seconds | kills that hit | left shards of its own | not identical afterwards |")
+    print("|---|---|---|---|---|", flush=True)
     for stage, arguments in commands(
         options.collection.resolve(), options.encoder, options.scorer.resolve()
     ).items():

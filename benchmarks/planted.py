@@ -1,10 +1,10 @@
 """Planted false negatives: how many denoising finds, what else it removes, how right pseudo-labels are.
 
-    python benchmarks/planted.py COLLECTION SCORER [--encoder MODEL] [--queries 1500] [--questions 500] [--depth 20]
+    python benchmarks/planted.py COLLECTION SCORER --folder DIR [--encoder MODEL] [--queries N] [--questions N]
 
-COLLECTION is a BEIR folder with qrels/train_sparse.tsv (the labels to curate with), qrels/train_hidden.tsv (positives
-that were taken away) and qrels/unlabeled_gold.tsv (the truth of unlabeled.jsonl). A sample of its queries, by hash, is
-curated by the product's own commands; the truth is joined afterwards.
+COLLECTION is a BEIR folder with qrels/train_sparse.tsv (the labels to curate with), qrels/train_hidden.tsv
+(positives that were taken away) and qrels/unlabeled_gold.tsv (the truth of unlabeled.jsonl). A sample of its
+queries, by hash, is curated by the product's own commands; the truth is joined afterwards.
 """
 
 import argparse
@@ -112,12 +112,10 @@ def report(workspace: Workspace, collection: Path) -> None:
     print(
         f"false among the negatives: before {share(planted.height, mined.height)}, after {share(left, left + kept)}"
     )
-    print(
-        f"pseudo-positives: {labels.height:,}, of questions with a known answer {judged.height:,}; right: {share(right, judged.height)}"
-    )
-    print(
-        f"questions with a known answer that got a pseudo-positive: {share(judged['query_id'].n_unique(), answerable)}"
-    )
+    asked = f"pseudo-positives: {labels.height:,}, of questions with a known answer {judged.height:,}"
+    print(f"{asked}; right: {share(right, judged.height)}")
+    answered = share(judged["query_id"].n_unique(), answerable)
+    print(f"questions with a known answer that got a pseudo-positive: {answered}")
 
 
 def share(part: int, whole: int) -> str:
