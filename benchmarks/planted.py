@@ -109,9 +109,8 @@ def report(workspace: Workspace, collection: Path) -> None:
     print(f"collection: {collection.name}, {workspace.scan('runs').collect()['run_id'].to_list()}")
     print(f"planted false negatives in the top-k: {planted.height:,}; removed: {share(removed, planted.height)}")
     print(f"true negatives in the top-k: {others.height:,}; kept as negatives: {share(kept, others.height)}")
-    print(
-        f"false among the negatives: before {share(planted.height, mined.height)}, after {share(left, left + kept)}"
-    )
+    before, after = share(planted.height, mined.height), share(left, left + kept)
+    print(f"false among the negatives: before {before}, after {after}")
     asked = f"pseudo-positives: {labels.height:,}, of questions with a known answer {judged.height:,}"
     print(f"{asked}; right: {share(right, judged.height)}")
     answered = share(judged["query_id"].n_unique(), answerable)

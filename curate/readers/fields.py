@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-class Unfit(Exception): - a row is unfit, not an error
+class Unfit(Exception):  # a row is unfit: no error yet
     """A row that cannot be taken. The text before the first colon is the reason that rejects are counted by."""
 
 
