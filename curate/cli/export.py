@@ -9,7 +9,13 @@ from curate.formats import FORMATS
 
 
 @click.command()
-@click.option("--format", "format", type=click.Choice(list(FORMATS)), help="Default: curate.toml's, labeled-list.")
+@click.option(
+    "--format",
+    "format",
+    metavar="FORMAT",
+    shell_complete=lambda _context, _option, begun: [name for name in FORMATS if name.startswith(begun)],
+    help=f"One of {', '.join(FORMATS)}. Default: curate.toml's, labeled-list.",
+)
 @click.option("--name", metavar="NAME", help="The folder below exports/. Default: the format's name.")
 @click.option(
     "--run",

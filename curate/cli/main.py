@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -46,6 +47,16 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for a name that is none the error has the nearest."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            near = get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"No such command '{name}'." + (f" Did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(curate.__version__, prog_name="curate", message="%(prog)s %(version)s")
@@ -67,7 +78,7 @@ def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None: 
     A first run:
       curate init my-set && cd my-set
       curate load ../my-collection
-      curate mine --retriever hybrid --encoder all-MiniLM-L6-v2
+      curate mine --retriever hybrid --encoder sentence-transformers/all-MiniLM-L6-v2
       curate train cross-encoder
       curate denoise --scorer models/cross-encoder
       curate augment
@@ -125,6 +136,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _tell(text: str, code: int) -> int:
-    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    click.secho("error: ", fg="red", bold=True, nl=False, err=True, color=False if plain else None)
     click.echo(text, err=True)
     return code

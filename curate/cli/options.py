@@ -38,8 +38,12 @@ def progress() -> Progress:
 
 
 def show(result: Any, as_json: bool) -> None:
-    """Print a stage's result on stdout: its `text()`, or its fields as JSON."""
+    """Print a stage's result on stdout: its `text()`, or its fields as JSON.
+
+    The key `schema` names the kind; fields keep their names as long as the number at its end stays.
+    """
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, default=str))
+        fields = {"schema": f"curate.{type(result).__name__.lower()}/1", **dataclasses.asdict(result)}
+        click.echo(json.dumps(fields, ensure_ascii=False, default=str))
     else:
         click.echo(result.text())
