@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.train.log import Curve
-
 from curate.errors import CurateError, NoSpace
 from curate.shards import UNWRITABLE, file_sha256
+
+from .log import Curve
 
 if TYPE_CHECKING:
     import torch

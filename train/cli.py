@@ -43,7 +43,7 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
       curate train cross-encoder
       curate train cross-encoder --groups 800 --max-length 96 --name quick
     """
-    from curate.train import cross_encoder as stage
+    from . import cross_encoder as stage
 
     here = workspace()
     if dry_run:

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from curate.train import checkpoint
-from curate.train.groups import count_queries, counts_in, read_batches, write_groups
-from curate.train.training import Training
-
 from curate.errors import CurateError
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.records import Record
 from curate.shards import file_sha256
 from curate.workspace import Workspace
+
+from . import checkpoint
+from .groups import count_queries, counts_in, read_batches, write_groups
+from .training import Training
 
 LAST = 0.1
 
@@ -119,13 +119,13 @@ def _train(training: Training, progress: Progress) -> Record:
 
 
 def _fit(training: Training, plan: str, progress: Progress) -> dict[str, Any]:
-    from curate.train.log import Log
-    from curate.train.loop import Loop
-    from curate.train.optimizer import Schedule, adamw
-    from curate.train.ranking import Ranking
-    from curate.train.start import cross_encoder_from
-
     from curate.models import load_tokenizer
+
+    from .log import Log
+    from .loop import Loop
+    from .optimizer import Schedule, adamw
+    from .ranking import Ranking
+    from .start import cross_encoder_from
 
     settings, folder = training.settings, training.checkpoints
     model = cross_encoder_from(training.base, training.seed)
@@ -162,7 +162,7 @@ def _check_plan(training: Training, state: checkpoint.State, plan: str) -> None:
 
 
 def _save(training: Training, model: Any, outcome: Mapping[str, Any]) -> None:
-    from curate.train.save import model_card, save_cross_encoder
+    from .save import model_card, save_cross_encoder
 
     facts = {
         "trained from": training.job.settings["init"],

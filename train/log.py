@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from curate.progress import Progress, duration
 
 if TYPE_CHECKING:
-    from curate.train.loop import Outcome
+    from .loop import Outcome
 
 STEPS_A_LINE = 10
 SAID = 20

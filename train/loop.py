@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from curate.train import checkpoint
-from curate.train.groups import Pair
-from curate.train.log import Log
-from curate.train.optimizer import Schedule
-
 from curate.errors import CurateError
 from curate.progress import Advance
 from curate.shards import digest
+
+from . import checkpoint
+from .groups import Pair
+from .log import Log
+from .optimizer import Schedule
 
 if TYPE_CHECKING:
     import torch

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from curate.train.dropout import quick_dropout
-from curate.train.groups import Pair
-from curate.train.loop import Outcome
-from curate.train.losses import binary, listwise, won
-
 from curate.config import TrainCrossEncoder
 from curate.cross_encoder import batches
 from curate.models import device
+
+from .dropout import quick_dropout
+from .groups import Pair
+from .loop import Outcome
+from .losses import binary, listwise, won
 
 if TYPE_CHECKING:
     import torch

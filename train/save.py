@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.train.checkpoint import publish_folder
-
 from curate.models import load_tokenizer
+
+from .checkpoint import publish_folder
 
 # What that library keeps in config.json; the version is the first whose layout this is, later ones read it.
 SENTENCE_TRANSFORMERS = {"activation_fn": "torch.nn.modules.activation.Sigmoid", "version": "5.1.0"}

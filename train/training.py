@@ -5,8 +5,6 @@ import re
 from functools import cached_property
 from typing import Any
 
-from curate.train import checkpoint
-
 from curate import relations
 from curate.config import TrainCrossEncoder
 from curate.errors import BadSettings
@@ -16,6 +14,8 @@ from curate.records import Record
 from curate.runs import chosen_run
 from curate.shards import file_sha256
 from curate.workspace import Workspace
+
+from . import checkpoint
 
 # Either they change no weight, or their effect stands beside them under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every"}
