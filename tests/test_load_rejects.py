@@ -59,6 +59,15 @@ def rows_in(workspace: Workspace, table: str) -> int:
         (b'{"_id": "p2", "text": ["two"]}', "text is not a string: it is a list"),
         (b'{"_id": "p2", "text": "two", "title": 3}', "title is not a string: it is a number"),
         (b'{"_id": 2, "text": "two"}', "ids of two kinds in one file: this one is a number"),
+        (b'{"_id": 18446744073709551616, "text": "two"}', "id is a number that is no 64-bit integer; write it as"),
+        (
+            b'{"_id": "p2", "text": "two", "x": ' + b"[" * 1000 + b'""' + b"]" * 1000 + b"}",
+            "broken JSON: nested too deeply",
+        ),
+        (
+            b'{"_id": "p2", "text": "two", "x": ' + b"[" * 9999 + b"]" * 9999 + b"}",
+            "broken JSON: nested too deeply",
+        ),
         (b'{"_id": 2.5, "text": "two"}', "id is not a string: it is a number with a fraction"),
         (b'{"_id": true, "text": "two"}', "id is not a string: it is true or false"),
         (b'{"_id": null, "text": "two"}', "id is not a string: it is null"),
@@ -241,6 +250,9 @@ def test_parquet_is_checked_like_json(workspace, tmp_path):
         load(workspace, passages=[path])
     pq.write_table(pa.table({"docid": ["p1"], "words": ["one"]}), path)
     with pytest.raises(BadInput, match="missing field: no text"):
+        load(workspace, passages=[path])
+    pq.write_table(pa.Table.from_arrays([pa.array(["p1"])] * 3, ["docid", "text", "text"]), path)
+    with pytest.raises(BadInput, match=r"corpus\.parquet: 2 columns 'text', where one is expected"):
         load(workspace, passages=[path])
     broken = pa.array([b"one", b"caf\xe9"]).view(pa.string())
     pq.write_table(pa.table({"docid": ["p1", "p2"], "contents": broken}), path)

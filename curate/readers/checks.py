@@ -14,6 +14,7 @@ SHORT = LONGEST // 4  # characters that cannot be longer than that
 UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # an id with any of these breaks TREC and TSV files
 INTEGER = re.compile(r"[+-]?[0-9]{1,12}(\.0*)?")
 INT32 = 2**31
+INT64 = 2**63
 KINDS = {
     bool: "true or false",
     bytes: "bytes",
@@ -55,6 +56,8 @@ class Id:
         return str(value)
 
     def _meet(self, value: Any) -> None:
+        if type(value) is float and abs(value) >= INT64:  # what orjson makes of integers from 2^64 on
+            raise Unfit(f"{self.name} is a number that is no 64-bit integer; write it as a string")
         if type(value) not in (str, int):
             raise Unfit(f"{self.name} is not a string: it is {kind_of(value)}")
         if self.kind:

@@ -15,6 +15,7 @@ JSON_NAMES = re.compile(r"\.(jsonl|ndjson|json)(\.(gz|zst))?$", re.IGNORECASE)
 RUN_COLUMNS = 6
 QREL_COLUMNS = {2: (0, 1, None), 3: (0, 1, 2), 4: (0, 2, 3)}
 MANY_LAYOUTS = 1000
+TOO_DEEP = "broken JSON: nested too deeply"
 
 
 def is_json(path: Path, head: bytes) -> bool:
@@ -79,6 +80,8 @@ def broken(line: bytes, error: ValueError) -> Unfit:
     except Unfit as unfit:
         return unfit
     reason, column = getattr(error, "msg", str(error)), getattr(error, "pos", 0) + 1
+    if "depth limit" in reason:
+        return Unfit(TOO_DEEP)
     if "surrogate" in reason:
         return Unfit(f"lone surrogate: half of a character, at column {column}")
     return Unfit(f"broken JSON: {reason} at column {column}")
@@ -91,7 +94,10 @@ def refuse_twins(line: bytes, layout: Sequence[str | None]) -> None:
     def note(found: list[tuple[str, Any]]) -> None:
         pairs[:] = found  # the outermost object closes last
 
-    json.loads(line, object_pairs_hook=note)
+    try:
+        json.loads(line, object_pairs_hook=note)
+    except RecursionError as error:
+        raise Unfit(TOO_DEEP) from error
     keys = [key for key, _value in pairs]
     for key in layout:
         if key is not None and keys.count(key) > 1:

@@ -31,9 +31,13 @@ class ParquetRows:
         self.path = path
         self.advance = advance
         try:
-            self.places = locate(parquet_columns(path), fields)
+            names = parquet_columns(path)
+            self.places = locate(names, fields)
         except Unfit as unfit:
             raise BadInput(f"{path}: {unfit}") from unfit
+        for place in self.places:
+            if place and names.count(place) > 1:
+                raise BadInput(f"{path}: {names.count(place)} columns '{place}', where one is expected")
 
     def __iter__(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Yield (row number, raw values of the fields)."""
