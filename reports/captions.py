@@ -29,13 +29,13 @@ CAPTIONS = {
     "denoised_by_rank": (
         "One row per range of ranks. judged: passages without a label, with a verdict. false "
         "negatives: relevant by the scorer (above {positive_above:g}), though nobody labelled them. "
-        "denoised (bar): all that is no hard negative, that is false negatives, uncertain ones and "
-        "duplicates of a positive."
+        "denoised (bar): all that is no hard negative, that is false negatives, uncertain ones, "
+        "duplicates of a positive and, on queries without labels, pseudo-positives."
     ),
     "false_negatives_by_rank": (
         "One row per rank. judged: passages without a label, with a verdict. false negatives: "
         "relevant by the scorer (above {positive_above:g}), though nobody labelled them. denoised "
-        "(bar): all that is no hard negative."
+        "(bar): all that is no hard negative; pseudo-positives, on queries without labels, among it."
     ),
     "false_negatives_by_retriever": (
         "One row per source of run {run}; a passage that several sources found counts for each, 'only "

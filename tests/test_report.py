@@ -217,6 +217,34 @@ def test_pseudo_labels_are_reported_over_the_run_of_the_questions_without_labels
     assert column(rows.report(denoised, "pseudo_label_outcomes"), "questions") == [1, 0, 0, 0, 0, 0]
 
 
+def test_pseudo_positives_are_no_false_negatives(denoised: Workspace) -> None:
+    """No label contradicts them: they have a row and columns of their own, and are in no false-negative rate."""
+    add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
+    funnel = rows.report(denoised, "funnel", run="bm25-unlabeled", negatives=1)
+    assert column(funnel, "what")[4:7] == ["false negatives", "pseudo-positives", "uncertain"]
+    assert column(funnel, "number") == [2, 0, 0, 0, 0, 2, 0, 0, 1, 0, 0, 1]
+    assert column(funnel, "step") == list(range(1, 13))
+    for name in ("denoised_by_rank", "false_negatives_by_rank", "false_negatives_by_retriever"):
+        report = rows.report(denoised, name, run="bm25-unlabeled")
+        assert set(column(report, "false_negative_rate")) == {0.0}
+        assert set(column(report, "denoised_rate")) == {1.0}
+        assert [sum(row[name] for row in report.rows) for name in ("judged", "pseudo_positives")] == [2, 2]
+    (compared,) = rows.report(denoised, "cutoffs_compared", run="bm25-unlabeled").rows
+    assert (compared["false_negatives"], compared["pseudo_positives"]) == (0, 2)
+
+
+def test_only_the_runs_own_questions_are_left_out_as_leaked(make_workspace: Make) -> None:
+    """Two questions ask what dev asks; the run knows one of them."""
+    asked = {"france": "river of rome", "seven": "River of Rome?", "river": "river of ROME"}
+    workspace = make_workspace(
+        PASSAGES, asked, qrels=[("france", "rome")], split="dev", unlabeled=["seven", "river"]
+    )
+    add_scores(workspace)
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=5, negative_below=0.1, positive_above=0.9)
+    add_run(workspace, "early", {"river": ["rome"]}, split="unlabeled")
+    assert column(rows.report(workspace, "pseudo_label_outcomes"), "questions") == [0, 0, 0, 0, 0, 1]
+
+
 def test_the_query_card_has_labelled_positives_that_were_not_found(denoised: Workspace) -> None:
     """What the retriever missed stands on top, without a rank."""
     add_run(denoised, "blind", {"france": ["rome"]})
@@ -248,6 +276,14 @@ def test_the_lineage_names_every_job_that_the_decisions_rest_on(denoised: Worksp
     report = rows.report(denoised, "lineage")
     assert column(report, "stage") == ["load", "mine", "denoise", "cutoffs"]
     assert column(report, "fingerprint") == [None, None, "f" * 64, "f" * 64]
+
+
+def test_the_lineage_has_the_training_of_the_scorer_and_of_no_other(denoised: Workspace) -> None:
+    """models/judge is the work of train-judge; models/judge-2 is another model."""
+    for name in ("judge", "judge-2", "my-judge"):
+        Job(denoised, "train", f"train-{name}").finish()
+    jobs = [row["job"] for row in rows.report(denoised, "lineage").rows if row["stage"] == "train"]
+    assert jobs == ["train-judge"]
 
 
 def test_splits_count_queries_and_labels(denoised: Workspace) -> None:

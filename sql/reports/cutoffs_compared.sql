@@ -1,5 +1,5 @@
 -- cutoffs_compared: what each named setting makes of the same candidates. Grain: one row per name of cutoffs.
--- Counts of candidates down to each setting's own depth, by decision.
+-- Counts of candidates down to each setting's own depth, by decision; pseudo_positives: on queries without labels.
 -- enough: queries with $negatives or more hard negatives. Another setting costs no forward pass.
 -- Parameters: $run, $negatives.
 with per_query as (
@@ -10,7 +10,8 @@ with per_query as (
         count(*) filter (where decisions.decision = 'positive') as positives,
         count(*) filter (where decisions.decision = 'duplicate') as duplicates,
         count(*) filter (where decisions.decision = 'unscored') as unscored,
-        count(*) filter (where decisions.decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+        count(*) filter (where decisions.decision = 'false_negative') as false_negatives,
+        count(*) filter (where decisions.decision = 'pseudo_positive') as pseudo_positives,
         count(*) filter (where decisions.decision = 'uncertain') as uncertain,
         count(*) filter (where decisions.decision = 'hard_negative') as hard_negatives,
     from decisions
@@ -29,6 +30,7 @@ select
     coalesce(sum(per_query.duplicates), 0)::bigint as duplicates,
     coalesce(sum(per_query.unscored), 0)::bigint as unscored,
     coalesce(sum(per_query.false_negatives), 0)::bigint as false_negatives,
+    coalesce(sum(per_query.pseudo_positives), 0)::bigint as pseudo_positives,
     coalesce(sum(per_query.uncertain), 0)::bigint as uncertain,
     coalesce(sum(per_query.hard_negatives), 0)::bigint as hard_negatives,
     count(*) filter (where per_query.hard_negatives >= $negatives) as enough,

@@ -1,8 +1,8 @@
 -- denoised_by_rank: what denoising took out of the top-k, by how high it stood. Grain: one row per bucket of ranks.
--- judged: candidates without a positive label that have a verdict = duplicates + false_negatives + uncertain +
--- hard_negatives (among them those that people judged not relevant).
+-- judged: candidates without a positive label that have a verdict = duplicates + false_negatives + pseudo_positives +
+-- uncertain + hard_negatives (among them those that people judged not relevant).
 -- denoised: judged, and no hard negative (RocketQA). unscored candidates have no verdict: they are in no rate.
--- false_negatives counts pseudo-positives too, on queries without labels. Rates are shares of judged.
+-- pseudo_positives, on queries without labels, are denoised but no false negatives. Rates are shares of judged.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
 with buckets (first_rank, last_rank) as (
     values (1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500),
@@ -20,7 +20,8 @@ summed as (
         max(per_rank.rank) as last_rank,
         sum(pairs) filter (where decision = 'positive') as positives,
         sum(pairs) filter (where decision = 'duplicate') as duplicates,
-        sum(pairs) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+        sum(pairs) filter (where decision = 'false_negative') as false_negatives,
+        sum(pairs) filter (where decision = 'pseudo_positive') as pseudo_positives,
         sum(pairs) filter (where decision = 'uncertain') as uncertain,
         sum(pairs) filter (where decision = 'hard_negative') as hard_negatives,
         sum(pairs) filter (where decision = 'unscored') as unscored,
@@ -35,6 +36,7 @@ whole as (
         last_rank,
         coalesce(duplicates, 0)::bigint as duplicates,
         coalesce(false_negatives, 0)::bigint as false_negatives,
+        coalesce(pseudo_positives, 0)::bigint as pseudo_positives,
         coalesce(uncertain, 0)::bigint as uncertain,
         coalesce(hard_negatives, 0)::bigint as hard_negatives,
         coalesce(unscored, 0)::bigint as unscored,
@@ -44,9 +46,10 @@ whole as (
 select
     first_rank,
     last_rank,
-    duplicates + false_negatives + uncertain + hard_negatives as judged,
+    duplicates + false_negatives + pseudo_positives + uncertain + hard_negatives as judged,
     duplicates,
     false_negatives,
+    pseudo_positives,
     uncertain,
     hard_negatives,
     unscored,

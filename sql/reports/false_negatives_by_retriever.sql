@@ -1,5 +1,6 @@
 -- false_negatives_by_retriever: which retriever brings relevant passages that nobody labelled. Grain: one row per source run.
--- A candidate that several sources found counts for each of them. judged, denoised and rates: see denoised_by_rank.
+-- A candidate that several sources found counts for each of them. judged, pseudo_positives, denoised and rates:
+-- see denoised_by_rank.
 -- only_here: judged candidates that no other source of the run found.
 -- Parameters: $run (a hybrid run has several sources), $cutoffs.
 with judged as (
@@ -25,7 +26,8 @@ select
     count(*) filter (where decision = 'positive') as positives,
     count(*) filter (where decision not in ('positive', 'unscored')) as judged,
     count(*) filter (where decision not in ('positive', 'unscored') and finders = 1) as only_here,
-    count(*) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+    count(*) filter (where decision = 'false_negative') as false_negatives,
+    count(*) filter (where decision = 'pseudo_positive') as pseudo_positives,
     count(*) filter (where decision not in ('positive', 'unscored', 'hard_negative')) as denoised,
     count(*) filter (where decision = 'unscored') as unscored,
     round(false_negatives / nullif(judged, 0), 6) as false_negative_rate,

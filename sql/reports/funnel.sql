@@ -1,6 +1,7 @@
 -- funnel: how the top-k candidates of a run become hard negatives, and how many queries get enough. Grain: one row per step.
 -- unit: what is counted, pairs (query, passage) or queries; part: all, taken away, or left over.
--- share: of all the rows of that unit. pseudo-positives are false negatives on queries without labels.
+-- share: of all the rows of that unit. pseudo-positives: relevant by the scorer, on queries without labels (no false
+-- negatives: no label contradicts them); the row is there only where there are some, and step counts the rows.
 -- Parameters: $run, $cutoffs (their depth is the k), $negatives: how many hard negatives a query should have.
 with judged as (
     select query_key, decision
@@ -14,7 +15,8 @@ per_query as (
         count(*) filter (where decision = 'positive') as positives,
         count(*) filter (where decision = 'duplicate') as duplicates,
         count(*) filter (where decision = 'unscored') as unscored,
-        count(*) filter (where decision in ('false_negative', 'pseudo_positive')) as false_negatives,
+        count(*) filter (where decision = 'false_negative') as false_negatives,
+        count(*) filter (where decision = 'pseudo_positive') as pseudo_positives,
         count(*) filter (where decision = 'uncertain') as uncertain,
         count(*) filter (where decision = 'hard_negative') as hard_negatives,
     from judged
@@ -27,6 +29,7 @@ pairs as (
         coalesce(sum(duplicates), 0)::bigint as duplicates,
         coalesce(sum(unscored), 0)::bigint as unscored,
         coalesce(sum(false_negatives), 0)::bigint as false_negatives,
+        coalesce(sum(pseudo_positives), 0)::bigint as pseudo_positives,
         coalesce(sum(uncertain), 0)::bigint as uncertain,
         coalesce(sum(hard_negatives), 0)::bigint as hard_negatives,
         count(*) filter (where hard_negatives >= $negatives) as enough,
@@ -37,7 +40,7 @@ mined as (
     select queries from runs where run_id = $run
 )
 select
-    steps.step,
+    row_number() over (order by steps.step) as step,
     steps.unit,
     steps.part,
     steps.what,
@@ -56,16 +59,19 @@ from
         union all
         select 5, 'pairs', 'taken away', 'false negatives', false_negatives, candidates from pairs
         union all
-        select 6, 'pairs', 'taken away', 'uncertain', uncertain, candidates from pairs
+        select 6, 'pairs', 'taken away', 'pseudo-positives', pseudo_positives, candidates from pairs
         union all
-        select 7, 'pairs', 'left over', 'hard negatives', hard_negatives, candidates from pairs
+        select 7, 'pairs', 'taken away', 'uncertain', uncertain, candidates from pairs
         union all
-        select 8, 'queries', 'all', 'queries of the run', queries, queries from mined
+        select 8, 'pairs', 'left over', 'hard negatives', hard_negatives, candidates from pairs
         union all
-        select 9, 'queries', 'left over', 'with ' || $negatives || ' or more hard negatives', enough, queries from pairs, mined
+        select 9, 'queries', 'all', 'queries of the run', queries, queries from mined
         union all
-        select 10, 'queries', 'left over', 'with fewer', short, queries from pairs, mined
+        select 10, 'queries', 'left over', 'with ' || $negatives || ' or more hard negatives', enough, queries from pairs, mined
         union all
-        select 11, 'queries', 'taken away', 'with none', queries - enough - short, queries from pairs, mined
+        select 11, 'queries', 'left over', 'with fewer', short, queries from pairs, mined
+        union all
+        select 12, 'queries', 'taken away', 'with none', queries - enough - short, queries from pairs, mined
     ) as steps
+where steps.what != 'pseudo-positives' or steps.number > 0
 order by steps.step;

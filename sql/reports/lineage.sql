@@ -1,6 +1,7 @@
 -- lineage: the jobs that a run's decisions rest on, oldest first. Grain: one row per job.
 -- settings and inputs (name -> sha256) are those of the job; model and fingerprint: the encoder or the scorer
 -- that it used. The same job with the same inputs and model gives the same bytes again.
+-- A scorer that was trained here is found by its folder: the job train-NAME makes models/NAME.
 -- Parameters: $run (with the runs that a hybrid unites), $cutoffs.
 with wanted as (
     select run_id, model_id from runs where run_id = $run
@@ -24,7 +25,9 @@ jobs as (
     select stages.job, scorer.model_id
     from stages
     cross join scorer
-    where stages.stage = 'train' and contains(stages.outputs::varchar, scorer.path)
+    where
+        stages.stage = 'train'
+        and rtrim(regexp_replace(scorer.path, '^\./', ''), '/') = regexp_replace(stages.job, '^train-', 'models/')
     union
     select stages.job, scorer.model_id
     from stages

@@ -1,5 +1,6 @@
 -- pseudo_label_outcomes: how many questions without labels got one, and why the others did not. Grain: one row per outcome.
 -- The outcome of a question is that of its best candidate in the top-k. Nothing is guessed: no candidate, no label.
+-- Only questions of the run count: what was loaded later is not among those that dev or test ask too.
 -- Parameters: $run (over the questions without labels), $cutoffs.
 with best as (
     select
@@ -28,7 +29,9 @@ steps (step, outcome) as (
         (6, 'left out: dev or test asks the same')
 ),
 leaked as (
-    select count(*) as questions from leaked_questions
+    select count(distinct query_key) as questions
+    from candidates
+    where run_id = $run and query_key in (select query_key from leaked_questions)
 ),
 counted as (
     select step, count(*) as questions from best group by step
