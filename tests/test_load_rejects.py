@@ -43,7 +43,7 @@ def rows_in(workspace: Workspace, table: str) -> int:
         (b"null", "not an object: null"),
         (
             b'{"_id": "p2", "txt": "two"}',
-            "missing field: no text (text, contents, passage, body); found: _id, txt",
+            "missing field: no text (text, contents, passage, body, content); found: _id, txt",
         ),
         (b'{"text": "two"}', "missing field: no id (_id, id, passage_id"),
         (b"{}", "missing field: no id"),
@@ -180,6 +180,19 @@ def test_a_tsv_of_texts_has_two_columns(workspace, tmp_path):
     """A tab inside a text would be a third column: nobody can tell which one is the text."""
     with pytest.raises(BadInput, match=":2: wrong number of columns: 3, where 2 are expected"):
         load(workspace, passages=[file(tmp_path, b"p1\tone\np2\ttwo\tthree\n", "corpus.tsv")])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"pid\ttitle\tabstract\np1\tA\tone\n", "corpus.tsv:1: a header with a missing field: no text"),
+        (b"\n\r\nkey\ttext\np1\tone\n", "corpus.tsv:3: a header with a missing field: no id"),
+    ],
+)
+def test_a_header_that_lacks_a_field_is_no_passage(workspace, tmp_path, content, message):
+    """One known name makes the first line a header: it is neither loaded nor passed over."""
+    with pytest.raises(BadInput, match=message):
+        load(workspace, passages=[file(tmp_path, content, "corpus.tsv")])
 
 
 def test_a_query_judged_in_two_splits_is_a_leak(workspace, tmp_path):

@@ -18,7 +18,7 @@ class Field:
 
 
 _ID = ("_id", "id")
-_PASSAGE = ("passage_id", "passage-id", "docid", "doc_id", "pid")
+_PASSAGE = ("passage_id", "passage-id", "docid", "doc_id", "pid", "docno")
 _QUERY = ("query_id", "query-id", "qid")
 _CORPUS = ("corpus-id", "corpus_id", *_PASSAGE)
 _ASKED = (Field("id", (*_ID, *_QUERY)), Field("text", ("text", "query", "question")))
@@ -27,7 +27,7 @@ FIELDS = {
     "passages": (
         Field("id", (*_ID, *_PASSAGE)),
         Field("title", ("title",), needed=False),
-        Field("text", ("text", "contents", "passage", "body")),
+        Field("text", ("text", "contents", "passage", "body", "content")),
     ),
     "queries": _ASKED,
     "unlabeled": _ASKED,
@@ -48,13 +48,22 @@ FIELDS = {
 }
 
 
+def located(found: Iterable[str], fields: tuple[Field, ...]) -> bool:
+    """Return whether any of the fields stands under one of the names `found`."""
+    return any(_places(list(found), fields))
+
+
+def _places(found: list[str], fields: tuple[Field, ...]) -> tuple[str | None, ...]:
+    return tuple(next((name for name in field.names if name in found), None) for field in fields)
+
+
 def locate(found: Iterable[str], fields: tuple[Field, ...]) -> tuple[str | None, ...]:
     """Return under which of the names `found` each field stands; None for one that may be missing and is.
 
     Raises Unfit that says what was found and what was expected.
     """
     found = list(found)
-    places = tuple(next((name for name in field.names if name in found), None) for field in fields)
+    places = _places(found, fields)
     missing = [field for field, place in zip(fields, places, strict=True) if field.needed and place is None]
     if missing:
         wanted = "; ".join(f"no {field.name} ({', '.join(field.names)})" for field in missing)

@@ -11,6 +11,7 @@ from curate.errors import BadInput
 
 BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20  # bytes; a text of 1 MiB has at most 6 MiB of escapes
+BLANK = (b"", b"\r")
 BOM = b"\xef\xbb\xbf"
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 PARQUET = b"PAR1"
@@ -54,6 +55,12 @@ def head(path: Path) -> bytes:
     if b"\0" in first[:2]:
         raise BadInput(f"{path}:1: the file is {UTF16}")
     return first
+
+
+def first_line(start: bytes) -> tuple[int, bytes]:
+    """Return the first line of a file's beginning that is not blank, with its number; (1, b"") without one."""
+    lines = enumerate(start.split(b"\n"), 1)
+    return next(((number, line) for number, line in lines if line not in BLANK), (1, b""))
 
 
 def blocks(path: Path, advance: Advance = lambda _count: None) -> Iterator[bytes]:

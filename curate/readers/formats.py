@@ -8,7 +8,7 @@ from typing import Any
 
 from curate.errors import BadInput
 from curate.readers.checks import decoded, kind_of
-from curate.readers.fields import FIELDS, Field, Unfit, locate
+from curate.readers.fields import FIELDS, Field, Unfit, locate, located
 from curate.readers.files import LONGEST_LINE
 
 JSON_NAMES = re.compile(r"\.(jsonl|ndjson|json)(\.(gz|zst))?$", re.IGNORECASE)
@@ -130,25 +130,29 @@ def split(line: bytes, *, spaced: bool) -> list[str]:
     return cells.split() if spaced and "\t" not in cells else cells.split("\t")
 
 
-def columns(kind: str, path: Path, first: bytes) -> tuple[Columns, bool]:
+def columns(kind: str, path: Path, number: int, first: bytes) -> tuple[Columns, bool]:
     """Return the parser for a file of columns, by its first line, and whether that line is a header.
 
-    Raises BadInput for a TREC run, which holds no labels.
+    Raises BadInput for a TREC run, which holds no labels, and for a header that lacks a field.
     """
     fields, labels = FIELDS[kind], kind == "qrels"
     if kind == "annotations":
-        raise BadInput(f"{path}:1: annotations are JSON lines or Parquet; this is neither")
+        raise BadInput(f"{path}:{number}: annotations are JSON lines or Parquet; this is neither")
     try:
         cells = split(first, spaced=labels)
+    except Unfit:  # the line is refused when its turn comes
+        cells = []
+    names = [cell.strip().lower() for cell in cells]
+    wanted = fields[:2] if labels and len(cells) == 2 else fields
+    try:
         if labels and len(cells) == RUN_COLUMNS:
             raise BadInput(f"{path}: a TREC run (6 columns), not qrels. Run: curate mine --run {path}")
-        names = [cell.strip().lower() for cell in cells]
-        wanted = fields[:2] if labels and len(cells) == 2 else fields
         found = [None if place is None else names.index(place) for place in locate(names, wanted)]
         places: Sequence[int | None] = (*found, *[None] * (len(fields) - len(found)))
         return Columns(len(cells), places, "1" if labels else None, spaced=labels), True
-    except Unfit:
-        pass
+    except Unfit as unfit:
+        if located(names, wanted):
+            raise BadInput(f"{path}:{number}: a header with a {unfit}") from unfit
     if labels:
         width = len(cells) if len(cells) in QREL_COLUMNS else 3
         return Columns(width, QREL_COLUMNS[width], "1", spaced=True), False

@@ -7,14 +7,25 @@ import orjson
 
 from curate.errors import BadInput, BadSettings
 from curate.readers.fields import FIELDS, Unfit, locate
-from curate.readers.files import PARQUET, head
+from curate.readers.files import PARQUET, first_line, head
 from curate.readers.formats import QREL_COLUMNS, RUN_COLUMNS, is_json, split
 from curate.readers.parquet import parquet_columns
 from curate.readers.sources import Input, qrels_input
 
 # Names that only passages, or only queries, go by.
 TELLING = {
-    "passages": {"title", "contents", "passage", "body", "passage_id", "docid", "doc_id", "pid"},
+    "passages": {
+        "title",
+        "contents",
+        "passage",
+        "body",
+        "content",
+        "passage_id",
+        "docid",
+        "doc_id",
+        "pid",
+        "docno",
+    },
     "queries": {"query", "question", "query_id", "qid"},
 }
 STEMS = {
@@ -42,12 +53,12 @@ def _columns(path: Path) -> list[str]:
     start = head(path)
     if start.startswith(PARQUET):
         return parquet_columns(path)
-    first = start.partition(b"\n")[0]
+    number, first = first_line(start)
     if not is_json(path, start):
         try:
             return split(first, spaced=True)
         except Unfit as unfit:
-            raise BadInput(f"{path}:1: {unfit}") from unfit
+            raise BadInput(f"{path}:{number}: {unfit}") from unfit
     try:
         row = orjson.loads(first)
     except ValueError:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from curate.errors import BadInput
 from curate.readers.checks import CHECKS
 from curate.readers.fields import FIELDS, Unfit
-from curate.readers.files import PARQUET, Advance, Lines, head
+from curate.readers.files import BLANK, PARQUET, Advance, Lines, first_line, head
 from curate.readers.formats import JsonLines, columns, is_json
 from curate.readers.parquet import ParquetRows
 from curate.readers.sources import Input
@@ -14,7 +14,6 @@ from curate.readers.sources import Input
 Row = tuple[str, int, tuple[Any, ...]]
 """File, line from 1, checked values."""
 
-BLANK = (b"", b"\r")
 BEGINNING = 120
 
 
@@ -58,8 +57,9 @@ def _opened(file: Input, advance: Advance) -> tuple[Lines | ParquetRows, Any, in
     lines = Lines(file.path, advance)
     if is_json(file.path, start):
         return lines, JsonLines(fields), 1
-    parse, header = columns(file.kind, file.path, start.partition(b"\n")[0])
-    return lines, parse, 2 if header else 1
+    number, first = first_line(start)
+    parse, header = columns(file.kind, file.path, number, first)
+    return lines, parse, number + 1 if header else number
 
 
 def beginning(raw: Any) -> str:
