@@ -112,7 +112,8 @@ def test_a_row_with_too_few_negatives_stays_short_and_is_counted(workspace: Work
     assert done.rows == 2 + 1 + 1
     assert (done.figures["queries_short"], done.figures["queries_without_negatives"]) == (2, 1)
     assert done.figures["queries_left_out"] == 1
-    assert "1 have none and are left out" in done.text()
+    assert "1 has none and is left out" in done.text()
+    assert "4 rows (triplet) of 3 questions" in done.text()
 
 
 def test_false_negatives_are_dropped_or_promoted(workspace: Workspace) -> None:
@@ -241,6 +242,19 @@ def test_another_set_of_the_same_name_is_replaced_only_by_force(workspace: Works
     assert curate.export(workspace, format="triplet", negatives=1, force=True).rows == 3
 
 
+@pytest.mark.parametrize(
+    "manifest", ['{"files": {}}', "[]", "no JSON", '{"settings": 1, "inputs": 2, "files": 3}']
+)
+def test_a_foreign_folder_is_another_set(workspace: Workspace, manifest: str) -> None:
+    """What is not curate's is not touched."""
+    foreign = workspace.root / "exports/triplet/manifest.json"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text(manifest, "utf-8")
+    with pytest.raises(BadSettings, match="is another set"):
+        curate.export(workspace, format="triplet")
+    assert foreign.read_text("utf-8") == manifest
+
+
 def test_a_damaged_export_is_made_again(workspace: Workspace) -> None:
     """The manifest's sha256 of every file decides, not that a file stands there."""
     curate.export(workspace, format="tevatron")
@@ -291,6 +305,11 @@ def test_the_record_of_the_export_leads_to_its_inputs(workspace: Workspace) -> N
         ({"run": ["nope"]}, "no run 'nope'; there are: bm25-unlabeled, bm25-train"),
         ({"cutoffs": "strict"}, "no cutoffs 'strict'; there are: default"),
         ({"name": "../outside"}, "no name for a folder"),
+        ({"name": ".hidden"}, "no name for a folder"),
+        ({"name": "two words"}, "no name for a folder"),
+        ({"name": "line\n"}, "no name for a folder"),
+        ({"name": "x" * 101}, "no name for a folder"),
+        ({"run": ["bm25-unlabeled"], "augmented": False}, "nothing is left"),
         ({"negatives": 0}, "negatives"),
     ],
 )

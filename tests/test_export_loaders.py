@@ -37,7 +37,7 @@ def exported(make_workspace: Callable[..., Workspace]) -> Callable[..., Path]:
     _judge(workspace)
 
     def export(format: str, **options: Any) -> Path:  # noqa: A002
-        return workspace.root / curate.export(workspace, format=format, negatives=2, **options).path
+        return workspace.root / curate.export(workspace, format=format, **{"negatives": 2, **options}).path
 
     return export
 
@@ -88,6 +88,17 @@ def test_n_tuples_of_every_width_load(exported: Callable[..., Path], load: Calla
     assert {full[0]["negative_1"], full[0]["negative_2"]} == {AWKWARD, PASSAGES["d2"]}
     assert one.to_list() == [{"query": QUERIES["q2"], "positive": PASSAGES["d4"], "negative_1": PASSAGES["d3"]}]
     assert none.to_list() == [{"query": QUERIES["q3"], "positive": PASSAGES["d4"]}]
+
+
+def test_n_tuples_load_where_no_row_is_full(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """The widest rows that there are are the default too, and the card says so."""
+    folder = exported("n-tuple", negatives=5)
+    assert load(folder).column_names == ["query", "positive", "negative_1", "negative_2"]
+    assert load(folder, "provenance")[0]["query_id"] == "q1"
+    card = (folder / "README.md").read_text("utf-8")
+    assert "the default is `negatives-2`" in card
+    assert "`negatives-1`, `negatives-0`" in card
+    assert "negatives-3" not in card
 
 
 def test_labelled_lists_load_with_their_labels(exported: Callable[..., Path], load: Callable[..., Any]) -> None:

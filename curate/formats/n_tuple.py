@@ -23,13 +23,8 @@ class NTuple:
 ```python
 from datasets import load_dataset
 
-full = load_dataset("{folder}", split="train")  # query, positive, negative_1, ..., negative_N
+rows = load_dataset("{folder}", split="train")  # query, positive, negative_1, negative_2, ...
 evidence = load_dataset("{folder}", "provenance", split="train")  # the same rows: ids, sources, probabilities
-```
-Rows with fewer negatives: the configurations `negatives-3`, `negatives-2`, ... (`negatives-0`: pairs), each
-with its `provenance-3`, ... SentenceTransformerTrainer takes several sets of different width as a dictionary:
-```python
-train_dataset = {{"full": full, "short": load_dataset("{folder}", "negatives-3", split="train")}}
 ```"""
 
     def parts(self, negatives: int) -> list[Part]:

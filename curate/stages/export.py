@@ -35,17 +35,18 @@ class Exported:
         """Return the result for a terminal."""
         count, pseudo = self.figures, self.figures.get("queries_pseudo_labelled", 0)
         there = " is already there" if self.already else ""
-        rows = f"{self.rows:,} rows ({self.format}) of {count['queries']:,} questions"
+        left, none = count["queries_left_out"], count["queries_without_negatives"]
+        rows = f"{self.rows:,} rows ({self.format}) of {count['queries'] - left:,} questions"
         safe = count.get("candidates_hard_negative", 0)
-        left = count["queries_left_out"]
-        why = f" and are left out: {self.format} cannot hold them" if left else ""
+        has = "has" if none == 1 else "have"
+        why = f" and {'is' if left == 1 else 'are'} left out: {self.format} cannot hold such" if left else ""
         leaked = f"\nleft out: {count['queries_leaked']:,} questions that dev or test ask too"
         return (
             f"{self.path}{there}: {rows}, {pseudo:,} of them pseudo-labelled\n"
             f"negatives: {count['negatives']:,} drawn from {safe:,} safe ones; "
             f"{count['candidates_denoised']:,} of {count['candidates']:,} candidates were not safe\n"
             f"short: {count['queries_short']:,} questions have fewer than {self.negatives} negatives, "
-            f"{count['queries_without_negatives']:,} have none{why}"
+            f"{none:,} {has} none{why}"
             f"{leaked if count['queries_leaked'] else ''}\n"
             f"How to load it: {self.path}/README.md"
         )
@@ -142,7 +143,7 @@ def _standing(asked: Request, force: bool) -> dict[str, Any] | None:
 def _differences(asked: Request, manifest: Mapping[str, Any]) -> list[str]:
     """Return what distinguishes a standing export from the one that is asked for."""
     if not manifest:
-        return ["it has no manifest"]
+        return ["it has no manifest of an export"]
     wanted = {**asked.settings, **asked.inputs}
     found = {**manifest["settings"], **manifest["inputs"]}
     return [key for key in wanted if canonical(wanted[key]) != canonical(found.get(key))]

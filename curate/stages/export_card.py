@@ -75,7 +75,7 @@ def card(request: "Request", manifest: Mapping[str, Any], configs: Mapping[str, 
         rows=f"{manifest['rows']:,}",
         format=request.format.name,
         trainers=request.format.trainers,
-        loading=request.format.loading.format(folder=f"exports/{request.name}"),
+        loading=_loading(request, configs),
         runs="\n".join(_runs(manifest["runs"])),
         judge=_judge(settings["cutoffs"]),
         negatives=settings["negatives"],
@@ -85,6 +85,25 @@ def card(request: "Request", manifest: Mapping[str, Any], configs: Mapping[str, 
         figures="\n".join(_figures(manifest["figures"])),
     )
     return "\n".join([*_front_matter(configs), text])
+
+
+def _loading(request: "Request", configs: Mapping[str, str]) -> str:
+    """Return how the folder is loaded, with the configurations that it has."""
+    folder = f"exports/{request.name}"
+    lines = [request.format.loading.format(folder=folder)]
+    further = [name for name in configs if name.startswith("negatives-")]
+    same = [name for name in further if configs[name] == configs["default"]]
+    if same:
+        lines.append(f"No row has all {request.settings['negatives']} negatives: the default is `{same[0]}`.")
+    shorter = [name for name in further if name not in same]
+    if shorter:
+        lines.append(
+            f"Rows with fewer negatives (`negatives-0`: pairs): `{'`, `'.join(shorter)}`, each with its\n"
+            "`provenance-...`. SentenceTransformerTrainer takes sets of different width as a dictionary:\n"
+            f'```python\nshort = load_dataset("{folder}", "{shorter[0]}", split="train")\n'
+            'train_dataset = {"rows": rows, "short": short}\n```'
+        )
+    return "\n".join(lines)
 
 
 def _judge(cutoffs: Mapping[str, Any]) -> str:

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     import duckdb
 
 MANIFEST = "manifest.json"
+OURS = ("settings", "inputs", "figures", "files")
 CHUNK = 1 << 20
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest of an export, or None where there is none that can be read."""
+    """Return the manifest of an export, or None where there is none of ours."""
     try:
         facts = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return facts if isinstance(facts, dict) and "files" in facts else None
+    ours = isinstance(facts, dict) and all(isinstance(facts.get(key), dict) for key in OURS)
+    return facts if ours else None
 
 
 def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
@@ -129,10 +131,17 @@ def _files(request: Request, blocks: list[Block]) -> Iterable[tuple[str, dict[st
 
 
 def _configs(request: Request, files: dict[str, Any]) -> dict[str, str]:
-    """Return the configurations that `datasets` finds: name -> pattern of its files."""
+    """Return the configurations that `datasets` finds: name -> pattern of its files.
+
+    Where no row has the full width, the widest rows that there are are the default too, with their provenance.
+    """
     parts = request.format.parts(request.settings["negatives"])
     folders = {str(Path(name).parent) for name in files}
-    return {p.config: p.pattern for p in parts if p.config and str(Path(p.path).parent) in folders}
+    found = {p.config: p.pattern for p in parts if p.config and str(Path(p.path).parent) in folders}
+    if found and "default" not in found:
+        widest, evidence, *_ = found.values()
+        found = {"default": widest, "provenance": evidence, **found}
+    return found
 
 
 def _clear(folder: Path, keep: set[str]) -> None:

@@ -1,5 +1,6 @@
 """What one export is: its settings, resolved, and the digests of what it reads. Equal requests, equal bytes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from curate.jobs import Job, table_digest
 from curate.runs import chosen_run
 from curate.shards import Manifest, digest
 from curate.workspace import Workspace
+
+NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,11 @@ def request(
 
 
 def _folder_name(name: str) -> str:
-    if name.startswith(".") or Path(name).name != name:
-        raise BadSettings(f"'{name}' is no name for a folder below exports/: give one without / and leading dot")
+    if not NAME.fullmatch(name):
+        raise BadSettings(
+            f"'{name}' is no name for a folder below exports/: give 1 to 100 letters (A to Z), digits, '.', '_' "
+            "and '-', not beginning with a dot"
+        )
     return name
 
 
@@ -103,6 +109,11 @@ def _runs(workspace: Workspace, asked: list[str] | None, augmented: bool) -> lis
     wrong = [run for run in chosen if of[run] not in ("train", "unlabeled")]
     if wrong:
         raise BadSettings(f"run '{wrong[0]}' is over {of[wrong[0]]}: dev and test questions never train")
+    if not augmented and all(of[run] == "unlabeled" for run in chosen):
+        raise BadSettings(
+            f"run '{chosen[0]}' is over questions without labels, which --no-augmented leaves out: "
+            "nothing is left. Give a run over train, or leave out --no-augmented"
+        )
     if augmented and not asked:
         chosen += [run for run in of if of[run] == "unlabeled"][:1]
     return sorted(set(chosen))
