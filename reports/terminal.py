@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -15,6 +16,8 @@ from .tables import records
 SIGNS = {"all": " ", "taken away": "-", "left over": "="}
 FEW_LINES, MANY_LINES = 2, 6
 PAGE_IS_WIDE = 96
+INDENT = 2
+SHORTEST_BAR = 4
 
 
 def show_report(page: Page, found: Report, lines: int = MANY_LINES) -> None:
@@ -84,13 +87,21 @@ def collection(page: Page, overview: Overview) -> RenderableType:
 
 
 def bars(page: Page, heads: list[str], rows: Iterable[tuple[list[str], list[float | None]]]) -> Table:
-    """Return a table of cells and, after them, one bar a share; `heads` names all columns."""
-    cells = 12 if page.width < PAGE_IS_WIDE else 24
-    drawn = [(values, [page.bar(share, cells) for share in of_row]) for values, of_row in rows]
-    first_bar = len(heads) - max((len(of_row) for _, of_row in drawn), default=0)
+    """Return a table of cells and, where they leave room, one bar a share; `heads` names all columns."""
+    rows = list(rows)
+    shares = max((len(of_row) for _, of_row in rows), default=0)
+    first_bar = len(heads) - shares
+    texts = [[head, *(values[i] for values, _ in rows if values)] for i, head in enumerate(heads[:first_bar])]
+    widths = [max(map(cell_len, column)) for column in texts]
+    room = (page.width - INDENT - sum(width + 2 for width in widths)) // max(shares, 1) - 2
+    cells = min(room, 12 if page.width < PAGE_IS_WIDE else 24)
+    if cells < max([SHORTEST_BAR, *map(len, heads[first_bar:])]):
+        heads, cells = heads[:first_bar], 0
+    drawn = [(values, [page.bar(share, cells) for share in of_row] if cells else []) for values, of_row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads), header_style=DIM)
     for i, head in enumerate(heads):
-        table.add_column(head, justify="right" if 0 < i < first_bar else "left", no_wrap=True)
+        least = widths[i] if 0 < i < first_bar else None
+        table.add_column(head, justify="right" if least else "left", no_wrap=i > 0, min_width=least)
     for values, of_row in drawn:
         table.add_row(*(page.text(value) for value in values), *of_row)
     return table

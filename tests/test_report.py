@@ -355,6 +355,17 @@ def test_no_line_is_wider_than_the_terminal(denoised: Workspace, name: str, widt
     assert max(len(line) for line in shown.splitlines()) <= width
 
 
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_numbers_and_full_bars_are_never_cut(denoised: Workspace, width: int) -> None:
+    """A narrow terminal loses bars, not digits; a bar of 100 % is whole."""
+    shown = printed(rows.report(denoised, "funnel"), width=width)
+    assert "100.0 %" in shown
+    assert "33.3 %" in shown
+    assert "█…" not in shown
+    if width >= 80:
+        assert "█" * (12 if width == 80 else 24) in shown
+
+
 def test_an_ascii_terminal_gets_ascii(denoised: Workspace) -> None:
     """Bars are made of '#', and nothing raises UnicodeEncodeError."""
     shown = printed(rows.overview(denoised), encoding="ascii")
