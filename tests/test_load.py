@@ -151,6 +151,16 @@ def test_qrels_come_in_many_forms(workspace, tmp_path, name, content):
     assert pairs(workspace) == [("q1", "p1", 1, "train", name), ("q2", "p2", 1, "train", name)]
 
 
+def test_qrels_with_a_header_are_quoted_as_beir_writes_them(workspace, tmp_path):
+    """Python's csv module writes an id with a quotation mark in quotes; without a header nothing is quoted."""
+    passages = file(tmp_path, "p.jsonl", '{"_id": "5\\"", "text": "five inches"}\n')
+    queries = file(tmp_path, "q.jsonl", QUERIES)
+    header = file(tmp_path, "train.tsv", '"query-id"\tcorpus-id\tscore\n"q1"\t"5"""\t1\n')
+    bare = file(tmp_path, "more-train.tsv", 'q2\t5"\t1\n')
+    load(workspace, passages=[passages], queries=[queries], qrels=[header, bare])
+    assert [row[:2] for row in pairs(workspace)] == [("q1", '5"'), ("q2", '5"')]
+
+
 def test_a_single_file_says_by_its_columns_what_it_is(workspace, tmp_path):
     """Where they do not say it, the name does; where neither does, it is an error, not a guess."""
     load(

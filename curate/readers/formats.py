@@ -107,12 +107,22 @@ def refuse_twins(line: bytes, layout: Sequence[str | None]) -> None:
 class Columns:
     """Takes the fields out of lines of columns, by their places."""
 
-    def __init__(self, width: int, places: Sequence[int | None], absent: str | None, *, spaced: bool) -> None:
+    def __init__(
+        self,
+        width: int,
+        places: Sequence[int | None],
+        absent: str | None,
+        *,
+        spaced: bool,
+        quoted: bool = False,
+    ) -> None:
         self.width = width
         self.places = places
         self.absent = absent
         self.spaced = spaced
         """Whether white space of any kind separates the columns of a line without a tab (TREC)."""
+        self.quoted = quoted
+        """Whether cells may be quoted, as BEIR's qrels are where an id holds a quotation mark."""
 
     def __call__(self, line: bytes) -> list[str | None]:
         """Return the values of the fields; raises Unfit."""
@@ -121,6 +131,8 @@ class Columns:
         cells = split(line, spaced=self.spaced)
         if len(cells) != self.width:
             raise Unfit(f"wrong number of columns: {len(cells)}, where {self.width} are expected")
+        if self.quoted and b'"' in line:
+            cells = [unquoted(cell) for cell in cells]
         return [self.absent if place is None else cells[place] for place in self.places]
 
 
@@ -128,6 +140,13 @@ def split(line: bytes, *, spaced: bool) -> list[str]:
     """Return the columns of a line: between tabs, or, where `spaced` and without a tab, between spaces."""
     cells = decoded(line).removesuffix("\r")
     return cells.split() if spaced and "\t" not in cells else cells.split("\t")
+
+
+def unquoted(cell: str) -> str:
+    """Return a cell as Python's csv module reads it: without the quotes around it, and with `""` inside as `"`."""
+    if len(cell) > 1 and cell[0] == cell[-1] == '"':
+        return cell[1:-1].replace('""', '"')
+    return cell
 
 
 def columns(kind: str, path: Path, number: int, first: bytes) -> tuple[Columns, bool]:
@@ -142,14 +161,14 @@ def columns(kind: str, path: Path, number: int, first: bytes) -> tuple[Columns, 
         cells = split(first, spaced=labels)
     except Unfit:  # the line is refused when its turn comes
         cells = []
-    names = [cell.strip().lower() for cell in cells]
+    names = [(unquoted(cell) if labels else cell).strip().lower() for cell in cells]
     wanted = fields[:2] if labels and len(cells) == 2 else fields
     try:
         if labels and len(cells) == RUN_COLUMNS:
             raise BadInput(f"{path}: a TREC run (6 columns), not qrels. Run: curate mine --run {path}")
         found = [None if place is None else names.index(place) for place in locate(names, wanted)]
         places: Sequence[int | None] = (*found, *[None] * (len(fields) - len(found)))
-        return Columns(len(cells), places, "1" if labels else None, spaced=labels), True
+        return Columns(len(cells), places, "1" if labels else None, spaced=labels, quoted=labels), True
     except Unfit as unfit:
         if located(names, wanted):
             raise BadInput(f"{path}:{number}: a header with a {unfit}") from unfit
