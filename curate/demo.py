@@ -13,10 +13,12 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from curate import relations
 from curate.demo_docs import MODULES, docstrings
 from curate.demo_text import Article, article
 from curate.errors import CurateError
 from curate.shards import Json, write_text
+from curate.workspace import Workspace
 
 UNLABELED_LIBRARY = "polars"
 QUESTIONS = {"test": 200, "dev": 200, "train": 2000}
@@ -72,6 +74,37 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
     collection = Collection(len(passages), counts, len(hidden), _versions(modules))
     write_text(folder / DONE, json.dumps(asdict(collection), indent=1) + "\n")
     return collection
+
+
+@dataclass(frozen=True)
+class Check:
+    """How curation judged what the demo knows to be relevant (`truth/`)."""
+
+    known: int
+    """Hidden positives among the candidates that were judged."""
+    taken_out: int
+    """Of these: no longer negatives."""
+    pseudo_labels: int
+    own_answers: int
+    """Of these: the passage is the one that the question comes from."""
+
+    def text(self) -> str:
+        """Return the check for a terminal."""
+        return "\n".join(
+            [
+                f"Of {self.known} candidates that are known to be relevant but have no label (their docstrings",
+                f"begin with the very question), denoising took {self.taken_out} out of the negatives.",
+                f"Of {self.pseudo_labels} pseudo-labels, {self.own_answers} name the docstring that asks.",
+            ]
+        )
+
+
+def check(workspace: Workspace, folder: Path) -> Check:
+    """Return what denoising and augmentation made of the pairs in `folder`/truth, which they never saw."""
+    with workspace.connect() as connection:
+        for view, file in (("hidden", "hidden.tsv"), ("own", "unlabeled.tsv")):
+            connection.read_csv(str(folder / "truth" / file), sep="\t").create_view(view)
+        return Check(**connection.sql(relations.sql("stages", "demo_check")).pl().to_dicts()[0])
 
 
 def split_up(articles: Sequence[Article]) -> tuple[dict[str, str], dict[str, list[Article]]]:

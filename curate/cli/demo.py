@@ -15,9 +15,11 @@ import click
 
 from curate import relations
 from curate.cli.options import dry_run_option, json_option, show
-from curate.errors import MissingExtra
+from curate.demo import DONE, Check, build_collection, check
+from curate.errors import BadSettings, MissingExtra, NoSpace
 from curate.plan import Plan
 from curate.progress import duration
+from curate.workspace import Workspace
 
 # Chosen so that two cores need about nine minutes; a collection of one's own takes the defaults.
 COMMANDS = (
@@ -49,15 +51,17 @@ class Demonstrated:
 
     folder: str
     steps: list[Step]
+    check: Check
     seconds: float
 
     def text(self) -> str:
         """Return the end of the demo for a terminal."""
-        training_set = Path(self.folder) / "exports"
+        exported = Path(self.folder) / "exports" / "labeled-list"
         return "\n".join(
             [
-                f"Done in {duration(self.seconds)}. The training set: {training_set}",
-                f"Go on with these or other queries: cd {shlex.quote(self.folder)} && curate sql --list",
+                f"\n{self.check.text()}",
+                f"\nDone in {duration(self.seconds)}. The training set: {exported}",
+                f"More questions to the tables: cd {shlex.quote(self.folder)} && curate sql --list",
             ]
         )
 
@@ -83,13 +87,25 @@ def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
         return show(Plan("demo", "commands", len(commands), 0, SECONDS, notes), as_json)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     started = time.monotonic()
-    root = folder.resolve()
-    root.mkdir(parents=True, exist_ok=True)
-    with contextlib.chdir(root):
+    with contextlib.chdir(_made(folder)):
         steps = [_collect(as_json)] + [_run(command, as_json) for command in commands if _is_to_do(command)]
         steps += [_run(f'sql "\n{relations.sql("stages", name).strip()}"', as_json) for name in TO_TRY]
-        result = Demonstrated(str(Path.cwd()), steps, round(time.monotonic() - started, 1))
+        checked = check(Workspace("."), Path("collection"))
+        result = Demonstrated(str(Path.cwd()), steps, checked, round(time.monotonic() - started, 1))
     return show(result, as_json)
+
+
+def _made(folder: Path) -> Path:
+    """Return the demo's folder, made if need be; raises BadSettings for one that holds something else."""
+    if (folder / "curate.toml").exists() and not (folder / "collection" / DONE).exists():
+        raise BadSettings(f"{folder} is a workspace of its own. Give the demo another folder: curate demo FOLDER")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise BadSettings(f"{folder} is a file; the demo makes a folder") from error
+    except OSError as error:
+        raise NoSpace(f"cannot make {folder}: {error.strerror}. Give another: curate demo FOLDER") from error
+    return folder
 
 
 def _encoder() -> str:
@@ -103,8 +119,6 @@ def _encoder() -> str:
 
 def _collect(as_json: bool) -> Step:
     """Write the collection, the only step that is no command of its own."""
-    from curate.demo import build_collection
-
     started = time.monotonic()
     if not as_json:
         click.secho("Collecting the docstrings of the installed libraries ...", bold=True)
