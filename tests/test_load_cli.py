@@ -44,7 +44,7 @@ def test_json_holds_every_figure(workspace, corpus, capsys):
 def test_an_unknown_split_is_a_wrong_command(workspace, corpus, capsys):
     """Exit code 2, and the splits that there are."""
     assert run(["-C", str(workspace.root), "load", "--qrels", f"trian={corpus}"]) == 2
-    assert "no split 'trian'; there are train, dev, validation, test" in capsys.readouterr().err
+    assert "no split 'trian'; there are train, dev, val, valid, validation, eval, test" in capsys.readouterr().err
 
 
 def test_a_dry_run_changes_nothing(workspace, corpus, capsys):

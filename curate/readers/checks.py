@@ -127,7 +127,7 @@ def passage_check(_file: Input) -> Check:
 def query_check(file: Input) -> Check:
     """Return the check of a file of queries: (id, text, split)."""
     identity = Id("id")
-    split = "unlabeled" if file.kind == "unlabeled" else None
+    split = "unlabeled" if file.kind == "unlabeled" else file.split
     return lambda row: (identity(row[0]), text_of(row[1]), split)
 
 

@@ -10,7 +10,7 @@ from curate.readers.fields import FIELDS, Unfit, locate
 from curate.readers.files import PARQUET, first_line, head
 from curate.readers.formats import QREL_COLUMNS, RUN_COLUMNS, is_json, split
 from curate.readers.parquet import parquet_columns
-from curate.readers.sources import Input, qrels_input
+from curate.readers.sources import Input, by_name
 
 # Names that only passages, or only queries, go by.
 TELLING = {
@@ -39,13 +39,13 @@ STEMS = {
 
 def recognized(path: Path) -> Input:
     """Return a file with what it holds; raises BadSettings where columns and name do not say."""
-    kind = _by_columns(path, _columns(path)) or _by_name(path)
+    kind = _by_columns(path, _columns(path)) or kind_by_name(path)
     if kind is None:
         raise BadSettings(
             f"{path}: neither its columns nor its name say what it holds. "
             f"Say it: --passages {path}, --queries {path}, --unlabeled {path} or --qrels {path}"
         )
-    return qrels_input(path) if kind == "qrels" else Input(kind, path)
+    return by_name(kind, path)
 
 
 def _columns(path: Path) -> list[str]:
@@ -87,7 +87,8 @@ def _fits(found: list[str], kind: str) -> bool:
     return True
 
 
-def _by_name(path: Path) -> str | None:
+def kind_by_name(path: Path) -> str | None:
+    """Return the kind whose word stands in a file's name, if it is just one."""
     words = {*re.split(r"[^a-z]+", path.name.lower())}
     kinds = [kind for kind, stems in STEMS.items() if stems & words]
     return kinds[0] if len(kinds) == 1 else None

@@ -8,8 +8,18 @@ from pathlib import Path
 from curate.errors import BadInput, BadSettings
 
 KINDS = ("passages", "queries", "unlabeled", "qrels", "annotations")
-SPLITS = {"train": "train", "dev": "dev", "validation": "dev", "test": "test"}
-DATA = re.compile(r"\.(jsonl|tsv|parquet)(\.(gz|zst))?$")
+SPLITS = {
+    "train": "train",
+    "dev": "dev",
+    "val": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "eval": "dev",
+    "test": "test",
+}
+QUERY_SPLITS = SPLITS | {"eval": "test"}  # MS MARCO's eval queries are a test whose labels nobody has
+DATA = re.compile(r"\.(jsonl|tsv|parquet)(\.(gz|zst))?$", re.IGNORECASE)
+PAPERS = re.compile(r"\.|readme|manifest\.json$", re.IGNORECASE)  # beginnings of names that need no word
 
 
 @dataclass(frozen=True)
@@ -20,7 +30,9 @@ class Input:
     """passages, queries, unlabeled, qrels or annotations."""
     path: Path
     split: str | None = None
-    """Of qrels: train, dev or test."""
+    """Of qrels: train, dev or test. Of queries: dev, test or none."""
+    guessed: bool = False
+    """Whether nothing said the split of qrels, so that they are taken as train."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +43,23 @@ class Found:
     notes: tuple[str, ...]
 
 
-def qrels_input(given: str | Path) -> Input:
-    """Return the input that `[SPLIT=]FILE` means; without SPLIT it is the one in the file's name, else train."""
-    split, equals, name = str(given).partition("=")
-    if not equals or isinstance(given, Path) or "/" in split:
-        path = Path(given)
-        return Input("qrels", path, split_in(path.name) or "train")
-    if split not in SPLITS:
-        raise BadSettings(f"--qrels {given}: no split '{split}'; there are {', '.join(SPLITS)}")
-    return Input("qrels", Path(name), SPLITS[split])
+def by_name(kind: str, path: Path) -> Input:
+    """Return a file as an input of the split in its name; qrels without one are train.
+
+    Queries of train have no split of their own: it is the labels that say which of them can train.
+    """
+    if kind == "qrels":
+        split = split_in(path.name, SPLITS)
+        return Input(kind, path, split or "train", guessed=split is None)
+    split = split_in(path.name, QUERY_SPLITS) if kind == "queries" else None
+    return Input(kind, path, None if split == "train" else split)
 
 
-def split_in(name: str) -> str | None:
+def split_in(name: str, splits: dict[str, str]) -> str | None:
     """Return the split that stands as a word in a file's name; raises BadSettings for two of them."""
-    found = {SPLITS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS}
+    found = {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
     if len(found) > 1:
-        raise BadSettings(f"{name} names two splits. Say which one it is: --qrels SPLIT={name}")
+        raise BadSettings(f"{name} names two splits. Rename it; for qrels, say which one: --qrels SPLIT={name}")
     return next(iter(found), None)
 
 
@@ -62,9 +75,10 @@ def in_folder(folder: Path, given: Iterable[Input]) -> Found:
     labels = {stem.removeprefix("qrels."): path for stem, path in by_stem.items() if stem.startswith("qrels.")}
     labels |= _by_stem(folder / "qrels")
     inputs = [Input("passages", passages)] if passages else []
-    inputs += [Input("queries", path) for path in queries if path]
+    inputs += [by_name("queries", path) for path in queries if path]
     inputs += [Input("unlabeled", path) for path in [by_stem.get("unlabeled")] if path]
-    inputs += [Input("qrels", labels[word], split) for word, split in SPLITS.items() if word in labels]
+    splits = QUERY_SPLITS if marco else SPLITS
+    inputs += [Input("qrels", labels[word], split) for word, split in splits.items() if word in labels]
     if not inputs:
         raise BadInput(
             f"{folder}: neither a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, ...) nor an MS MARCO "
@@ -73,16 +87,22 @@ def in_folder(folder: Path, given: Iterable[Input]) -> Found:
     given = list(given)
     taken = {file.split for file in given if file.kind == "qrels"}
     kept = tuple(file for file in inputs if file.kind != "qrels" or file.split not in taken)
-    rest = {*by_stem.values(), *labels.values()} - {file.path for file in kept}
+    rest = {*_files(folder), *_files(folder / "qrels")} - {file.path for file in kept}
     named = {file.path.resolve() for file in given}
     return Found(kept, tuple(_left_out(path) for path in sorted(rest) if path.resolve() not in named))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of a folder by name, those aside that are about the data."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in paths if path.is_file() and not PAPERS.match(path.name)]
 
 
 def _left_out(path: Path) -> str:
     """Return which option would load a file that its folder's layout does not ask for."""
     name = path.name.lower()
     if path.parent.name == "qrels" or name.startswith("qrels"):
-        return f"not loaded: {path}; with: --qrels {split_in(name) or 'SPLIT'}={path}"
+        return f"not loaded: {path}; with: --qrels {split_in(name, SPLITS) or 'SPLIT'}={path}"
     if name.startswith("queries"):
         return f"not loaded: {path}; with: --queries {path}"
     return f"not loaded: {path}: no part of the layout"
@@ -91,9 +111,9 @@ def _left_out(path: Path) -> str:
 def _by_stem(folder: Path) -> dict[str, Path]:
     """Return the data files of a folder by their names without endings; raises BadInput for two of a name."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for path in _files(folder):
         stem = DATA.sub("", path.name)
-        if stem == path.name or not path.is_file():
+        if stem == path.name:
             continue
         if stem in found:
             raise BadInput(

@@ -12,8 +12,9 @@ from curate.jobs import Job, numbered
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.readers.files import Advance, require_file
+from curate.readers.given import given_inputs
 from curate.readers.recognize import recognized
-from curate.readers.sources import Found, Input, in_folder, in_order, qrels_input
+from curate.readers.sources import Found, Input, in_folder, in_order
 from curate.records import Record
 from curate.shards import UNWRITABLE, file_sha256
 from curate.stages.load_labels import load_labels
@@ -138,8 +139,8 @@ def find(
 ) -> Found:
     """Return the files to load, in the order of loading; raises BadInput for one that is not there."""
     options = {"passages": passages, "queries": queries, "unlabeled": unlabeled, "annotations": annotations}
-    given = [Input(kind, Path(path)) for kind, paths in options.items() for path in paths]
-    given += [qrels_input(path) for path in qrels]
+    options["qrels"] = qrels
+    given = [file for kind, paths in options.items() for file in given_inputs(kind, paths)]
     inputs: list[Input] = []
     notes: list[str] = []
     for source in map(Path, sources):
@@ -151,6 +152,7 @@ def find(
         raise BadSettings("nothing to load. Give a folder or files: curate load SOURCE (more: curate load --help)")
     for file in inputs:
         require_file(file.path)
+    notes += [f"{file.path}: no split in its name, taken as train" for file in inputs if file.guessed]
     return Found(tuple(in_order(inputs)), tuple(notes))
 
 

@@ -1,0 +1,99 @@
+"""Which files `curate load` reads, as what split, and that it names what it leaves out."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.errors import BadSettings
+from curate.stages.load import load
+from curate.workspace import Workspace
+
+PASSAGES = '{"_id": "p1", "text": "one"}\n'
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace.create(tmp_path / "ws")
+
+
+def file(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("queries.train.tsv", "unlabeled"),
+        ("queries.tsv", "unlabeled"),
+        ("queries.dev.small.tsv", "dev"),
+        ("valid.tsv", "dev"),
+        ("queries.test.tsv", "test"),
+        ("queries.eval.tsv", "test"),
+    ],
+)
+def test_queries_whose_file_says_dev_or_test_are_never_unlabeled(workspace, tmp_path, name, split):
+    """Nobody labelled them here, and yet they are no material for training."""
+    loaded = load(workspace, queries=[file(tmp_path, name, "q1\twhat is one?\n")])
+    assert loaded.totals == {"passages": 0, split: 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("val.tsv", "dev"), ("qrels.eval.tsv", "dev"), ("judged.tsv", "train"), ("train.tsv", "train")],
+)
+def test_the_split_of_qrels_stands_in_their_name_else_it_is_said(workspace, tmp_path, name, split):
+    """Without a word that tells they are train, and a note says so; an option that says the split needs none."""
+    texts = {
+        "passages": [file(tmp_path, "p.jsonl", PASSAGES)],
+        "queries": [file(tmp_path, "q.tsv", "q1\twhat is one?\n")],
+    }
+    labels = file(tmp_path, name, "q1\tp1\t1\n")
+    loaded = load(workspace, **texts, qrels=[labels])
+    assert loaded.totals == {"passages": 1, split: 1}
+    assert loaded.notes == ([f"{labels}: no split in its name, taken as train"] if name == "judged.tsv" else [])
+    assert load(workspace, **texts, qrels=[f"{split}={labels}"]).notes == []
+
+
+def test_a_folder_s_files_are_loaded_or_named(workspace, tmp_path):
+    """Endings count in any case; what is about the data, and hidden files, need no word."""
+    folder = tmp_path / "set"
+    file(folder, "corpus.JSONL", PASSAGES)
+    file(folder, "queries.jsonl", '{"_id": "q1", "text": "what is one?"}\n')
+    file(folder, "qrels/dev.TSV", "q1\tp1\t1\n")
+    for name in ("README.md", ".hidden", "manifest.json", "qrels/readme.txt"):
+        file(folder, name, "")
+    other, trec = file(folder, "notes.csv", ""), file(folder, "qrels/test.txt", "")
+    loaded = load(workspace, folder)
+    assert loaded.totals == {"passages": 1, "dev": 1}
+    assert loaded.notes == [
+        f"not loaded: {other}: no part of the layout",
+        f"not loaded: {trec}; with: --qrels test={trec}",
+    ]
+
+
+def test_options_take_folders_of_files(workspace, tmp_path):
+    """As the Parquet collections of a hub come: a folder for each kind, in files of some rows."""
+    for name, columns in {
+        "corpus/corpus-0.parquet": {"_id": ["p1"], "text": ["one"]},
+        "corpus/corpus-1.parquet": {"_id": ["p2"], "text": ["two"]},
+        "queries/queries-0.parquet": {"_id": ["q1"], "text": ["what is one?"]},
+        "qrels/test-0.parquet": {"query-id": ["q1"], "corpus-id": ["p1"], "score": [1]},
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pq.write_table(pa.table(columns), tmp_path / name)
+    folders = {"passages": "corpus", "queries": "queries", "qrels": "qrels"}
+    loaded = load(workspace, **{kind: [tmp_path / name] for kind, name in folders.items()})
+    assert loaded.totals == {"passages": 2, "test": 1}
+
+
+def test_an_option_refuses_a_folder_of_several_kinds(workspace, tmp_path):
+    """A whole collection given as passages would make passages of its queries."""
+    file(tmp_path, "set/corpus.jsonl", PASSAGES)
+    file(tmp_path, "set/queries.jsonl", PASSAGES)
+    with pytest.raises(BadSettings, match=r"queries\.jsonl goes by the name of queries"):
+        load(workspace, passages=[tmp_path / "set"])
