@@ -4,5 +4,5 @@ create table stored_queries (
     query_id varchar not null, -- the id of the user's file
     text varchar not null,
     text_hash ubigint not null, -- as in passages
-    split varchar -- 'unlabeled' where its file says so; null: the split of its qrels (views/queries.sql)
+    split varchar -- what its file says (unlabeled, dev, test); null: the split of its qrels (views/queries.sql)
 );
