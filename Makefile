@@ -17,7 +17,7 @@ test: $(VENV)/.dev ## Run the tests against the installed wheel, offline
 	mkdir -p build
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > build/wheel.log 2>&1 || (cat build/wheel.log; exit 1)
 	$(PIP) --force-reinstall --no-deps build/wheel/*.whl
-	HF_HUB_OFFLINE=1 $(BIN)/python -P -m pytest
+	PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## Check style and types
 	$(BIN)/ruff check .
