@@ -42,7 +42,7 @@ class Exported:
         why = f" and {'is' if left == 1 else 'are'} left out: {self.format} cannot hold such" if left else ""
         leaked = f"\nleft out: {count['queries_leaked']:,} questions that dev or test ask too"
         return (
-            f"{self.path}{there}: {rows}, {pseudo:,} of them pseudo-labelled\n"
+            f"{self.path}{there}: {rows}; {pseudo:,} pseudo-labelled questions have a positive\n"
             f"negatives: {count['negatives']:,} drawn from {safe:,} safe ones; "
             f"{count['candidates_denoised']:,} of {count['candidates']:,} candidates were not safe\n"
             f"short: {count['queries_short']:,} questions have fewer than {self.negatives} negatives, "
