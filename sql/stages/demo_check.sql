@@ -13,11 +13,10 @@ with mined as (
 answered as (
     select pseudo_labels.query_key, own."corpus-id" is not null as is_own
     from pseudo_labels
-    inner join runs on runs.run_id = pseudo_labels.run_id and runs.retriever = 'hybrid'
     inner join queries on queries.query_key = pseudo_labels.query_key
     inner join passages on passages.passage_key = pseudo_labels.passage_key
     left join own on own."query-id" = queries.query_id and own."corpus-id" = passages.passage_id
-    where pseudo_labels.cutoffs = 'default'
+    where pseudo_labels.cutoffs = 'default' and pseudo_labels.run_id = (select max_by(run_id, round) from runs)
 )
 select
     (select count(*) from mined) as known,
