@@ -4,7 +4,7 @@ Each text is tokenized once, however many pairs it stands in; pairs are put toge
 sorted by length over all queries and batched by a token budget, so that there is next to no padding.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.batching import batches
 from curate.errors import BadInput, CurateError
 from curate.models import (
     device,
     fingerprint,
     load_pretrained,
     load_tokenizer,
-    model_folder,
     model_id,
     number_format,
 )
@@ -75,11 +75,6 @@ class CrossEncoder:
         self.scorer_id = model_id(folder, self.fingerprint)
         self.frame = _frame(self.tokenizer)
         self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer()
-
-    @classmethod
-    def load(cls, name: str, root: Path | None = None, *, max_length: int | None = None) -> "CrossEncoder":
-        """Load a cross-encoder by folder (first below `root`) or hub name."""
-        return cls(model_folder(name, root), max_length=max_length)
 
     def tokenize(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[Row]:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), each cut to fit."""
@@ -185,19 +180,6 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     if short + long > room:
         short, long = room // 2, room - room // 2
     return (short, long) if first <= second else (long, short)
-
-
-def batches(lengths: Sequence[int], budget: int) -> Iterator[Ints]:
-    """Yield indices in batches of like length: longest first, at most `budget` tokens with padding.
-
-    The plan depends on the lengths alone, so that a shard scored again gets the same bytes.
-    """
-    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
-    start = 0
-    while start < len(order):
-        count = max(1, budget // max(1, lengths[order[start]]))
-        yield order[start : start + count]
-        start += count
 
 
 def _frame(tokenizer: Any) -> Frame | None:

@@ -59,7 +59,7 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
             "no docstrings found: the demo reads them, and python -OO leaves them out. Run it without -OO."
         )
     passages, answers = split_up(articles)
-    labelled = {q: found for q, found in answers.items() if found[0].library != UNLABELED_LIBRARY}
+    labelled = {q: found for q, found in answers.items() if found[0].package != UNLABELED_LIBRARY}
     splits = deal(labelled)
     unlabeled = sorted((q for q in answers if q not in labelled), key=_draw)[:UNLABELED_QUESTIONS]
     _lines(folder / "corpus.jsonl", ({"_id": i, "title": i, "text": text} for i, text in passages.items()))

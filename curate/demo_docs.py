@@ -59,7 +59,7 @@ class Docstring:
 
     name: str
     """The shortest public path to it, such as `numpy.cumsum`."""
-    library: str
+    package: str
     text: str
 
 

@@ -49,7 +49,7 @@ class Article:
     """A docstring in plain words, taken apart."""
 
     name: str
-    library: str
+    package: str
     question: str | None
     """The first sentence as a search; None where it says too little or too little follows it."""
     body: str
@@ -72,7 +72,7 @@ def article(docstring: Docstring) -> Article | None:
     summary, rest = first_sentence(paragraphs[0])
     body = _cut([rest, *paragraphs[1:]])
     question = question_of(summary, docstring.name) if len(body.split()) >= FEWEST_BODY_WORDS else None
-    return Article(docstring.name, docstring.library, question, body, whole)
+    return Article(docstring.name, docstring.package, question, body, whole)
 
 
 def question_of(summary: str, name: str) -> str | None:

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from curate.batching import batches
 from curate.errors import BadInput
 from curate.models import (
     device,
@@ -95,9 +96,8 @@ class Encoder:
 
         prompt = self.recipe.query_prompt if side == "query" else self.recipe.passage_prompt
         tokens, truncated = self._tokenize([prompt + text for text in texts], side)
-        order = sorted(range(len(texts)), key=lambda at: -len(tokens["input_ids"][at]))
         array: np.ndarray | None = None
-        for batch in self._batches(order, tokens["input_ids"]):
+        for batch in batches([len(ids) for ids in tokens["input_ids"]], BUDGET[device()]):
             padded = self.tokenizer.pad(
                 {key: [rows[at] for at in batch] for key, rows in tokens.items()}, return_tensors="pt"
             )
@@ -114,14 +114,6 @@ class Encoder:
         tokens = self.tokenizer(texts, truncation=True, max_length=most, return_attention_mask=True)
         truncated = sum(bool(encoding.overflowing) for encoding in tokens.encodings)
         return dict(tokens), truncated
-
-    def _batches(self, order: list[int], ids: list[list[int]]) -> Iterator[list[int]]:
-        """Yield positions, longest texts first, so many that the padded batch stays within the budget."""
-        budget, at = BUDGET[device()], 0
-        while at < len(order):
-            size = max(1, budget // max(1, len(ids[order[at]])))
-            yield order[at : at + size]
-            at += size
 
     def _forward(self, batch: Any, prompt: str) -> "torch.Tensor":
         hidden = self.model(**batch)[0].float()

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-TEXT_FORMS = ("json", "ndjson", "csv")
 BATCH = 10_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -101,9 +101,9 @@ def whole_file(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _fsync(temporary)
+        fsync(temporary)
         temporary.replace(target)
-        _fsync(target.parent)
+        fsync(target.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno in UNWRITABLE:
@@ -146,7 +146,8 @@ def digest(*values: Json) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

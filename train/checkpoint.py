@@ -6,7 +6,6 @@ models/<name>.checkpoint/
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError, NoSpace
-from curate.shards import UNWRITABLE, file_sha256
+from curate.shards import UNWRITABLE, file_sha256, fsync
 
 from .log import Curve
 
@@ -95,11 +94,11 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         for path in temporary.iterdir():
             path.chmod(0o644)  # safetensors makes files that only their owner reads
-            _fsync(path)
-        _fsync(temporary)
+            fsync(path)
+        fsync(temporary)
         shutil.rmtree(target, ignore_errors=True)
         temporary.replace(target)
-        _fsync(target.parent)
+        fsync(target.parent)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and error.errno not in UNWRITABLE:
@@ -120,11 +119,3 @@ def _tensors(model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> di
         for kind, value in optimizer.state[parameter].items():
             tensors[f"{kind}/{name}"] = value.contiguous()
     return tensors
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from curate.batching import batches
 from curate.config import TrainCrossEncoder
-from curate.cross_encoder import batches
 from curate.models import device
 
 from .dropout import quick_dropout

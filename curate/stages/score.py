@@ -129,13 +129,14 @@ class Scoring:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
             following = None
             for block in blocks:
-                current, following = following, pool.submit(self._prepare, connection.cursor(), block)
+                current, following = following, pool.submit(self.prepare, connection.cursor(), block)
                 if current:
                     yield current.result()
             if following:
                 yield following.result()
 
-    def _prepare(self, cursor: "duckdb.DuckDBPyConnection", block: Block) -> Prepared:
+    def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: Block) -> Prepared:
+        """Fetch and tokenize a block on a cursor of its own."""
         import numpy as np
 
         cursor.execute(relations.sql("stages", "set_scorer"), {"scorer": self.scorer.scorer_id})
@@ -219,7 +220,7 @@ def _rate(scoring: Scoring) -> float:
         if record.facts.get("scorer_id") == scoring.scorer.scorer_id and record.facts.get("pairs"):
             return float(record.facts["pairs"]) / max(record.seconds, 1e-3)
     with scoring.connect() as connection:
-        rows = scoring._prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]  # noqa: SLF001
+        rows = scoring.prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]
     scoring.scorer.model.score(rows[:8])
     started = time.monotonic()
     scoring.scorer.model.score(rows)

@@ -45,7 +45,7 @@ class Scorer:
         today.__dict__["model"] = self.model
         return today
 
-    @property
+    @cached_property
     def scorer_id(self) -> str:
         """The name that its scores have: the one they had before, whatever the folder is called now."""
         for row in _rows(self.workspace):

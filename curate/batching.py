@@ -1,0 +1,23 @@
+"""Which texts go through a model together: those of like length, within a budget of tokens."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+def batches(lengths: Sequence[int], budget: int) -> "Iterator[npt.NDArray[np.int64]]":
+    """Yield indices in batches of like length: longest first, at most `budget` tokens with padding.
+
+    The plan depends on the lengths alone: equal texts give equal batches, and equal batches equal bytes.
+    """
+    import numpy as np
+
+    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
+    start = 0
+    while start < len(order):
+        count = max(1, budget // max(1, lengths[order[start]]))
+        yield order[start : start + count]
+        start += count
