@@ -21,7 +21,7 @@ file = click.Path(path_type=Path)
     "--qrels",
     metavar="[SPLIT=]FILE",
     multiple=True,
-    help="Labels of a split: train, dev (or validation) or test. "
+    help="Labels of a split: train, dev (or val, valid, validation, eval) or test. "
     "Default of SPLIT: the one that the file's name holds, else train.",
 )
 @click.option("--annotations", metavar="FILE", multiple=True, type=file, help="Verdicts of annotators on pairs.")
@@ -40,7 +40,7 @@ def load(sources: tuple[Path, ...], dry_run: bool, as_json: bool, **options: Any
     SOURCE is a folder in the layout of BEIR (corpus.jsonl, queries.jsonl, qrels/) or MS MARCO
     (collection.tsv, queries.train.tsv, qrels.train.tsv), or a file that says by its columns what it holds.
     Files are JSON lines, TSV, TREC or Parquet, as they are or packed by gzip or zstd; docs/input.md has an
-    example of each. Options may be given several times.
+    example of each. Options may be given several times, and may name a folder of such files.
 
     \b
     Example:

@@ -5,5 +5,5 @@ select
     query_id as id,
     md5(concat(split, ':', text)) as content,
     left(text, 100) as beginning,
-    'id known with another text, or unlabeled in one place and not in another' as reason,
+    'id known with another text or in another split' as reason,
 from stored_queries;
