@@ -21,8 +21,7 @@ from curate.shards import Json, write_text
 from curate.workspace import Workspace
 
 UNLABELED_LIBRARY = "polars"
-QUESTIONS = {"test": 200, "dev": 200, "train": 2000}
-UNLABELED_QUESTIONS = 400
+QUESTIONS = {"test": 200, "dev": 200, "train": 2400}
 DONE = "collection.json"
 
 
@@ -59,9 +58,10 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
             "no docstrings found: the demo reads them, and python -OO leaves them out. Run it without -OO."
         )
     passages, answers = split_up(articles)
-    labelled = {q: found for q, found in answers.items() if found[0].package != UNLABELED_LIBRARY}
+    theirs = sorted((q for q, found in answers.items() if found[0].package == UNLABELED_LIBRARY), key=_draw)
+    unlabeled = theirs[: len(theirs) // 2]
+    labelled = {q: found for q, found in answers.items() if q not in set(unlabeled)}
     splits = deal(labelled)
-    unlabeled = sorted((q for q in answers if q not in labelled), key=_draw)[:UNLABELED_QUESTIONS]
     _lines(folder / "corpus.jsonl", ({"_id": i, "title": i, "text": text} for i, text in passages.items()))
     _lines(folder / "queries.jsonl", (_query(q, labelled) for split in splits.values() for q in split))
     _lines(folder / "unlabeled.jsonl", (_query(q, answers) for q in unlabeled))
@@ -110,23 +110,15 @@ def check(workspace: Workspace, folder: Path) -> Check:
 def split_up(articles: Sequence[Article]) -> tuple[dict[str, str], dict[str, list[Article]]]:
     """Return the passages (name -> text) and the questions (text -> the articles that answer it).
 
-    A body that several docstrings share ("input: the input tensor") answers none of their questions: such a
-    docstring stays whole, and so does one whose library asks the same with a shorter name.
+    A passage that several docstrings share ("See the class") stands for none of them and is left out.
     """
-    bodies = Counter(found.body for found in articles)
-    passages: dict[str, str] = {}
+    shared = Counter(found.passage for found in articles)
+    kept = {found.name: found for found in articles if shared[found.passage] == 1}
     answers: dict[str, list[Article]] = {}
-    taken: set[str] = set()
-    for found in sorted(articles, key=lambda one: (one.name.count("."), one.name)):
-        asks = found.question if bodies[found.body] == 1 else None
-        text = found.body if asks else found.whole
-        if found.name in passages or text in taken:
-            continue
-        taken.add(text)
-        passages[found.name] = text
-        if asks:
-            answers.setdefault(asks, []).append(found)
-    return dict(sorted(passages.items())), answers
+    for found in sorted(kept.values(), key=lambda one: (one.name.count("."), one.name)):
+        if found.question:
+            answers.setdefault(found.question, []).append(found)
+    return {name: kept[name].passage for name in sorted(kept)}, answers
 
 
 def deal(questions: Iterable[str]) -> dict[str, list[str]]:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from curate.demo_docs import Docstring
 
 PASSAGE_WORDS = 100
-FEWEST_WORDS = 4
-FEWEST_BODY_WORDS = 12
+SIGNATURE_WORDS = 12
+FEWEST_WORDS = 10
 QUESTION_WORDS = range(4, 25)
 
 # cumsum(input, dim) -> Tensor   ·   Table.slice(self, offset=0)   ·   1. read(n: int) -> bytes
 SIGNATURE = re.compile(r"(\d+\. )?[\w.]+\(.*\)( *-+> *.*)?:?|[\w.]+\([^)]*")
 UNDERLINE = re.compile(r"\s*[-=~^*]{3,}\s*")
 HEADING = re.compile(r"\s*(\*\*)?(\w[\w ]{2,20}?)(:\*\*|\*\*:{0,2}|:{1,2})\s*")
-OTHER_PARTS = {"see also", "references", "reference", "examples", "example", "usage", "methods"}
+OTHER_PARTS = {"see also", "references", "reference", "usage", "methods"}
+PROMPT = re.compile(r"\s*(>>>|\.\.\.) ?")
+NO_EXAMPLE = re.compile(r"(import|from) |#|\W*$")
 DIRECTIVE = re.compile(r"(\s*)(\.\. |!!! |> ?\[!)([\w-]*).*")
 WORDY = {"note", "warning", "tip", "important", "caution", "seealso"}
 BOILERPLATE = re.compile(
@@ -40,39 +42,33 @@ EMPTY = re.compile(
     r"this (method|class|function) |exception|raised |method generated|class for |common base|not implemented|"
     r"method equivalent|bool\(|\(property\)|helper|default |implementation"
 )
-NO_PROSE = re.compile(r"(Parameters|Args|Arguments|Returns|Raises|Attributes|Yields):")
 LEADING = re.compile(r"\A(returns?|gets?|gives?) (back )?(an? |the )?(?=\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Article:
-    """A docstring in plain words, taken apart."""
+    """A docstring in plain words, taken apart: the passage, and the question that it answers."""
 
     name: str
     package: str
     question: str | None
-    """The first sentence as a search; None where it says too little or too little follows it."""
-    body: str
-    """What follows the first sentence."""
-    whole: str
-    """First sentence and body."""
+    """The first sentence as a search; None where it says too little."""
+    passage: str
+    """What stands beside the first sentence: the signature, where the docstring has one, and all that follows."""
 
 
 def article(docstring: Docstring) -> Article | None:
-    """Return a docstring as question and answer; None where it says next to nothing in words."""
-    paragraphs = list(_paragraphs(docstring.text))
-    whole = _cut(paragraphs)
-    length = len(whole.split())
-    if (
-        length < FEWEST_WORDS
-        or NO_PROSE.match(whole)
-        or (length < FEWEST_BODY_WORDS and EMPTY.match(whole.lower()))
-    ):
+    """Return a docstring as question and passage; None where next to nothing follows the first sentence."""
+    signature, text = _split_signature(docstring.text)
+    paragraphs = list(_paragraphs(text))
+    if not paragraphs:
         return None
     summary, rest = first_sentence(paragraphs[0])
-    body = _cut([rest, *paragraphs[1:]])
-    question = question_of(summary, docstring.name) if len(body.split()) >= FEWEST_BODY_WORDS else None
-    return Article(docstring.name, docstring.package, question, body, whole)
+    words = " ".join([rest, *paragraphs[1:]]).split()
+    if len(words) < FEWEST_WORDS:
+        return None
+    passage = [*plain_text(signature).split()[:SIGNATURE_WORDS], *words][:PASSAGE_WORDS]
+    return Article(docstring.name, docstring.package, question_of(summary, docstring.name), " ".join(passage))
 
 
 def question_of(summary: str, name: str) -> str | None:
@@ -100,25 +96,26 @@ def plain_text(text: str) -> str:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Yield a docstring's paragraphs as plain text; signatures, examples and formulas are left out."""
-    lines = [line for line in _prose(_without_signature(text).splitlines()) if not BOILERPLATE.search(line)]
+    """Yield a docstring's paragraphs as plain text; formulas and the output of examples are left out."""
+    lines = [line for line in _prose(text.splitlines()) if not BOILERPLATE.search(line)]
     for block in "\n".join(lines).split("\n\n"):
         plain = plain_text(block)
         if any(letter.isalpha() for letter in plain):
             yield plain
 
 
-def _without_signature(text: str) -> str:
-    first, _, after = text.strip().partition("\n")
-    while SIGNATURE.fullmatch(first.strip()):
-        if ")" not in first:
-            after = after.partition(")")[2].partition("\n")[2]
-        first, _, after = after.strip().partition("\n")
-    return f"{first}\n{after}"
+def _split_signature(text: str) -> tuple[str, str]:
+    """Return the signature that a docstring begins with ("" without one; of several the last) and the rest."""
+    signature, rest = "", text.strip()
+    while SIGNATURE.fullmatch(first := rest.partition("\n")[0].strip()):
+        signature, rest = first, rest.partition("\n")[2].strip()
+        if ")" not in first:  # it goes on over several lines
+            rest = rest.partition(")")[2].partition("\n")[2].strip()
+    return signature, rest
 
 
 def _prose(lines: list[str]) -> Iterator[str]:
-    """Yield the lines outside doctests, formulas and the parts that only point elsewhere."""
+    """Yield the lines outside formulas and the parts that only point elsewhere; of examples the code alone."""
     skipped_part = doctest = False
     opaque: int | None = None  # the indentation of a directive whose content is no prose
     for number, line in enumerate(lines):
@@ -128,9 +125,13 @@ def _prose(lines: list[str]) -> Iterator[str]:
             skipped_part, opaque = heading.lower() in OTHER_PARTS, None
         if opaque is not None and line.strip() and indent <= opaque:
             opaque = None
-        doctest = line.lstrip().startswith((">>>", "In [")) or (doctest and bool(line.strip()))
+        prompt = PROMPT.match(line)
+        doctest = bool(prompt) or (doctest and bool(line.strip()))
         if directive := DIRECTIVE.fullmatch(line):
             opaque = None if directive[3].lower() in WORDY else indent
+        elif prompt and opaque is None and not skipped_part:
+            code = line[prompt.end() :].partition("# doctest")[0]
+            yield "" if NO_EXAMPLE.match(code) else code
         elif not (skipped_part or doctest or opaque is not None or UNDERLINE.fullmatch(line)):
             yield f"\n{heading}:" if heading else line
 
@@ -140,8 +141,3 @@ def _heading(line: str, following: str) -> str:
         return line.strip()
     match = HEADING.fullmatch(line)
     return match[2] if match else ""
-
-
-def _cut(paragraphs: list[str]) -> str:
-    words = " ".join(paragraphs).split()
-    return " ".join(words[:PASSAGE_WORDS])

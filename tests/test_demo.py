@@ -93,30 +93,33 @@ def test_the_standard_library_has_no_memory_addresses_and_no_double_names():
 
 
 def test_the_first_sentence_asks_and_the_rest_answers():
-    """Signature, section lines and examples are no part of either."""
+    """The signature belongs to the answer; markup and section lines to neither."""
     found = described(
         "cumsum(input, dim) -> Tensor\n\n"
         "Returns the cumulative sum of elements of :attr:`input` in a dimension. The *i*-th one is a sum of i.\n\n"
         "Parameters\n----------\ndim : int\n    The dimension over which all of the elements are summed.\n\n"
-        "Examples\n--------\n>>> cumsum(x, 0)\narray([1, 3])\n",
+        "See Also\n--------\ncumprod : The product of them all.\n",
         "torch.cumsum",
     )
     assert found.question == "cumulative sum of elements of input in a dimension"
-    assert found.body == (
-        "The i-th one is a sum of i. "
+    assert found.passage == (
+        "cumsum(input, dim) -> Tensor The i-th one is a sum of i. "
         "Parameters: dim : int The dimension over which all of the elements are summed."
     )
 
 
-def test_a_docstring_of_one_sentence_stays_whole():
-    """It is a passage that nobody labelled, like most of what a real collection holds."""
-    found = described("Return the cosine of x (measured in radians).", "math.cos")
-    assert (found.question, found.whole) == (None, "Return the cosine of x (measured in radians).")
+def test_of_examples_the_code_stays_and_the_output_goes():
+    """The code says what a function is for; tables of numbers say nothing."""
+    found = described(
+        "Add up the numbers of every row.\n\nOnly numbers are added, the rest is left out.\n\nExamples\n--------\n"
+        ">>> import lib\n>>> lib.thing([[1, 2], [3, 4]])  # doctest: +SKIP\n[3, 7]\n"
+    )
+    assert found.passage == "Only numbers are added, the rest is left out. Examples: lib.thing([[1, 2], [3, 4]])"
 
 
-@pytest.mark.parametrize("text", ["", "x", "Alias for field number 0", "Parameters:\n  x: a number of some kind"])
-def test_a_docstring_that_says_nothing_is_no_passage(text):
-    """Hundreds say the same, or nothing in words."""
+@pytest.mark.parametrize("text", ["", "x", "Return the cosine of x (measured in radians).", "Sums.\n\nSee numpy."])
+def test_a_docstring_that_says_no_more_than_its_first_sentence_is_no_passage(text):
+    """It would be the one kind of passage that no label ever names: a model learns that, and nothing else."""
     assert described(text) is None
 
 
@@ -149,21 +152,12 @@ def test_markup_goes_and_words_stay():
     assert plain_text(text) == "See torch.add, the guide and axis; not"
 
 
-def test_a_shared_body_answers_nothing():
-    """What follows hundreds of summaries ("the input tensor") would be the positive of all of them."""
+def test_a_passage_that_several_docstrings_share_is_left_out():
+    """What stands below two first sentences answers neither."""
     articles = [
-        Article(
-            f"lib.{name}",
-            "lib",
-            f"compute the {name} of the input",
-            "input: the tensor",
-            f"The {name}. input: the tensor",
-        )
-        for name in ("sine", "cosine")
+        Article(f"lib.{name}", "lib", f"compute the {name}", "See the class.") for name in ("sine", "cosine")
     ]
-    passages, answers = split_up(articles)
-    assert answers == {}
-    assert passages["lib.sine"] == "The sine. input: the tensor"
+    assert split_up(articles) == ({}, {})
 
 
 def test_every_question_is_dealt_once_and_the_same_way():
