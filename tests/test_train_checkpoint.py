@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOSPC in the middle: the temporary folder goes."""
     monkeypatch.setattr(
-        checkpoint, "_fsync", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        checkpoint, "fsync", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
     with pytest.raises(NoSpace, match="No space left on device"):
         checkpoint.save(tmp_path / "c", State(1), *stepped(0))
