@@ -132,10 +132,77 @@ class TrainCrossEncoder(Section):
     """Steps between checkpoints: what a kill loses at most."""
 
 
+class TrainDualEncoder(Section):
+    """RocketQA's steps 1, 3 and 4: questions against the passages of the whole batch, and hard negatives."""
+
+    init: str | None = None
+    """Folder or hub name of the encoder to start from; the mining encoder unless given."""
+    towers: Literal["shared", "separate"] = "shared"
+    """One transformer for questions and passages, or one for each, which start alike."""
+    pooling: Literal["mean", "cls"] | None = None
+    """As the files of the model say, unless given."""
+    similarity: Literal["dot", "cosine"] | None = None
+    """Cosine where the model normalizes its vectors, else dot, unless given."""
+    temperature: float | None = Field(default=None, gt=0)
+    """Scores are divided by it; 0.05 for cosine and 1 for dot unless given."""
+    epochs: int = Field(default=3, ge=1)
+    """How often each question stands in a row."""
+    batch_rows: int = Field(default=64, ge=1)
+    """Rows in a step, over all processes: one is a question with its passages."""
+    positives: int = Field(default=1, ge=1)
+    """Positives in a row at most; further ones take turns over the epochs."""
+    hard_negatives: int = Field(default=1, ge=0)
+    """Hard negatives in a row at most, drawn by hash; they take turns over the epochs."""
+    random_negatives: int = Field(default=0, ge=0)
+    """Passages in a row that are any of the collection's, but none that the runs found."""
+    depth: int = Field(default=50, ge=1)
+    """Hard negatives come from the runs' top-k, and from no deeper than was judged."""
+    denoised: bool = True
+    """Hard negatives are those that the cross-encoder rejects; else whatever was mined and nobody labelled."""
+    masks: Literal["none", "labels", "decisions"] = "decisions"
+    """What is no negative in the batch: `labels`, known positives and passages of their text; `decisions`, also
+    false negatives, and whatever the cross-encoder does not reject."""
+    augmented: bool = True
+    """Pseudo-labelled questions train too, where `curate augment` has run."""
+    cross_batch: bool = True
+    """A question is held against the passages of all processes, not only of its own."""
+    contrastive_weight: float = Field(default=1.0, ge=0)
+    """Of the cross-entropy of a positive against all negatives."""
+    distill: Literal["none", "kl", "margin-mse"] = "none"
+    """How the cross-encoder's logits teach the scores of a row's own passages."""
+    distill_weight: float = Field(default=1.0, ge=0)
+    """Of what is learnt from them."""
+    gradient_cache: bool = False
+    """Embed twice and keep one part's activations at a time: the batch is then bounded by patience."""
+    learning_rate: float = Field(default=3e-5, gt=0)
+    """The highest one; AdamW, linear decay to 0."""
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    """The share of the steps in which the learning rate rises."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Of all weights but biases and layer norms."""
+    clip_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+    query_max_length: int = Field(default=32, ge=4)
+    """Tokens of a question in training."""
+    passage_max_length: int = Field(default=128, ge=8)
+    """Tokens of title and passage; the trained model's maximum."""
+    dtype: Literal["auto", "bf16", "fp32"] = "auto"
+    """`auto` is bf16 where the processor computes in it."""
+    dev_every: int = Field(default=100, ge=0)
+    """Steps between two looks at dev, whose best weights are kept; 0: never, and the last weights are kept."""
+    dev_questions: int = Field(default=200, ge=1)
+    """Questions of dev that are asked, drawn by hash."""
+    dev_passages: int = Field(default=2000, ge=1)
+    """Passages, besides their positives, among which they search."""
+    checkpoint_every: int = Field(default=100, ge=1)
+    """Steps between checkpoints: what a kill loses at most."""
+
+
 class Train(Section):
     """The trainers."""
 
     cross_encoder: TrainCrossEncoder = TrainCrossEncoder()
+    dual_encoder: TrainDualEncoder = TrainDualEncoder()
 
 
 class Settings(Section):

@@ -34,6 +34,19 @@ def current_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
+def judging_cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
+    """Return the values of the cutoffs `name` and the fingerprint of the scorer that they judge.
+
+    Raises BadSettings where there are none: what was not scored is no negative.
+    """
+    rows = {row["name"]: row for row in workspace.sql(relations.sql("stages", "cutoffs_judging")).to_dicts()}
+    if name in rows:
+        return rows[name]
+    if rows:
+        raise BadSettings(f"no cutoffs '{name}'; there are: {', '.join(rows)}")
+    raise BadSettings("no cutoffs yet: nothing was scored, and unscored is not negative. Run: curate denoise")
+
+
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _float32(value) for key, value in values.items() if value is not None}
 

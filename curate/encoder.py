@@ -101,7 +101,7 @@ class Encoder:
             padded = self.tokenizer.pad(
                 {key: [rows[at] for at in batch] for key, rows in tokens.items()}, return_tensors="pt"
             )
-            vectors = self._forward(padded.to(device()), prompt).float().cpu().numpy()
+            vectors = self._forward(padded.to(device()), side, prompt).float().cpu().numpy()
             array = np.empty((len(texts), vectors.shape[1]), "float32") if array is None else array
             array[batch] = vectors
             advance(len(batch))
@@ -115,8 +115,8 @@ class Encoder:
         truncated = sum(bool(encoding.overflowing) for encoding in tokens.encodings)
         return dict(tokens), truncated
 
-    def _forward(self, batch: Any, prompt: str) -> "torch.Tensor":
-        hidden = self.model(**batch)[0].float()
+    def _forward(self, batch: Any, side: Side, prompt: str) -> "torch.Tensor":
+        hidden = (self.query_model if side == "query" else self.model)(**batch)[0].float()
         skip = self._prompt_length(prompt) if prompt and not self.recipe.include_prompt else 0
         vectors = pooled(hidden, batch["attention_mask"], self.recipe.pooling, skip)
         for step in self.after:
@@ -142,10 +142,19 @@ class Encoder:
 
     @cached_property
     def model(self) -> Any:
-        """The transformer."""
+        """The transformer, of passages where queries have one of their own."""
+        return self._transformer(self.folder / self.recipe.transformer)
+
+    @cached_property
+    def query_model(self) -> Any:
+        """The transformer of queries."""
+        if self.recipe.query_transformer is None:
+            return self.model
+        return self._transformer(self.folder / self.recipe.query_transformer)
+
+    def _transformer(self, folder: Path) -> Any:
         from transformers import AutoConfig
 
-        folder = self.folder / self.recipe.transformer
         both = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         ).is_encoder_decoder

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +100,7 @@ def numbered(workspace: Workspace, stage: str) -> str:
     return f"{stage}-{1 + max((int(name.rpartition('-')[2]) for name in names), default=0):05d}"
 
 
-def table_digest(workspace: Workspace, table: str, *, of_job: str | None = None) -> str:
-    """Return one sha256 over a table's shards (of one job): it changes when anything is added."""
-    shards = [path for path in workspace.shards(table) if of_job in (None, path.parent.name)]
+def table_digest(workspace: Workspace, table: str, *, of_jobs: Collection[str] | None = None) -> str:
+    """Return one sha256 over a table's shards (of some jobs): it changes when anything is added."""
+    shards = [path for path in workspace.shards(table) if of_jobs is None or path.parent.name in of_jobs]
     return digest([manifest.sha256 for path in shards if (manifest := Manifest.read(path))])

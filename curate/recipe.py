@@ -19,6 +19,7 @@ POOLINGS = {  # the booleans of older files, in the order in which their vectors
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
+ROUTER = "router_config.json"
 READ = ("Transformer", "Pooling", "Dense", "Normalize")
 OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert")  # their positions start after the padding id
 FALLBACK_LENGTH = 512
@@ -30,6 +31,8 @@ class Recipe:
 
     transformer: str = ""
     """Folder of the transformer, below the model's."""
+    query_transformer: str | None = None
+    """Folder of the queries' own transformer, where they have one."""
     pooling: tuple[str, ...] = ("mean",)
     """Several are joined, one after the other."""
     include_prompt: bool = True
@@ -48,7 +51,14 @@ class Recipe:
         """Return what the fingerprint covers, and what the table `models` shows."""
         settings = asdict(self)
         del settings["notes"]
+        if self.query_transformer is None:
+            del settings["query_transformer"]
         return settings
+
+    @property
+    def query_folder(self) -> str:
+        """The folder of the transformer that reads queries."""
+        return self.transformer if self.query_transformer is None else self.query_transformer
 
 
 def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
@@ -60,6 +70,9 @@ def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
     given = {key: value for key, value in options.items() if value is not None}
     modules = _modules(folder)
     facts: dict[str, Any] = _of_modules(folder, modules) if modules else {}
+    if (folder / ROUTER).is_file():
+        facts = _of_routes(folder)
+        modules = [("Router", "")]
     if not modules and "pooling" not in given:
         facts["notes"] = (
             f"{folder.name} has no modules.json: mean pooling is assumed (--pooling says otherwise)",
@@ -75,8 +88,29 @@ def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
 
 
 def _modules(folder: Path) -> list[tuple[str, str]]:
-    """Return (kind, path) of the modules in order, or nothing without modules.json."""
+    """Return (kind, path) of the modules in order, or nothing without modules.json or with routes."""
     modules = [(str(module["type"]), str(module.get("path", ""))) for module in _json(folder / "modules.json", [])]
+    return [] if (folder / ROUTER).is_file() and len(modules) == 1 else _chain(folder, modules)
+
+
+def _of_routes(folder: Path) -> dict[str, Any]:
+    """Return what a model with one chain of modules for queries and another for passages says."""
+    config = _json(folder / ROUTER, {})
+    facts = {}
+    for route in ("query", "document"):
+        names = config.get("structure", {}).get(route) or []
+        chain = _chain(folder, [(str(config["types"][name]), name) for name in names])
+        if not chain:
+            raise BadInput(f"{folder / ROUTER} has no route '{route}'; curate needs query and document")
+        facts[route] = _of_modules(folder, chain)
+    query, passage = facts["query"], facts["document"]
+    same = {key: value for key, value in query.items() if key != "transformer"}
+    if same != {key: value for key, value in passage.items() if key != "transformer"}:
+        raise BadInput(f"{folder} pools queries otherwise than passages, which curate does not compute")
+    return {**passage, "query_transformer": query["transformer"]}
+
+
+def _chain(folder: Path, modules: list[tuple[str, str]]) -> list[tuple[str, str]]:
     found = []
     for full, path in modules:
         package, _, kind = full.rpartition(".")

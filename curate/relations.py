@@ -4,6 +4,7 @@
 them, `sql/reports` the named queries that people ask for, `sql/stages` the steps of the stages.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -62,6 +63,11 @@ def names(kind: str) -> list[str]:
 def purpose(kind: str, name: str) -> str:
     """Return the first line of a SQL file without its comment marker: what the relation is, and its grain."""
     return sql(kind, name).partition("\n")[0].removeprefix("-- ")
+
+
+def bound(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a statement names: DuckDB refuses more."""
+    return {name: parameters[name] for name in sorted(set(re.findall(r"\$(\w+)", statement)))}
 
 
 @cache

@@ -1,5 +1,6 @@
 """What the tests share: workspaces so small that every row can be checked by eye."""
 
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from curate.jobs import Job
 from curate.text import text_hashes
 
 Make = Callable[..., Workspace]
+# Behind all that is installed: the processes that tests start find their functions here.
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 models/<name>.checkpoint/
   groups.parquet    what is trained on
   step-000100/      tensors.safetensors and state.json, after 100 steps
+  best.safetensors  the weights that did best on dev so far
 """
 
 import json
@@ -13,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError, NoSpace
-from curate.shards import UNWRITABLE, file_sha256, fsync
+from curate.shards import UNWRITABLE, file_sha256, fsync, whole_file
 
 from .log import Curve
 
 if TYPE_CHECKING:
     import torch
 
-TENSORS, STATE = "tensors.safetensors", "state.json"
+TENSORS, STATE, BEST = "tensors.safetensors", "state.json", "best.safetensors"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class State:
     curve: Curve = field(default_factory=Curve)
     tensors: str = ""
     """The sha256 of the tensors."""
+    best: dict[str, Any] | None = None
+    """Step and measure of the weights that did best on dev, which stand in best.safetensors."""
 
 
 def latest(folder: Path) -> State | None:
@@ -81,6 +84,29 @@ def restore(folder: Path, state: State, model: "torch.nn.Module", optimizer: "to
     for key, tensor in tensors.items():
         kind, _, name = key.partition("/")
         optimizer.state[parameters[name]][kind] = tensor.to(parameters[name].device)
+
+
+def save_best(folder: Path, model: "torch.nn.Module") -> None:
+    """Write the model's weights as the best so far.
+
+    A kill before the next checkpoint is harmless: the steps since are made again, and say the same of dev.
+    """
+    from safetensors.torch import save_file
+
+    weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+    with whole_file(folder / BEST) as temporary:
+        save_file(weights, temporary)
+
+
+def restore_best(folder: Path, model: "torch.nn.Module") -> None:
+    """Put the weights that did best on dev in place."""
+    import torch
+    from safetensors.torch import load_file
+
+    weights = load_file(folder / BEST)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
 
 
 def publish_folder(target: Path, write: Callable[[Path], None]) -> None:

@@ -4,20 +4,25 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from curate.errors import CurateError
+from curate.jobs import table_digest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.records import Record
-from curate.shards import file_sha256
+from curate.runs import chosen_run
 from curate.workspace import Workspace
 
 from . import checkpoint
 from .groups import count_queries, counts_in, read_batches, write_groups
-from .training import Training
+from .launch import launch
+from .training import Training, base_model, weights_sha256
+from .world import World
 
-LAST = 0.1
+# Either they change no weight, or their effect stands beside them under another key.
+NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Trained:
     seconds: float
     pairs_per_second: float
     sha256: str
-    """Of model.safetensors."""
+    """Of the weights."""
     trained_now: bool
 
     def text(self) -> str:
@@ -58,123 +63,165 @@ class Trained:
         return "\n".join([*lines, f"Next: curate denoise --scorer {self.model}"])
 
 
+class CrossEncoderTraining:
+    """One training of a cross-encoder, as its settings and the workspace make it."""
+
+    def __init__(self, workspace: Workspace, run: str | None, name: str, options: Mapping[str, Any]) -> None:
+        self.settings = workspace.settings.train.cross_encoder.override(**options)
+        self.run_id = chosen_run(workspace, run)
+        self.steps = -(-self.settings.groups // self.settings.batch_groups)
+        base = base_model(workspace, self.settings.init, [self.run_id])
+        told = {**self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS), "run": self.run_id}
+        found = {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])}
+        self.training = Training(workspace, name, base, self.settings.dtype, told, found)
+
+    @property
+    def path(self) -> Path:
+        """The file with the groups."""
+        return self.training.checkpoints / "groups.parquet"
+
+    def write_groups(self) -> tuple[str, int]:
+        """Write the groups, unless they stand; return their sha256 and how many pairs they have."""
+        training = self.training
+        manifest = write_groups(
+            training.workspace, self.path, self.run_id, self.settings, training.seed, training.job.lineage
+        )
+        return manifest.sha256, manifest.rows
+
+
 def train_cross_encoder(
     workspace: Workspace,
     *,
     run: str | None = None,
     name: str = "cross-encoder",
+    devices: int = 1,
+    world: World | None = None,
     progress: Progress = SILENT,
     **options: Any,
 ) -> Trained:
     """Train a cross-encoder on labelled positives against negatives of a run; write it to `models/<name>/`.
 
     `options` are the fields of `curate.config.TrainCrossEncoder`; the workspace's settings stand for what is not
-    given. The run is the newest one over the split train unless given. After an interruption the same call goes
+    given. The run is the newest one over the split train unless given. `devices`: processes that are started
+    here; `world`: this process among those that something else started. After an interruption the same call goes
     on from the last checkpoint and ends with the same bytes. Raises BadSettings where there is nothing to train
     on, or where `name` was trained with other settings; CurateError at a loss that is not finite.
     """
-    training = _training(workspace, run, name, options)
-    training.check()
-    record = training.record
-    return _trained(training, record or _train(training, progress), now=record is None)
+    world = world or World()
+    work = CrossEncoderTraining(workspace, run, name, options)
+    work.training.check()
+    before = work.training.record
+    if before is None:
+        if devices > 1 and world.size == 1:
+            work.write_groups()  # here, where there is one process, and somebody to tell
+            launch(devices, _work, workspace.root, run, name, dict(options), type(progress))
+        else:
+            _train(work, world, progress)
+    record = before or work.training.record
+    assert record is not None
+    return _trained(work, record, now=before is None)
 
 
 def plan_cross_encoder(
-    workspace: Workspace, *, run: str | None = None, name: str = "cross-encoder", **options: Any
+    workspace: Workspace, *, run: str | None = None, name: str = "cross-encoder", devices: int = 1, **options: Any
 ) -> Plan:
     """Return what `train_cross_encoder` with the same arguments would do."""
-    training = _training(workspace, run, name, options)
+    del devices  # the twin of `train_cross_encoder`
+    work = CrossEncoderTraining(workspace, run, name, options)
+    training, settings = work.training, work.settings
     training.check()
-    groups = training.settings.groups
     if training.record:
-        return Plan("train cross-encoder", "groups", groups, groups, notes=[f"{training.model}: already trained."])
-    counts = count_queries(workspace, training.run_id, training.seed)
+        notes = [f"{training.model}: already trained."]
+        return Plan("train cross-encoder", "groups", settings.groups, settings.groups, notes=notes)
+    counts = count_queries(workspace, work.run_id, training.seed)
     state = checkpoint.latest(training.checkpoints)
-    done = state.step * training.settings.batch_groups if state else 0
+    done = state.step * settings.batch_groups if state else 0
     rate = training.rate()
-    init = training.job.settings["init"]
     notes = [
-        f"from {init} on run {training.run_id}, {training.steps:,} steps; the model goes to {training.model}",
+        f"from {training.job.settings['init']} on run {work.run_id}, {work.steps:,} steps; "
+        f"the model goes to {training.model}",
         f"{counts.queries:,} train queries have a positive and negatives; {counts.skipped:,} have no negative",
     ]
-    return Plan("train cross-encoder", "groups", groups, done, (groups - done) / rate if rate else None, notes)
+    pairs = (settings.groups - done) * (1 + settings.negatives)
+    return Plan("train cross-encoder", "groups", settings.groups, done, pairs / rate if rate else None, notes)
 
 
-def _training(workspace: Workspace, run: str | None, name: str, options: Mapping[str, Any]) -> Training:
-    return Training(workspace, run, name, workspace.settings.train.cross_encoder.override(**options))
+def _work(
+    world: World, root: Path, run: str | None, name: str, options: dict[str, Any], progress: type[Progress]
+) -> None:
+    """Train as one of several processes."""
+    _train(CrossEncoderTraining(Workspace(root), run, name, options), world, progress())
 
 
-def _train(training: Training, progress: Progress) -> Record:
+def _train(work: CrossEncoderTraining, world: World, progress: Progress) -> None:
     """Train from the last checkpoint, or from the start; write the model, then the record."""
-    path = training.checkpoints / "groups.parquet"
-    settings, lineage = training.settings, training.job.lineage
-    plan = write_groups(training.workspace, path, training.run_id, settings, training.seed, lineage)
-    facts = {**asdict(counts_in(path)), "groups": settings.groups, "pairs": plan.rows, "steps": training.steps}
-    facts |= _fit(training, plan.sha256, progress)
-    facts["pairs_per_second"] = round(plan.rows / facts["seconds"], 1)
-    facts["sha256"] = file_sha256(training.folder / "model.safetensors")
-    record: Record = training.job.finish(**facts)
-    shutil.rmtree(training.checkpoints)
-    return record
+    training = work.training
+    if world.is_first:
+        work.write_groups()
+    world.wait()
+    plan, pairs = work.write_groups()
+    outcome = _fit(work, plan, world, progress)
+    if world.is_first:
+        facts = {
+            **asdict(counts_in(work.path)),
+            "groups": work.settings.groups,
+            "pairs": pairs,
+            "steps": work.steps,
+        }
+        facts |= outcome
+        facts["pairs_per_second"] = round(pairs / outcome["seconds"], 1)
+        facts["sha256"] = weights_sha256(training.folder)
+        training.job.finish(**facts)
+        shutil.rmtree(training.checkpoints)
+    world.wait()
 
 
-def _fit(training: Training, plan: str, progress: Progress) -> dict[str, Any]:
+def _fit(work: CrossEncoderTraining, plan: str, world: World, progress: Progress) -> dict[str, Any]:
     from curate.models import load_tokenizer
 
-    from .log import Log
-    from .loop import Loop
-    from .optimizer import Schedule, adamw
+    from .fit import Work, fit
     from .ranking import Ranking
     from .start import cross_encoder_from
 
-    settings, folder = training.settings, training.checkpoints
+    settings, training = work.settings, work.training
     model = cross_encoder_from(training.base, training.seed)
-    optimizer = adamw(model, settings.weight_decay)
-    state = checkpoint.latest(folder) or checkpoint.State(settings=training.identity, plan=plan)
-    if state.step:
-        _check_plan(training, state, plan)
-        checkpoint.restore(folder, state, model, optimizer)
-        progress.say(f"goes on from step {state.step:,} of {training.steps:,}")
-    loop = Loop(
-        Schedule(training.steps, settings.learning_rate, settings.warmup),
-        settings.clip_norm,
-        training.seed,
-        folder,
-        settings.checkpoint_every,
+    outcome = fit(
+        training,
+        Work(
+            task=Ranking(model, load_tokenizer(training.base), settings, training.dtype, world),
+            read=partial(read_batches, work.path, settings.batch_groups),
+            plan=plan,
+            steps=work.steps,
+            total=settings.groups,
+            a_step=settings.batch_groups,
+            unit="groups",
+        ),
+        settings,
+        world,
+        progress,
     )
-    log = Log(training.workspace.root / f"{training.model}.log.jsonl", training.steps, state.curve, progress)
-    task = Ranking(model, load_tokenizer(training.base), settings, training.dtype)
-    pairs = read_batches(folder / "groups.parquet", settings.batch_groups, state.step)
-    done = state.step * settings.batch_groups
-    with progress.task("training cross-encoder", settings.groups, "groups", done) as advance:
-        loop.run(task, optimizer, pairs, state, log, advance)
-    outcome: dict[str, Any] = log.outcome(LAST)
-    _save(training, model, outcome)
+    del outcome["best"]  # no dev: the cutoffs' audit is what judges a cross-encoder
+    if world.is_first:
+        _save(work, model, outcome)
     return outcome
 
 
-def _check_plan(training: Training, state: checkpoint.State, plan: str) -> None:
-    if state.plan != plan:
-        raise CurateError(
-            f"the groups in {training.model}.checkpoint are not those that the training began with (another "
-            "version of duckdb or pyarrow wrote them?). Delete that folder to train anew, or give another --name."
-        )
+def _save(work: CrossEncoderTraining, model: Any, outcome: Mapping[str, Any]) -> None:
+    from .save import cross_encoder_card, save_cross_encoder
 
-
-def _save(training: Training, model: Any, outcome: Mapping[str, Any]) -> None:
-    from .save import model_card, save_cross_encoder
-
+    training, settings = work.training, work.settings
     facts = {
         "trained from": training.job.settings["init"],
-        "run": training.run_id,
-        "groups": f"{training.settings.groups:,}, {training.steps:,} steps of {training.settings.batch_groups}",
+        "run": work.run_id,
+        "groups": f"{settings.groups:,}, {work.steps:,} steps of {settings.batch_groups}",
         "computed in": training.dtype,
         "at the end": f"loss {outcome['loss']:.3f}, positive first in {outcome['won']:.0%} of the groups",
     }
-    card = model_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
-    save_cross_encoder(training.folder, model, training.base, training.settings.max_length, card)
+    card = cross_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
+    save_cross_encoder(training.folder, model, training.base, settings.max_length, card)
 
 
-def _trained(training: Training, record: Record, *, now: bool) -> Trained:
+def _trained(work: CrossEncoderTraining, record: Record, *, now: bool) -> Trained:
+    training = work.training
     init = training.job.settings["init"]
-    return Trained(training.name, training.model, init, training.run_id, trained_now=now, **record.facts)
+    return Trained(training.name, training.model, init, work.run_id, trained_now=now, **record.facts)

@@ -24,69 +24,99 @@ class Curve:
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     """What stands in the file."""
-    waiting: list[list[float]] = field(default_factory=list)
-    """Steps since: loss, groups, groups won, pairs, seconds."""
+    waiting: list[dict[str, float]] = field(default_factory=list)
+    """Steps since: loss, rows, rows won, pairs, tokens, seconds, of these waiting for data."""
 
 
 class Log:
-    """Writes the curve as the steps report."""
+    """Writes the curve as the steps report. Without a path it keeps count and writes nothing."""
 
-    def __init__(self, path: Path, steps: int, curve: Curve, progress: Progress) -> None:
+    def __init__(self, path: Path | None, steps: int, curve: Curve, progress: Progress) -> None:
         """Continue the log at `path` after what `curve` holds."""
         self.path, self.steps, self.curve, self.progress = path, steps, curve, progress
         self.now = time.monotonic()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(line) + "\n" for line in curve.lines), "utf-8")
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(json.dumps(line) + "\n" for line in curve.lines), "utf-8")
 
-    def add(self, step: int, outcome: "Outcome", learning_rate: float) -> None:
+    def add(self, step: int, outcome: "Outcome", learning_rate: float, waited: float) -> None:
         """Take one step's outcome; every tenth, and the last, writes a line."""
         before, self.now, done = self.now, time.monotonic(), step + 1
-        seconds = self.now - before
-        self.curve.waiting.append([outcome.loss.item(), outcome.groups, outcome.won, outcome.pairs, seconds])
+        self.curve.waiting.append({
+            "loss": outcome.loss,
+            "rows": outcome.rows,
+            "won": outcome.won,
+            "pairs": outcome.pairs,
+            "tokens": outcome.tokens,
+            "seconds": self.now - before,
+            "waited": waited,
+        })  # fmt: skip
         if done % STEPS_A_LINE == 0 or done == self.steps:
-            self._write(done, learning_rate)
+            self._write(self._line(done, learning_rate))
+            self.curve.waiting.clear()
         every = max(STEPS_A_LINE, self.steps // SAID // STEPS_A_LINE * STEPS_A_LINE)
         if done % every == 0:
             self.progress.say(self._text(done))
 
+    def add_dev(self, done: int, measure: float) -> None:
+        """Take what dev said after `done` steps; its time is in no rate."""
+        self._write({"step": done, "dev_mrr@10": round(measure, 5)})
+        self.progress.say(f"step {done:,}/{self.steps:,} | dev MRR@10 {measure:.4f}")
+        self.now = time.monotonic()
+
     def outcome(self, share: float) -> dict[str, float]:
-        """Return the seconds in all, and loss and share of groups won over the last `share` of the steps."""
-        lines = self.curve.lines
+        """Return the seconds in all, and loss and share of rows won over the last `share` of the steps."""
+        lines = self._trained()
         last = [line for line in lines if line["step"] > self.steps * (1 - share)]
-        groups = sum(line["groups"] for line in last)
+        rows = sum(line["rows"] for line in last)
         return {
-            "loss": round(sum(line["loss"] * line["groups"] for line in last) / groups, 4),
-            "won": round(sum(line["won"] for line in last) / groups, 4),
+            "loss": round(sum(line["loss"] * line["rows"] for line in last) / rows, 4),
+            "won": round(sum(line["won"] for line in last) / rows, 4),
             "seconds": round(sum(line["seconds"] for line in lines), 3),
         }
 
-    def _write(self, done: int, learning_rate: float) -> None:
-        losses, groups, won, pairs, seconds = zip(*self.curve.waiting, strict=True)
-        line = {
+    def _trained(self) -> list[dict[str, Any]]:
+        """Return the lines about steps, without those about dev."""
+        return [line for line in self.curve.lines if "loss" in line]
+
+    def _line(self, done: int, learning_rate: float) -> dict[str, Any]:
+        steps = self.curve.waiting
+        of = {key: sum(step[key] for step in steps) for key in steps[0]}
+        return {
             "step": done,
-            "loss": round(sum(losses) / len(losses), 5),
+            "loss": round(of["loss"] / len(steps), 5),
             "learning_rate": learning_rate,
-            "groups": sum(groups),
-            "won": sum(won),
-            "seconds": round(sum(seconds), 3),
-            "pairs_per_second": round(sum(pairs) / sum(seconds), 1),
+            "rows": of["rows"],
+            "won": round(of["won"], 3),
+            "seconds": round(of["seconds"], 3),
+            "pairs_per_second": round(of["pairs"] / of["seconds"], 1),
+            "tokens_per_second": round(of["tokens"] / of["seconds"], 1),
+            "waited_for_data": round(of["waited"] / of["seconds"], 4),
             "peak_memory_gib": round(peak_memory() / 2**30, 2),
         }
+
+    def _write(self, line: dict[str, Any]) -> None:
         self.curve.lines.append(line)
-        self.curve.waiting.clear()
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
 
     def _text(self, done: int) -> str:
-        line = self.curve.lines[-1]
-        left = sum(line["seconds"] for line in self.curve.lines) / done * (self.steps - done)
+        lines = self._trained()
+        line = lines[-1]
+        left = sum(line["seconds"] for line in lines) / done * (self.steps - done)
         return (
-            f"step {done:,}/{self.steps:,} | loss {line['loss']:.2f} | won {line['won'] / line['groups']:.0%} | "
-            f"lr {line['learning_rate']:.1e} | {line['pairs_per_second']:,.0f} pairs/s | eta {duration(left)}"
+            f"step {done:,}/{self.steps:,} | loss {line['loss']:.2f} | won {line['won'] / line['rows']:.0%} | "
+            f"lr {line['learning_rate']:.1e} | {line['pairs_per_second']:,.0f} pairs/s | "
+            f"data {line['waited_for_data']:.0%} | {line['peak_memory_gib']} GiB | eta {duration(left)}"
         )
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process ever held, in bytes."""
+    """Return the most memory that this process ever held, in bytes: the GPU's where there is one."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,94 +1,140 @@
-"""The loop that every trainer shares: forward, backward, step, log, checkpoint.
+"""The loop that every trainer shares: gradients, their sum over the processes, step, log, dev, checkpoint.
 
 What is trained stands behind `Task`. The order of the batches and every random number are functions of the
 seed and the step: no generator's state is kept, and a resumed training ends with the same bytes.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from curate.errors import CurateError
 from curate.progress import Advance
 from curate.shards import digest
 
 from . import checkpoint
-from .groups import Pair
 from .log import Log
 from .optimizer import Schedule
+from .world import World
 
 if TYPE_CHECKING:
     import torch
 
+Batch = TypeVar("Batch")
+Taken_contra = TypeVar("Taken_contra", contravariant=True)
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """One step's loss (with its graph), and what the log counts."""
+    """What one step did, over all processes."""
 
-    loss: "torch.Tensor"
-    groups: int
+    loss: float
+    rows: int
+    """Groups or rows of the batch: what the epochs count."""
     pairs: int
-    won: int
-    """Groups whose positive stands first."""
+    tokens: int
+    """Without padding."""
+    won: float
+    """Rows whose positive stands first."""
 
 
-class Task(Protocol):
-    """A model, and its loss on a batch of pairs."""
+class Task(Protocol[Taken_contra]):
+    """A model, and its gradients on a batch."""
 
     model: "torch.nn.Module"
 
-    def loss(self, pairs: list[Pair]) -> Outcome:
-        """Return the loss of a batch."""
+    def backward(self, batch: Taken_contra, seed: int) -> Outcome:
+        """Add the gradients of this process's part of the batch; return this process's part of the outcome.
+
+        The parts' losses add up to the batch's. `seed` is for what is drawn in this step.
+        """
+        ...
+
+    def names(self, batch: Taken_contra) -> str:
+        """Return the ids in a batch, for an error message."""
         ...
 
 
 @dataclass(frozen=True)
-class Loop:
+class Dev:
+    """The questions of dev, asked every so often: the weights that do best are kept."""
+
+    every: int
+    """Steps."""
+    ask: Callable[[], float]
+    """Return the measure, on every process the same; higher is better."""
+
+
+@dataclass(frozen=True)
+class Loop(Generic[Batch]):
     """How the steps are made."""
 
+    task: Task[Batch]
+    optimizer: "torch.optim.Optimizer"
     schedule: Schedule
     clip_norm: float
     seed: int
     checkpoints: Path
     checkpoint_every: int
+    world: World
+    log: Log
+    dev: Dev | None = None
 
     def run(
-        self,
-        task: Task,
-        optimizer: "torch.optim.Optimizer",
-        batches: Iterator[tuple[int, list[Pair]]],
-        start: checkpoint.State,
-        log: Log,
-        advance: Advance,
-    ) -> None:
-        """Make every step that is left.
+        self, batches: Iterator[tuple[int, Batch]], start: checkpoint.State, advance: Advance
+    ) -> checkpoint.State:
+        """Make every step that is left; return the state with the best that dev said.
 
         Raises CurateError at a loss or gradient that is not finite: the model keeps its last good checkpoint.
         """
-        task.model.train()
-        for step, pairs in batches:
-            outcome = self._step(task, optimizer, step, pairs)
-            log.add(step, outcome, self.schedule.at(step))
-            advance(outcome.groups)
-            if (step + 1) % self.checkpoint_every == 0 and step + 1 < self.schedule.steps:
-                state = replace(start, step=step + 1, curve=log.curve)
-                checkpoint.save(self.checkpoints, state, task.model, optimizer)
+        state = start
+        self.task.model.train()
+        while True:
+            asked = time.monotonic()
+            following = next(batches, None)
+            if following is None:
+                return state
+            (step, batch), waited = following, time.monotonic() - asked
+            outcome = self._step(step, batch)
+            self.log.add(step, outcome, self.schedule.at(step), waited)
+            advance(outcome.rows)
+            state = self._kept(state, step + 1)
 
-    def _step(self, task: Task, optimizer: "torch.optim.Optimizer", step: int, pairs: list[Pair]) -> Outcome:
+    def _kept(self, state: checkpoint.State, done: int) -> checkpoint.State:
+        """Ask dev and write a checkpoint where it is time to; return the state with what dev said."""
+        last = done == self.schedule.steps
+        if self.dev and (done % self.dev.every == 0 or last):
+            self.task.model.eval()
+            measure = self.dev.ask()
+            self.task.model.train()
+            self.log.add_dev(done, measure)
+            if state.best is None or measure > state.best["measure"]:
+                state = replace(state, best={"step": done, "measure": measure})
+                if self.world.is_first:
+                    checkpoint.save_best(self.checkpoints, self.task.model)
+        if done % self.checkpoint_every == 0 and not last:
+            if self.world.is_first:
+                now = replace(state, step=done, curve=self.log.curve)
+                checkpoint.save(self.checkpoints, now, self.task.model, self.optimizer)
+            self.world.wait()
+        return state
+
+    def _step(self, step: int, batch: Batch) -> Outcome:
         import torch
 
-        torch.manual_seed(seed_of(self.seed, step))
-        for group in optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.at(step)
-        outcome = task.loss(pairs)
-        outcome.loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(task.model.parameters(), self.clip_norm)
-        if not torch.isfinite(outcome.loss + norm):
-            raise CurateError(_not_finite(step, outcome.loss.item(), norm.item(), pairs))
-        optimizer.step()
-        optimizer.zero_grad()
-        return outcome
+        part = self.task.backward(batch, seed_of(self.seed, step))
+        self.world.sum_gradients(self.task.model.parameters())
+        norm = torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), self.clip_norm)
+        loss, pairs, tokens, won = self.world.total([part.loss, part.pairs, part.tokens, part.won])
+        if not torch.isfinite(norm + loss):
+            raise CurateError(_not_finite(step, loss, norm.item(), self.task.names(batch)))
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return Outcome(loss, part.rows, int(pairs), int(tokens), won)
 
 
 def seed_of(seed: int, step: int) -> int:
@@ -96,9 +142,8 @@ def seed_of(seed: int, step: int) -> int:
     return int(digest("step", seed, step)[:15], 16)
 
 
-def _not_finite(step: int, loss: float, norm: float, pairs: list[Pair]) -> str:
-    batch = ", ".join(f"{pair['query_id']} {pair['passage_id']}" for pair in pairs)
+def _not_finite(step: int, loss: float, norm: float, names: str) -> str:
     return (
         f"step {step + 1}: the loss is {loss}, the gradient's norm {norm}; both should be finite. The last good "
-        f"checkpoint stays. Try a smaller --learning-rate with another --name. Query and passage ids: {batch}"
+        f"checkpoint stays. Try a smaller --learning-rate with another --name. Query and passage ids: {names}"
     )

@@ -1,58 +1,55 @@
-"""What every training has: a name, a start, a run to learn from, and a record that says whether it is done."""
+"""What every training has: a name, a start, settings and inputs, and a record that says whether it is done."""
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from curate import relations
-from curate.config import TrainCrossEncoder
 from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
 from curate.models import fingerprint, model_folder, model_id, number_format
 from curate.records import Record
-from curate.runs import chosen_run
-from curate.shards import file_sha256
+from curate.shards import digest, file_sha256
 from curate.workspace import Workspace
 
 from . import checkpoint
 
-# Either they change no weight, or their effect stands beside them under another key.
-NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every"}
 READ = ("passages", "queries", "qrels", "annotations")
 
 
 class Training:
     """One training: where it starts, what it reads, where it writes. No model is loaded here."""
 
-    def __init__(self, workspace: Workspace, run: str | None, name: str, settings: TrainCrossEncoder) -> None:
-        """Settle the run and the start; raises BadSettings or MissingExtra where there is none."""
+    def __init__(
+        self,
+        workspace: Workspace,
+        name: str,
+        base: Path,
+        dtype: str,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, str],
+    ) -> None:
+        """Take what decides the weights, besides start, number format and seed: `settings` and `inputs`."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise BadSettings(f"'{name}' names no folder below models/: letters, digits, '.', '_' and '-' do")
-        self.workspace, self.name, self.settings = workspace, name, settings
+        self.workspace, self.name, self.base = workspace, name, base
         self.model = f"models/{name}"
         self.folder = workspace.root / self.model
         self.checkpoints = workspace.root / f"{self.model}.checkpoint"
-        self.run_id = chosen_run(workspace, run)
-        self.base = model_folder(settings.init or self._mining_encoder(), workspace.root)
-        self.dtype = number_format(settings.dtype)
+        self.dtype = number_format(dtype)
         self.seed = workspace.settings.seed
-        self.steps = -(-settings.groups // settings.batch_groups)
+        self._settings, self._inputs = settings, inputs
 
     @cached_property
     def job(self) -> Job:
         """The job: equal settings and inputs give equal weights."""
         start = fingerprint(self.base, {})
-        settings = {
-            **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
-            "init": model_id(self.base, start),
-            "dtype": self.dtype,
-            "run": self.run_id,
-            "seed": self.seed,
-        }
-        inputs = {table: table_digest(self.workspace, table) for table in READ}
-        inputs["candidates"] = table_digest(self.workspace, "candidates", of_job=self.run_id)
-        return Job(self.workspace, "train", f"train-{self.name}", settings, {**inputs, "init": start})
+        own = {"init": model_id(self.base, start), "dtype": self.dtype, "seed": self.seed}
+        inputs = {**{table: table_digest(self.workspace, table) for table in READ}, **self._inputs, "init": start}
+        return Job(self.workspace, "train", f"train-{self.name}", {**self._settings, **own}, inputs)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -75,18 +72,25 @@ class Training:
         elif self.folder.exists() and not self.checkpoints.is_dir():
             raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
 
+    def check_plan(self, state: checkpoint.State, plan: str) -> None:
+        """Raise BadSettings where a checkpoint was trained on other rows than those in `plan`, a sha256."""
+        if state.plan != plan:
+            raise BadSettings(
+                f"what stands in {self.model}.checkpoint is not what the training began with (another version of "
+                "duckdb or pyarrow wrote it?). Delete that folder to train anew, or give another --name."
+            )
+
     def rate(self) -> float | None:
-        """Return the groups per second that were measured here from the same start, if any were."""
+        """Return the pairs per second that were measured here from the same start, if any were."""
         for record in reversed(self.workspace.records("train")):
             if record.inputs.get("init") == self.job.inputs["init"]:
-                return float(record.facts["groups"] / record.facts["seconds"])
+                return float(record.facts["pairs_per_second"])
         return None
 
     def _check_weights(self, record: Record) -> None:
-        weights = self.folder / "model.safetensors"
-        if not weights.is_file() or file_sha256(weights) != record.facts["sha256"]:
+        if not self.folder.is_dir() or weights_sha256(self.folder) != record.facts["sha256"]:
             raise BadSettings(
-                f"{self.model} is not as it was trained: {weights.name} changed. "
+                f"{self.model} is not as it was trained: its weights changed. "
                 "Delete the folder, or give another --name."
             )
 
@@ -97,13 +101,28 @@ class Training:
             found = ", ".join(f"{key} {_short(theirs.get(key))}, now {_short(ours.get(key))}" for key in different)
             raise BadSettings(f"{what} has other settings: {found}. Give the same again, or another --name.")
 
-    def _mining_encoder(self) -> str:
-        with self.workspace.connect() as connection:
-            found = connection.execute(relations.sql("stages", "train_encoder"), {"run": self.run_id}).fetchone()
-        named = found[0] if found else self.workspace.settings.mine.encoder
-        if not named:
-            raise BadSettings(f"{self.run_id} was mined without an encoder; say where to start: --init MODEL")
-        return str(named)
+
+def base_model(workspace: Workspace, init: str | None, runs: list[str]) -> Path:
+    """Return the folder to start from: `init`, else the encoder that mined one of the runs, else curate.toml's."""
+    return model_folder(init or _mining_encoder(workspace, runs), workspace.root)
+
+
+def _mining_encoder(workspace: Workspace, runs: list[str]) -> str:
+    with workspace.connect() as connection:
+        for run in runs:
+            found = connection.execute(relations.sql("stages", "train_encoder"), {"run": run}).fetchone()
+            if found:
+                return str(found[0])
+    if not workspace.settings.mine.encoder:
+        mined = f"{runs[0]} was mined without an encoder" if runs else "no encoder is named in curate.toml"
+        raise BadSettings(f"{mined}; say where to start: --init MODEL")
+    return str(workspace.settings.mine.encoder)
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return one sha256 over the weights of a model; of a single file, its own."""
+    files = sorted(folder.rglob("*.safetensors"))
+    return file_sha256(files[0]) if len(files) == 1 else digest([file_sha256(path) for path in files])
 
 
 def _flat(settings: Any, inputs: Any) -> dict[str, Any]:

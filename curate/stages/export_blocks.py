@@ -3,7 +3,6 @@
 Blocks are independent of each other, so two are made at once: DuckDB joins one while the other is compressed.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -97,7 +96,7 @@ def _write_block(request: Request, connection: "duckdb.DuckDBPyConnection", bloc
     parameters = {**request.parameters, "first": block.first, "last": block.last}
     for name in TABLES if block.needs_tables else ():
         statement = relations.sql("stages", f"export_{name}")
-        connection.execute(statement, _bound(statement, parameters))
+        connection.execute(statement, relations.bound(statement, parameters))
     for part, target in zip(block.parts, _targets(request, block), strict=True):
         if done(target, request.job.lineage):
             continue
@@ -114,12 +113,7 @@ def _select(
     connection: "duckdb.DuckDBPyConnection", relation: str, parameters: Mapping[str, Any]
 ) -> "duckdb.DuckDBPyRelation":
     statement = relations.sql("stages", relation)
-    return connection.sql(statement, params=_bound(statement, parameters) or None)
-
-
-def _bound(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that a statement names: DuckDB refuses more."""
-    return {name: parameters[name] for name in sorted(set(re.findall(r"\$(\w+)", statement)))}
+    return connection.sql(statement, params=relations.bound(statement, parameters) or None)
 
 
 def _write_parquet(reader: "pa.RecordBatchReader", part: Part, path: Path) -> int:

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from curate import relations
+from curate.cutoffs import judging_cutoffs
 from curate.errors import BadSettings
 from curate.formats import Format, named
 from curate.jobs import Job, table_digest
-from curate.runs import chosen_run
-from curate.shards import Manifest, digest
+from curate.runs import training_runs
+from curate.shards import digest
 from curate.workspace import Workspace
 
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}")
@@ -46,12 +46,10 @@ class Request:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """Name of what is read -> its digest."""
-        runs = set(self.settings["runs"])
-        shards = [path for path in self.workspace.shards("candidates") if path.parent.name in runs]
         tables = ("passages", "queries", "qrels", "annotations", "scores")
         return {
             **{table: table_digest(self.workspace, table) for table in tables},
-            "candidates": digest([made.sha256 for path in shards if (made := Manifest.read(path))]),
+            "candidates": table_digest(self.workspace, "candidates", of_jobs=self.settings["runs"]),
         }
 
     @cached_property
@@ -82,8 +80,8 @@ def request(
     name = _folder_name(name or form.name)
     settings = {
         "format": form.name,
-        "runs": _runs(workspace, run, chosen.augmented),
-        "cutoffs": _cutoffs(workspace, cutoffs),
+        "runs": training_runs(workspace, run, augmented=chosen.augmented),
+        "cutoffs": judging_cutoffs(workspace, cutoffs),
         "negatives": chosen.negatives,
         "promote": chosen.promote,
         "augmented": chosen.augmented,
@@ -99,35 +97,3 @@ def _folder_name(name: str) -> str:
             "and '-', not beginning with a dot"
         )
     return name
-
-
-def _runs(workspace: Workspace, asked: list[str] | None, augmented: bool) -> list[str]:
-    """Return the runs that are asked for, or the newest over `train` and, if augmented, over `unlabeled`."""
-    wanted: list[str | None] = [*asked] if asked else [None]
-    chosen = [chosen_run(workspace, run) for run in wanted]
-    of = {row["run_id"]: row["split"] for row in _newest_first(workspace)}
-    wrong = [run for run in chosen if of[run] not in ("train", "unlabeled")]
-    if wrong:
-        raise BadSettings(f"run '{wrong[0]}' is over {of[wrong[0]]}: dev and test questions never train")
-    if not augmented and all(of[run] == "unlabeled" for run in chosen):
-        raise BadSettings(
-            f"run '{chosen[0]}' is over questions without labels, which --no-augmented leaves out: "
-            "nothing is left. Give a run over train, or leave out --no-augmented"
-        )
-    if augmented and not asked:
-        chosen += [run for run in of if of[run] == "unlabeled"][:1]
-    return sorted(set(chosen))
-
-
-def _newest_first(workspace: Workspace) -> list[dict[str, Any]]:
-    return workspace.sql(relations.sql("stages", "runs_newest_first")).to_dicts()
-
-
-def _cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
-    """Return the values of the cutoffs and the fingerprint of the scorer that they judge."""
-    rows = {row["name"]: row for row in workspace.sql(relations.sql("stages", "export_cutoffs")).to_dicts()}
-    if name in rows:
-        return rows[name]
-    if rows:
-        raise BadSettings(f"no cutoffs '{name}'; there are: {', '.join(rows)}")
-    raise BadSettings("no cutoffs yet: nothing was scored, and unscored is not negative. Run: curate denoise")

@@ -79,7 +79,7 @@ class Scoring:
     def job(self) -> Job:
         """The job whose shards the new scores are."""
         inputs = {
-            "candidates": table_digest(self.workspace, "candidates", of_job=self.run_id),
+            "candidates": table_digest(self.workspace, "candidates", of_jobs=[self.run_id]),
             "qrels": table_digest(self.workspace, "qrels"),
             "annotations": table_digest(self.workspace, "annotations"),
             "scorer": self.scorer.fingerprint,

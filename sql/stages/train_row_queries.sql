@@ -1,0 +1,29 @@
+-- train_row_queries: the questions of train_rows, with the texts that are no negatives for them. Grain: one row per query.
+-- masked: text keys, the first passage of each text. $masks: 'none', 'labels' (positives and all passages with their
+-- texts) or 'decisions' (also whatever was found and is no hard negative: false negatives, uncertain and unscored ones).
+with texts as (
+    select text_hash, min(passage_key) as text_key from passages group by text_hash
+),
+masked as (
+    select query_key, passage_key from train_positives where $masks <> 'none'
+    union
+    select query_key, passage_key from positives where $masks <> 'none'
+    union
+    select query_key, passage_key from train_found where $masks = 'decisions' and decision <> 'hard_negative'
+),
+lists as (
+    select masked.query_key, array_agg(distinct texts.text_key order by texts.text_key) as masked,
+    from masked
+    inner join passages on passages.passage_key = masked.passage_key
+    inner join texts on texts.text_hash = passages.text_hash
+    group by masked.query_key
+)
+select
+    queries.query_key as key,
+    queries.query_id as id,
+    queries.text,
+    coalesce(lists.masked, []) as masked,
+from queries
+semi join train_positives on train_positives.query_key = queries.query_key
+left join lists on lists.query_key = queries.query_key
+order by queries.query_key;

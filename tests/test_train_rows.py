@@ -1,0 +1,248 @@
+"""What a dual-encoder is trained on (train/rows.py, train/batch.py, sql/stages/train_*.sql)."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from curate.train import rows
+from curate.train.batch import Batch, Batches, ahead
+from curate.train.world import World
+
+from curate import Workspace
+from curate.cutoffs import set_cutoffs
+from curate.errors import BadSettings
+from curate.jobs import Job
+from curate.shards import Lineage
+
+Make = Callable[..., Workspace]
+PASSAGES = {
+    "rain": "rain falls", "twin": "Rain falls!", "snow": "snow lies", "hail": "hail hurts", "wind": "wind blows",
+    "fog": "fog hides", "sun": "sun warms", "dew": "dew dries",
+}  # fmt: skip
+QUERIES = {"q-rain": "what falls", "q-snow": "what lies", "q-none": "what is unlabelled", "q-new": "what is asked"}
+LOGITS = {
+    ("q-rain", "snow"): -4.0, ("q-rain", "hail"): 4.0, ("q-rain", "wind"): 0.0, ("q-rain", "fog"): -3.0,
+    ("q-rain", "twin"): -5.0, ("q-rain", "rain"): 5.0, ("q-snow", "snow"): 6.0, ("q-snow", "rain"): 3.0,
+    ("q-new", "sun"): 4.0, ("q-new", "dew"): -4.0,
+}  # fmt: skip
+PARAMETERS: dict[str, Any] = {
+    "runs": ["bm25-train"], "cutoffs": "default", "scorer": "judge", "depth": 50, "epochs": 2, "positives": 1,
+    "hard_negatives": 2, "random_negatives": 0, "denoised": True, "masks": "decisions",
+    "augmented": False, "seed": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def workspace(make_workspace: Make) -> Workspace:
+    """Rain answers q-rain (twin has its text), snow q-snow; hail is a false negative, wind uncertain."""
+    workspace = make_workspace(
+        PASSAGES, QUERIES, qrels=[("q-rain", "rain"), ("q-snow", "snow")], unlabeled=["q-new"],
+        candidates={
+            "q-rain": ["twin", "rain", "snow", "hail", "wind", "fog"], "q-snow": ["snow", "rain", "sun"],
+        },
+    )  # fmt: skip
+    keys = {
+        "query_key": {name: key for key, name in enumerate(QUERIES)},
+        "passage_key": {name: key for key, name in enumerate(PASSAGES)},
+    }
+    job = Job(workspace, "denoise", "score-1")
+    job.write_rows(
+        "scores",
+        [
+            {
+                "scorer_id": "judge",
+                "query_key": keys["query_key"][query],
+                "passage_key": keys["passage_key"][passage],
+                "logit": logit,
+            }
+            for (query, passage), logit in LOGITS.items()
+        ],
+    )
+    job.finish()
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+    return workspace
+
+
+def write(workspace: Workspace, folder: Path, **changes: Any) -> Path:
+    """Write the files; a text's token ids are the codes of its letters."""
+    rows.write(
+        workspace,
+        folder,
+        {**PARAMETERS, **changes},
+        lambda texts, _side: [[ord(letter) for letter in text] for text in texts],
+        Lineage("test", "rows", changes),
+    )
+    return folder
+
+
+def listed(folder: Path) -> list[tuple[int, str, list[str]]]:
+    """Return (row, question, its passages: positives, then negatives)."""
+    frame = pl.read_parquet(folder / rows.ROWS)
+    names, questions = list(PASSAGES), list(QUERIES)
+    return [
+        (row, questions[group["query_key"][0]], [names[key] for key in group["passage_key"]])
+        for (row,), group in frame.group_by("row_number", maintain_order=True)
+    ]
+
+
+def negatives(folder: Path, question: str) -> set[str]:
+    return {name for _, asked, found in listed(folder) if asked == question for name in found[1:]}
+
+
+def test_hard_negatives_are_what_the_judge_rejects(workspace: Workspace, tmp_path: Path) -> None:
+    """Of six candidates two are left; q-snow has none (sun is unscored, rain held relevant) and stays without."""
+    folder = write(workspace, tmp_path)
+    assert negatives(folder, "q-rain") == {"snow", "fog"}
+    assert negatives(folder, "q-snow") == set()
+    assert rows.counts_in(folder / rows.ROWS) == (rows.Counts(2, 0, 1, 1), 8)
+
+
+def test_without_denoising_they_are_whatever_was_mined_and_not_labelled(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """The false negative among them: what the paper shows to hurt. A positive's text never is."""
+    folder = write(workspace, tmp_path, denoised=False, hard_negatives=9)
+    assert negatives(folder, "q-rain") == {"snow", "hail", "wind", "fog"}
+    assert negatives(folder, "q-snow") == {"rain", "sun"}
+
+
+def test_every_epoch_has_each_question_once_and_other_negatives(workspace: Workspace, tmp_path: Path) -> None:
+    """One negative a row: the two take turns."""
+    found = listed(write(workspace, tmp_path, hard_negatives=1))
+    assert [row for row, _, _ in found] == [0, 1, 2, 3]
+    assert [{found[0][1], found[1][1]}, {found[2][1], found[3][1]}] == [{"q-rain", "q-snow"}] * 2
+    rains = [passages for _, asked, passages in found if asked == "q-rain"]
+    assert {passages[1] for passages in rains} == {"snow", "fog"}
+
+
+def test_random_negatives_are_none_that_the_runs_found(workspace: Workspace, tmp_path: Path) -> None:
+    """For q-rain only sun and dew are left."""
+    folder = write(workspace, tmp_path, hard_negatives=0, random_negatives=2, epochs=8)
+    assert negatives(folder, "q-rain") == {"sun", "dew"}
+
+
+def test_pseudo_labelled_questions_train_when_asked_for(workspace: Workspace, tmp_path: Path) -> None:
+    """q-new has no label; the judge is sure of sun and rejects dew."""
+    job = Job(workspace, "mine", "bm25-unlabeled")
+    job.write_rows(
+        "candidates",
+        [
+            {"run_id": "bm25-unlabeled", "query_key": 3, "passage_key": key, "rank": rank, "score": 1.0 / rank}
+            for rank, key in ((1, 6), (2, 7))
+        ],
+    )
+    job.finish()
+    both = {"runs": ["bm25-train", "bm25-unlabeled"], "epochs": 1}
+    with_them = listed(write(workspace, tmp_path / "a", augmented=True, **both))
+    assert ("q-new", ["sun", "dew"]) in [(asked, found) for _, asked, found in with_them]
+    assert "q-new" not in [asked for _, asked, _ in listed(write(workspace, tmp_path / "b", **both))]
+
+
+def batch(folder: Path, world: World | None = None, **options: bool) -> Batch:
+    return next(Batches(folder, world or World(), cross_batch=options.get("cross_batch", True)).read(2))[1]
+
+
+def relations(found: Batch) -> dict[tuple[str, str], str]:
+    """Return (question, passage) -> positive, negative or masked, for all of a batch."""
+    questions, passages = list(QUERIES), list(PASSAGES)
+    return {
+        (questions[found.query_keys[row]], passages[found.passage_keys[column]]): (
+            "positive" if found.positive[row, column] else "negative" if found.negative[row, column] else "masked"
+        )
+        for row in range(found.rows)
+        for column in range(len(found.passage_keys))
+    }
+
+
+def expected(question: str, passage: str, masks: str) -> set[str]:
+    """Return what a passage may be for a question, by the rules in words."""
+    own = {"q-rain": "rain", "q-snow": "snow"}[question]
+    if passage == own:
+        return {"positive", "masked"}  # once in its own row, masked wherever it stands again
+    relevant = {"labels": {("q-rain", "twin")}, "none": set()}.get(
+        masks, {("q-rain", "twin"), ("q-rain", "hail"), ("q-rain", "wind"), ("q-snow", "rain"), ("q-snow", "sun")}
+    )
+    return {"masked"} if (question, passage) in relevant else {"negative"}
+
+
+@pytest.mark.parametrize("masks", ["none", "labels", "decisions"])
+def test_masks_in_the_batch_are_what_the_tables_say(workspace: Workspace, tmp_path: Path, masks: str) -> None:
+    """Undenoised negatives bring every kind of passage into the batch; each is looked up by a double loop."""
+    folder = write(workspace, tmp_path, masks=masks, denoised=False, hard_negatives=9)
+    for (question, passage), found in relations(batch(folder)).items():
+        allowed = expected(question, passage, masks)
+        if masks == "none":  # a positive that stands in another row, too, counts against its question
+            allowed = {"positive", "negative"} if "positive" in allowed else allowed
+        assert found in allowed, (question, passage)
+
+
+def test_each_process_has_its_rows_and_everybody_s_passages(workspace: Workspace, tmp_path: Path) -> None:
+    """Two rows over two processes, put together, are the batch of one."""
+    folder = write(workspace, tmp_path)
+    whole = batch(folder)
+    parts = [batch(folder, World(rank, 2)) for rank in (0, 1)]
+    assert np.array_equal(np.concatenate([part.negative for part in parts]), whole.negative)
+    assert [ids.tolist() for part in parts for ids in part.passages] == [ids.tolist() for ids in whole.passages]
+    assert parts[0].counts == parts[1].counts == [len(part.passages) for part in parts]
+    alone = batch(folder, World(1, 2), cross_batch=False)
+    assert alone.negative.shape == (1, len(alone.passages))
+    assert alone.slots.max() == len(alone.passages) - 1
+
+
+def test_the_teacher_s_logits_stand_beside_the_slots(workspace: Workspace, tmp_path: Path) -> None:
+    """NaN where nobody scored; rows and pairs are counted over the whole batch, on every process."""
+    folder = write(workspace, tmp_path, denoised=False, hard_negatives=9)
+    found = batch(folder)
+    for row in range(found.rows):
+        for slot, column in enumerate(found.slots[row]):
+            if column < 0:
+                assert np.isnan(found.teacher[row, slot])
+                continue
+            pair = (list(QUERIES)[found.query_keys[row]], list(PASSAGES)[found.passage_keys[column]])
+            assert found.teacher[row, slot] == pytest.approx(LOGITS.get(pair, float("nan")), nan_ok=True)
+    assert (found.taught_rows, found.taught_pairs) == (2, 5)
+    assert batch(folder, World(1, 2)).taught_pairs == 5
+
+
+@pytest.mark.parametrize(
+    ("size", "first", "steps"), [(1, 0, [1, 1, 1, 1]), (3, 0, [3, 1]), (3, 1, [1]), (9, 0, [4])]
+)
+def test_batches_are_whole_rows_and_start_anywhere(
+    workspace: Workspace, tmp_path: Path, size: int, first: int, steps: list[int]
+) -> None:
+    """The last one has what is left."""
+    folder = write(workspace, tmp_path)
+    found = list(Batches(folder, World(), cross_batch=True).read(size, first))
+    assert [step for step, _ in found] == list(range(first, first + len(steps)))
+    assert [part.rows for _, part in found] == steps
+
+
+def test_the_files_are_the_same_bytes_again(workspace: Workspace, tmp_path: Path) -> None:
+    """Every draw is a hash of ids."""
+    first, second = write(workspace, tmp_path / "a"), write(workspace, tmp_path / "b")
+    for name in (rows.ROWS, rows.QUERIES, rows.PASSAGES):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_nothing_to_train_on_is_said(make_workspace: Make) -> None:
+    """No labels; or labels, and no run with a negative for them."""
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q-rain", "rain")], candidates={"q-rain": ["rain"]})
+    with pytest.raises(BadSettings, match=r"none of the 1 questions has a hard negative in bm25-train\. Mine"):
+        rows.count(workspace, {**PARAMETERS, "denoised": False})
+
+
+def test_batches_are_made_ahead_and_their_errors_are_raised() -> None:
+    """In order, and at the place where they happened."""
+
+    def broken() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise ValueError("the third")
+
+    items = ahead(broken())
+    assert [next(items), next(items)] == [1, 2]
+    with pytest.raises(ValueError, match="the third"):
+        next(items)

@@ -1,0 +1,136 @@
+"""Several processes train as one (train/world.py, train/contrast.py): real gloo processes, compared with one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from curate.train import rows
+from curate.train.launch import launch
+from curate.train.world import World
+from world_workers import fail, gradients, say
+
+from curate import Workspace
+from curate.cutoffs import set_cutoffs
+from curate.errors import CurateError
+from curate.jobs import Job
+from curate.models import load_tokenizer
+from curate.shards import Lineage
+
+Make = Callable[..., Workspace]
+Model = Callable[..., Path]
+EQUAL = pytest.approx({"cosine": 1.0, "norm": 1.0, "loss": 1.0}, abs=1e-5)
+WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm", "mist", "dew"]
+
+
+@pytest.fixture
+def folder(make_workspace: Make, tiny_cross_encoder: Model, tmp_path: Path) -> Path:
+    """Seven questions, two positives for some, hard negatives for most, what denoising took out masked."""
+    passages = {f"p{n}": f"{WORDS[n % 10]} {n} " * (1 + n % 4) for n in range(30)}
+    queries = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(7)}
+    qrels = [(f"q{n}", f"p{n}") for n in range(7)] + [("q1", "p11"), ("q2", "p12")]
+    found = {f"q{n}": [f"p{(n + shift) % 30}" for shift in range(0, 20, 2)] for n in range(6)}
+    workspace = make_workspace(passages, queries, qrels=qrels, candidates=found)
+    denoised(workspace)
+    write_rows(workspace, tiny_cross_encoder(), tmp_path / "rows")
+    return tmp_path
+
+
+def denoised(workspace: Workspace) -> None:
+    """Score every candidate: one third each is a hard negative, uncertain and a false negative."""
+    job = Job(workspace, "denoise", "score-1")
+    pairs = workspace.scan("candidates").collect().select("query_key", "passage_key").to_dicts()
+    job.write_rows(
+        "scores",
+        [{"scorer_id": "judge", "logit": (-4.0, 0.0, 4.0)[pair["passage_key"] % 3], **pair} for pair in pairs],
+    )
+    job.finish()
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+
+
+def write_rows(workspace: Workspace, model: Path, folder: Path) -> None:
+    tokenizer = load_tokenizer(model)
+    parameters = {
+        "runs": ["bm25-train"], "cutoffs": "default", "scorer": "judge", "depth": 50, "epochs": 3, "positives": 2,
+        "hard_negatives": 2, "random_negatives": 1, "denoised": True, "masks": "decisions", "augmented": False,
+        "seed": 0,
+    }  # fmt: skip
+    rows.write(
+        workspace,
+        folder,
+        parameters,
+        lambda texts, _side: tokenizer(texts, truncation=True, max_length=24)["input_ids"],
+        Lineage("test", "rows"),
+    )
+
+
+def compared(folder: Path, processes: int, options: dict[str, Any], batch_rows: int) -> dict[str, float]:
+    """Return what `processes` processes and one without gradient caching say, one against the other."""
+    plain = {key: value for key, value in options.items() if key not in ("gradient_cache", "cross_batch")}
+    gradients(World(), folder, plain, batch_rows, "one.pt")
+    if processes == 1:
+        gradients(World(), folder, dict(options), batch_rows, "many.pt")
+    else:
+        launch(processes, gradients, folder, options, batch_rows, "many.pt")
+    one, many = torch.load(folder / "one.pt"), torch.load(folder / "many.pt")
+    cosine = torch.nn.functional.cosine_similarity(one["gradient"].double(), many["gradient"].double(), dim=0)
+    norm = many["gradient"].double().norm() / one["gradient"].double().norm()
+    return {"cosine": cosine.item(), "norm": norm.item(), "loss": many["loss"] / one["loss"]}
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_the_gradient_of_several_processes_is_that_of_one_with_the_whole_batch(
+    folder: Path, processes: int, cached: bool
+) -> None:
+    """Hard negatives, several positives and masks are there; norm and direction are equal."""
+    found = compared(folder, processes, {"gradient_cache": cached}, batch_rows=7)
+    assert found == EQUAL
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 5])
+def test_uneven_batches_and_more_processes_than_rows_neither_hang_nor_change_the_gradient(
+    folder: Path, batch_rows: int
+) -> None:
+    """With one row, three of four processes have none."""
+    assert compared(folder, 4, {}, batch_rows) == pytest.approx(
+        {"cosine": 1.0, "norm": 1.0, "loss": 1.0}, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("distill", ["kl", "margin-mse"])
+def test_what_the_cross_encoder_teaches_does_not_depend_on_the_number_of_processes(
+    folder: Path, distill: str
+) -> None:
+    """The mix of both losses stays as it is: neither is averaged by process."""
+    found = compared(folder, 2, {"distill": distill, "distill_weight": 0.5}, batch_rows=5)
+    assert found == EQUAL
+
+
+def test_separate_towers_have_gradients_of_their_own(folder: Path) -> None:
+    """Twice the weights, the same parity."""
+    found = compared(folder, 2, {"separate": True}, batch_rows=7)
+    assert found == EQUAL
+
+
+def test_without_cross_batch_negatives_the_gradient_is_another(folder: Path) -> None:
+    """So that the tests above can fail: each process then sees only its own passages."""
+    found = compared(folder, 2, {"cross_batch": False}, batch_rows=7)
+    assert found["loss"] < 0.9
+    assert found["cosine"] < 1 - 1e-4
+
+
+@pytest.mark.parametrize(("how", "message"), [("raise", "the second process says why"), ("exit", "ended early")])
+def test_an_error_in_one_process_ends_all_and_is_told(how: str, message: str) -> None:
+    """The others wait for it in a collective and are stopped."""
+    with pytest.raises(CurateError, match=message):
+        launch(2, fail, how)
+
+
+def test_shares_are_contiguous_and_nearly_equal(tmp_path: Path) -> None:
+    """Five items over two processes; over seven, some have none."""
+    launch(2, say, tmp_path)
+    assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [[0, 2], [2, 5]]
+    assert [len(share) for share in World(0, 7).shares(5)] == [0, 1, 1, 0, 1, 1, 1]

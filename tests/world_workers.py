@@ -1,0 +1,50 @@
+"""What the processes of tests/test_train_world.py do: a new process finds these functions by the module's name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from curate.train.batch import Batches
+from curate.train.contrast import Contrast
+from curate.train.towers import towers_from
+from curate.train.world import World
+
+from curate.config import TrainDualEncoder
+from curate.errors import CurateError
+from curate.recipe import read_recipe
+
+SEED = 7
+
+
+def gradients(world: World, folder: Path, options: dict[str, Any], batch_rows: int, target: str) -> None:
+    """Write the summed gradient of the first batch, and the loss, as the first process has them."""
+    torch.manual_seed(0)
+    model = folder / "tiny-ce"
+    towers = towers_from(model, read_recipe(model, {}), separate=options.pop("separate", False))
+    towers.eval()  # without dropout, whose draws differ with the number of processes
+    chosen = TrainDualEncoder(**options)
+    batches = Batches(folder / "rows", world, cross_batch=chosen.cross_batch)
+    task = Contrast(towers, chosen, 1.0, "fp32", world, batches)
+    _, batch = next(batches.read(batch_rows))
+    outcome = task.backward(batch, SEED)
+    world.sum_gradients(towers.parameters())
+    [loss] = world.total([outcome.loss])
+    if world.is_first:
+        flat = [p.grad.flatten() for p in towers.parameters() if p.grad is not None]
+        torch.save({"gradient": torch.cat(flat), "loss": loss}, folder / target)
+
+
+def fail(world: World, how: str) -> None:
+    """End the second process while the first waits for it."""
+    if world.rank == 1:
+        if how == "raise":
+            raise CurateError("the second process says why")
+        raise SystemExit(9)
+    world.wait()
+
+
+def say(world: World, folder: Path) -> None:
+    """Write this process's share of five items."""
+    share = world.share(5)
+    (folder / f"{world.rank}.json").write_text(json.dumps([share.start, share.stop]), "utf-8")

@@ -1,0 +1,171 @@
+"""A batch of a dual-encoder's training: what this process embeds, and which passage is what to which question."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import rows
+from .tokens import Ids, Tokens
+from .world import World
+
+Bools = npt.NDArray[np.bool_]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's rows. Of questions this process's, of passages all processes', in the order of the rows."""
+
+    rows: int
+    """In the whole batch."""
+    queries: list[Ids]
+    """This process's questions."""
+    passages: list[Ids]
+    """This process's passages."""
+    counts: list[int]
+    """How many passages each process has; if each uses only its own, just this one's."""
+    positive: Bools
+    """Questions x passages: what a question is labelled with in its row."""
+    negative: Bools
+    """Questions x passages: what counts against it."""
+    slots: npt.NDArray[np.int64]
+    """Questions x slots: the passages of a question's own row, -1 where it has fewer."""
+    teacher: npt.NDArray[np.float32]
+    """Questions x slots: the cross-encoder's logits, NaN where it has none."""
+    taught_rows: int
+    """Rows of the whole batch with two logits or more."""
+    taught_pairs: int
+    """Pairs (positive, negative) of the whole batch's rows with both logits."""
+    query_keys: npt.NDArray[Any]
+    passage_keys: npt.NDArray[Any]
+    """All keys, of every process."""
+
+
+class Batches:
+    """The batches of a training, as one process works on them."""
+
+    def __init__(self, folder: Path, world: World, *, cross_batch: bool) -> None:
+        """Open the files that `rows.write` made. Without `cross_batch` each process uses its own passages only."""
+        self.world, self.cross_batch = world, cross_batch
+        self.path = folder / rows.ROWS
+        self.queries, self.passages = Tokens(folder / rows.QUERIES), Tokens(folder / rows.PASSAGES)
+        self.text_keys = self.passages.column("text_key")
+        self.masked = self.queries.lists("masked")
+
+    def read(self, size: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
+        """Yield (step, batch) from the step `first` on."""
+        for step, columns in rows.read(self.path, size, first):
+            yield step, self.batch(columns)
+
+    def batch(self, columns: rows.Columns) -> Batch:
+        """Return the batch of the rows in `columns`."""
+        row_of = columns["row_number"] - columns["row_number"][0]
+        count = int(row_of[-1]) + 1
+        starts = np.searchsorted(row_of, np.arange(count + 1))  # where each row's passages begin
+        shares = self.world.shares(count)
+        mine = shares[self.world.rank]
+        own = slice(int(starts[mine.start]), int(starts[mine.stop]))
+        counts = [int(starts[share.stop] - starts[share.start]) for share in shares]
+        seen = slice(None) if self.cross_batch else own
+        questions = self.queries.at(columns["query_key"][starts[mine.start : mine.stop]])
+        in_store = self.passages.at(columns["passage_key"])
+        row_of_mine = np.arange(mine.start, mine.stop)[:, None]
+        own_row = row_of[seen][None, :] == row_of_mine
+        positive = own_row & columns["label"][seen][None, :]
+        negative = ~positive & ~self._masked(questions, self.text_keys[in_store[seen]])
+        slots, teacher = _slots(columns, starts, mine, own.start if seen is own else 0)
+        taught = _taught(columns, row_of, count)
+        return Batch(
+            rows=count,
+            queries=self.queries.ids(questions),
+            passages=self.passages.ids(in_store[own]),
+            counts=counts if self.cross_batch else [counts[self.world.rank]],
+            positive=positive,
+            negative=negative,
+            slots=slots,
+            teacher=teacher,
+            taught_rows=taught[0],
+            taught_pairs=taught[1],
+            query_keys=columns["query_key"][starts[:-1]],
+            passage_keys=columns["passage_key"],
+        )
+
+    def names(self, batch: Batch) -> str:
+        """Return the ids of a batch."""
+        queries, passages = self.queries.names(batch.query_keys), self.passages.names(batch.passage_keys)
+        return f"{' '.join(queries)} and {' '.join(passages)}"
+
+    def _masked(self, questions: npt.NDArray[np.int64], text_keys: npt.NDArray[Any]) -> Bools:
+        """Return, questions x passages, whether the tables say that the passage's text is no negative."""
+        offsets, values = self.masked
+        sizes = offsets[questions + 1] - offsets[questions]
+        rows_of = np.repeat(np.arange(len(questions)), sizes)
+        keys = values[_ranges(offsets[questions], sizes)]
+        order = np.argsort(text_keys, kind="stable")
+        first = np.searchsorted(text_keys[order], keys, side="left")
+        hits = np.searchsorted(text_keys[order], keys, side="right") - first
+        masked = np.zeros((len(questions), len(text_keys)), np.bool_)
+        masked[np.repeat(rows_of, hits), order[_ranges(first, hits)]] = True
+        return masked
+
+
+def ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
+    """Yield items while a thread makes the next `count`; what it raises is raised here."""
+    made: Queue[tuple[T | None, BaseException | None]] = Queue(count)
+    over = Event()
+
+    def make() -> None:
+        try:
+            for item in items:
+                made.put((item, None))
+                if over.is_set():
+                    return
+            made.put((None, None))
+        except BaseException as error:  # noqa: BLE001  (it goes to the one who asks)
+            made.put((None, error))
+
+    thread = Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = made.get()
+            if error:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        over.set()
+
+
+def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the numbers from each start on, as many as its size, one range after the other."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
+
+
+def _slots(
+    columns: rows.Columns, starts: npt.NDArray[Any], mine: range, offset: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return, questions x slots, the passages of each of this process's rows, and the logits that they have."""
+    sizes = np.diff(starts)
+    width = int(sizes.max())
+    here = sizes[mine.start : mine.stop, None]
+    places = starts[mine.start : mine.stop, None] + np.arange(width)[None, :]
+    there = np.arange(width)[None, :] < here
+    logits = columns["logit"].astype(np.float32)[np.where(there, places, 0)]
+    return np.where(there, places - offset, -1), np.where(there, logits, np.float32("nan"))
+
+
+def _taught(columns: rows.Columns, row_of: npt.NDArray[Any], count: int) -> tuple[int, int]:
+    """Return how many rows have two logits or more, and how many pairs (positive, negative) have both."""
+    known = ~np.isnan(columns["logit"].astype(np.float32))
+    positives = np.bincount(row_of[known & columns["label"]], minlength=count)
+    negatives = np.bincount(row_of[known & ~columns["label"]], minlength=count)
+    return int((positives + negatives > 1).sum()), int((positives * negatives).sum())

@@ -1,0 +1,93 @@
+"""The dual-encoder as a task of the loop: each question against the passages of the whole batch."""
+
+from typing import TYPE_CHECKING, Any
+
+from curate.config import TrainDualEncoder
+from curate.shards import digest
+
+from .batch import Batch, Batches
+from .loop import Outcome
+from .losses import contrastive, kl, margin_mse
+from .towers import Embedded
+from .world import World
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Contrast:
+    """Towers, and the weighted sum of the contrastive loss and of what is learnt from the cross-encoder.
+
+    Cross-batch negatives: RocketQA (NAACL 2021) 3.1.
+    """
+
+    def __init__(
+        self,
+        towers: Any,
+        settings: TrainDualEncoder,
+        temperature: float,
+        dtype: str,
+        world: World,
+        batches: Batches,
+    ) -> None:
+        self.model, self.settings, self.temperature = towers, settings, temperature
+        self.dtype, self.world, self.batches = dtype, world, batches
+
+    def backward(self, batch: Batch, seed: int) -> Outcome:
+        """Add this process's gradients of a batch; return its part of the outcome."""
+        if not (batch.queries or self.settings.cross_batch):
+            return Outcome(0.0, batch.rows, 0, 0, 0.0)
+        queries = self._embedded(batch.queries, "query", seed)
+        passages = self._embedded(batch.passages, "passage", seed)
+        every = passages.vectors
+        if self.settings.cross_batch:
+            every = self.world.gather(every, batch.counts)
+        scores = queries.vectors @ every.T / self.temperature
+        loss, won = self.loss(scores, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        queries.backward()
+        passages.backward()
+        tokens = sum(map(len, batch.queries)) + sum(map(len, batch.passages))
+        return Outcome(loss.item(), batch.rows, len(batch.passages), tokens, won)
+
+    def loss(self, scores: "torch.Tensor", batch: Batch) -> "tuple[torch.Tensor, float]":
+        """Return this process's part of the batch's loss, and in how many of its rows a positive stands first."""
+        import torch
+
+        positive, negative = (
+            torch.from_numpy(mask).to(scores.device) for mask in (batch.positive, batch.negative)
+        )
+        total = self.settings.contrastive_weight * contrastive(scores, positive, negative) / batch.rows
+        if self.settings.distill != "none":
+            total = total + self.settings.distill_weight * self._distilled(scores, batch)
+        best = scores.masked_fill(~positive, -torch.inf).amax(dim=1)
+        against = scores.masked_fill(~negative, -torch.inf).amax(dim=1)
+        return total, float((best > against).sum())
+
+    def names(self, batch: Batch) -> str:
+        """Return the ids in a batch."""
+        return self.batches.names(batch)
+
+    def _distilled(self, scores: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        import torch
+
+        slots = torch.from_numpy(batch.slots).to(scores.device)
+        teacher = torch.from_numpy(batch.teacher).to(scores.device)
+        known = ~teacher.isnan()
+        teacher = teacher.masked_fill(~known, 0.0)
+        student = scores.gather(1, slots.clamp(min=0))
+        if self.settings.distill == "kl":
+            return kl(student, teacher, known) / max(batch.taught_rows, 1)
+        positive = torch.from_numpy(batch.positive).to(scores.device)
+        label = positive.gather(1, slots.clamp(min=0)) & (slots >= 0)
+        return margin_mse(student, teacher, known, label) / max(batch.taught_pairs, 1)
+
+    def _embedded(self, texts: list[Any], side: str, seed: int) -> Embedded:
+        return Embedded(
+            lambda part: self.model.embed(part, side),
+            texts,
+            self.model.dimension,
+            dtype=self.dtype,
+            cached=self.settings.gradient_cache,
+            seed=int(digest(seed, side, self.world.rank)[:15], 16),
+        )

@@ -1,0 +1,357 @@
+"""`curate train dual-encoder`: RocketQA's steps 1, 3 and 4 (NAACL 2021, 3.1 to 3.3), from tables to a model."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from curate import relations
+from curate.config import TrainDualEncoder
+from curate.cutoffs import judging_cutoffs
+from curate.jobs import table_digest
+from curate.plan import Plan
+from curate.progress import SILENT, Progress, duration
+from curate.recipe import Recipe, read_recipe
+from curate.records import Record
+from curate.runs import training_runs
+from curate.workspace import Workspace
+
+from . import checkpoint, rows
+from .launch import launch
+from .training import Training, base_model, weights_sha256
+from .world import World
+
+# They change no weight, or stand in the job's settings under another key.
+NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every", "gradient_cache", "temperature", "similarity"}
+TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
+
+
+@dataclass(frozen=True)
+class TrainedDualEncoder:
+    """What a training made; loss and won are those of the last tenth of the steps."""
+
+    name: str
+    model: str
+    """The folder, below the workspace."""
+    init: str
+    runs: list[str]
+    rows: int
+    pairs: int
+    steps: int
+    questions: int
+    pseudo_labelled: int
+    """Questions whose positive is a pseudo-label."""
+    short: int
+    """Questions with fewer hard negatives than were asked for; nothing fills the gap."""
+    without: int
+    """Questions with none."""
+    loss: float
+    won: float
+    """Share of the rows in which a positive stood before all passages of the batch that count against it."""
+    best: dict[str, Any] | None
+    """Step and MRR@10 on dev's sample of the weights that were kept; None where dev was not asked."""
+    seconds: float
+    pairs_per_second: float
+    sha256: str
+    """Of the weights."""
+    trained_now: bool
+
+    def text(self) -> str:
+        """Return the outcome for a terminal."""
+        rate = f"{duration(self.seconds)} ({self.pairs_per_second:,.0f} pairs/s)"
+        done = "trained" if self.trained_now else "already trained"
+        from_runs = f" on {' and '.join(self.runs)}" if self.runs else ""
+        lines = [
+            f"{self.model}: {done} from {self.init}{from_runs}.",
+            f"{self.questions:,} questions ({self.pseudo_labelled:,} pseudo-labelled), {self.rows:,} rows, "
+            f"{self.pairs:,} pairs in {rate}.",
+            f"Over the last tenth: loss {self.loss:.3f}, {self.won:.0%} of the rows have a positive first.",
+        ]
+        if self.short:
+            lines.append(f"Short of hard negatives: {self.short:,} questions, {self.without:,} of them have none.")
+        if self.best:
+            lines.append(
+                f"Kept: the weights after step {self.best['step']:,}, dev MRR@10 {self.best['measure']:.4f}."
+            )
+        return "\n".join([*lines, f"Next: curate mine --retriever dense --encoder {self.model}"])
+
+
+class Source:
+    """What a training learns from: runs and cutoffs, as far as its settings need any."""
+
+    def __init__(
+        self, workspace: Workspace, settings: TrainDualEncoder, run: list[str] | None, cutoffs: str
+    ) -> None:
+        """Settle runs and cutoffs; raises BadSettings for those that are not there."""
+        judged = (settings.hard_negatives and settings.denoised) or settings.masks == "decisions"
+        judged = judged or settings.distill != "none"
+        self.workspace, self.settings = workspace, settings
+        self.cutoffs = judging_cutoffs(workspace, cutoffs) if judged else None
+        needs_runs = judged or settings.hard_negatives or run
+        augmented = settings.augmented and judged
+        self.runs = training_runs(workspace, run, augmented=bool(augmented)) if needs_runs else []
+        self.augmented = bool(augmented)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the SQL of the stage may bind."""
+        names = ("depth", "epochs", "positives", "hard_negatives", "random_negatives", "denoised", "masks")
+        judges = self.cutoffs or {"name": "", "scorer_id": ""}
+        return {
+            **{name: getattr(self.settings, name) for name in names},
+            "runs": self.runs,
+            "cutoffs": judges["name"],
+            "scorer": judges["scorer_id"],
+            "augmented": self.augmented,
+            "seed": self.workspace.settings.seed,
+            "questions": self.settings.dev_questions,
+            "passages": self.settings.dev_passages,
+        }
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What of it decides the weights."""
+        values = {key: value for key, value in (self.cutoffs or {}).items() if key != "revision"}
+        return {"runs": self.runs, "cutoffs": values or None, "augmented": self.augmented}
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Name of what is read, besides what every training reads -> its digest."""
+        found = {"candidates": table_digest(self.workspace, "candidates", of_jobs=self.runs)} if self.runs else {}
+        if self.cutoffs:
+            statement = relations.sql("stages", "train_scores_digest")
+            parameters = relations.bound(statement, self.parameters)
+            found["scores"] = self.workspace.sql(statement, **parameters)["digest"][0]
+        return found
+
+
+class DualEncoder:
+    """One training of a dual-encoder, as its settings and the workspace make it."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        run: list[str] | None,
+        cutoffs: str,
+        name: str,
+        devices: int,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.settings = workspace.settings.train.dual_encoder.override(**options)
+        self.source = Source(workspace, self.settings, run, cutoffs)
+        base = base_model(workspace, self.settings.init, self.source.runs)
+        self.recipe = _recipe(base, self.settings)
+        self.similarity = "cosine" if "normalize" in self.recipe.after else "dot"
+        self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
+        told = {
+            **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
+            **self.source.told,
+            "similarity": self.similarity,
+            "temperature": self.temperature,
+        }
+        if not self.settings.cross_batch:
+            told["processes"] = devices  # a question's negatives are those of its own process
+        self.training = Training(workspace, name, base, self.settings.dtype, told, self.source.digests)
+
+    @cached_property
+    def tokenize(self) -> rows.Tokenize:
+        """Texts of a side to token ids, cut to its length, with its prompt before them."""
+        from curate.encoder import Encoder
+
+        encoder = Encoder("", self.training.base, self.recipe, "fp32")
+        prompts = {"query": self.recipe.query_prompt, "passage": self.recipe.passage_prompt}
+        lengths = {"query": self.settings.query_max_length, "passage": self.settings.passage_max_length}
+
+        def ids(texts: list[str], side: str) -> list[list[int]]:
+            prompted = [prompts[side] + text for text in texts]
+            found: list[list[int]] = encoder.tokenizer(prompted, truncation=True, max_length=lengths[side])[
+                "input_ids"
+            ]
+            return found
+
+        return ids
+
+    def write_rows(self) -> str:
+        """Write what is trained on, unless it stands; return the sha256 of the rows."""
+        training = self.training
+        manifest = rows.write(
+            training.workspace, training.checkpoints, self.source.parameters, self.tokenize, training.job.lineage
+        )
+        return manifest.sha256
+
+    def steps(self, questions: int) -> tuple[int, int]:
+        """Return the rows of all epochs over `questions`, and the steps that they make."""
+        count = questions * self.settings.epochs
+        return count, -(-count // self.settings.batch_rows)
+
+
+def train_dual_encoder(
+    workspace: Workspace,
+    *,
+    run: list[str] | None = None,
+    cutoffs: str = "default",
+    name: str = "dual-encoder",
+    devices: int = 1,
+    world: World | None = None,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> TrainedDualEncoder:
+    """Train a dual-encoder on the labelled questions and, where there are some, pseudo-labelled ones.
+
+    `options` are the fields of `curate.config.TrainDualEncoder`; the workspace's settings stand for what is not
+    given. `run`: ids of runs; else the newest over train and, if augmented, over unlabeled. `devices`: processes
+    that are started here; `world`: this process among those that something else started. After an interruption
+    the same call goes on from the last checkpoint and, with as many processes on the same CPU, ends with the same
+    bytes. Raises BadSettings where there is nothing to train on, or where `name` was trained with other settings;
+    CurateError at a loss that is not finite. Writes `models/<name>/`, which opens in sentence-transformers.
+    """
+    world = world or World()
+    work = DualEncoder(workspace, run, cutoffs, name, max(devices, world.size), options)
+    work.training.check()
+    before = work.training.record
+    if before is None:
+        if devices > 1 and world.size == 1:
+            work.write_rows()  # here, where there is one process, and somebody to tell
+            launch(devices, _work, workspace.root, run, cutoffs, name, dict(options), type(progress))
+        else:
+            _train(work, world, progress)
+    record = before or work.training.record
+    assert record is not None
+    return _trained(work, record, now=before is None)
+
+
+def plan_dual_encoder(
+    workspace: Workspace,
+    *,
+    run: list[str] | None = None,
+    cutoffs: str = "default",
+    name: str = "dual-encoder",
+    devices: int = 1,
+    **options: Any,
+) -> Plan:
+    """Return what `train_dual_encoder` with the same arguments would do."""
+    work = DualEncoder(workspace, run, cutoffs, name, devices, options)
+    work.training.check()
+    stage, training = "train dual-encoder", work.training
+    if training.record:
+        done = int(training.record.facts["rows"])
+        return Plan(stage, "rows", done, done, notes=[f"{training.model}: already trained."])
+    counts = rows.count(workspace, work.source.parameters)
+    total, steps = work.steps(counts.questions)
+    state = checkpoint.latest(training.checkpoints)
+    done = min(total, state.step * work.settings.batch_rows) if state else 0
+    rate = training.rate()
+    pairs = (total - done) * (work.settings.positives + work.settings.hard_negatives)
+    notes = [
+        f"from {training.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
+        f"the model goes to {training.model}",
+        f"{counts.questions:,} questions ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
+        f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
+    ]
+    return Plan(stage, "rows", total, done, pairs / rate if rate else None, notes)
+
+
+def _recipe(base: Path, settings: TrainDualEncoder) -> Recipe:
+    normalize = None if settings.similarity is None else settings.similarity == "cosine"
+    lengths = {"query_max_length": settings.query_max_length, "passage_max_length": settings.passage_max_length}
+    return read_recipe(base, {"pooling": settings.pooling, "normalize": normalize, **lengths})
+
+
+def _work(
+    world: World,
+    root: Path,
+    run: list[str] | None,
+    cutoffs: str,
+    name: str,
+    options: dict[str, Any],
+    progress: type[Progress],
+) -> None:
+    """Train as one of several processes."""
+    work = DualEncoder(Workspace(root), run, cutoffs, name, world.size, options)
+    _train(work, world, progress())
+
+
+def _train(work: DualEncoder, world: World, progress: Progress) -> None:
+    """Train from the last checkpoint, or from the start; write the model, then the record."""
+    training = work.training
+    if world.is_first:
+        work.write_rows()
+    world.wait()
+    plan = work.write_rows()
+    counts, pairs = rows.counts_in(training.checkpoints / rows.ROWS)
+    total, steps = work.steps(counts.questions)
+    outcome = _fit(work, plan, total, steps, world, progress)
+    if world.is_first:
+        facts = {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, **outcome}
+        facts["pairs_per_second"] = round(pairs / outcome["seconds"], 1)
+        facts["sha256"] = weights_sha256(training.folder)
+        training.job.finish(**facts)
+        shutil.rmtree(training.checkpoints)
+    world.wait()
+
+
+def _fit(work: DualEncoder, plan: str, total: int, steps: int, world: World, progress: Progress) -> dict[str, Any]:
+    from .batch import Batches
+    from .contrast import Contrast
+    from .dev import mrr, sample
+    from .fit import Work, fit
+    from .loop import Dev
+    from .towers import towers_from
+
+    settings, training = work.settings, work.training
+    towers = towers_from(training.base, work.recipe, separate=settings.towers == "separate")
+    batches = Batches(training.checkpoints, world, cross_batch=settings.cross_batch)
+    task = Contrast(towers, settings, work.temperature, training.dtype, world, batches)
+    asked = sample(training.workspace, work.source.parameters, work.tokenize) if settings.dev_every else None
+    outcome = fit(
+        training,
+        Work(
+            task=task,
+            read=partial(batches.read, settings.batch_rows),
+            plan=plan,
+            steps=steps,
+            total=total,
+            a_step=settings.batch_rows,
+            unit="rows",
+            dev=Dev(settings.dev_every, lambda: mrr(towers, asked, training.dtype, world)) if asked else None,
+        ),
+        settings,
+        world,
+        progress,
+    )
+    if world.is_first:
+        _save(work, towers, outcome, total, steps)
+    return outcome
+
+
+def _save(work: DualEncoder, towers: Any, outcome: Mapping[str, Any], total: int, steps: int) -> None:
+    from .save import dual_encoder_card, save_dual_encoder
+
+    training, best = work.training, outcome["best"]
+    facts = {
+        "trained from": training.job.settings["init"],
+        "runs": ", ".join(work.source.runs) or "none",
+        "rows": f"{total:,}, {steps:,} steps of {work.settings.batch_rows:,}",
+        "similarity": work.similarity,
+        "computed in": training.dtype,
+        "at the end": f"loss {outcome['loss']:.3f}, a positive first in {outcome['won']:.0%} of the rows",
+    }
+    if best:
+        facts["kept"] = f"step {best['step']:,}, MRR@10 on a sample of dev {best['measure']:.4f}"
+    card = dual_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
+    save_dual_encoder(training.folder, towers, training.base, work.recipe, card)
+
+
+def _trained(work: DualEncoder, record: Record, *, now: bool) -> TrainedDualEncoder:
+    training = work.training
+    return TrainedDualEncoder(
+        training.name,
+        training.model,
+        training.job.settings["init"],
+        work.source.runs,
+        trained_now=now,
+        **record.facts,
+    )

@@ -1,0 +1,83 @@
+"""Several processes for one training: started here (`--devices N`), or by torchrun."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from curate import errors
+from curate.errors import BadSettings, CurateError
+
+from .world import World, join, leave
+
+Worker = Callable[..., None]
+"""Takes a World and what `launch` was given; a function of a module, so that a new process finds it."""
+
+
+def launch(devices: int, work: Worker, *arguments: Any) -> None:
+    """Call `work(world, *arguments)` in `devices` new processes and wait for all.
+
+    Raises the CurateError of a process that raised one; CurateError where a process died otherwise.
+    """
+    from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
+
+    _check(devices)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            spawn(_enter, (devices, folder, work, arguments), nprocs=devices)  # type: ignore[no-untyped-call]
+        except (ProcessExitedException, ProcessRaisedException) as error:
+            told = sorted(Path(folder).glob("error-*.json"))
+            if told:
+                raise _told(told[0]) from None
+            reason = str(error).strip().splitlines()[-1]
+            raise CurateError(
+                f"process {error.error_index} of {devices} ended early: {reason}. The last checkpoint stays: run "
+                "the same command again."
+            ) from error
+
+
+@contextmanager
+def environment() -> Iterator[World]:
+    """Yield the world that torchrun describes in the environment, or that of one process alone."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World()
+        return
+    try:
+        yield join(int(os.environ["RANK"]), size, "env://", int(os.environ.get("LOCAL_RANK", "0")))
+    finally:
+        leave()
+
+
+def is_first() -> bool:
+    """Return whether this process is the first of those that torchrun started, or alone."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _check(devices: int) -> None:
+    import torch
+
+    if torch.cuda.is_available() and devices > torch.cuda.device_count():
+        raise BadSettings(f"--devices {devices}, and there are {torch.cuda.device_count()} GPUs here")
+
+
+def _enter(rank: int, size: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
+    try:
+        world = join(rank, size, f"file://{folder}/meeting-place", rank)
+        work(world, *arguments)
+        leave()
+    except CurateError as error:
+        Path(folder, f"error-{rank:05d}.json").write_text(json.dumps([type(error).__name__, str(error)]), "utf-8")
+        os._exit(1)  # not by way of torch's farewell, which would wait for the others
+
+
+def _told(path: Path) -> CurateError:
+    kind, text = json.loads(path.read_text("utf-8"))
+    made: CurateError = getattr(errors, kind, CurateError)(text)
+    return made
