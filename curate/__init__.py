@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from curate.errors import CurateError as CurateError
     from curate.stages.augment import augment as augment
     from curate.stages.denoise import denoise as denoise
+    from curate.stages.evaluate import evaluate as evaluate
     from curate.stages.export import export as export
     from curate.stages.load import load as load
     from curate.stages.mine import mine as mine
@@ -29,6 +30,7 @@ _HOME = {
     "Workspace": "curate.workspace",
     "augment": "curate.stages.augment",
     "denoise": "curate.stages.denoise",
+    "evaluate": "curate.stages.evaluate",
     "export": "curate.stages.export",
     "load": "curate.stages.load",
     "mine": "curate.stages.mine",

@@ -205,6 +205,31 @@ class Train(Section):
     dual_encoder: TrainDualEncoder = TrainDualEncoder()
 
 
+class Recipe(Section):
+    """`curate run`: RocketQA's four steps. `[train.*]`, `[mine]` and the others hold, but for what stands here."""
+
+    init: str | None = None
+    """Folder or hub name of the encoder that every model starts from; that of `[mine]` unless given."""
+    devices: int = Field(default=1, ge=1)
+    """Processes that train."""
+    depth: int | None = Field(default=None, ge=1)
+    """Passages that M_D0 finds for a train question; as in `[mine]` unless given."""
+    augment_depth: int | None = Field(default=None, ge=1)
+    """Passages that M_D1 finds for an unlabeled question; as `depth` unless given."""
+    evaluate: Literal["dev", "test", "none"] = "test"
+    """The split by whose labels the three dual-encoders are measured."""
+    evaluate_depth: int = Field(default=100, ge=1)
+    """Passages that they find for each of its questions."""
+    m_d0: TrainDualEncoder = TrainDualEncoder()
+    """The first dual-encoder: no hard negatives and masks by labels unless given, since nothing is judged yet."""
+    m_c: TrainCrossEncoder = TrainCrossEncoder()
+    """The cross-encoder that judges what M_D0 finds."""
+    m_d1: TrainDualEncoder = TrainDualEncoder()
+    """The dual-encoder on denoised hard negatives."""
+    m_d2: TrainDualEncoder = TrainDualEncoder()
+    """The dual-encoder on these and the pseudo-labelled questions."""
+
+
 class Settings(Section):
     """The whole of `curate.toml`."""
 
@@ -215,6 +240,7 @@ class Settings(Section):
     augment: Augment = Augment()
     export: Export = Export()
     train: Train = Train()
+    recipe: Recipe = Recipe()
 
 
 def read_settings(path: Path) -> Settings:

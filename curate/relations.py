@@ -25,6 +25,7 @@ TABLES = (
     "runs",
     "models",
     "cutoffs",
+    "metrics",
     "rejects",
 )
 # A table with a view of its own name keeps its shards under another one; both stand in its SQL file.

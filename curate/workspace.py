@@ -55,8 +55,11 @@ class Workspace:
             raise BadSettings(_no_workspace(self.root))
 
     @classmethod
-    def create(cls, root: Path | str) -> "Workspace":
-        """Make the folder `root` a workspace and return it; raises BadSettings if it is one already."""
+    def create(cls, root: Path | str, settings: str | None = None) -> "Workspace":
+        """Make the folder `root` a workspace and return it; raises BadSettings if it is one already.
+
+        settings: the text of its `curate.toml`; the usual one unless given.
+        """
         root = _usable(Path(root).resolve())
         if (root / CONFIG).exists():
             raise BadSettings(f"{root} is a workspace already: {root / CONFIG} stands there")
@@ -65,7 +68,7 @@ class Workspace:
         try:
             for table in relations.TABLES:
                 _publish_empty(root / "tables" / table / "schema.parquet", table)
-            write_text(root / CONFIG, TOML)
+            write_text(root / CONFIG, settings or TOML)
         except OSError as error:
             raise NoSpace(f"cannot make a workspace in {root}: {error.strerror}") from error
         workspace = cls(root)

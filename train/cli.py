@@ -152,3 +152,32 @@ def _run(
     with here.lock(), launch.environment() as world:
         result = work(here, world=world, progress=progress(), **options)
     return show(result, as_json)
+
+
+@click.command()
+@click.option("--from", "first", metavar="STEP", default="m-d0", show_default=True, help="Begin with this step.")
+@click.option("--to", "last", metavar="STEP", default="evaluate", show_default=True, help="End with this step.")
+@dry_run_option
+@json_option
+def run(first: str, last: str, dry_run: bool, as_json: bool) -> None:
+    r"""Follow the recipe in curate.toml: RocketQA's whole procedure.
+
+    The steps: m-d0, mine, m-c, denoise, m-d1, augment, m-d2, evaluate. What stands is not done again; what was
+    interrupted goes on.
+
+    \b
+    Example:
+      curate init my-set --recipe small && cd my-set
+      curate load ../my-collection
+      curate run --dry-run
+      curate run
+      curate runs
+    """
+    from . import rocketqa
+
+    here = workspace()
+    if dry_run:
+        return show(rocketqa.plan(here, first=first, last=last), as_json)
+    with here.lock():
+        result = rocketqa.follow(here, first=first, last=last, progress=progress())
+    return show(result, as_json)

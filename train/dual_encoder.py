@@ -114,7 +114,8 @@ class Source:
     @property
     def told(self) -> dict[str, Any]:
         """What of it decides the weights."""
-        values = {key: value for key, value in (self.cutoffs or {}).items() if key != "revision"}
+        left_out = {"revision"} if self.augmented else {"revision", "pseudo_positives"}
+        values = {key: value for key, value in (self.cutoffs or {}).items() if key not in left_out}
         return {"runs": self.runs, "cutoffs": values or None, "augmented": self.augmented}
 
     @cached_property

@@ -1,5 +1,7 @@
 """`curate augment`."""
 
+from typing import Any
+
 import click
 
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
@@ -11,9 +13,11 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
     "--all-above/--best", default=None, help="Keep all passages above the cutoff, or the best one [best]."
 )
 @click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Judge by these cutoffs.")
+@click.option("--encoder", metavar="MODEL", help="Mine with this dual-encoder [as the newest train run].")
+@click.option("--depth", metavar="K", type=click.IntRange(min=1), help="Passages for each question [likewise].")
 @dry_run_option
 @json_option
-def augment(scorer: str | None, all_above: bool | None, cutoffs: str, dry_run: bool, as_json: bool) -> None:
+def augment(all_above: bool | None, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Give questions without labels confident pseudo-labels.
 
     They are mined as the newest train run was and judged as in `curate denoise`. A question without a
@@ -22,12 +26,13 @@ def augment(scorer: str | None, all_above: bool | None, cutoffs: str, dry_run: b
     \b
     Example:
       curate augment
+      curate augment --encoder models/dual-encoder --depth 50
     """
     from curate.stages import augment as stage
 
     here = workspace()
     if dry_run:
-        return show(stage.plan_augment(here, scorer=scorer, cutoffs=cutoffs), as_json)
+        return show(stage.plan_augment(here, **options), as_json)
     with here.lock():
-        result = stage.augment(here, scorer=scorer, all_above=all_above, cutoffs=cutoffs, progress=progress())
+        result = stage.augment(here, all_above=all_above, progress=progress(), **options)
     return show(result, as_json)

@@ -68,17 +68,19 @@ def augment(
     scorer: str | None = None,
     all_above: bool | None = None,
     cutoffs: str = "default",
+    encoder: str | None = None,
+    depth: int | None = None,
     progress: Progress = SILENT,
 ) -> Augmented:
     """Mine and score the unlabeled questions; the view `pseudo_labels` then holds what follows.
 
-    They are mined as the newest train run was, and judged by the cutoffs of `denoise`. `all_above` keeps every
-    passage above the cutoff as pseudo-positive instead of the best one. Raises BadSettings without unlabeled
-    questions.
+    They are mined as the newest train run was, or by `encoder`, `depth` deep, and judged by the cutoffs of
+    `denoise`. `all_above` keeps every passage above the cutoff as pseudo-positive instead of the best one.
+    Raises BadSettings without unlabeled questions.
     """
     _require_questions(workspace)
     row = _cutoffs(workspace, cutoffs)
-    mined = mine(workspace, split="unlabeled", progress=progress, **_mined_by(workspace))
+    mined = mine(workspace, split="unlabeled", progress=progress, **_mined_by(workspace, encoder, depth))
     settings = _judged_by(workspace, row, scorer)
     scored = score_run(workspace, mined.run_id, settings, only_by=row["scorer_id"], progress=progress)
     every = workspace.settings.augment.override(all_above=all_above).all_above
@@ -91,11 +93,18 @@ def augment(
     )
 
 
-def plan_augment(workspace: Workspace, *, scorer: str | None = None, cutoffs: str = "default") -> Plan:
+def plan_augment(
+    workspace: Workspace,
+    *,
+    scorer: str | None = None,
+    cutoffs: str = "default",
+    encoder: str | None = None,
+    depth: int | None = None,
+) -> Plan:
     """Return what `augment` would do: mine the unlabeled questions or, where that is done, score them."""
     _require_questions(workspace)
     settings = _judged_by(workspace, _cutoffs(workspace, cutoffs), scorer)
-    asked = _mined_by(workspace)
+    asked = _mined_by(workspace, encoder, depth)
     job = Request.of(workspace, "unlabeled", **asked).jobs()[-1]
     if job.record is None:
         return plan_mine(workspace, split="unlabeled", **asked)
@@ -121,11 +130,17 @@ def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) ->
     return workspace.settings.denoise.override(scorer=scorer or known, depth=row["depth"])
 
 
-def _mined_by(workspace: Workspace) -> dict[str, Any]:
-    """Return what the newest train run was asked for; curate.toml stands for a run that was made elsewhere."""
+def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> dict[str, Any]:
+    """Return what mining is asked for: a dense run by `encoder`, else what the newest train run was asked for.
+
+    `curate.toml` stands for a run that was made elsewhere.
+    """
+    deep = {"depth": depth} if depth else {}
+    if encoder:
+        return {"retriever": "dense", "encoder": encoder, **deep}
     for run in workspace.sql(relations.sql("stages", "runs_newest_first")).to_dicts():
         record = workspace.record(run["run_id"])
         if run["split"] == "train" and run["retriever"] != "trec" and record:
             asked = {key: value for key, value in record.settings.items() if key in Mine.model_fields}
-            return {**asked, "retriever": run["retriever"]}
-    return {}
+            return {**asked, "retriever": run["retriever"], **deep}
+    return deep

@@ -1,0 +1,35 @@
+"""`curate evaluate`."""
+
+from typing import Any
+
+import click
+
+from curate.cli.options import json_option, progress, show, workspace
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]...", nargs=-1)
+@click.option("--split", default="test", show_default=True, help="Which runs, where none is named.")
+@click.option("--against", metavar="RUN", help="Hold the others to this run, on the same queries.")
+@click.option(
+    "--encoder", metavar="MODEL", multiple=True, help="Mine a dense run over the split with this model first."
+)
+@click.option("--depth", type=click.IntRange(min=1), help="How deep to mine then [100].")
+@json_option
+def evaluate(as_json: bool, **options: Any) -> None:
+    """Measure runs against the labels: MRR@10, nDCG@10, MAP and Recall@k, with 95 % intervals.
+
+    A query that a run lacks counts as 0. The values of each query stand in the table metrics.
+
+    \b
+    Example:
+      curate evaluate --encoder models/dual-encoder
+      curate evaluate --split dev
+      curate evaluate dense-test-1a2b3c4d --against bm25-test-5e6f7a8b
+    """
+    from curate.stages.evaluate import evaluate as stage
+
+    here = workspace()
+    with here.lock():
+        result = stage(here, progress=progress(), **options)
+    show(result, as_json)

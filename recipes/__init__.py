@@ -1,0 +1,1 @@
+"""Settings for `curate run`: `curate init --recipe NAME`."""

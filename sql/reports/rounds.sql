@@ -1,0 +1,47 @@
+-- rounds: every run, the model that made it, what that was trained on, and how well it does. Grain: one row per run.
+-- model: the folder or hub name of its encoder, of a hybrid run of its dense source. trained_on: the runs that gave the
+-- model its negatives and pseudo-labels, judged_by: the scorer that denoised them; null for a model from elsewhere.
+-- Measures are means over the judged queries of the run's split (curate evaluate).
+with measured as (
+    select
+        run_id,
+        avg(value) filter (where metric = 'MRR@10') as mrr_at_10,
+        avg(value) filter (where metric = 'nDCG@10') as ndcg_at_10,
+        avg(value) filter (where metric = 'Recall@50') as recall_at_50,
+    from metrics
+    group by run_id
+),
+encoders as (
+    select runs.run_id, min(models.path) as path
+    from runs
+    inner join runs as source on source.run_id = runs.run_id or list_contains(runs.sources, source.run_id)
+    inner join models on models.model_id = source.model_id
+    group by runs.run_id
+),
+trainings as (
+    select
+        regexp_replace(job, '^train-', 'models/') as path,
+        array_to_string((settings -> 'runs')::varchar[], ' ') as runs,
+        settings -> 'cutoffs' ->> 'scorer_id' as scorer_id,
+        settings ->> 'init' as init,
+    from stages
+    where stage = 'train'
+)
+select
+    runs.round,
+    runs.run_id,
+    runs.split,
+    round(measured.mrr_at_10, 4) as "MRR@10",
+    round(measured.ndcg_at_10, 4) as "nDCG@10",
+    round(measured.recall_at_50, 4) as "Recall@50",
+    encoders.path as model,
+    trainings.init as trained_from,
+    trainings.runs as trained_on,
+    trainings.scorer_id as judged_by,
+    runs.queries,
+    runs.depth,
+from runs
+left join encoders on encoders.run_id = runs.run_id
+left join trainings on trainings.path = rtrim(regexp_replace(encoders.path, '^\./', ''), '/')
+left join measured on measured.run_id = runs.run_id
+order by runs.round;

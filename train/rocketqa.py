@@ -1,0 +1,212 @@
+"""`curate run`: the whole of RocketQA's procedure (NAACL 2021, 3.4) from `curate.toml`, step after step.
+
+M_D0 -> mine -> M_C -> denoise -> M_D1 -> augment -> M_D2, then what each dual-encoder is worth. Every step is the
+command that it is by itself: what stands is not done again, and what was killed goes on.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from curate.config import Recipe, Section
+from curate.errors import BadSettings
+from curate.plan import Plan
+from curate.progress import SILENT, Progress, duration
+from curate.stages.augment import augment, plan_augment
+from curate.stages.denoise import denoise, plan_denoise
+from curate.stages.evaluate import evaluate, plan_evaluate
+from curate.stages.mine import mine
+from curate.stages.mine_plan import plan_mine
+from curate.workspace import Workspace
+
+from .cross_encoder import plan_cross_encoder, train_cross_encoder
+from .dual_encoder import plan_dual_encoder, train_dual_encoder
+
+STEPS = ("m-d0", "mine", "m-c", "denoise", "m-d1", "augment", "m-d2", "evaluate")
+DUAL_ENCODERS = ("m-d0", "m-d1", "m-d2")
+PLANS: dict[str, Callable[..., Plan]] = {
+    "mine": plan_mine,
+    "m-c": plan_cross_encoder,
+    "denoise": plan_denoise,
+    "augment": plan_augment,
+    "evaluate": plan_evaluate,
+    **dict.fromkeys(DUAL_ENCODERS, plan_dual_encoder),
+}
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "mine": mine,
+    "m-c": train_cross_encoder,
+    "denoise": denoise,
+    "augment": augment,
+    "evaluate": evaluate,
+    **dict.fromkeys(DUAL_ENCODERS, train_dual_encoder),
+}
+# Nothing is mined or judged yet.
+FIRST = {"hard_negatives": 0, "masks": "labels", "augmented": False}
+
+
+@dataclass(frozen=True)
+class Done:
+    """One step, and what it said."""
+
+    name: str
+    seconds: float
+    result: Any
+
+    @property
+    def headline(self) -> str:
+        """The step and the first line of its outcome."""
+        return f"{self.name} ({duration(self.seconds)}): {self.result.text().partition(chr(10))[0]}"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a recipe did."""
+
+    steps: list[Done]
+    seconds: float
+
+    def text(self) -> str:
+        """Return the outcome for a terminal: a line a step, and what the last one says in full."""
+        last = [] if not self.steps else ["", self.steps[-1].result.text()]
+        return "\n".join([*(step.headline for step in self.steps), f"All in {duration(self.seconds)}.", *last])
+
+
+@dataclass(frozen=True)
+class Plans:
+    """What a recipe would do: the plans of the steps that can be planned, and those that wait for them."""
+
+    plans: dict[str, Plan]
+    waiting: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Return the plans for a terminal."""
+        lines = [f"{name}: {_short(plan)}" for name, plan in self.plans.items()]
+        return "\n".join([*lines, *(f"{name}: waits for what comes before it" for name in self.waiting)])
+
+
+def follow(
+    workspace: Workspace,
+    *,
+    first: str = STEPS[0],
+    last: str = STEPS[-1],
+    progress: Progress = SILENT,
+) -> Followed:
+    """Do the steps from `first` to `last`; those that stand, made with the same settings, are not done again.
+
+    Raises BadSettings for a step that does not exist, or where one before `first` is not done.
+    """
+    chosen, started = _chosen(first, last), time.monotonic()
+    recipe = Procedure(workspace, progress)
+    for name in STEPS[: STEPS.index(chosen[0])]:
+        if not _is_done(recipe.plan(name)):
+            raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or give --from {name}")
+    done = []
+    for name in chosen:
+        progress.say(f"== {name}")
+        began = time.monotonic()
+        result = recipe.do(name)
+        done.append(Done(name, round(time.monotonic() - began, 1), result))
+    return Followed(done, round(time.monotonic() - started, 1))
+
+
+def plan(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) -> Plans:
+    """Return what `follow` with the same arguments would do; a step can be planned once those before are done."""
+    recipe, plans = Procedure(workspace, SILENT), {}
+    chosen = _chosen(first, last)
+    for at, name in enumerate(chosen):
+        plans[name] = recipe.plan(name)
+        if not _is_done(plans[name]):
+            return Plans(plans, list(chosen[at + 1 :]))
+    return Plans(plans)
+
+
+class Procedure:
+    """The steps of a workspace's recipe."""
+
+    def __init__(self, workspace: Workspace, progress: Progress) -> None:
+        self.workspace, self.progress = workspace, progress
+        self.recipe: Recipe = workspace.settings.recipe
+
+    def plan(self, name: str) -> Plan:
+        """Return what a step would do; raises where one before it is not done."""
+        return PLANS[name](self.workspace, **self.arguments(name))
+
+    def do(self, name: str) -> Any:
+        """Do a step, unless it stands; return what its command returns."""
+        return COMMANDS[name](self.workspace, **self.arguments(name), progress=self.progress)
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """Return what a step is called with."""
+        recipe, start = self.recipe, {"init": self.init, "devices": self.recipe.devices}
+        if name == "m-d0":
+            return {"name": name, **start, **FIRST, **_given(recipe.m_d0)}
+        if name == "mine":
+            return {"split": "train", "retriever": "dense", "encoder": "models/m-d0", "depth": recipe.depth}
+        if name == "m-c":
+            return {"name": name, "run": self.mined, **start, **_given(recipe.m_c)}
+        if name == "denoise":
+            return {"run": self.mined, "scorer": "models/m-c"}
+        if name == "m-d1":
+            return {"name": name, "run": [self.mined], **start, "augmented": False, **_given(recipe.m_d1)}
+        if name == "augment":
+            depth = recipe.augment_depth or recipe.depth
+            return {"scorer": "models/m-c", "encoder": "models/m-d1", "depth": depth}
+        if name == "m-d2":
+            runs = sorted([self.mined, self.augmented])
+            return {"name": name, "run": runs, **start, "augmented": True, **_given(recipe.m_d2)}
+        models = [f"models/{each}" for each in DUAL_ENCODERS]
+        return {"encoder": models, "split": recipe.evaluate, "depth": recipe.evaluate_depth}
+
+    @cached_property
+    def init(self) -> str:
+        """The encoder that every model starts from."""
+        found = self.recipe.init or self.workspace.settings.mine.encoder
+        if not found:
+            raise BadSettings('no encoder to start from. Give one in curate.toml: [recipe] init = "MODEL"')
+        return found
+
+    @cached_property
+    def mined(self) -> str:
+        """The run of M_D0 over train; raises BadSettings where it is not there."""
+        return self._run("mine")
+
+    @cached_property
+    def augmented(self) -> str:
+        """The run of M_D1 over the unlabeled questions."""
+        return self._run("augment")
+
+    def _run(self, step: str) -> str:
+        asked = self.arguments(step)
+        split = asked.get("split", "unlabeled")
+        options = {"retriever": "dense", "encoder": asked["encoder"], "depth": asked["depth"]}
+        if not _is_done(plan_mine(self.workspace, split=split, **options)):
+            raise BadSettings(f"the step {step} is not done. Run: curate run --to {step}")
+        return mine(self.workspace, split=split, **options).run_id
+
+
+def _given(section: Section) -> dict[str, Any]:
+    """Return what stands in a section, without its defaults."""
+    return {name: getattr(section, name) for name in section.model_fields_set}
+
+
+def _chosen(first: str, last: str) -> tuple[str, ...]:
+    for name in (first, last):
+        if name not in STEPS:
+            raise BadSettings(f"no step '{name}'; the steps are {', '.join(STEPS)}")
+    begin, end = STEPS.index(first), STEPS.index(last)
+    if begin > end:
+        raise BadSettings(f"--from {first} comes after --to {last}; the steps are {', '.join(STEPS)}")
+    return STEPS[begin : end + 1]
+
+
+def _is_done(plan: Plan) -> bool:
+    return plan.total == plan.cached
+
+
+def _short(plan: Plan) -> str:
+    if _is_done(plan):
+        return "done"
+    about = f", about {duration(plan.seconds)}" if plan.seconds else ""
+    return f"{plan.total - plan.cached:,} of {plan.total:,} {plan.unit} to do{about}"
