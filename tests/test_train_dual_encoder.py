@@ -1,0 +1,298 @@
+"""`curate train dual-encoder` end to end (train/dual_encoder.py): the model, kills, what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from curate.train.dev import reciprocal_ranks
+from curate.train.dual_encoder import TrainedDualEncoder, plan_dual_encoder, train_dual_encoder
+
+from curate import Workspace
+from curate.cutoffs import set_cutoffs
+from curate.encoder import Encoder
+from curate.errors import BadSettings, CurateError
+from curate.jobs import Job
+from curate.progress import Silent
+
+Make = Callable[..., Workspace]
+Model = Callable[..., Path]
+WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm"]
+PASSAGES = {f"p{n}": f"{WORDS[n % 8]} number {n} falls on {WORDS[n // 8]} day" for n in range(32)}
+QUERIES = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(8)}
+
+
+@pytest.fixture
+def workspace(make_workspace: Make) -> Workspace:
+    """Eight train queries, one positive each; every query found all passages, half are safe negatives."""
+    ranked = {query: [f"p{(n + shift) % 32}" for shift in range(32)] for n, query in enumerate(QUERIES)}
+    qrels = [(f"q{n}", f"p{n}") for n in range(8)]
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=qrels, candidates=ranked)
+    job = Job(workspace, "denoise", "score-1")
+    pairs = workspace.scan("candidates").collect().select("query_key", "passage_key").to_dicts()
+    job.write_rows(
+        "scores",
+        [{"scorer_id": "judge", "logit": 4.0 if pair["passage_key"] % 2 else -4.0, **pair} for pair in pairs],
+    )
+    job.finish()
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+    return workspace
+
+
+@pytest.fixture
+def init(tiny_cross_encoder: Model) -> Path:
+    """Write a tiny encoder that nobody trained."""
+    return tiny_cross_encoder("encoder")
+
+
+def train(workspace: Workspace, init: Path, **options: Any) -> TrainedDualEncoder:
+    return train_dual_encoder(workspace, **arguments(init, **options))
+
+
+def arguments(init: Path, **options: Any) -> dict[str, Any]:
+    small = {"epochs": 3, "batch_rows": 4, "hard_negatives": 2, "passage_max_length": 48, "query_max_length": 24}
+    return {"init": str(init), **small, **options}
+
+
+class Interrupt(Silent):
+    """Ctrl-C after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    @contextmanager
+    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
+        def advance(count: int) -> None:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+        yield advance
+
+
+def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> None:
+    """Counts, the end of the curve, and the next command; the record keeps the same facts."""
+    trained = train(workspace, init)
+    assert (trained.rows, trained.steps, trained.questions, trained.pairs) == (24, 6, 8, 72)
+    assert (trained.short, trained.without, trained.pseudo_labelled, trained.best) == (0, 0, 0, None)
+    assert trained.text().endswith("Next: curate mine --retriever dense --encoder models/dual-encoder")
+    [record] = workspace.records("train")
+    assert record.facts["sha256"] == trained.sha256
+    assert not (workspace.root / "models/dual-encoder.checkpoint").exists()
+    again = train(workspace, init, checkpoint_every=7, gradient_cache=True)
+    assert (again.trained_now, again.sha256) == (False, trained.sha256)
+
+
+def test_it_learns(workspace: Workspace, init: Path) -> None:
+    """Forty looks at eight questions: first far more often than the one time in twenty of chance."""
+    assert train(workspace, init, epochs=40, batch_rows=8, learning_rate=3e-3).won > 0.5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"similarity": "cosine", "pooling": "cls"},
+        {"towers": "separate", "similarity": "cosine"},
+        {"towers": "separate", "pooling": "cls"},
+    ],
+)
+def test_the_model_opens_in_sentence_transformers_with_equal_embeddings(
+    workspace: Workspace, init: Path, options: dict[str, Any]
+) -> None:
+    """The folder as it is, long texts included; one tower or two, either pooling, either similarity."""
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    folder = workspace.root / train(workspace, init, learning_rate=1e-2, **options).model
+    theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    ours = Encoder.open(str(folder), dtype="fp32")
+    texts = [*QUERIES.values(), *PASSAGES.values(), "rain and snow and wind " * 20]
+    found = {side: next(iter(ours.encode(texts, side))).array for side in ("query", "passage")}
+    assert np.allclose(found["query"], theirs.encode_query(texts), atol=1e-5)
+    assert np.allclose(found["passage"], theirs.encode_document(texts), atol=1e-5)
+    assert theirs.similarity_fn_name == options.get("similarity", "dot")
+    same = np.allclose(found["query"], found["passage"], atol=1e-5)
+    assert same == (options.get("towers") != "separate")
+
+
+def test_the_model_of_another_library_is_trained_further(workspace: Workspace, init: Path, tmp_path: Path) -> None:
+    """A folder that sentence-transformers saved, prompts and all; what comes out keeps them."""
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    model = sentence_transformers.SentenceTransformer(str(init), device="cpu")
+    model.prompts = {"query": "query: ", "document": "passage: "}
+    model.save(str(tmp_path / "theirs"))
+    folder = workspace.root / train(workspace, tmp_path / "theirs", learning_rate=1e-2).model
+    recipe = Encoder.open(str(folder)).recipe
+    assert (recipe.query_prompt, recipe.passage_prompt) == ("query: ", "passage: ")
+    theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    ours = next(iter(Encoder.open(str(folder), dtype="fp32").encode(list(QUERIES.values()), "query"))).array
+    assert np.allclose(ours, theirs.encode_query(list(QUERIES.values())), atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5])
+@pytest.mark.parametrize("cached", [False, True])
+def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
+    workspace: Workspace, init: Path, steps: int, cached: bool
+) -> None:
+    """Interrupted before and after the checkpoint at step 3; dropout and all."""
+    whole = train(workspace, init, name="whole", gradient_cache=cached)
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, checkpoint_every=3, gradient_cache=cached, progress=Interrupt(steps))
+    plan = plan_dual_encoder(workspace, **arguments(init))
+    assert (plan.total, plan.cached) == (24, 12 if steps > 3 else 0)
+    assert train(workspace, init, checkpoint_every=3, gradient_cache=cached).sha256 == whole.sha256
+
+
+def test_gradient_caching_changes_no_bit_of_what_dropout_draws(workspace: Workspace, init: Path) -> None:
+    """The second pass draws what the first drew: the weights differ by rounding alone."""
+    from safetensors.torch import load_file
+
+    folders = [
+        workspace.root / train(workspace, init, name=name, gradient_cache=cached, dtype="fp32").model
+        for name, cached in (("kept", False), ("cached", True))
+    ]
+    kept, cached = (load_file(folder / "model.safetensors") for folder in folders)
+    assert all(torch.allclose(kept[name], cached[name], atol=1e-6) for name in kept)
+
+
+def command(workspace: Workspace, init: Path, *options: str) -> list[str]:
+    return [
+        sys.executable, "-m", "curate", "-q", "-C", str(workspace.root), "train", "dual-encoder",
+        "--init", str(init), "--batch-rows", "4", "--hard-negatives", "2", *options,
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_killed_end_with_the_bytes_of_two_that_are_not(
+    workspace: Workspace, init: Path
+) -> None:
+    """Kill -9 of the one that was started; the others end with it, and the same command goes on."""
+    call = command(workspace, init, "--devices", "2", "--epochs", "60", "--checkpoint-every", "10")
+    subprocess.run([*call, "--name", "whole"], check=True)
+    killed = [*call, "--name", "killed"]
+    process = subprocess.Popen(killed, start_new_session=True)
+    folder = workspace.root / "models" / "killed.checkpoint"
+    while not list(folder.glob("step-*")) and process.poll() is None:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert folder.exists()
+    subprocess.run(killed, check=True)
+    whole, resumed = (
+        (workspace.root / "models" / name / "model.safetensors").read_bytes() for name in ("whole", "killed")
+    )
+    assert whole == resumed
+
+
+@pytest.mark.slow
+def test_torchrun_trains_what_devices_trains(workspace: Workspace, init: Path) -> None:
+    """Two processes either way: the same weights."""
+    subprocess.run(command(workspace, init, "--devices", "2", "--name", "ours"), check=True)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    threads = str(max(1, (os.cpu_count() or 1) // 2))
+    call = command(workspace, init, "--name", "theirs")[1:]
+    subprocess.run([*torchrun, *call], check=True, env={**os.environ, "OMP_NUM_THREADS": threads})
+    ours, theirs = (
+        (workspace.root / "models" / name / "model.safetensors").read_bytes() for name in ("ours", "theirs")
+    )
+    assert ours == theirs
+
+
+def test_another_number_of_processes_goes_on_with_the_same_batches(workspace: Workspace, init: Path) -> None:
+    """The batches are global; without cross-batch negatives they would mean something else, so it is refused."""
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
+    assert train(workspace, init, checkpoint_every=2, devices=2).steps == 6
+    alone = {"name": "alone", "cross_batch": False, "checkpoint_every": 2}
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, progress=Interrupt(3), **alone)
+    with pytest.raises(BadSettings, match=r"the unfinished training .* has other settings: processes 1, now 2"):
+        train(workspace, init, devices=2, **alone)
+
+
+def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
+    """What did best on dev is kept, the log has every look at it, and a resumed training chooses alike."""
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=[(f"q{n}", f"p{n}") for n in range(6)])
+    job = Job(workspace, "load", "load-00002")
+    rows = [
+        {"query_key": n, "passage_key": n, "relevance": 1, "split": "dev", "source": "dev.tsv"} for n in (6, 7)
+    ]
+    job.write_rows("qrels", rows)
+    job.finish()
+    options = {"hard_negatives": 0, "masks": "labels", "dev_every": 2, "learning_rate": 3e-3}
+    whole = train(workspace, init, name="whole", **options)
+    lines = [json.loads(line) for line in (workspace.root / "models/whole.log.jsonl").read_text().splitlines()]
+    asked = {line["step"]: line["dev_mrr@10"] for line in lines if "dev_mrr@10" in line}
+    assert list(asked) == [2, 4, 5]
+    assert whole.best is not None
+    assert asked[whole.best["step"]] == max(asked.values())
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, name="again", checkpoint_every=3, progress=Interrupt(5), **options)
+    again = train(workspace, init, name="again", checkpoint_every=3, **options)
+    assert (again.sha256, again.best) == (whole.sha256, whole.best)
+
+
+def test_mrr_on_dev_puts_ties_behind() -> None:
+    """A model that gives all passages the same is as bad as it is."""
+    relevant = np.array([[True, False, False], [False, False, True]])
+    assert reciprocal_ranks(np.zeros((2, 3)), relevant) == pytest.approx(1 / 3)
+    assert reciprocal_ranks(np.array([[0.3, 0.2, 0.1], [0.3, 0.2, 0.1]]), relevant) == pytest.approx(
+        (1 + 1 / 3) / 2
+    )
+
+
+def test_scores_of_another_run_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
+    """Augmenting comes after M_D1 and must not make it look outdated; other scores of its own pairs do."""
+    trained = train(workspace, init)
+    job = Job(workspace, "mine", "other")
+    job.write_rows("candidates", [{"run_id": "other", "query_key": 0, "passage_key": 31, "rank": 1, "score": 1.0}])
+    job.finish()
+    extra = Job(workspace, "denoise", "score-2")
+    extra.write_rows("scores", [{"scorer_id": "judge", "query_key": 99, "passage_key": 31, "logit": 1.0}])
+    extra.finish()
+    assert train(workspace, init, run=["bm25-train"]).sha256 == trained.sha256
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cutoffs": "strict"}, "no cutoffs 'strict'; there are: default"),
+        ({"run": ["bm25"]}, "no run 'bm25'; there are: bm25-train"),
+        ({"init": None}, "bm25-train was mined without an encoder; say where to start: --init MODEL"),
+        ({"name": "../x"}, "names no folder"),
+        ({"passage_max_length": 65}, "more than the 64 tokens"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(
+    workspace: Workspace, init: Path, options: dict[str, Any], message: str
+) -> None:
+    """Before anything is loaded or written."""
+    with pytest.raises(BadSettings, match=message):
+        train_dual_encoder(workspace, **{**arguments(init), **options})
+
+
+def test_without_scores_it_says_what_to_run(make_workspace: Make, init: Path) -> None:
+    """Unscored is not negative; the first dual-encoder needs none."""
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q0", "p0"), ("q1", "p1")], candidates={"q0": ["p3"]})
+    with pytest.raises(BadSettings, match=r"no cutoffs yet: .* Run: curate denoise"):
+        train(workspace, init)
+    assert train(workspace, init, hard_negatives=0, masks="labels").steps == 2
+    undenoised = train(workspace, init, name="mined", denoised=False, masks="labels", hard_negatives=1)
+    assert (undenoised.short, undenoised.without) == (1, 1)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_loss_that_is_not_finite_stops_and_names_step_and_ids(
+    workspace: Workspace, init: Path, devices: int
+) -> None:
+    """A learning rate out of this world; with several processes, too, it is one message."""
+    with pytest.raises(CurateError, match=r"step \d+: the loss is .*Query and passage ids: q\d .* and p\d+ "):
+        train(workspace, init, learning_rate=1e38, clip_norm=1e30, dtype="fp32", devices=devices)
