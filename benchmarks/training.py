@@ -3,9 +3,9 @@
     python benchmarks/training.py COLLECTION MODEL --folder DIR [--rows 640] [--batch-rows 32] [--memory]
 
 Both train MODEL on the same rows (a question, its positive, one mined passage) in bf16, cosine at temperature
-0.05, at most 128 tokens, AdamW with the same schedule; sentence-transformers by its cached loss. Every trainer runs
-in a process of its own; tokens are counted without padding, and loading is in nobody's time. `--memory` gives the
-peak memory of curate's trainer by batch instead, with and without gradient caching. Needs accelerate.
+0.05, at most 128 tokens, AdamW with the same schedule; sentence-transformers by its cached loss. Each runs in a
+process of its own; tokens are counted without padding, and loading is in nobody's time. `--memory` gives the peak
+memory of curate's trainer by batch instead, with and without gradient caching. Needs accelerate.
 """
 
 import argparse
@@ -154,10 +154,19 @@ def theirs(options: argparse.Namespace) -> dict[str, float]:
     )
     with tempfile.TemporaryDirectory() as folder:
         arguments = SentenceTransformerTrainingArguments(
-            folder, num_train_epochs=1, per_device_train_batch_size=options.batch_rows,
-            learning_rate=LEARNING_RATE, warmup_ratio=0.1, bf16=True, use_cpu=True, save_strategy="no", logging_steps=1, report_to="none",
-            disable_tqdm=True, weight_decay=0.0,
-        )  # fmt: skip
+            folder,
+            num_train_epochs=1,
+            per_device_train_batch_size=options.batch_rows,
+            learning_rate=LEARNING_RATE,
+            warmup_ratio=0.1,
+            weight_decay=0.0,
+            bf16=True,
+            use_cpu=True,
+            save_strategy="no",
+            logging_steps=1,
+            report_to="none",
+            disable_tqdm=True,
+        )
         loss = CachedMultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE, mini_batch_size=options.batch_rows)
         trainer = SentenceTransformerTrainer(
             model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=loss
