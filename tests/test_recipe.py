@@ -19,6 +19,7 @@ from curate.train import rocketqa
 from curate import Settings, Workspace
 from curate.cli.main import cli
 from curate.errors import BadSettings
+from curate.progress import SILENT
 
 Make = Callable[..., Workspace]
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "cranfield"
@@ -147,12 +148,18 @@ def kill_in(root: Path, step: str, seconds: float) -> None:
 
 def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_cross_encoder: Callable[..., Path]) -> None:
     """Nothing is planned on top of what is not there yet."""
-    workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
+    workspace = make_workspace(
+        {"p0": "rain"}, {"q0": "what falls", "q1": "what else"}, qrels=[("q0", "p0")], unlabeled=["q1"]
+    )
     settings = f'[recipe]\ninit = "{tiny_cross_encoder()}"\n'
-    (workspace.root / "curate.toml").write_text(settings)
+    toml = workspace.root / "curate.toml"
+    toml.write_text(settings)
+    with pytest.raises(BadSettings, match="no queries of the split 'test'"):
+        rocketqa.plan(Workspace(workspace.root))
+    toml.write_text(settings + 'evaluate = "none"\n')
     found = rocketqa.plan(Workspace(workspace.root))
     assert list(found.plans) == ["m-d0"]
-    assert found.waiting == list(rocketqa.STEPS[1:])
+    assert found.waiting == list(rocketqa.STEPS[1:-1])
     assert found.text().splitlines()[:2] == ["m-d0: 3 of 3 rows to do", "mine: waits for what comes before it"]
 
 
@@ -163,6 +170,15 @@ def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_works
         rocketqa.follow(workspace, first="m-d3")
     with pytest.raises(BadSettings, match="--from augment comes after --to mine"):
         rocketqa.plan(workspace, first="augment", last="mine")
+    (workspace.root / "curate.toml").write_text('[recipe]\nevaluate = "none"\n')
+    assert rocketqa.Procedure(Workspace(workspace.root), SILENT).steps == (
+        "m-d0",
+        "mine",
+        "m-c",
+        "denoise",
+        "m-d1",
+    )
+    workspace = Workspace(workspace.root)
     with pytest.raises(BadSettings, match=r"no encoder to start from\. Give one in curate\.toml"):
         rocketqa.follow(workspace)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from curate import relations
 from curate.config import Recipe, Section
 from curate.errors import BadSettings
 from curate.plan import Plan
@@ -19,6 +20,7 @@ from curate.stages.denoise import denoise, plan_denoise
 from curate.stages.evaluate import evaluate, plan_evaluate
 from curate.stages.mine import mine
 from curate.stages.mine_plan import plan_mine
+from curate.stages.mine_run import Questions
 from curate.workspace import Workspace
 
 from .cross_encoder import plan_cross_encoder, train_cross_encoder
@@ -100,10 +102,10 @@ def follow(
     chosen, started = _chosen(first, last), time.monotonic()
     recipe = Procedure(workspace, progress)
     for name in STEPS[: STEPS.index(chosen[0])]:
-        if not _is_done(recipe.plan(name)):
+        if name in recipe.steps and not _is_done(recipe.plan(name)):
             raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or give --from {name}")
     done = []
-    for name in chosen:
+    for name in [name for name in chosen if name in recipe.steps]:
         progress.say(f"== {name}")
         began = time.monotonic()
         result = recipe.do(name)
@@ -114,11 +116,11 @@ def follow(
 def plan(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) -> Plans:
     """Return what `follow` with the same arguments would do; a step can be planned once those before are done."""
     recipe, plans = Procedure(workspace, SILENT), {}
-    chosen = _chosen(first, last)
+    chosen = [name for name in _chosen(first, last) if name in recipe.steps]
     for at, name in enumerate(chosen):
         plans[name] = recipe.plan(name)
         if not _is_done(plans[name]):
-            return Plans(plans, list(chosen[at + 1 :]))
+            return Plans(plans, chosen[at + 1 :])
     return Plans(plans)
 
 
@@ -128,6 +130,22 @@ class Procedure:
     def __init__(self, workspace: Workspace, progress: Progress) -> None:
         self.workspace, self.progress = workspace, progress
         self.recipe: Recipe = workspace.settings.recipe
+
+    @cached_property
+    def steps(self) -> tuple[str, ...]:
+        """The steps of this workspace: without unlabeled questions nothing is augmented.
+
+        Raises BadSettings where the split to evaluate has no queries: better now than after hours of training.
+        """
+        left_out = set()
+        if self.recipe.evaluate == "none":
+            left_out.add("evaluate")
+        else:
+            _ = Questions(self.workspace, self.recipe.evaluate).keys
+        if not self.workspace.sql(relations.sql("stages", "unlabeled_size"))["questions"][0]:
+            self.progress.say("no unlabeled questions: the recipe ends with M_D1")
+            left_out |= {"augment", "m-d2"}
+        return tuple(name for name in STEPS if name not in left_out)
 
     def plan(self, name: str) -> Plan:
         """Return what a step would do; raises where one before it is not done."""
@@ -156,7 +174,7 @@ class Procedure:
         if name == "m-d2":
             runs = sorted([self.mined, self.augmented])
             return {"name": name, "run": runs, **start, "augmented": True, **_given(recipe.m_d2)}
-        models = [f"models/{each}" for each in DUAL_ENCODERS]
+        models = [f"models/{each}" for each in DUAL_ENCODERS if each in self.steps]
         return {"encoder": models, "split": recipe.evaluate, "depth": recipe.evaluate_depth}
 
     @cached_property
