@@ -249,16 +249,25 @@ def test_mrr_on_dev_puts_ties_behind() -> None:
     )
 
 
-def test_scores_of_another_run_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
-    """Augmenting comes after M_D1 and must not make it look outdated; other scores of its own pairs do."""
+def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
+    """Augmenting comes after M_D1 and must not make it look outdated, nor must deeper candidates."""
+    set_cutoffs(workspace, "default", depth=8)
     trained = train(workspace, init)
-    job = Job(workspace, "mine", "other")
-    job.write_rows("candidates", [{"run_id": "other", "query_key": 0, "passage_key": 31, "rank": 1, "score": 1.0}])
-    job.finish()
-    extra = Job(workspace, "denoise", "score-2")
-    extra.write_rows("scores", [{"scorer_id": "judge", "query_key": 99, "passage_key": 31, "logit": 1.0}])
-    extra.finish()
-    assert train(workspace, init, run=["bm25-train"]).sha256 == trained.sha256
+
+    def score(job: str, query: int, passage: int) -> None:
+        more = Job(workspace, "denoise", job)
+        more.write_rows(
+            "scores", [{"scorer_id": "judge", "query_key": query, "passage_key": passage, "logit": 1.0}]
+        )
+        more.finish()
+
+    score("score-2", 99, 31)  # of another question
+    score("score-3", 0, 8 + 1)  # rank 10 of q0
+    assert train(workspace, init).trained_now is False
+    assert train(workspace, init).sha256 == trained.sha256
+    score("score-4", 0, 3)  # rank 4: what it was trained on
+    with pytest.raises(BadSettings, match="models/dual-encoder has other settings: contents of scores"):
+        train(workspace, init)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,15 @@ def test_hard_negatives_are_what_the_judge_rejects(workspace: Workspace, tmp_pat
     assert rows.counts_in(folder / rows.ROWS) == (rows.Counts(2, 0, 1, 1), 8)
 
 
+def test_a_shallower_depth_takes_negatives_away_and_no_mask(workspace: Workspace, tmp_path: Path) -> None:
+    """Of the first three only snow is safe; hail and wind, at ranks 4 and 5, are masked all the same."""
+    folder = write(workspace, tmp_path, depth=3)
+    assert negatives(folder, "q-rain") == {"snow"}
+    queries = Batches(folder, World(), cross_batch=True).queries
+    offsets, values = queries.lists("masked")
+    assert {list(PASSAGES)[key] for key in values[offsets[0] : offsets[1]]} == {"rain", "hail", "wind"}
+
+
 def test_without_denoising_they_are_whatever_was_mined_and_not_labelled(
     workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -145,16 +154,19 @@ def batch(folder: Path, world: World | None = None, **options: bool) -> Batch:
     return next(Batches(folder, world or World(), cross_batch=options.get("cross_batch", True)).read(2))[1]
 
 
-def relations(found: Batch) -> dict[tuple[str, str], str]:
-    """Return (question, passage) -> positive, negative or masked, for all of a batch."""
+def relations(found: Batch) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield question, passage, what it is to the question, and whether it stands in the question's own row."""
     questions, passages = list(QUERIES), list(PASSAGES)
-    return {
-        (questions[found.query_keys[row]], passages[found.passage_keys[column]]): (
-            "positive" if found.positive[row, column] else "negative" if found.negative[row, column] else "masked"
-        )
-        for row in range(found.rows)
-        for column in range(len(found.passage_keys))
-    }
+    for row in range(found.rows):
+        for column, key in enumerate(found.passage_keys):
+            is_what = (
+                "positive"
+                if found.positive[row, column]
+                else "negative"
+                if found.negative[row, column]
+                else "masked"
+            )
+            yield questions[found.query_keys[row]], passages[key], is_what, column in found.slots[row]
 
 
 def expected(question: str, passage: str, masks: str) -> set[str]:
@@ -172,10 +184,12 @@ def expected(question: str, passage: str, masks: str) -> set[str]:
 def test_masks_in_the_batch_are_what_the_tables_say(workspace: Workspace, tmp_path: Path, masks: str) -> None:
     """Undenoised negatives bring every kind of passage into the batch; each is looked up by a double loop."""
     folder = write(workspace, tmp_path, masks=masks, denoised=False, hard_negatives=9)
-    for (question, passage), found in relations(batch(folder)).items():
+    for question, passage, found, in_own_row in relations(batch(folder)):
         allowed = expected(question, passage, masks)
         if masks == "none":  # a positive that stands in another row, too, counts against its question
             allowed = {"positive", "negative"} if "positive" in allowed else allowed
+        if in_own_row and "positive" not in allowed:  # drawn undenoised, as was asked for
+            allowed = {"negative"}
         assert found in allowed, (question, passage)
 
 

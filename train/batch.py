@@ -78,7 +78,8 @@ class Batches:
         row_of_mine = np.arange(mine.start, mine.stop)[:, None]
         own_row = row_of[seen][None, :] == row_of_mine
         positive = own_row & columns["label"][seen][None, :]
-        negative = ~positive & ~self._masked(questions, self.text_keys[in_store[seen]])
+        # What a row was drawn with counts, whatever the tables say: that was asked for (--no-denoised).
+        negative = ~positive & ~(self._masked(questions, self.text_keys[in_store[seen]]) & ~own_row)
         slots, teacher = _slots(columns, starts, mine, own.start if seen is own else 0)
         taught = _taught(columns, row_of, count)
         return Batch(

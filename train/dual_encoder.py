@@ -21,10 +21,11 @@ from curate.workspace import Workspace
 
 from . import checkpoint, rows
 from .launch import launch
+from .towers import check_start
 from .training import Training, base_model, weights_sha256
 from .world import World
 
-# They change no weight, or stand in the job's settings under another key.
+# They change weights by rounding at most, or stand in the job's settings under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every", "gradient_cache", "temperature", "similarity"}
 TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
 QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
@@ -87,14 +88,14 @@ class Source:
         self, workspace: Workspace, settings: TrainDualEncoder, run: list[str] | None, cutoffs: str
     ) -> None:
         """Settle runs and cutoffs; raises BadSettings for those that are not there."""
-        judged = (settings.hard_negatives and settings.denoised) or settings.masks == "decisions"
-        judged = judged or settings.distill != "none"
+        judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
+        judged = judged or settings.distill != "none" or bool(settings.augmented and run)
         self.workspace, self.settings = workspace, settings
         self.cutoffs = judging_cutoffs(workspace, cutoffs) if judged else None
+        # Without anything that is judged there is no pseudo-label either: M_D0 learns from the labels alone.
+        self.augmented = settings.augmented and judged
         needs_runs = judged or settings.hard_negatives or run
-        augmented = settings.augmented and judged
-        self.runs = training_runs(workspace, run, augmented=bool(augmented)) if needs_runs else []
-        self.augmented = bool(augmented)
+        self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -146,6 +147,7 @@ class DualEncoder:
         self.source = Source(workspace, self.settings, run, cutoffs)
         base = base_model(workspace, self.settings.init, self.source.runs)
         self.recipe = _recipe(base, self.settings)
+        check_start(base, self.recipe, separate=self.settings.towers == "separate")
         self.similarity = "cosine" if "normalize" in self.recipe.after else "dot"
         self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
         told = {
@@ -213,7 +215,7 @@ def train_dual_encoder(
     CurateError at a loss that is not finite. Writes `models/<name>/`, which opens in sentence-transformers.
     """
     world = world or World()
-    work = DualEncoder(workspace, run, cutoffs, name, max(devices, world.size), options)
+    work = DualEncoder(workspace, run, cutoffs, name, world.size if world.size > 1 else devices, options)
     work.training.check()
     before = work.training.record
     if before is None:

@@ -24,20 +24,21 @@ TOKEN_BUDGET = {"cpu": 2048, "cuda": 65536, "mps": 8192}
 Embed = Callable[[Sequence[Ids]], "torch.Tensor"]
 
 
-def towers_from(folder: Path, recipe: Recipe, *, separate: bool) -> Any:
-    """Return the fp32 dual-encoder that starts from `folder`: a module with `embed(texts, side)`.
-
-    Raises BadSettings for a model with a layer behind the pooling that has weights of its own.
-    """
-    import torch
-
+def check_start(folder: Path, recipe: Recipe, *, separate: bool) -> None:
+    """Raise BadSettings for a model that cannot be trained as it embeds."""
     if any(step != "normalize" for step in recipe.after):
-        raise BadSettings(
-            f"{folder.name} has a Dense layer behind its pooling; start from a model without: --init"
-        )
-    normalize = bool(recipe.after)
+        raise BadSettings(f"{folder.name} has a Dense layer behind its pooling; start from another model: --init")
     if not recipe.include_prompt:
         raise BadSettings(f"{folder.name} leaves its prompt out of the pooling; start from another model: --init")
+    if recipe.query_transformer is not None and not separate:
+        raise BadSettings(f"{folder.name} has a tower for each side: train it with --towers separate")
+
+
+def towers_from(folder: Path, recipe: Recipe, *, separate: bool) -> Any:
+    """Return the fp32 dual-encoder that starts from `folder`: a module with `embed(texts, side)`."""
+    import torch
+
+    normalize = bool(recipe.after)
 
     class Towers(torch.nn.Module):
         """Token ids in, one vector a text out."""
@@ -60,6 +61,9 @@ def towers_from(folder: Path, recipe: Recipe, *, separate: bool) -> Any:
 
 
 def _tower(folder: Path, transformer: str) -> Any:
+    import torch
+
+    torch.manual_seed(0)  # of a pooler that the base lacks: it is saved, though nothing goes through it
     tower = load_pretrained("AutoModel", folder / transformer, "fp32", may_lack=("pooler.",))
     if device() == "cpu":
         # A CPU's fused attention knows no dropout and is slow backwards: the plain one takes a tenth less.

@@ -14,7 +14,8 @@ with relevant as (
     where $denoised and train_found.decision in ('false_negative', 'pseudo_positive')
 ),
 pool as (
-    select query_key, passage_key from train_found where $denoised and decision = 'hard_negative'
+    select query_key, passage_key from train_found
+    where $denoised and decision = 'hard_negative' and rank <= $depth
     union
     select query_key, passage_key from candidates where not $denoised and list_contains($runs, run_id) and rank <= $depth
 ),

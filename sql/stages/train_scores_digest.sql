@@ -1,9 +1,17 @@
--- train_scores_digest: a number that changes with any logit of $scorer that $runs lead to. Grain: one row.
--- Scores of other runs leave it as it is, so that scoring more makes nothing that was trained before look outdated.
-with pairs as (
-    select query_key, passage_key from candidates where list_contains($runs, run_id)
+-- train_scores_digest: a number that changes with any logit of $scorer that a training reads. Grain: one row.
+-- Of what $runs hold in the judged depth, and of the positives of their questions; scoring anything else leaves it as it
+-- is, so that what was trained before does not look outdated.
+with found as (
+    select query_key, passage_key from candidates
+    where list_contains($runs, run_id) and rank <= (select max(depth) from cutoffs where name = $cutoffs)
+),
+pairs as (
+    select query_key, passage_key from found
     union
-    select query_key, passage_key from positives
+    select positives.query_key, positives.passage_key
+    from positives
+    inner join queries on queries.query_key = positives.query_key
+    where queries.split = 'train'
 )
 select
     count(*) as pairs,
