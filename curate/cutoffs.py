@@ -34,6 +34,12 @@ def current_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
+def are_set(workspace: Workspace, name: str, **values: Any) -> bool:
+    """Return whether the cutoffs `name` have these values already."""
+    current = current_cutoffs(workspace, name) or {}
+    return all(current.get(key) == value for key, value in _given(values).items())
+
+
 def judging_cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
     """Return the values of the cutoffs `name` and the fingerprint of the scorer that they judge.
 

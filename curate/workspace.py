@@ -7,6 +7,9 @@ my-set/
   embeddings/  indexes/  models/  reports/  exports/
 """
 
+import os
+import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -123,9 +126,9 @@ class Workspace:
         """Return a DuckDB connection in memory on which every table and view of the workspace stands.
 
         It reads the Parquet shards, so it is never locked and never stale. What does not fit into memory
-        spills into the workspace.
+        spills into the workspace, each process into a folder of its own: DuckDB's files have the same names.
         """
-        spill = self.root / ".spill"
+        spill = self.root / f"{_spills()}{os.getpid()}"
         connection = relations.connect(temp_directory=str(spill), **config)
         self.define(connection)
         return connection
@@ -209,8 +212,6 @@ class Workspace:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the workspace for writing; raises WorkspaceBusy if another process does. Readers never wait."""
-        import os
-
         from filelock import FileLock, Timeout
 
         holder = self.root / ".lock-holder"
@@ -226,14 +227,36 @@ class Workspace:
             raise NoSpace(f"cannot write to {self.root}: {error.strerror}") from error
         try:
             holder.write_text(str(os.getpid()), "utf-8")
+            self._clear_spills()
             yield
         finally:
             lock.release()
+
+    def _clear_spills(self) -> None:
+        """Delete what processes of this machine that are gone have spilled."""
+        for folder in self.root.glob(f"{_spills()}*"):
+            if not _is_alive(int(folder.name.removeprefix(_spills()))):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _schema_shard(self, table: str) -> Path:
         """Return the table's shard without rows, which gives an empty table its columns; made if it is lost."""
         path = self.root / "tables" / table / "schema.parquet"
         return path if path.is_file() else _publish_empty(path, table)
+
+
+def _spills() -> str:
+    """Return how the names of this machine's spill folders begin; the process's number follows."""
+    return f".spill-{platform.node()}-"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _publish_empty(path: Path, table: str) -> Path:

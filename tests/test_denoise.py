@@ -124,6 +124,8 @@ def test_a_dry_run_tells_the_work_and_changes_nothing(small_set: Workspace, tiny
     assert (plan.total, plan.cached) == (8, 5)
     assert plan.seconds is not None
     assert sorted(small_set.root.rglob("*")) == before
+    plan = plan_denoise(small_set, scorer=scorer, depth=2, negative_below=0.2)
+    assert (plan.unit, plan.total, plan.cached) == ("cutoffs", 1, 0)
 
 
 def test_a_scorer_that_scores_all_alike_is_refused(

@@ -154,7 +154,7 @@ def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_cross_encoder: Ca
     settings = f'[recipe]\ninit = "{tiny_cross_encoder()}"\n'
     toml = workspace.root / "curate.toml"
     toml.write_text(settings)
-    with pytest.raises(BadSettings, match="no queries of the split 'test'"):
+    with pytest.raises(BadSettings, match="no labels for the split 'test'"):
         rocketqa.plan(Workspace(workspace.root))
     toml.write_text(settings + 'evaluate = "none"\n')
     found = rocketqa.plan(Workspace(workspace.root))
@@ -199,6 +199,6 @@ def test_the_paper_s_settings_are_the_paper_s() -> None:
     dual, cross = settings.train.dual_encoder, settings.train.cross_encoder
     assert (dual.batch_rows, dual.learning_rate, dual.warmup, dual.weight_decay) == (512 * 8, 3e-5, 0.1, 0.0)
     assert (dual.query_max_length, dual.passage_max_length, dual.hard_negatives) == (32, 128, 1)
-    assert (settings.recipe.m_d0.epochs, dual.epochs) == (40, 10)
+    assert (settings.recipe.m_d0.epochs, dual.epochs) == (4 * 40, 4 * 10)
     assert (cross.learning_rate, cross.max_length, cross.negatives) == (1e-5, 160, 4)
     assert (settings.denoise.negative_below, settings.denoise.positive_above) == (0.1, 0.9)

@@ -3,6 +3,9 @@
 import errno
 import json
 import os
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,3 +202,15 @@ def test_every_table_keeps_its_schema_without_rows(tmp_path: Path) -> None:
     for table in relations.TABLES:
         (shard,) = workspace.shards(table)
         assert pq.read_schema(shard).equals(relations.schema(table))
+
+
+def test_what_a_killed_process_has_spilled_goes_with_the_next_command(tmp_path: Path) -> None:
+    """Each process spills into a folder of its own; those of living ones stay."""
+    workspace = Workspace.create(tmp_path / "set")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folders = [workspace.root / f".spill-{platform.node()}-{pid}" for pid in (gone.pid, os.getpid())]
+    for folder in folders:
+        folder.mkdir()
+    with workspace.lock():
+        assert [folder.exists() for folder in folders] == [False, True]

@@ -119,6 +119,7 @@ def test_the_model_opens_in_sentence_transformers_with_equal_embeddings(
     assert np.allclose(found["query"], theirs.encode_query(texts), atol=1e-5)
     assert np.allclose(found["passage"], theirs.encode_document(texts), atol=1e-5)
     assert theirs.similarity_fn_name == options.get("similarity", "dot")
+    assert all(path.stat().st_mode & 0o111 for path in folder.rglob("*") if path.is_dir())  # for everybody
     same = np.allclose(found["query"], found["passage"], atol=1e-5)
     assert same == (options.get("towers") != "separate")
 
@@ -238,6 +239,9 @@ def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
         train(workspace, init, name="again", checkpoint_every=3, progress=Interrupt(5), **options)
     again = train(workspace, init, name="again", checkpoint_every=3, **options)
     assert (again.sha256, again.best) == (whole.sha256, whole.best)
+    both = train(workspace, init, name="both", devices=2, **{**options, "dev_every": 100})
+    assert both.best is not None
+    assert both.best["step"] == 5
 
 
 def test_mrr_on_dev_puts_ties_behind() -> None:

@@ -1,9 +1,10 @@
 """A batch of a dual-encoder's training: what this process embeds, and which passage is what to which question."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
+from queue import Full, Queue
 from threading import Event, Thread
 from typing import Any, TypeVar
 
@@ -121,15 +122,21 @@ def ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
     made: Queue[tuple[T | None, BaseException | None]] = Queue(count)
     over = Event()
 
+    def put(item: T | None, error: BaseException | None) -> None:
+        while not over.is_set():
+            with suppress(Full):
+                made.put((item, error), timeout=1.0)
+                return
+
     def make() -> None:
         try:
             for item in items:
-                made.put((item, None))
+                put(item, None)
                 if over.is_set():
                     return
-            made.put((None, None))
+            put(None, None)
         except BaseException as error:  # noqa: BLE001  (it goes to the one who asks)
-            made.put((None, error))
+            put(None, error)
 
     thread = Thread(target=make, daemon=True)
     thread.start()

@@ -1,9 +1,9 @@
 """Checkpoints: weights and optimizer in safetensors, the rest in JSON; a folder that is there is whole.
 
 models/<name>.checkpoint/
-  groups.parquet    what is trained on
-  step-000100/      tensors.safetensors and state.json, after 100 steps
-  best.safetensors  the weights that did best on dev so far
+  groups.parquet, or rows.parquet and the files beside it: what is trained on
+  step-000000100/               tensors.safetensors and state.json, after 100 steps
+  best-000000080.safetensors    the weights that did best on dev so far, those of step 80
 """
 
 import json
@@ -21,7 +21,7 @@ from .log import Curve
 if TYPE_CHECKING:
     import torch
 
-TENSORS, STATE, BEST = "tensors.safetensors", "state.json", "best.safetensors"
+TENSORS, STATE = "tensors.safetensors", "state.json"
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class State:
     """Steps done."""
     settings: dict[str, Any] = field(default_factory=dict)
     plan: str = ""
-    """The sha256 of groups.parquet."""
+    """The sha256 of the file that is trained on."""
     curve: Curve = field(default_factory=Curve)
     tensors: str = ""
     """The sha256 of the tensors."""
     best: dict[str, Any] | None = None
-    """Step and measure of the weights that did best on dev, which stand in best.safetensors."""
+    """Step and measure of the weights that did best on dev, which stand beside the checkpoint."""
 
 
 def latest(folder: Path) -> State | None:
@@ -66,6 +66,9 @@ def save(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch
     publish_folder(folder / f"step-{state.step:09d}", write)
     for old in before:
         shutil.rmtree(old)
+    for path in folder.glob("best-*"):
+        if state.best and path != _best(folder, state.best["step"]):
+            path.unlink()
 
 
 def restore(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> None:
@@ -86,24 +89,24 @@ def restore(folder: Path, state: State, model: "torch.nn.Module", optimizer: "to
         optimizer.state[parameters[name]][kind] = tensor.to(parameters[name].device)
 
 
-def save_best(folder: Path, model: "torch.nn.Module") -> None:
-    """Write the model's weights as the best so far.
-
-    A kill before the next checkpoint is harmless: the steps since are made again, and say the same of dev.
-    """
+def save_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
+    """Write the model's weights as those of `step`; older ones go with the next checkpoint."""
     from safetensors.torch import save_file
 
     weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
-    with whole_file(folder / BEST) as temporary:
+    with whole_file(_best(folder, step)) as temporary:
         save_file(weights, temporary)
 
 
-def restore_best(folder: Path, model: "torch.nn.Module") -> None:
-    """Put the weights that did best on dev in place."""
+def restore_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
+    """Put the weights of `step`, which did best on dev, in place; raises CurateError where they are gone."""
     import torch
     from safetensors.torch import load_file
 
-    weights = load_file(folder / BEST)
+    path = _best(folder, step)
+    if not path.is_file():
+        raise CurateError(f"{path} is gone. Delete {folder} and train again.")
+    weights = load_file(path)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
@@ -118,8 +121,9 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         write(temporary)
-        for path in temporary.iterdir():
-            path.chmod(0o644)  # safetensors makes files that only their owner reads
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                path.chmod(0o644)  # safetensors makes files that only their owner reads
             fsync(path)
         fsync(temporary)
         shutil.rmtree(target, ignore_errors=True)
@@ -132,6 +136,10 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
         raise NoSpace(
             f"cannot write {target}: {error}. Free the disk, then run the same command again."
         ) from error
+
+
+def _best(folder: Path, step: int) -> Path:
+    return folder / f"best-{step:09d}.safetensors"
 
 
 def _steps(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.records import Record
 from curate.runs import chosen_run
+from curate.shards import Manifest
 from curate.workspace import Workspace
 
 from . import checkpoint
@@ -71,22 +72,31 @@ class CrossEncoderTraining:
         self.run_id = chosen_run(workspace, run)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
         base = base_model(workspace, self.settings.init, [self.run_id])
-        told = {**self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS), "run": self.run_id}
-        found = {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])}
-        self.training = Training(workspace, name, base, self.settings.dtype, told, found)
+        told = {
+            **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
+            "kind": "cross-encoder",
+            "run": self.run_id,
+        }
+        self.training = Training(
+            workspace,
+            name,
+            base,
+            self.settings.dtype,
+            told,
+            lambda: {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])},
+        )
 
     @property
     def path(self) -> Path:
         """The file with the groups."""
         return self.training.checkpoints / "groups.parquet"
 
-    def write_groups(self) -> tuple[str, int]:
-        """Write the groups, unless they stand; return their sha256 and how many pairs they have."""
+    def write_groups(self) -> None:
+        """Write the groups, unless they stand."""
         training = self.training
-        manifest = write_groups(
+        write_groups(
             training.workspace, self.path, self.run_id, self.settings, training.seed, training.job.lineage
         )
-        return manifest.sha256, manifest.rows
 
 
 def train_cross_encoder(
@@ -117,6 +127,8 @@ def train_cross_encoder(
             launch(devices, _work, workspace.root, run, name, dict(options), type(progress))
         else:
             _train(work, world, progress)
+    else:
+        shutil.rmtree(work.training.checkpoints, ignore_errors=True)  # of a kill between the record and this
     record = before or work.training.record
     assert record is not None
     return _trained(work, record, now=before is None)
@@ -159,17 +171,18 @@ def _train(work: CrossEncoderTraining, world: World, progress: Progress) -> None
     if world.is_first:
         work.write_groups()
     world.wait()
-    plan, pairs = work.write_groups()
-    outcome = _fit(work, plan, world, progress)
+    manifest = Manifest.read(work.path)
+    assert manifest is not None
+    outcome = _fit(work, manifest.sha256, world, progress)
     if world.is_first:
         facts = {
             **asdict(counts_in(work.path)),
             "groups": work.settings.groups,
-            "pairs": pairs,
+            "pairs": manifest.rows,
             "steps": work.steps,
         }
         facts |= outcome
-        facts["pairs_per_second"] = round(pairs / outcome["seconds"], 1)
+        facts["pairs_per_second"] = round(manifest.rows / outcome["seconds"], 1)
         facts["sha256"] = weights_sha256(training.folder)
         training.job.finish(**facts)
         shutil.rmtree(training.checkpoints)

@@ -17,6 +17,7 @@ from curate.progress import SILENT, Progress, duration
 from curate.recipe import Recipe, positions, read_recipe
 from curate.records import Record
 from curate.runs import training_runs
+from curate.shards import Manifest
 from curate.workspace import Workspace
 
 from . import checkpoint, rows
@@ -152,6 +153,7 @@ class DualEncoder:
         self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
         told = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
+            "kind": "dual-encoder",
             **self.source.told,
             "similarity": self.similarity,
             "temperature": self.temperature,
@@ -160,7 +162,7 @@ class DualEncoder:
         }
         if not self.settings.cross_batch:
             told["processes"] = devices  # a question's negatives are those of its own process
-        self.training = Training(workspace, name, base, self.settings.dtype, told, self.source.digests)
+        self.training = Training(workspace, name, base, self.settings.dtype, told, lambda: self.source.digests)
 
     @cached_property
     def tokenize(self) -> rows.Tokenize:
@@ -180,13 +182,12 @@ class DualEncoder:
 
         return ids
 
-    def write_rows(self) -> str:
-        """Write what is trained on, unless it stands; return the sha256 of the rows."""
+    def write_rows(self) -> None:
+        """Write what is trained on, unless it stands."""
         training = self.training
-        manifest = rows.write(
+        rows.write(
             training.workspace, training.checkpoints, self.source.parameters, self.tokenize, training.job.lineage
         )
-        return manifest.sha256
 
     def steps(self, questions: int) -> tuple[int, int]:
         """Return the rows of all epochs over `questions`, and the steps that they make."""
@@ -224,6 +225,8 @@ def train_dual_encoder(
             launch(devices, _work, workspace.root, run, cutoffs, name, dict(options), type(progress))
         else:
             _train(work, world, progress)
+    else:
+        shutil.rmtree(work.training.checkpoints, ignore_errors=True)  # of a kill between the record and this
     record = before or work.training.record
     assert record is not None
     return _trained(work, record, now=before is None)
@@ -250,7 +253,8 @@ def plan_dual_encoder(
     state = checkpoint.latest(training.checkpoints)
     done = min(total, state.step * work.settings.batch_rows) if state else 0
     rate = training.rate()
-    pairs = (total - done) * (work.settings.positives + work.settings.hard_negatives)
+    settings = work.settings
+    pairs = (total - done) * (settings.positives + settings.hard_negatives + settings.random_negatives)
     notes = [
         f"from {training.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
         f"the model goes to {training.model}",
@@ -291,10 +295,11 @@ def _train(work: DualEncoder, world: World, progress: Progress) -> None:
     if world.is_first:
         work.write_rows()
     world.wait()
-    plan = work.write_rows()
+    manifest = Manifest.read(training.checkpoints / rows.ROWS)
+    assert manifest is not None
     counts, pairs = rows.counts_in(training.checkpoints / rows.ROWS)
     total, steps = work.steps(counts.questions)
-    outcome = _fit(work, plan, total, steps, world, progress)
+    outcome = _fit(work, manifest.sha256, total, steps, world, progress)
     if world.is_first:
         facts = {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, **outcome}
         facts["pairs_per_second"] = round(pairs / outcome["seconds"], 1)

@@ -56,7 +56,9 @@ def fit(
     speak = progress if world.is_first else SILENT
     model = work.task.model
     optimizer = adamw(model, settings.weight_decay)
-    state = checkpoint.latest(training.checkpoints) or checkpoint.State(settings=training.identity, plan=work.plan)
+    state = checkpoint.latest(training.checkpoints) or checkpoint.State(
+        settings=training.identity if world.is_first else {}, plan=work.plan
+    )
     if state.step:
         training.check_plan(state, work.plan)
         checkpoint.restore(training.checkpoints, state, model, optimizer)
@@ -78,6 +80,6 @@ def fit(
     with speak.task(f"training {training.name}", work.total, work.unit, state.step * work.a_step) as advance:
         state = loop.run(ahead(work.read(state.step)), state, advance)
     outcome: dict[str, Any] = {**log.outcome(LAST), "best": state.best}
-    if state.best:
-        checkpoint.restore_best(training.checkpoints, model)
+    if state.best and world.is_first:  # who wrote them, and who saves the model
+        checkpoint.restore_best(training.checkpoints, state.best["step"], model)
     return outcome

@@ -27,8 +27,10 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
 
     _check(devices)
     with tempfile.TemporaryDirectory() as folder:
+        context = spawn(_enter, (devices, folder, work, arguments), devices, join=False)  # type: ignore[no-untyped-call]
         try:
-            spawn(_enter, (devices, folder, work, arguments), nprocs=devices)  # type: ignore[no-untyped-call]
+            while not context.join():
+                pass
         except (ProcessExitedException, ProcessRaisedException) as error:
             told = sorted(Path(folder).glob("error-*.json"))
             if told:
@@ -38,6 +40,10 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
                 f"process {error.error_index} of {devices} ended early: {reason}. The last checkpoint stays: run "
                 "the same command again."
             ) from error
+        finally:  # nobody trains on when this process is told to stop
+            for process in context.processes:
+                process.kill()
+                process.join()
 
 
 @contextmanager

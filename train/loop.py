@@ -113,7 +113,7 @@ class Loop(Generic[Batch]):
             if state.best is None or measure > state.best["measure"]:
                 state = replace(state, best={"step": done, "measure": measure})
                 if self.world.is_first:
-                    checkpoint.save_best(self.checkpoints, self.task.model)
+                    checkpoint.save_best(self.checkpoints, done, self.task.model)
         if done % self.checkpoint_every == 0 and not last:
             if self.world.is_first:
                 now = replace(state, step=done, curve=self.log.curve)

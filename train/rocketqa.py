@@ -18,9 +18,8 @@ from curate.progress import SILENT, Progress, duration
 from curate.stages.augment import augment, plan_augment
 from curate.stages.denoise import denoise, plan_denoise
 from curate.stages.evaluate import evaluate, plan_evaluate
-from curate.stages.mine import mine
+from curate.stages.mine import Request, mine
 from curate.stages.mine_plan import plan_mine
-from curate.stages.mine_run import Questions
 from curate.workspace import Workspace
 
 from .cross_encoder import plan_cross_encoder, train_cross_encoder
@@ -45,7 +44,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(DUAL_ENCODERS, train_dual_encoder),
 }
 # Nothing is mined or judged yet.
-FIRST = {"hard_negatives": 0, "masks": "labels", "augmented": False}
+FIRST = {"hard_negatives": 0, "masks": "labels", "augmented": False, "distill": "none"}
 
 
 @dataclass(frozen=True)
@@ -99,13 +98,12 @@ def follow(
 
     Raises BadSettings for a step that does not exist, or where one before `first` is not done.
     """
-    chosen, started = _chosen(first, last), time.monotonic()
-    recipe = Procedure(workspace, progress)
-    for name in STEPS[: STEPS.index(chosen[0])]:
-        if name in recipe.steps and not _is_done(recipe.plan(name)):
+    recipe, started = Procedure(workspace, progress), time.monotonic()
+    for name in recipe.before(first):
+        if not _is_done(recipe.plan(name)):
             raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or give --from {name}")
     done = []
-    for name in [name for name in chosen if name in recipe.steps]:
+    for name in recipe.chosen(first, last):
         progress.say(f"== {name}")
         began = time.monotonic()
         result = recipe.do(name)
@@ -116,7 +114,7 @@ def follow(
 def plan(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) -> Plans:
     """Return what `follow` with the same arguments would do; a step can be planned once those before are done."""
     recipe, plans = Procedure(workspace, SILENT), {}
-    chosen = [name for name in _chosen(first, last) if name in recipe.steps]
+    chosen = recipe.chosen(first, last)
     for at, name in enumerate(chosen):
         plans[name] = recipe.plan(name)
         if not _is_done(plans[name]):
@@ -133,19 +131,38 @@ class Procedure:
 
     @cached_property
     def steps(self) -> tuple[str, ...]:
-        """The steps of this workspace: without unlabeled questions nothing is augmented.
-
-        Raises BadSettings where the split to evaluate has no queries: better now than after hours of training.
-        """
-        left_out = set()
-        if self.recipe.evaluate == "none":
-            left_out.add("evaluate")
-        else:
-            _ = Questions(self.workspace, self.recipe.evaluate).keys
+        """The steps of this workspace: without unlabeled questions nothing is augmented."""
+        left_out = {"evaluate"} if self.recipe.evaluate == "none" else set()
         if not self.workspace.sql(relations.sql("stages", "unlabeled_size"))["questions"][0]:
             self.progress.say("no unlabeled questions: the recipe ends with M_D1")
             left_out |= {"augment", "m-d2"}
         return tuple(name for name in STEPS if name not in left_out)
+
+    def before(self, first: str) -> list[str]:
+        """Return the steps that come before one."""
+        return [name for name in STEPS[: _place(first)] if name in self.steps]
+
+    def chosen(self, first: str, last: str) -> list[str]:
+        """Return the steps from one to another.
+
+        Raises BadSettings where there are none, or where they end with measuring and there are no labels for it:
+        better now than after hours of training.
+        """
+        if _place(first) > _place(last):
+            raise BadSettings(f"--from {first} comes after --to {last}; the steps are {', '.join(STEPS)}")
+        found = [name for name in STEPS[_place(first) : _place(last) + 1] if name in self.steps]
+        if not found:
+            raise BadSettings(
+                f"nothing to do from {first} to {last}: there are no unlabeled questions to augment with"
+            )
+        if "evaluate" in found:
+            judged = relations.sql("stages", "evaluate_judged")
+            if not self.workspace.sql(judged, split=self.recipe.evaluate)["queries"][0]:
+                raise BadSettings(
+                    f"no labels for the split '{self.recipe.evaluate}', by which the models are to be measured. "
+                    'Load some, or say in curate.toml: [recipe] evaluate = "dev" or "none"'
+                )
+        return found
 
     def plan(self, name: str) -> Plan:
         """Return what a step would do; raises where one before it is not done."""
@@ -197,11 +214,11 @@ class Procedure:
 
     def _run(self, step: str) -> str:
         asked = self.arguments(step)
-        split = asked.get("split", "unlabeled")
         options = {"retriever": "dense", "encoder": asked["encoder"], "depth": asked["depth"]}
-        if not _is_done(plan_mine(self.workspace, split=split, **options)):
+        job = Request.of(self.workspace, asked.get("split", "unlabeled"), **options).jobs()[-1]
+        if job.record is None:
             raise BadSettings(f"the step {step} is not done. Run: curate run --to {step}")
-        return mine(self.workspace, split=split, **options).run_id
+        return job.job
 
 
 def _given(section: Section) -> dict[str, Any]:
@@ -209,14 +226,10 @@ def _given(section: Section) -> dict[str, Any]:
     return {name: getattr(section, name) for name in section.model_fields_set}
 
 
-def _chosen(first: str, last: str) -> tuple[str, ...]:
-    for name in (first, last):
-        if name not in STEPS:
-            raise BadSettings(f"no step '{name}'; the steps are {', '.join(STEPS)}")
-    begin, end = STEPS.index(first), STEPS.index(last)
-    if begin > end:
-        raise BadSettings(f"--from {first} comes after --to {last}; the steps are {', '.join(STEPS)}")
-    return STEPS[begin : end + 1]
+def _place(name: str) -> int:
+    if name not in STEPS:
+        raise BadSettings(f"no step '{name}'; the steps are {', '.join(STEPS)}")
+    return STEPS.index(name)
 
 
 def _is_done(plan: Plan) -> bool:

@@ -56,7 +56,7 @@ def count(workspace: Workspace, parameters: Mapping[str, Any]) -> Counts:
 def write(
     workspace: Workspace, folder: Path, parameters: Mapping[str, Any], tokenize: Tokenize, lineage: Lineage
 ) -> Manifest:
-    """Write the three files to `folder`, but for those that stand; return the manifest of the rows.
+    """Write the three files to `folder`, unless all stand; return the manifest of the rows.
 
     Memory is DuckDB's, which spills, and one batch of texts.
     """
@@ -66,7 +66,8 @@ def write(
         return standing[0]
     with workspace.connect() as connection:
         kept = {name: str(number) for name, number in asdict(_draw(connection, parameters)).items()}
-        _execute(connection, "train_rows", parameters)
+        for name in ("train_rows", "train_texts"):
+            _execute(connection, name, parameters)
         slots = _reader(connection, "train_row_slots", parameters)
         rows = publish(paths[0], partial(_write_rows, slots, kept), lineage)
         for path, side in ((paths[1], "query"), (paths[2], "passage")):

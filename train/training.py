@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,12 @@ class Training:
         base: Path,
         dtype: str,
         settings: Mapping[str, Any],
-        inputs: Mapping[str, str],
+        inputs: Callable[[], Mapping[str, str]],
     ) -> None:
-        """Take what decides the weights, besides start, number format and seed: `settings` and `inputs`."""
+        """Take what decides the weights, besides start, number format and seed: `settings` and `inputs`.
+
+        `inputs` is asked once, and only where the job's identity matters: reading them takes a while.
+        """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise BadSettings(f"'{name}' names no folder below models/: letters, digits, '.', '_' and '-' do")
         self.workspace, self.name, self.base = workspace, name, base
@@ -48,7 +51,11 @@ class Training:
         """The job: equal settings and inputs give equal weights."""
         start = fingerprint(self.base, {})
         own = {"init": model_id(self.base, start), "dtype": self.dtype, "seed": self.seed}
-        inputs = {**{table: table_digest(self.workspace, table) for table in READ}, **self._inputs, "init": start}
+        inputs = {
+            **{table: table_digest(self.workspace, table) for table in READ},
+            **self._inputs(),
+            "init": start,
+        }
         return Job(self.workspace, "train", f"train-{self.name}", {**self._settings, **own}, inputs)
 
     @property
@@ -83,7 +90,8 @@ class Training:
     def rate(self) -> float | None:
         """Return the pairs per second that were measured here from the same start, if any were."""
         for record in reversed(self.workspace.records("train")):
-            if record.inputs.get("init") == self.job.inputs["init"]:
+            same_kind = record.settings.get("kind") == self.job.settings["kind"]
+            if same_kind and record.inputs.get("init") == self.job.inputs["init"]:
                 return float(record.facts["pairs_per_second"])
         return None
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from curate import named
-from curate.cutoffs import set_cutoffs
+from curate.config import Denoise
+from curate.cutoffs import are_set, set_cutoffs
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.runs import chosen_run
@@ -65,8 +66,7 @@ def denoise(
     settings = workspace.settings.denoise.override(**options)
     run_id = chosen_run(workspace, run)
     scored = score_run(workspace, run_id, settings, progress=progress)
-    judged_by = settings.model_dump(include={"depth", "negative_below", "positive_above"})
-    row = set_cutoffs(workspace, cutoffs, scorer_id=scored.scorer_id, **judged_by)
+    row = set_cutoffs(workspace, cutoffs, scorer_id=scored.scorer_id, **_judged_by(settings))
     return Denoised(
         run_id=run_id,
         scorer_id=scored.scorer_id,
@@ -79,10 +79,21 @@ def denoise(
     )
 
 
-def plan_denoise(workspace: Workspace, *, run: str | None = None, **options: Any) -> Plan:
+def plan_denoise(
+    workspace: Workspace, *, run: str | None = None, cutoffs: str = "default", **options: Any
+) -> Plan:
     """Return how many pairs `denoise` would score with these options, and about how long that takes."""
     settings = workspace.settings.denoise.override(**options)
-    return plan_score(workspace, chosen_run(workspace, run), settings)
+    plan = plan_score(workspace, chosen_run(workspace, run), settings)
+    if plan.cached == plan.total and not are_set(workspace, cutoffs, **_judged_by(settings)):
+        return Plan(
+            "denoise", "cutoffs", 1, 0, 0.0, [*plan.notes, "every pair is scored: only the cutoffs are set"]
+        )
+    return plan
+
+
+def _judged_by(settings: Denoise) -> dict[str, Any]:
+    return settings.model_dump(include={"depth", "negative_below", "positive_above"})
 
 
 def audit(workspace: Workspace, run_id: str, cutoffs: str, negatives: int) -> dict[str, list[dict[str, Any]]]:

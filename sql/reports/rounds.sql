@@ -20,6 +20,7 @@ encoders as (
 ),
 trainings as (
     select
+        number,
         regexp_replace(job, '^train-', 'models/') as path,
         array_to_string((settings -> 'runs')::varchar[], ' ') as runs,
         settings -> 'cutoffs' ->> 'scorer_id' as scorer_id,
@@ -42,6 +43,9 @@ select
     runs.depth,
 from runs
 left join encoders on encoders.run_id = runs.run_id
-left join trainings on trainings.path = rtrim(regexp_replace(encoders.path, '^\./', ''), '/')
+left join stages on stages.job = runs.run_id
+left join trainings
+    on trainings.path = rtrim(regexp_replace(encoders.path, '^\./', ''), '/')
+    and trainings.number < stages.number -- a model trained anew under the name of an old one did not make this run
 left join measured on measured.run_id = runs.run_id
 order by runs.round;

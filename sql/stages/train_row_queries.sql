@@ -1,21 +1,18 @@
 -- train_row_queries: the questions of train_rows, with the texts that are no negatives for them. Grain: one row per query.
 -- masked: text keys, the first passage of each text. $masks: 'none', 'labels' (positives and all passages with their
 -- texts) or 'decisions' (also whatever was found and is no hard negative: false negatives, uncertain and unscored ones).
-with texts as (
-    select text_hash, min(passage_key) as text_key from passages group by text_hash
-),
-masked as (
+with masked as (
     select query_key, passage_key from train_positives where $masks <> 'none'
     union
-    select query_key, passage_key from positives where $masks <> 'none'
+    select query_key, passage_key from positives semi join train_positives using (query_key) where $masks <> 'none'
     union
     select query_key, passage_key from train_found where $masks = 'decisions' and decision <> 'hard_negative'
 ),
 lists as (
-    select masked.query_key, array_agg(distinct texts.text_key order by texts.text_key) as masked,
+    select masked.query_key, array_agg(distinct train_texts.text_key order by train_texts.text_key) as masked,
     from masked
     inner join passages on passages.passage_key = masked.passage_key
-    inner join texts on texts.text_hash = passages.text_hash
+    inner join train_texts on train_texts.text_hash = passages.text_hash
     group by masked.query_key
 )
 select

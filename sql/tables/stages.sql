@@ -1,7 +1,7 @@
 -- stages: the jobs that are complete, from tables/stages/*.json. Grain: one row per job.
 create or replace table stages (
     job varchar not null,
-    stage varchar not null, -- load, mine, train, denoise, augment or export
+    stage varchar not null, -- load, mine, train, denoise, cutoffs, augment, export or evaluate
     number integer not null, -- 1, 2, ...: in the order in which the jobs were finished
     settings json not null,
     inputs json not null, -- input -> sha256
