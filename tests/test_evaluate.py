@@ -12,6 +12,7 @@ from curate import Workspace, evaluate
 from curate.bootstrap import interval
 from curate.cli.main import cli
 from curate.errors import BadSettings
+from curate.stages.evaluate import plan_evaluate
 
 Make = Callable[..., Workspace]
 PASSAGES = {f"p{n:03d}": f"passage {n}" for n in range(200)}
@@ -113,6 +114,14 @@ def test_the_same_again_writes_nothing_and_says_the_same(workspace: Workspace) -
     shards = {path: path.stat().st_mtime_ns for path in workspace.root.glob("tables/metrics/**/*.parquet")}
     assert evaluate(workspace) == first
     assert {path: path.stat().st_mtime_ns for path in workspace.root.glob("tables/metrics/**/*.parquet")} == shards
+
+
+def test_a_dry_run_counts_what_is_not_measured(workspace: Workspace) -> None:
+    """One run; afterwards none."""
+    plan = plan_evaluate(workspace)
+    assert (plan.total, plan.cached) == (1, 0)
+    evaluate(workspace)
+    assert plan_evaluate(workspace, run=["bm25-test"]).cached == 1
 
 
 def test_one_run_against_another(workspace: Workspace, collection: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from curate.cli.options import json_option, progress, show, workspace
+from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 
 
 @click.command()
@@ -15,8 +15,9 @@ from curate.cli.options import json_option, progress, show, workspace
     "--encoder", metavar="MODEL", multiple=True, help="Mine a dense run over the split with this model first."
 )
 @click.option("--depth", type=click.IntRange(min=1), help="How deep to mine then [100].")
+@dry_run_option
 @json_option
-def evaluate(as_json: bool, **options: Any) -> None:
+def evaluate(dry_run: bool, as_json: bool, **options: Any) -> None:
     """Measure runs against the labels: MRR@10, nDCG@10, MAP and Recall@k, with 95 % intervals.
 
     A query that a run lacks counts as 0. The values of each query stand in the table metrics.
@@ -27,9 +28,11 @@ def evaluate(as_json: bool, **options: Any) -> None:
       curate evaluate --split dev
       curate evaluate dense-test-1a2b3c4d --against bm25-test-5e6f7a8b
     """
-    from curate.stages.evaluate import evaluate as stage
+    from curate.stages import evaluate as stage
 
     here = workspace()
+    if dry_run:
+        return show(stage.plan_evaluate(here, **options), as_json)
     with here.lock():
-        result = stage(here, progress=progress(), **options)
-    show(result, as_json)
+        result = stage.evaluate(here, progress=progress(), **options)
+    return show(result, as_json)

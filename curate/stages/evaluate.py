@@ -81,13 +81,25 @@ def evaluate(
 
 
 def plan_evaluate(
-    workspace: Workspace, *, split: str = "test", encoder: str | Sequence[str] = (), depth: int | None = None
+    workspace: Workspace,
+    *,
+    run: Sequence[str] = (),
+    split: str = "test",
+    against: str | None = None,
+    encoder: str | Sequence[str] = (),
+    depth: int | None = None,
 ) -> Plan:
-    """Return how many runs by the models in `encoder` `evaluate` would mine and measure."""
+    """Return how many runs `evaluate` with the same arguments would measure, mining them first where need be."""
     models = _models(encoder)
-    jobs = [Request.of(workspace, split, encoder=model, **_dense(depth)).jobs()[-1] for model in models]
-    done = [job for job in jobs if job.record and _job(workspace, job.job).record]
-    return Plan("evaluate", "models", len(models), len(done))
+    mined = [Request.of(workspace, split, encoder=model, **_dense(depth)).jobs()[-1] for model in models]
+    runs = [job.job for job in mined if job.record]
+    asked = [chosen_run(workspace, each) for each in run] + runs
+    if asked or not models:
+        asked = _over_one_split(workspace, asked, split, against)
+    to_mine = [job.job for job in mined if not job.record]
+    done = [each for each in asked if _job(workspace, each).record]
+    notes = [f"to mine: {', '.join(to_mine)}"] if to_mine else []
+    return Plan("evaluate", "runs", len(asked) + len(to_mine), len(done), notes=notes)
 
 
 def _models(encoder: str | Sequence[str]) -> list[str]:
