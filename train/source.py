@@ -1,0 +1,61 @@
+"""What a dual-encoder learns from: runs, cutoffs and the scores behind them."""
+
+from functools import cached_property
+from typing import Any
+
+from curate import relations
+from curate.config import TrainDualEncoder
+from curate.cutoffs import judging_cutoffs
+from curate.jobs import table_digest
+from curate.runs import training_runs
+from curate.workspace import Workspace
+
+
+class Source:
+    """What a training learns from: runs and cutoffs, as far as its settings need any."""
+
+    def __init__(
+        self, workspace: Workspace, settings: TrainDualEncoder, run: list[str] | None, cutoffs: str
+    ) -> None:
+        """Settle runs and cutoffs; raises BadSettings for those that are not there."""
+        judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
+        judged = judged or settings.distill != "none" or bool(settings.augmented and run)
+        self.workspace, self.settings = workspace, settings
+        self.cutoffs = judging_cutoffs(workspace, cutoffs) if judged else None
+        # Without anything that is judged there is no pseudo-label either: M_D0 learns from the labels alone.
+        self.augmented = settings.augmented and judged
+        needs_runs = judged or settings.hard_negatives or run
+        self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the SQL of the stage may bind."""
+        names = ("depth", "epochs", "positives", "hard_negatives", "random_negatives", "denoised", "masks")
+        judges = self.cutoffs or {"name": "", "scorer_id": ""}
+        return {
+            **{name: getattr(self.settings, name) for name in names},
+            "runs": self.runs,
+            "cutoffs": judges["name"],
+            "scorer": judges["scorer_id"],
+            "augmented": self.augmented,
+            "seed": self.workspace.settings.seed,
+            "questions": self.settings.dev_questions,
+            "passages": self.settings.dev_passages,
+        }
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What of it decides the weights."""
+        left_out = {"revision"} if self.augmented else {"revision", "pseudo_positives"}
+        values = {key: value for key, value in (self.cutoffs or {}).items() if key not in left_out}
+        return {"runs": self.runs, "cutoffs": values or None, "augmented": self.augmented}
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Name of what is read, besides what every training reads -> its digest."""
+        found = {"candidates": table_digest(self.workspace, "candidates", of_jobs=self.runs)} if self.runs else {}
+        if self.cutoffs:
+            statement = relations.sql("stages", "train_scores_digest")
+            parameters = relations.bound(statement, self.parameters)
+            found["scores"] = self.workspace.sql(statement, **parameters)["digest"][0]
+        return found
