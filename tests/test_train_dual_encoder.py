@@ -298,7 +298,8 @@ def test_without_scores_it_says_what_to_run(make_workspace: Make, init: Path) ->
     with pytest.raises(BadSettings, match=r"no cutoffs yet: .* Run: curate denoise"):
         train(workspace, init)
     assert train(workspace, init, hard_negatives=0, masks="labels").steps == 2
-    undenoised = train(workspace, init, name="mined", denoised=False, masks="labels", hard_negatives=1)
+    mined = {"denoised": False, "masks": "labels", "hard_negatives": 1, "run": ["bm25-train"]}
+    undenoised = train(workspace, init, name="mined", **mined)
     assert (undenoised.short, undenoised.without) == (1, 1)
 
 

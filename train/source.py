@@ -19,7 +19,8 @@ class Source:
     ) -> None:
         """Settle runs and cutoffs; raises BadSettings for those that are not there."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
-        judged = judged or settings.distill != "none" or bool(settings.augmented and run)
+        judged = judged or settings.distill != "none"
+        judged = judged or (settings.augmented and _is_over_unlabeled(workspace, run or []))
         self.workspace, self.settings = workspace, settings
         self.cutoffs = judging_cutoffs(workspace, cutoffs) if judged else None
         # Without anything that is judged there is no pseudo-label either: M_D0 learns from the labels alone.
@@ -59,3 +60,9 @@ class Source:
             parameters = relations.bound(statement, self.parameters)
             found["scores"] = self.workspace.sql(statement, **parameters)["digest"][0]
         return found
+
+
+def _is_over_unlabeled(workspace: Workspace, runs: list[str]) -> bool:
+    """Return whether one of the runs is over the questions without labels."""
+    known = workspace.sql(relations.sql("stages", "runs_newest_first")).to_dicts() if runs else []
+    return any(run["run_id"] in runs and run["split"] == "unlabeled" for run in known)
