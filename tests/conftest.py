@@ -1,7 +1,8 @@
 """What the tests share: workspaces so small that every row can be checked by eye."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from curate import Workspace, relations
 from curate.jobs import Job
+from curate.progress import Silent
 from curate.text import text_hashes
 
 Make = Callable[..., Workspace]
@@ -157,3 +159,19 @@ def write_tiny_model(folder: Path, *, labels: int = 1, seed: int = 0, spread: fl
     model.classifier.weight.data *= spread
     model.save_pretrained(folder)
     return folder
+
+
+class Interrupt(Silent):
+    """Ctrl-C after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    @contextmanager
+    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
+        def advance(count: int) -> None:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+        yield advance

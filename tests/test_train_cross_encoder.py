@@ -1,21 +1,20 @@
 """`curate train cross-encoder` end to end (train/cross_encoder.py): the model, its record, what it refuses."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from conftest import Interrupt
 from curate.train.cross_encoder import Trained, plan_cross_encoder, train_cross_encoder
 
 from curate import Workspace
 from curate.cli.main import cli
 from curate.cross_encoder import CrossEncoder
 from curate.errors import BadInput, BadSettings, CurateError
-from curate.progress import Silent
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -49,22 +48,6 @@ def train(workspace: Workspace, init: Path, **options: object) -> Trained:
     return train_cross_encoder(
         workspace, **{"init": str(init), "groups": 24, "batch_groups": 4, "max_length": 48, **options}
     )  # type: ignore[arg-type]
-
-
-class Interrupt(Silent):
-    """Ctrl-C after a number of steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    @contextmanager
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
-        def advance(count: int) -> None:
-            self.left -= 1
-            if not self.left:
-                raise KeyboardInterrupt
-
-        yield advance
 
 
 def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> None:

@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from conftest import Interrupt
 from curate.train.dev import reciprocal_ranks
 from curate.train.dual_encoder import TrainedDualEncoder, plan_dual_encoder, train_dual_encoder
 
@@ -22,7 +22,6 @@ from curate.cutoffs import set_cutoffs
 from curate.encoder import Encoder
 from curate.errors import BadSettings, CurateError
 from curate.jobs import Job
-from curate.progress import Silent
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -61,22 +60,6 @@ def train(workspace: Workspace, init: Path, **options: Any) -> TrainedDualEncode
 def arguments(init: Path, **options: Any) -> dict[str, Any]:
     small = {"epochs": 3, "batch_rows": 4, "hard_negatives": 2, "passage_max_length": 48, "query_max_length": 24}
     return {"init": str(init), **small, **options}
-
-
-class Interrupt(Silent):
-    """Ctrl-C after a number of steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    @contextmanager
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
-        def advance(count: int) -> None:
-            self.left -= 1
-            if not self.left:
-                raise KeyboardInterrupt
-
-        yield advance
 
 
 def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> None:
