@@ -6,8 +6,7 @@
 
 COLLECTION is a BEIR folder with qrels/train_sparse.tsv, as in planted.py; JUDGE a cross-encoder. `run` does what
 is not done yet and can be stopped at any time: every step is a command of curate, in one workspace a start and
-seed below DIR. Starts: `trained` is MODEL as it is, `cut` MODEL without its last layers, which hardly retrieves. It
-trains in half the time of one whose last layers are drawn anew.
+seed below DIR. Starts: `trained` is MODEL as it is, `cut` its first layers only, which hardly retrieve.
 """
 
 import argparse

@@ -30,7 +30,7 @@ TABLES = (
 )
 # A table with a view of its own name keeps its shards under another one; both stand in its SQL file.
 SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
-MACROS = ("passage_text", "probability", "draw", "decision")
+MACROS = ("passage_text", "probability", "draw", "decision", "training_of")
 TABLE_MACROS = ("pairs_to_score",)
 VIEWS = (
     "models",

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import Interrupt
-from curate.train.cross_encoder import Trained, plan_cross_encoder, train_cross_encoder
+from curate.train.cross_encoder import TrainedCrossEncoder, plan_cross_encoder, train_cross_encoder
 
 from curate import Workspace
 from curate.cli.main import cli
@@ -44,7 +44,7 @@ def init(tiny_cross_encoder: Model, tmp_path: Path) -> Path:
     return folder
 
 
-def train(workspace: Workspace, init: Path, **options: object) -> Trained:
+def train(workspace: Workspace, init: Path, **options: object) -> TrainedCrossEncoder:
     return train_cross_encoder(
         workspace, **{"init": str(init), "groups": 24, "batch_groups": 4, "max_length": 48, **options}
     )  # type: ignore[arg-type]

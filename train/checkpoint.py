@@ -73,16 +73,13 @@ def save(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch
 
 def restore(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> None:
     """Put the checkpoint's weights and optimizer state in place; raises CurateError when it is damaged."""
-    import torch
     from safetensors.torch import load_file
 
     path = folder / f"step-{state.step:09d}" / TENSORS
     if not path.is_file() or file_sha256(path) != state.tensors:
         raise CurateError(f"{path} is damaged. Delete {folder} and train again.")
     tensors = load_file(path)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(tensors.pop(f"weight/{name}"))
+    _set_weights(model, tensors)
     parameters = dict(model.named_parameters())
     for key, tensor in tensors.items():
         kind, _, name = key.partition("/")
@@ -93,23 +90,18 @@ def save_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
     """Write the model's weights as those of `step`; older ones go with the next checkpoint."""
     from safetensors.torch import save_file
 
-    weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
     with whole_file(_best(folder, step)) as temporary:
-        save_file(weights, temporary)
+        save_file(_weights(model), temporary)
 
 
 def restore_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
     """Put the weights of `step`, which did best on dev, in place; raises CurateError where they are gone."""
-    import torch
     from safetensors.torch import load_file
 
     path = _best(folder, step)
     if not path.is_file():
         raise CurateError(f"{path} is gone. Delete {folder} and train again.")
-    weights = load_file(path)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(weights[name])
+    _set_weights(model, load_file(path))
 
 
 def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
@@ -146,10 +138,22 @@ def _steps(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
 
 
+def _weights(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
+    return {f"weight/{name}": parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+
+
+def _set_weights(model: "torch.nn.Module", tensors: dict[str, "torch.Tensor"]) -> None:
+    """Take the weights out of `tensors` into the model."""
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors.pop(f"weight/{name}"))
+
+
 def _tensors(model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> dict[str, "torch.Tensor"]:
-    tensors = {}
+    tensors = _weights(model)
     for name, parameter in model.named_parameters():
-        tensors[f"weight/{name}"] = parameter.detach().contiguous()
         for kind, value in optimizer.state[parameter].items():
             tensors[f"{kind}/{name}"] = value.contiguous()
     return tensors

@@ -1,7 +1,6 @@
 """`curate train cross-encoder`: RocketQA's step 2 (NAACL 2021, 3.2), from the tables to a model folder."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,64 +9,43 @@ from typing import Any
 
 from curate.jobs import table_digest
 from curate.plan import Plan
-from curate.progress import SILENT, Progress, duration
-from curate.records import Record
+from curate.progress import SILENT, Progress
 from curate.runs import chosen_run
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
-from . import checkpoint
+from . import checkpoint, stage
 from .groups import count_queries, counts_in, read_batches, write_groups
-from .launch import launch
-from .training import Training, base_model, weights_sha256
+from .stage import Trained
+from .training import Training, base_model
 from .world import World
 
 # Either they change no weight, or their effect stands beside them under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every"}
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a training made; loss and won are those of the last tenth of the steps."""
+@dataclass(frozen=True, kw_only=True)
+class TrainedCrossEncoder(Trained):
+    """A cross-encoder that was trained."""
 
-    name: str
-    model: str
-    """The folder, below the workspace."""
-    init: str
     run_id: str
     groups: int
-    pairs: int
-    steps: int
     queries: int
     skipped: int
     """Train queries with a positive for which the run has nothing that can be a negative."""
-    loss: float
-    won: float
-    """Share of the groups in which the positive stood first."""
-    seconds: float
-    pairs_per_second: float
-    sha256: str
-    """Of the weights."""
-    trained_now: bool
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        rate = f"{duration(self.seconds)} ({self.pairs_per_second:,.0f} pairs/s)"
-        done = "trained" if self.trained_now else "already trained"
-        lines = [
-            f"{self.model}: {done} from {self.init} on run {self.run_id}.",
-            f"{self.groups:,} groups, {self.pairs:,} pairs in {rate}.",
-            f"Over the last tenth: loss {self.loss:.3f}, {self.won:.0%} of the groups have their positive first.",
-        ]
+        lines = self.lines(f"run {self.run_id}", f"{self.groups:,} groups", "groups")
         if self.skipped:
             lines.append(f"Left out: {self.skipped:,} train queries without a candidate that could be a negative.")
         return "\n".join([*lines, f"Next: curate denoise --scorer {self.model}"])
 
 
-class CrossEncoderTraining:
+class CrossEncoder:
     """One training of a cross-encoder, as its settings and the workspace make it."""
 
-    def __init__(self, workspace: Workspace, run: str | None, name: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, workspace: Workspace, *, run: str | None, name: str, options: Mapping[str, Any]) -> None:
         self.settings = workspace.settings.train.cross_encoder.override(**options)
         self.run_id = chosen_run(workspace, run)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
@@ -91,12 +69,20 @@ class CrossEncoderTraining:
         """The file with the groups."""
         return self.training.checkpoints / "groups.parquet"
 
-    def write_groups(self) -> None:
+    def write_data(self) -> None:
         """Write the groups, unless they stand."""
         training = self.training
         write_groups(
             training.workspace, self.path, self.run_id, self.settings, training.seed, training.job.lineage
         )
+
+    def fit(self, world: World, progress: Progress) -> dict[str, Any]:
+        """Train, and write the model; return the record's facts."""
+        manifest = Manifest.read(self.path)
+        assert manifest is not None
+        outcome = _fit(self, manifest.sha256, world, progress)
+        done = {"groups": self.settings.groups, "pairs": manifest.rows, "steps": self.steps}
+        return {**asdict(counts_in(self.path)), **done, **outcome}
 
 
 def train_cross_encoder(
@@ -108,7 +94,7 @@ def train_cross_encoder(
     world: World | None = None,
     progress: Progress = SILENT,
     **options: Any,
-) -> Trained:
+) -> TrainedCrossEncoder:
     """Train a cross-encoder on labelled positives against negatives of a run; write it to `models/<name>/`.
 
     `options` are the fields of `curate.config.TrainCrossEncoder`; the workspace's settings stand for what is not
@@ -117,21 +103,9 @@ def train_cross_encoder(
     on from the last checkpoint and ends with the same bytes. Raises BadSettings where there is nothing to train
     on, or where `name` was trained with other settings; CurateError at a loss that is not finite.
     """
-    world = world or World()
-    work = CrossEncoderTraining(workspace, run, name, options)
-    work.training.check()
-    before = work.training.record
-    if before is None:
-        if devices > 1 and world.size == 1:
-            work.write_groups()  # here, where there is one process, and somebody to tell
-            launch(devices, _work, workspace.root, run, name, dict(options), type(progress))
-        else:
-            _train(work, world, progress)
-    else:
-        shutil.rmtree(work.training.checkpoints, ignore_errors=True)  # of a kill between the record and this
-    record = before or work.training.record
-    assert record is not None
-    return _trained(work, record, now=before is None)
+    arguments = {"run": run, "name": name, "options": options}
+    work, outcome = stage.run(CrossEncoder, workspace, arguments, devices, world or World(), progress)
+    return TrainedCrossEncoder(run_id=work.run_id, **outcome)
 
 
 def plan_cross_encoder(
@@ -139,7 +113,7 @@ def plan_cross_encoder(
 ) -> Plan:
     """Return what `train_cross_encoder` with the same arguments would do."""
     del devices  # the twin of `train_cross_encoder`
-    work = CrossEncoderTraining(workspace, run, name, options)
+    work = CrossEncoder(workspace, run=run, name=name, options=options)
     training, settings = work.training, work.settings
     training.check()
     if training.record:
@@ -158,38 +132,7 @@ def plan_cross_encoder(
     return Plan("train cross-encoder", "groups", settings.groups, done, pairs / rate if rate else None, notes)
 
 
-def _work(
-    world: World, root: Path, run: str | None, name: str, options: dict[str, Any], progress: type[Progress]
-) -> None:
-    """Train as one of several processes."""
-    _train(CrossEncoderTraining(Workspace(root), run, name, options), world, progress())
-
-
-def _train(work: CrossEncoderTraining, world: World, progress: Progress) -> None:
-    """Train from the last checkpoint, or from the start; write the model, then the record."""
-    training = work.training
-    if world.is_first:
-        work.write_groups()
-    world.wait()
-    manifest = Manifest.read(work.path)
-    assert manifest is not None
-    outcome = _fit(work, manifest.sha256, world, progress)
-    if world.is_first:
-        facts = {
-            **asdict(counts_in(work.path)),
-            "groups": work.settings.groups,
-            "pairs": manifest.rows,
-            "steps": work.steps,
-        }
-        facts |= outcome
-        facts["pairs_per_second"] = round(manifest.rows / outcome["seconds"], 1)
-        facts["sha256"] = weights_sha256(training.folder)
-        training.job.finish(**facts)
-        shutil.rmtree(training.checkpoints)
-    world.wait()
-
-
-def _fit(work: CrossEncoderTraining, plan: str, world: World, progress: Progress) -> dict[str, Any]:
+def _fit(work: CrossEncoder, plan: str, world: World, progress: Progress) -> dict[str, Any]:
     from curate.models import load_tokenizer
 
     from .fit import Work, fit
@@ -219,7 +162,7 @@ def _fit(work: CrossEncoderTraining, plan: str, world: World, progress: Progress
     return outcome
 
 
-def _save(work: CrossEncoderTraining, model: Any, outcome: Mapping[str, Any]) -> None:
+def _save(work: CrossEncoder, model: Any, outcome: Mapping[str, Any]) -> None:
     from .save import cross_encoder_card, save_cross_encoder
 
     training, settings = work.training, work.settings
@@ -232,9 +175,3 @@ def _save(work: CrossEncoderTraining, model: Any, outcome: Mapping[str, Any]) ->
     }
     card = cross_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
     save_cross_encoder(training.folder, model, training.base, settings.max_length, card)
-
-
-def _trained(work: CrossEncoderTraining, record: Record, *, now: bool) -> Trained:
-    training = work.training
-    init = training.job.settings["init"]
-    return Trained(training.name, training.model, init, work.run_id, trained_now=now, **record.facts)

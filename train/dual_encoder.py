@@ -1,7 +1,6 @@
 """`curate train dual-encoder`: RocketQA's steps 1, 3 and 4 (NAACL 2021, 3.1 to 3.3), from tables to a model."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -10,17 +9,16 @@ from typing import Any
 
 from curate.config import TrainDualEncoder
 from curate.plan import Plan
-from curate.progress import SILENT, Progress, duration
+from curate.progress import SILENT, Progress
 from curate.recipe import Recipe, positions, read_recipe
-from curate.records import Record
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
-from . import checkpoint, rows
-from .launch import launch
+from . import checkpoint, rows, stage
 from .source import Source
+from .stage import Trained
 from .towers import check_start
-from .training import Training, base_model, weights_sha256
+from .training import Training, base_model
 from .world import World
 
 # They change weights by rounding at most, or stand in the job's settings under another key.
@@ -29,18 +27,12 @@ TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
 QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
 
 
-@dataclass(frozen=True)
-class TrainedDualEncoder:
-    """What a training made; loss and won are those of the last tenth of the steps."""
+@dataclass(frozen=True, kw_only=True)
+class TrainedDualEncoder(Trained):
+    """A dual-encoder that was trained."""
 
-    name: str
-    model: str
-    """The folder, below the workspace."""
-    init: str
     runs: list[str]
     rows: int
-    pairs: int
-    steps: int
     questions: int
     pseudo_labelled: int
     """Questions whose positive is a pseudo-label."""
@@ -48,28 +40,13 @@ class TrainedDualEncoder:
     """Questions with fewer hard negatives than were asked for; nothing fills the gap."""
     without: int
     """Questions with none."""
-    loss: float
-    won: float
-    """Share of the rows in which a positive stood before all passages of the batch that count against it."""
     best: dict[str, Any] | None
     """Step and MRR@10 on dev's sample of the weights that were kept; None where dev was not asked."""
-    seconds: float
-    pairs_per_second: float
-    sha256: str
-    """Of the weights."""
-    trained_now: bool
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        rate = f"{duration(self.seconds)} ({self.pairs_per_second:,.0f} pairs/s)"
-        done = "trained" if self.trained_now else "already trained"
-        from_runs = f" on {' and '.join(self.runs)}" if self.runs else ""
-        lines = [
-            f"{self.model}: {done} from {self.init}{from_runs}.",
-            f"{self.questions:,} questions ({self.pseudo_labelled:,} pseudo-labelled), {self.rows:,} rows, "
-            f"{self.pairs:,} pairs in {rate}.",
-            f"Over the last tenth: loss {self.loss:.3f}, {self.won:.0%} of the rows have a positive first.",
-        ]
+        read = f"{self.questions:,} questions ({self.pseudo_labelled:,} pseudo-labelled), {self.rows:,} rows"
+        lines = self.lines(" and ".join(self.runs), read, "rows")
         if self.short:
             lines.append(f"Short of hard negatives: {self.short:,} questions, {self.without:,} of them have none.")
         if self.best:
@@ -85,10 +62,11 @@ class DualEncoder:
     def __init__(
         self,
         workspace: Workspace,
+        *,
         run: list[str] | None,
         cutoffs: str,
         name: str,
-        devices: int,
+        processes: int,
         options: Mapping[str, Any],
     ) -> None:
         self.settings = workspace.settings.train.dual_encoder.override(**options)
@@ -108,7 +86,7 @@ class DualEncoder:
             "passage_max_length": self.recipe.passage_max_length,
         }
         if not self.settings.cross_batch:
-            told["processes"] = devices  # a question's negatives are those of its own process
+            told["processes"] = processes  # a question's negatives are those of its own process
         self.training = Training(workspace, name, base, self.settings.dtype, told, lambda: self.source.digests)
 
     @cached_property
@@ -129,12 +107,22 @@ class DualEncoder:
 
         return ids
 
-    def write_rows(self) -> None:
+    def write_data(self) -> None:
         """Write what is trained on, unless it stands."""
         training = self.training
         rows.write(
             training.workspace, training.checkpoints, self.source.parameters, self.tokenize, training.job.lineage
         )
+
+    def fit(self, world: World, progress: Progress) -> dict[str, Any]:
+        """Train, and write the model; return the record's facts."""
+        path = self.training.checkpoints / rows.ROWS
+        manifest = Manifest.read(path)
+        assert manifest is not None
+        counts, pairs = rows.counts_in(path)
+        total, steps = self.steps(counts.questions)
+        outcome = _fit(self, manifest.sha256, total, steps, world, progress)
+        return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, **outcome}
 
     def steps(self, questions: int) -> tuple[int, int]:
         """Return the rows of all epochs over `questions`, and the steps that they make."""
@@ -163,20 +151,10 @@ def train_dual_encoder(
     CurateError at a loss that is not finite. Writes `models/<name>/`, which opens in sentence-transformers.
     """
     world = world or World()
-    work = DualEncoder(workspace, run, cutoffs, name, world.size if world.size > 1 else devices, options)
-    work.training.check()
-    before = work.training.record
-    if before is None:
-        if devices > 1 and world.size == 1:
-            work.write_rows()  # here, where there is one process, and somebody to tell
-            launch(devices, _work, workspace.root, run, cutoffs, name, dict(options), type(progress))
-        else:
-            _train(work, world, progress)
-    else:
-        shutil.rmtree(work.training.checkpoints, ignore_errors=True)  # of a kill between the record and this
-    record = before or work.training.record
-    assert record is not None
-    return _trained(work, record, now=before is None)
+    processes = world.size if world.size > 1 else devices
+    arguments = {"run": run, "cutoffs": cutoffs, "name": name, "processes": processes, "options": options}
+    work, outcome = stage.run(DualEncoder, workspace, arguments, devices, world, progress)
+    return TrainedDualEncoder(runs=work.source.runs, **outcome)
 
 
 def plan_dual_encoder(
@@ -189,12 +167,12 @@ def plan_dual_encoder(
     **options: Any,
 ) -> Plan:
     """Return what `train_dual_encoder` with the same arguments would do."""
-    work = DualEncoder(workspace, run, cutoffs, name, devices, options)
+    work = DualEncoder(workspace, run=run, cutoffs=cutoffs, name=name, processes=devices, options=options)
     work.training.check()
-    stage, training = "train dual-encoder", work.training
+    training = work.training
     if training.record:
         done = int(training.record.facts["rows"])
-        return Plan(stage, "rows", done, done, notes=[f"{training.model}: already trained."])
+        return Plan("train dual-encoder", "rows", done, done, notes=[f"{training.model}: already trained."])
     counts = rows.count(workspace, work.source.parameters)
     total, steps = work.steps(counts.questions)
     state = checkpoint.latest(training.checkpoints)
@@ -208,7 +186,7 @@ def plan_dual_encoder(
         f"{counts.questions:,} questions ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
     ]
-    return Plan(stage, "rows", total, done, pairs / rate if rate else None, notes)
+    return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
 
 
 def _recipe(base: Path, settings: TrainDualEncoder) -> Recipe:
@@ -220,40 +198,6 @@ def _recipe(base: Path, settings: TrainDualEncoder) -> Recipe:
         "passage_max_length": settings.passage_max_length or min(PASSAGE_LENGTH, limit or PASSAGE_LENGTH),
     }
     return read_recipe(base, {"pooling": settings.pooling, "normalize": normalize, **lengths})
-
-
-def _work(
-    world: World,
-    root: Path,
-    run: list[str] | None,
-    cutoffs: str,
-    name: str,
-    options: dict[str, Any],
-    progress: type[Progress],
-) -> None:
-    """Train as one of several processes."""
-    work = DualEncoder(Workspace(root), run, cutoffs, name, world.size, options)
-    _train(work, world, progress())
-
-
-def _train(work: DualEncoder, world: World, progress: Progress) -> None:
-    """Train from the last checkpoint, or from the start; write the model, then the record."""
-    training = work.training
-    if world.is_first:
-        work.write_rows()
-    world.wait()
-    manifest = Manifest.read(training.checkpoints / rows.ROWS)
-    assert manifest is not None
-    counts, pairs = rows.counts_in(training.checkpoints / rows.ROWS)
-    total, steps = work.steps(counts.questions)
-    outcome = _fit(work, manifest.sha256, total, steps, world, progress)
-    if world.is_first:
-        facts = {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, **outcome}
-        facts["pairs_per_second"] = round(pairs / outcome["seconds"], 1)
-        facts["sha256"] = weights_sha256(training.folder)
-        training.job.finish(**facts)
-        shutil.rmtree(training.checkpoints)
-    world.wait()
 
 
 def _fit(work: DualEncoder, plan: str, total: int, steps: int, world: World, progress: Progress) -> dict[str, Any]:
@@ -306,15 +250,3 @@ def _save(work: DualEncoder, towers: Any, outcome: Mapping[str, Any], total: int
         facts["kept"] = f"step {best['step']:,}, MRR@10 on a sample of dev {best['measure']:.4f}"
     card = dual_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
     save_dual_encoder(training.folder, towers, training.base, work.recipe, card)
-
-
-def _trained(work: DualEncoder, record: Record, *, now: bool) -> TrainedDualEncoder:
-    training = work.training
-    return TrainedDualEncoder(
-        training.name,
-        training.model,
-        training.job.settings["init"],
-        work.source.runs,
-        trained_now=now,
-        **record.facts,
-    )

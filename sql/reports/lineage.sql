@@ -24,10 +24,8 @@ jobs as (
     union
     select stages.job, scorer.model_id
     from stages
-    cross join scorer
-    where
-        stages.stage = 'train'
-        and rtrim(regexp_replace(scorer.path, '^\./', ''), '/') = regexp_replace(stages.job, '^train-', 'models/')
+    inner join scorer on training_of(scorer.path) = stages.job
+    where stages.stage = 'train'
     union
     select stages.job, scorer.model_id
     from stages

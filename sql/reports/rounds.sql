@@ -21,7 +21,7 @@ encoders as (
 trainings as (
     select
         number,
-        regexp_replace(job, '^train-', 'models/') as path,
+        job,
         array_to_string((settings -> 'runs')::varchar[], ' ') as runs,
         settings -> 'cutoffs' ->> 'scorer_id' as scorer_id,
         settings ->> 'init' as init,
@@ -45,7 +45,7 @@ from runs
 left join encoders on encoders.run_id = runs.run_id
 left join stages on stages.job = runs.run_id
 left join trainings
-    on trainings.path = rtrim(regexp_replace(encoders.path, '^\./', ''), '/')
+    on trainings.job = training_of(encoders.path)
     and trainings.number < stages.number -- a model trained anew under the name of an old one did not make this run
 left join measured on measured.run_id = runs.run_id
 order by runs.round;
