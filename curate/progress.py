@@ -10,7 +10,10 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Something that shows tasks; `curate.cli` has a bar for terminals."""
+    """Something that shows tasks and can be pickled: the first of several processes shows them.
+
+    `curate.cli` has a bar for terminals.
+    """
 
     def task(self, description: str, total: int, unit: str, done: int = 0) -> AbstractContextManager[Advance]:
         """Show a task of `total` units, `done` of them already there; yields the function that advances it."""

@@ -22,6 +22,7 @@ from curate.cutoffs import set_cutoffs
 from curate.encoder import Encoder
 from curate.errors import BadSettings, CurateError
 from curate.jobs import Job
+from curate.progress import Lines
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -188,6 +189,16 @@ def test_torchrun_trains_what_devices_trains(workspace: Workspace, init: Path) -
         (workspace.root / "models" / name / "model.safetensors").read_bytes() for name in ("ours", "theirs")
     )
     assert ours == theirs
+
+
+def test_the_first_of_several_processes_shows_the_progress(
+    workspace: Workspace, init: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The caller's own object, so that what it was made with holds."""
+    rows = train(workspace, init, devices=2, progress=Lines(every=0)).rows
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("training dual-encoder: ")]
+    assert lines[0] == f"training dual-encoder: {rows} rows"
+    assert len(lines) == 1 + 6 + 1  # at the start, one a step, at the end
 
 
 def test_another_number_of_processes_goes_on_with_the_same_batches(workspace: Workspace, init: Path) -> None:

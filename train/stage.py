@@ -84,7 +84,7 @@ def run(
         shutil.rmtree(training.checkpoints, ignore_errors=True)  # of a kill between the record and this
     elif devices > 1 and world.size == 1:
         trainer.write_data()  # here, where there is one process, and somebody to tell
-        launch(devices, _join, kind, workspace.root, dict(arguments), type(progress))
+        launch(devices, _join, kind, workspace.root, dict(arguments), progress)
     else:
         _train(trainer, world, progress)
     record = before or training.record
@@ -92,11 +92,9 @@ def run(
     return trainer, _outcome(training, record, now=before is None)
 
 
-def _join(
-    world: World, kind: type[Trainer], root: Path, arguments: dict[str, Any], progress: type[Progress]
-) -> None:
+def _join(world: World, kind: type[Trainer], root: Path, arguments: dict[str, Any], progress: Progress) -> None:
     """Train as one of several processes."""
-    _train(kind(Workspace(root), **arguments), world, progress())
+    _train(kind(Workspace(root), **arguments), world, progress)
 
 
 def _train(trainer: Trainer, world: World, progress: Progress) -> None:

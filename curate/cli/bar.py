@@ -37,6 +37,10 @@ class Bar:
     def __init__(self) -> None:
         self.console = Console(stderr=True)
 
+    def __reduce__(self) -> tuple[type["Bar"], tuple[()]]:
+        """Go to another process as a new bar: a console cannot."""
+        return Bar, ()
+
     @contextmanager
     def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
         """Show a bar while the block runs."""
