@@ -12,6 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from curate.errors import BadSettings
 
+EMBEDDING = (
+    "pooling",
+    "query_prompt",
+    "passage_prompt",
+    "normalize",
+    "query_max_length",
+    "passage_max_length",
+)
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
@@ -52,6 +60,11 @@ class Mine(Section):
     """Tokens of a query."""
     passage_max_length: int | None = Field(default=None, ge=4)
     """Tokens of a passage, title included."""
+
+    def about(self, encoder: str | None) -> Self:
+        """Return this section without its pooling, prompts and lengths if it has them of another encoder."""
+        other = self.encoder and encoder not in (None, self.encoder)
+        return self.model_copy(update=dict.fromkeys(EMBEDDING)) if other else self
 
 
 class Denoise(Section):

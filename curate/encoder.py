@@ -12,8 +12,8 @@ from curate.errors import BadInput
 from curate.models import (
     device,
     fingerprint,
-    load_pretrained,
     load_tokenizer,
+    load_transformer,
     model_folder,
     model_id,
     number_format,
@@ -143,25 +143,14 @@ class Encoder:
     @cached_property
     def model(self) -> Any:
         """The transformer, of passages where queries have one of their own."""
-        return self._transformer(self.folder / self.recipe.transformer)
+        return load_transformer(self.folder / self.recipe.transformer, self.dtype)
 
     @cached_property
     def query_model(self) -> Any:
         """The transformer of queries."""
         if self.recipe.query_transformer is None:
             return self.model
-        return self._transformer(self.folder / self.recipe.query_transformer)
-
-    def _transformer(self, folder: Path) -> Any:
-        from transformers import AutoConfig
-
-        both = AutoConfig.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
-        ).is_encoder_decoder
-        auto_class = "AutoModelForTextEncoding" if both else "AutoModel"
-        model = load_pretrained(auto_class, folder, self.dtype, may_lack=("pooler.",))
-        model.config.use_cache = False
-        return model
+        return load_transformer(self.folder / self.recipe.query_transformer, self.dtype)
 
     @cached_property
     def after(self) -> list[Any]:

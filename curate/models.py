@@ -85,7 +85,7 @@ def number_format(wanted: str = "auto") -> str:
     if wanted != "auto":
         return wanted
     if device() == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
 
@@ -130,6 +130,20 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise BadInput(f"{folder} holds weights that are not finite (NaN or infinity)")
     return model.eval().to(device())
+
+
+def load_transformer(folder: Path, dtype: str) -> Any:
+    """Return the encoder of `folder`, of an encoder-decoder that half, as `load_pretrained` does.
+
+    It may lack a pooler: nothing of an embedding goes through it.
+    """
+    from transformers import AutoConfig
+
+    both = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).is_encoder_decoder
+    auto_class = "AutoModelForTextEncoding" if both else "AutoModel"
+    model = load_pretrained(auto_class, folder, dtype, may_lack=("pooler.",))
+    model.config.use_cache = False
+    return model
 
 
 def load_tokenizer(folder: Path) -> Any:

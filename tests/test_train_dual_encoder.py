@@ -274,7 +274,7 @@ def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: 
         ({"cutoffs": "strict"}, "no cutoffs 'strict'; there are: default"),
         ({"run": ["bm25"]}, "no run 'bm25'; there are: bm25-train"),
         ({"init": None}, "bm25-train was mined without an encoder; say where to start: --init MODEL"),
-        ({"name": "../x"}, "names no folder"),
+        ({"name": "../x"}, "cannot be the name of a model"),
         ({"passage_max_length": 65}, "more than the 64 tokens"),
     ],
 )

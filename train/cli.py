@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
+from curate.errors import BadSettings
 
 devices_option = click.option(
     "--devices",
@@ -105,7 +106,7 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @click.option(
     "--gradient-cache/--no-gradient-cache",
     default=None,
-    help="Memory stays flat however large the batch; a third slower [no].",
+    help="Activations of one part of the batch at a time, so that batches may be large; a fifth slower [no].",
 )
 @click.option("--learning-rate", type=float, help="Its peak [3e-5].")
 @click.option("--query-max-length", type=int, help="Tokens of a question [32].")
@@ -146,8 +147,11 @@ def _run(
     if dry_run:
         return show(plan(here, **options), as_json)
     if not launch.is_first():
-        with launch.environment() as world:
-            work(here, world=world, **options)
+        try:
+            with launch.environment() as world:
+                work(here, world=world, **options)
+        except BadSettings as error:  # the first process says the same
+            raise SystemExit(error.exit_code) from None
         return None
     with here.lock(), launch.environment() as world:
         result = work(here, world=world, progress=progress(), **options)

@@ -60,8 +60,9 @@ class Contrast:
         total = self.settings.contrastive_weight * contrastive(scores, positive, negative) / batch.rows
         if self.settings.distill != "none":
             total = total + self.settings.distill_weight * self._distilled(scores, batch)
-        best = scores.masked_fill(~positive, -torch.inf).amax(dim=1)
-        against = scores.masked_fill(~negative, -torch.inf).amax(dim=1)
+        with torch.no_grad():
+            best = scores.masked_fill(~positive, -torch.inf).amax(dim=1)
+            against = scores.masked_fill(~negative, -torch.inf).amax(dim=1)
         return total, float((best > against).sum())
 
     def names(self, batch: Batch) -> str:

@@ -65,7 +65,7 @@ class CrossEncoder:
         )
 
     @property
-    def path(self) -> Path:
+    def data(self) -> Path:
         """The file with the groups."""
         return self.training.checkpoints / "groups.parquet"
 
@@ -73,16 +73,14 @@ class CrossEncoder:
         """Write the groups, unless they stand."""
         training = self.training
         write_groups(
-            training.workspace, self.path, self.run_id, self.settings, training.seed, training.job.lineage
+            training.workspace, self.data, self.run_id, self.settings, training.seed, training.job.lineage
         )
 
-    def fit(self, world: World, progress: Progress) -> dict[str, Any]:
+    def fit(self, data: Manifest, world: World, progress: Progress) -> dict[str, Any]:
         """Train, and write the model; return the record's facts."""
-        manifest = Manifest.read(self.path)
-        assert manifest is not None
-        outcome = _fit(self, manifest.sha256, world, progress)
-        done = {"groups": self.settings.groups, "pairs": manifest.rows, "steps": self.steps}
-        return {**asdict(counts_in(self.path)), **done, **outcome}
+        outcome = _fit(self, data.sha256, world, progress)
+        done = {"groups": self.settings.groups, "pairs": data.rows, "steps": self.steps}
+        return {**asdict(counts_in(self.data)), **done, **outcome}
 
 
 def train_cross_encoder(
@@ -145,7 +143,7 @@ def _fit(work: CrossEncoder, plan: str, world: World, progress: Progress) -> dic
         training,
         Work(
             task=Ranking(model, load_tokenizer(training.base), settings, training.dtype, world),
-            read=partial(read_batches, work.path, settings.batch_groups),
+            read=partial(read_batches, work.data, settings.batch_groups),
             plan=plan,
             steps=work.steps,
             total=settings.groups,

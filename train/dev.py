@@ -63,10 +63,11 @@ def mrr(towers: Any, dev: Sample, dtype: str, world: World) -> float:
 def reciprocal_ranks(scores: npt.NDArray[Any], relevant: npt.NDArray[np.bool_]) -> float:
     """Return the mean of 1 / rank of the best relevant passage, 0 beyond rank 10.
 
-    Among equal scores the relevant one comes last: a model that gives all the same must not look good.
+    Among equal scores the relevant one comes last: a model that gives all the same must not look good, nor one
+    that gives NaN.
     """
     best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
-    ranks = 1 + ((scores >= best) & ~relevant).sum(axis=1)
+    ranks = 1 + (~(scores < best) & ~relevant).sum(axis=1)
     return float(np.where(ranks <= TOP, 1 / ranks, 0.0).mean())
 
 

@@ -7,7 +7,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from curate.config import TrainDualEncoder
+from curate.config import Mine, TrainDualEncoder
+from curate.models import model_folder
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.recipe import Recipe, positions, read_recipe
@@ -72,7 +73,7 @@ class DualEncoder:
         self.settings = workspace.settings.train.dual_encoder.override(**options)
         self.source = Source(workspace, self.settings, run, cutoffs)
         base = base_model(workspace, self.settings.init, self.source.runs)
-        self.recipe = _recipe(base, self.settings)
+        self.recipe = _recipe(workspace, base, self.settings)
         check_start(base, self.recipe, separate=self.settings.towers == "separate")
         self.similarity = "cosine" if "normalize" in self.recipe.after else "dot"
         self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
@@ -80,6 +81,9 @@ class DualEncoder:
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
             "kind": "dual-encoder",
             **self.source.told,
+            "pooling": list(self.recipe.pooling),
+            "query_prompt": self.recipe.query_prompt,
+            "passage_prompt": self.recipe.passage_prompt,
             "similarity": self.similarity,
             "temperature": self.temperature,
             "query_max_length": self.recipe.query_max_length,
@@ -107,6 +111,11 @@ class DualEncoder:
 
         return ids
 
+    @property
+    def data(self) -> Path:
+        """The file with the rows."""
+        return self.training.checkpoints / rows.ROWS
+
     def write_data(self) -> None:
         """Write what is trained on, unless it stands."""
         training = self.training
@@ -114,14 +123,11 @@ class DualEncoder:
             training.workspace, training.checkpoints, self.source.parameters, self.tokenize, training.job.lineage
         )
 
-    def fit(self, world: World, progress: Progress) -> dict[str, Any]:
+    def fit(self, data: Manifest, world: World, progress: Progress) -> dict[str, Any]:
         """Train, and write the model; return the record's facts."""
-        path = self.training.checkpoints / rows.ROWS
-        manifest = Manifest.read(path)
-        assert manifest is not None
-        counts, pairs = rows.counts_in(path)
+        counts, pairs = rows.counts_in(self.data)
         total, steps = self.steps(counts.questions)
-        outcome = _fit(self, manifest.sha256, total, steps, world, progress)
+        outcome = _fit(self, data.sha256, total, steps, world, progress)
         return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, **outcome}
 
     def steps(self, questions: int) -> tuple[int, int]:
@@ -185,19 +191,29 @@ def plan_dual_encoder(
         f"the model goes to {training.model}",
         f"{counts.questions:,} questions ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
+        *work.recipe.notes,
     ]
     return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
 
 
-def _recipe(base: Path, settings: TrainDualEncoder) -> Recipe:
-    normalize = None if settings.similarity is None else settings.similarity == "cosine"
-    found = read_recipe(base, {"pooling": settings.pooling, "normalize": normalize})
-    limit = positions(base / found.transformer)
+def _recipe(workspace: Workspace, base: Path, settings: TrainDualEncoder) -> Recipe:
+    """Return how the model will embed: as its files and [mine] say, but for what the settings give."""
+    mine = workspace.settings.mine
+    if mine.encoder and model_folder(mine.encoder, workspace.root) != base:
+        mine = Mine()
+    normalize = mine.normalize if settings.similarity is None else settings.similarity == "cosine"
+    given = {
+        "pooling": settings.pooling or mine.pooling,
+        "normalize": normalize,
+        "query_prompt": mine.query_prompt,
+        "passage_prompt": mine.passage_prompt,
+    }
+    limit = positions(base / read_recipe(base, given).transformer)
     lengths = {
         "query_max_length": settings.query_max_length or min(QUERY_LENGTH, limit or QUERY_LENGTH),
         "passage_max_length": settings.passage_max_length or min(PASSAGE_LENGTH, limit or PASSAGE_LENGTH),
     }
-    return read_recipe(base, {"pooling": settings.pooling, "normalize": normalize, **lengths})
+    return read_recipe(base, {**given, **lengths})
 
 
 def _fit(work: DualEncoder, plan: str, total: int, steps: int, world: World, progress: Progress) -> dict[str, Any]:
@@ -212,6 +228,8 @@ def _fit(work: DualEncoder, plan: str, total: int, steps: int, world: World, pro
     towers = towers_from(training.base, work.recipe, separate=settings.towers == "separate")
     batches = Batches(training.checkpoints, world, cross_batch=settings.cross_batch)
     task = Contrast(towers, settings, work.temperature, training.dtype, world, batches)
+    for note in work.recipe.notes if world.is_first else ():
+        progress.say(note)
     asked = sample(training.workspace, work.source.parameters, work.tokenize) if settings.dev_every else None
     outcome = fit(
         training,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from curate.errors import CurateError
 from curate.progress import SILENT, Progress
 
 from . import checkpoint
@@ -59,6 +60,11 @@ def fit(
     state = checkpoint.latest(training.checkpoints) or checkpoint.State(
         settings=training.identity if world.is_first else {}, plan=work.plan
     )
+    if not world.agree([state.step, int(state.plan[:8], 16)]):
+        raise CurateError(
+            f"the processes do not see the same files: number {world.rank} sees a training after {state.step:,} "
+            f"steps in {training.checkpoints}. All machines need the same workspace folder."
+        )
     if state.step:
         training.check_plan(state, work.plan)
         checkpoint.restore(training.checkpoints, state, model, optimizer)

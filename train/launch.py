@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +24,13 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
 
     Raises the CurateError of a process that raised one; CurateError where a process died otherwise.
     """
+    import torch
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
     _check(devices)
+    threads = max(1, torch.get_num_threads() // devices)
     with tempfile.TemporaryDirectory() as folder:
-        context = spawn(_enter, (devices, folder, work, arguments), devices, join=False)  # type: ignore[no-untyped-call]
+        context = spawn(_enter, (devices, threads, folder, work, arguments), devices, join=False)  # type: ignore[no-untyped-call]
         try:
             while not context.join():
                 pass
@@ -53,10 +56,8 @@ def environment() -> Iterator[World]:
     if size == 1:
         yield World()
         return
-    try:
-        yield join(int(os.environ["RANK"]), size, "env://", int(os.environ.get("LOCAL_RANK", "0")))
-    finally:
-        leave()
+    yield join(int(os.environ["RANK"]), size, "env://", int(os.environ.get("LOCAL_RANK", "0")))
+    leave()  # not after an error: NCCL would wait for the others, who wait for this one
 
 
 def is_first() -> bool:
@@ -71,10 +72,10 @@ def _check(devices: int) -> None:
         raise BadSettings(f"--devices {devices}, and there are {torch.cuda.device_count()} GPUs here")
 
 
-def _enter(rank: int, size: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:
+def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:
     import torch
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
+    torch.set_num_threads(threads)
     try:
         world = join(rank, size, f"file://{folder}/meeting-place", rank)
         work(world, *arguments)
@@ -82,6 +83,11 @@ def _enter(rank: int, size: int, folder: str, work: Worker, arguments: tuple[Any
         leave()
     except CurateError as error:
         Path(folder, f"error-{rank:05d}.json").write_text(json.dumps([type(error).__name__, str(error)]), "utf-8")
+        _end(1)
+    except KeyboardInterrupt:
+        _end(130)
+    except BaseException:  # noqa: BLE001  (what it is, everybody may see; the parent tells that there was one)
+        traceback.print_exc()
         _end(1)
     _end(0)
 

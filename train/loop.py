@@ -131,7 +131,8 @@ class Loop(Generic[Batch]):
         norm = torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), self.clip_norm)
         loss, pairs, tokens, won = self.world.total([part.loss, part.pairs, part.tokens, part.won])
         if not torch.isfinite(norm + loss):
-            raise CurateError(_not_finite(step, loss, norm.item(), self.task.names(batch)))
+            names = self.task.names(batch) if self.world.is_first else "as the first process says"
+            raise CurateError(_not_finite(step, loss, norm.item(), names))
         self.optimizer.step()
         self.optimizer.zero_grad()
         return Outcome(loss, part.rows, int(pairs), int(tokens), won)

@@ -54,8 +54,10 @@ def contrastive(scores: "torch.Tensor", positive: "torch.Tensor", negative: "tor
     # A finite floor: the logsumexp over nothing has no gradient.
     floor = torch.finfo(scores.dtype).min
     against = scores.masked_fill(~negative, floor).logsumexp(dim=1, keepdim=True)
-    losses = torch.nn.functional.softplus(against - scores).masked_fill(~positive, 0.0)
-    return (losses.sum(dim=1) / positive.sum(dim=1).clamp(min=1)).sum()
+    # Of the positives alone: rows x passages is what a large batch's memory goes to.
+    rows, columns = positive.nonzero(as_tuple=True)
+    losses = torch.nn.functional.softplus(against[rows, 0] - scores[rows, columns])
+    return (losses / positive.sum(dim=1)[rows]).sum()
 
 
 def kl(student: "torch.Tensor", teacher: "torch.Tensor", known: "torch.Tensor") -> "torch.Tensor":

@@ -10,14 +10,11 @@ from curate.models import device
 from .groups import Pair
 from .loop import Outcome
 from .losses import binary, listwise, won
-from .towers import computing
+from .towers import TOKEN_BUDGET, computing
 from .world import World
 
 if TYPE_CHECKING:
     import torch
-
-# Tokens of one forward pass within a step: pairs of like length go together, which leaves little padding.
-TOKEN_BUDGET = 2048
 
 
 class Ranking:
@@ -79,7 +76,7 @@ class Ranking:
         import torch
 
         on, parts = device(), []
-        order = list(batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET))
+        order = list(batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET[on]))
         with computing(self.dtype):
             for chosen in order:
                 rows = {name: [values[index] for index in chosen] for name, values in encoded.items()}

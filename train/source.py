@@ -5,7 +5,7 @@ from typing import Any
 
 from curate import relations
 from curate.config import TrainDualEncoder
-from curate.cutoffs import judging_cutoffs
+from curate.cutoffs import current_cutoffs, judging_cutoffs
 from curate.jobs import table_digest
 from curate.runs import training_runs
 from curate.workspace import Workspace
@@ -20,7 +20,7 @@ class Source:
         """Settle runs and cutoffs; raises BadSettings for those that are not there."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
         judged = judged or settings.distill != "none"
-        judged = judged or (settings.augmented and _is_over_unlabeled(workspace, run or []))
+        judged = judged or (settings.augmented and _is_augmented(workspace, run, cutoffs))
         self.workspace, self.settings = workspace, settings
         self.cutoffs = judging_cutoffs(workspace, cutoffs) if judged else None
         # Without anything that is judged there is no pseudo-label either: M_D0 learns from the labels alone.
@@ -62,7 +62,9 @@ class Source:
         return found
 
 
-def _is_over_unlabeled(workspace: Workspace, runs: list[str]) -> bool:
-    """Return whether one of the runs is over the questions without labels."""
-    known = workspace.sql(relations.sql("stages", "runs_newest_first")).to_dicts() if runs else []
-    return any(run["run_id"] in runs and run["split"] == "unlabeled" for run in known)
+def _is_augmented(workspace: Workspace, asked: list[str] | None, cutoffs: str) -> bool:
+    """Return whether a run (of those asked for) over the questions without labels can give pseudo-labels."""
+    if current_cutoffs(workspace, cutoffs) is None:
+        return False
+    known = workspace.sql(relations.sql("stages", "runs_newest_first")).to_dicts()
+    return any(run["split"] == "unlabeled" and run["run_id"] in (asked or [run["run_id"]]) for run in known)

@@ -1,13 +1,16 @@
 """What trainers share around the fit: check, answer from the record, start processes, write the record."""
 
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from curate.errors import CurateError
 from curate.progress import Progress, duration
 from curate.records import Record
+from curate.shards import Manifest
 from curate.workspace import Workspace
 
 from .launch import launch
@@ -52,15 +55,21 @@ class Trainer(Protocol):
 
     def __init__(self, workspace: Workspace, **arguments: Any) -> None: ...
 
+    @property
+    def data(self) -> Path:
+        """The file with what is trained on; its manifest stands beside it."""
+        ...
+
     def write_data(self) -> None:
         """Write what is trained on, unless it stands."""
         ...
 
-    def fit(self, world: World, progress: Progress) -> dict[str, Any]:
+    def fit(self, data: Manifest, world: World, progress: Progress) -> dict[str, Any]:
         """Train from the last checkpoint, or from the start, and write the model; return the record's facts."""
         ...
 
 
+T = TypeVar("T")
 OneTrainer = TypeVar("OneTrainer", bound=Trainer)
 
 
@@ -87,8 +96,7 @@ def run(
         launch(devices, _join, kind, workspace.root, dict(arguments), progress)
     else:
         _train(trainer, world, progress)
-    record = before or training.record
-    assert record is not None
+    record = before or seen(lambda: training.record, training.folder)
     return trainer, _outcome(training, record, now=before is None)
 
 
@@ -102,13 +110,29 @@ def _train(trainer: Trainer, world: World, progress: Progress) -> None:
     if world.is_first:
         trainer.write_data()
     world.wait()
-    facts = trainer.fit(world, progress)
+    facts = trainer.fit(seen(lambda: Manifest.read(trainer.data), trainer.data), world, progress)
     if world.is_first:
         facts["pairs_per_second"] = round(facts["pairs"] / facts["seconds"], 1)
         facts["sha256"] = weights_sha256(training.folder)
         training.job.finish(**facts)
-        shutil.rmtree(training.checkpoints)
+        shutil.rmtree(training.checkpoints, ignore_errors=True)  # others may still have its files open
     world.wait()
+
+
+def seen(look: Callable[[], T | None], path: Path, patience: float = 60.0) -> T:
+    """Return what the first process wrote to `path`, once this one sees it: a network's folder may take a while.
+
+    Raises CurateError after `patience` seconds.
+    """
+    until = time.monotonic() + patience
+    while (found := look()) is None:
+        if time.monotonic() > until:
+            raise CurateError(
+                f"this process does not see {path}, which the first one wrote. All machines need the same "
+                "workspace folder."
+            )
+        time.sleep(0.1)
+    return found
 
 
 def _outcome(training: Training, record: Record, *, now: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput
-from curate.models import device, load_pretrained
+from curate.models import device, load_pretrained, load_transformer
 
 # The pooler is part of the new head: encoders that were trained without one lack it.
 HEAD = ("pooler.",)
@@ -16,7 +16,21 @@ def cross_encoder_from(folder: Path, seed: int) -> Any:
     What is new is drawn from `seed`. Raises BadInput when the encoder lacks weights, or is a classifier of
     another kind.
     """
-    model = _with_head(folder, seed)
+    return _for_training(_with_head(folder, seed))
+
+
+def tower_from(folder: Path) -> Any:
+    """Return the fp32 transformer in `folder`, without gradients for a pooler: nothing goes through it."""
+    import torch
+
+    torch.manual_seed(0)  # of a pooler that the folder lacks: it is saved all the same
+    tower = load_transformer(folder, "fp32")
+    if getattr(tower, "pooler", None) is not None:
+        tower.pooler.requires_grad_(False)
+    return _for_training(tower)
+
+
+def _for_training(model: Any) -> Any:
     if device() == "cpu":
         # A CPU's fused attention knows no dropout and is slow backwards: the plain one takes a tenth less.
         model.set_attn_implementation("eager")

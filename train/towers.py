@@ -10,17 +10,18 @@ import numpy as np
 from curate.batching import batches
 from curate.encoder import pooled
 from curate.errors import BadSettings
-from curate.models import device, load_pretrained
+from curate.models import device
 from curate.recipe import Recipe
 
 from .dropout import quick_dropout
+from .start import tower_from
 from .tokens import Ids
 
 if TYPE_CHECKING:
     import torch
 
 # Tokens of one forward pass: texts of like length go together, which leaves little padding.
-TOKEN_BUDGET = {"cpu": 2048, "cuda": 65536, "mps": 8192}
+TOKEN_BUDGET = {"cpu": 2048, "cuda": 16384, "mps": 8192}
 Embed = Callable[[Sequence[Ids]], "torch.Tensor"]
 
 
@@ -45,8 +46,8 @@ def towers_from(folder: Path, recipe: Recipe, *, separate: bool) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.query = _tower(folder, recipe.query_folder)
-            self.passage = _tower(folder, recipe.transformer) if separate else self.query
+            self.query = tower_from(folder / recipe.query_folder)
+            self.passage = tower_from(folder / recipe.transformer) if separate else self.query
             self.dimension = self.query.config.hidden_size * len(recipe.pooling)
 
         def embed(self, texts: Sequence[Ids], side: str) -> torch.Tensor:
@@ -58,19 +59,6 @@ def towers_from(folder: Path, recipe: Recipe, *, separate: bool) -> Any:
             return torch.nn.functional.normalize(vectors) if normalize else vectors
 
     return Towers().to(device())
-
-
-def _tower(folder: Path, transformer: str) -> Any:
-    import torch
-
-    torch.manual_seed(0)  # of a pooler that the base lacks: it is saved, though nothing goes through it
-    tower = load_pretrained("AutoModel", folder / transformer, "fp32", may_lack=("pooler.",))
-    if device() == "cpu":
-        # A CPU's fused attention knows no dropout and is slow backwards: the plain one takes a tenth less.
-        tower.set_attn_implementation("eager")
-    if getattr(tower, "pooler", None) is not None:
-        tower.pooler.requires_grad_(False)  # nothing of the vectors goes through it
-    return tower
 
 
 def padded(texts: Sequence[Ids], padding: int) -> "tuple[torch.Tensor, torch.Tensor]":

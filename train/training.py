@@ -17,7 +17,7 @@ from curate.workspace import Workspace
 
 from . import checkpoint
 
-READ = ("passages", "queries", "qrels", "annotations")
+SCRATCH = ".checkpoint"
 
 
 class Training:
@@ -36,15 +36,24 @@ class Training:
 
         `inputs` is asked once, and only where the job's identity matters: reading them takes a while.
         """
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            raise BadSettings(f"'{name}' names no folder below models/: letters, digits, '.', '_' and '-' do")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith(SCRATCH):
+            raise BadSettings(
+                f"'{name}' cannot be the name of a model: it takes letters, digits, '.', '_' and '-', and "
+                f"does not end with {SCRATCH}"
+            )
         self.workspace, self.name, self.base = workspace, name, base
         self.model = f"models/{name}"
         self.folder = workspace.root / self.model
-        self.checkpoints = workspace.root / f"{self.model}.checkpoint"
+        self.checkpoints = workspace.root / f"{self.model}{SCRATCH}"
         self.dtype = number_format(dtype)
         self.seed = workspace.settings.seed
         self._settings, self._inputs = settings, inputs
+
+    @property
+    def _questions(self) -> str:
+        """The digest of the questions and of what people say of them."""
+        asked = {"augmented": bool(self._settings.get("augmented")), "dev": bool(self._settings.get("dev_every"))}
+        return str(self.workspace.sql(relations.sql("stages", "train_questions_digest"), **asked)["digest"][0])
 
     @cached_property
     def job(self) -> Job:
@@ -52,7 +61,8 @@ class Training:
         start = fingerprint(self.base, {})
         own = {"init": model_id(self.base, start), "dtype": self.dtype, "seed": self.seed}
         inputs = {
-            **{table: table_digest(self.workspace, table) for table in READ},
+            "passages": table_digest(self.workspace, "passages"),
+            "questions": self._questions,
             **self._inputs(),
             "init": start,
         }
@@ -73,9 +83,9 @@ class Training:
         record, state = self.workspace.record(self.job.job), checkpoint.latest(self.checkpoints)
         if record and self.folder.is_dir():
             self._check_weights(record)
-            self._check_same(_flat(record.settings, record.inputs), self.model)
+            self._check_same(_flat(record.settings, record.inputs), "", self.model)
         elif state:
-            self._check_same(state.settings, f"the unfinished training in {self.model}.checkpoint")
+            self._check_same(state.settings, "the unfinished training in ", f"{self.model}{SCRATCH}")
         elif self.folder.exists() and not self.checkpoints.is_dir():
             raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
 
@@ -102,12 +112,15 @@ class Training:
                 "Delete the folder, or give another --name."
             )
 
-    def _check_same(self, theirs: dict[str, Any], what: str) -> None:
+    def _check_same(self, theirs: dict[str, Any], what: str, folder: str) -> None:
         ours = self.identity
         different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
         if different:
             found = ", ".join(f"{key} {_short(theirs.get(key))}, now {_short(ours.get(key))}" for key in different)
-            raise BadSettings(f"{what} has other settings: {found}. Give the same again, or another --name.")
+            raise BadSettings(
+                f"{what}{folder} has other settings: {found}. Give the same again, or another --name; or "
+                f"delete {folder} to train anew."
+            )
 
 
 def base_model(workspace: Workspace, init: str | None, runs: list[str]) -> Path:

@@ -73,6 +73,12 @@ class World:
         dist.all_reduce(tensor)
         return [float(value) for value in tensor]
 
+    def agree(self, values: Sequence[float]) -> bool:
+        """Return, to all processes alike, whether every process has these values: integers below 2**40."""
+        sums = self.total(values)
+        other = any(total != self.size * value for total, value in zip(sums, values, strict=True))
+        return self.total([float(other)]) == [0.0]
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         self.total([0.0])

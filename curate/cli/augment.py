@@ -32,7 +32,7 @@ def augment(all_above: bool | None, dry_run: bool, as_json: bool, **options: Any
 
     here = workspace()
     if dry_run:
-        return show(stage.plan_augment(here, **options), as_json)
+        return show(stage.plan_augment(here, all_above=all_above, **options), as_json)
     with here.lock():
         result = stage.augment(here, all_above=all_above, progress=progress(), **options)
     return show(result, as_json)

@@ -9,7 +9,7 @@ from typing import Any
 
 from curate import relations
 from curate.config import Denoise, Mine
-from curate.cutoffs import current_cutoffs, set_cutoffs
+from curate.cutoffs import are_set, current_cutoffs, set_cutoffs
 from curate.errors import BadSettings
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -83,8 +83,7 @@ def augment(
     mined = mine(workspace, split="unlabeled", progress=progress, **_mined_by(workspace, encoder, depth))
     settings = _judged_by(workspace, row, scorer)
     scored = score_run(workspace, mined.run_id, settings, only_by=row["scorer_id"], progress=progress)
-    every = workspace.settings.augment.override(all_above=all_above).all_above
-    set_cutoffs(workspace, cutoffs, pseudo_positives="all" if every else "best")
+    set_cutoffs(workspace, cutoffs, pseudo_positives=_kept(workspace, all_above))
     counts = workspace.sql(
         relations.sql("stages", "augment_counts"), cutoffs=cutoffs, run=mined.run_id
     ).to_dicts()[0]
@@ -97,6 +96,7 @@ def plan_augment(
     workspace: Workspace,
     *,
     scorer: str | None = None,
+    all_above: bool | None = None,
     cutoffs: str = "default",
     encoder: str | None = None,
     depth: int | None = None,
@@ -108,7 +108,16 @@ def plan_augment(
     job = Request.of(workspace, "unlabeled", **asked).jobs()[-1]
     if job.record is None:
         return plan_mine(workspace, split="unlabeled", **asked)
-    return plan_score(workspace, job.job, settings)
+    plan = plan_score(workspace, job.job, settings)
+    kept = _kept(workspace, all_above)
+    if plan.cached == plan.total and not are_set(workspace, cutoffs, pseudo_positives=kept):
+        note = f"every pair is scored: only the cutoffs are set (pseudo-positives: {kept})"
+        return Plan("augment", "cutoffs", 1, 0, 0.0, [*plan.notes, note])
+    return plan
+
+
+def _kept(workspace: Workspace, all_above: bool | None) -> str:
+    return "all" if workspace.settings.augment.override(all_above=all_above).all_above else "best"
 
 
 def _require_questions(workspace: Workspace) -> None:

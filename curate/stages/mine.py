@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from curate.config import Mine
+from curate.config import EMBEDDING, Mine
 from curate.errors import BadSettings
 from curate.jobs import Job
 from curate.progress import SILENT, Progress, duration
@@ -22,15 +22,6 @@ from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     from curate.encoder import Encoder
-
-ENCODER_OPTIONS = (
-    "pooling",
-    "query_prompt",
-    "passage_prompt",
-    "normalize",
-    "query_max_length",
-    "passage_max_length",
-)
 
 
 @dataclass(frozen=True)
@@ -115,7 +106,7 @@ class Request:
     @classmethod
     def of(cls, workspace: Workspace, split: str, **options: Any) -> "Request":
         """Return the request that options and `curate.toml` make; raises BadSettings if it cannot be met."""
-        settings = workspace.settings.mine.override(**options)
+        settings = workspace.settings.mine.about(options.get("encoder")).override(**options)
         passage_shards(workspace)  # says what to do when there are none
         questions = Questions(workspace, split)
         if settings.retriever == "bm25":
@@ -124,13 +115,13 @@ class Request:
             raise BadSettings(f"retriever '{settings.retriever}' needs a model: --encoder FOLDER-OR-HUB-NAME")
         from curate.encoder import Encoder
 
-        recipe = {name: getattr(settings, name) for name in ENCODER_OPTIONS}
+        recipe = {name: getattr(settings, name) for name in EMBEDDING}
         return cls(settings, questions, Encoder.open(settings.encoder, workspace.root, **recipe))
 
     @property
     def dense(self) -> dict[str, Any]:
         """The settings that a dense run's record shows: as given, for whoever mines like it again."""
-        names = ("depth", "index", *ENCODER_OPTIONS)
+        names = ("depth", "index", *EMBEDDING)
         shown = {name: value for name in names if (value := getattr(self.settings, name)) is not None}
         return {**shown, "encoder": self.encoder.path} if self.encoder else shown
 

@@ -1,9 +1,11 @@
 -- train_scores_digest: a number that changes with any logit of $scorer that a training reads. Grain: one row.
--- Of what $runs hold in the judged depth, and of the positives of their questions; scoring anything else leaves it as it
--- is, so that what was trained before does not look outdated.
+-- Of what $runs hold in the judged depth (or down to $depth, where negatives need no judge), and of the positives of their
+-- questions; scoring anything else leaves it as it is, so that what was trained before does not look outdated.
 with found as (
     select query_key, passage_key from candidates
-    where list_contains($runs, run_id) and rank <= (select max(depth) from cutoffs where name = $cutoffs)
+    where
+        list_contains($runs, run_id)
+        and rank <= (select greatest(max(depth), if($denoised, 0, $depth)) from cutoffs where name = $cutoffs)
 ),
 pairs as (
     select query_key, passage_key from found
