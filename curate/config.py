@@ -49,7 +49,8 @@ class Mine(Section):
     index: str = "exact"
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     pooling: Pooling | None = None
-    """How token vectors become one; this and the next five are read from the model's own files unless given."""
+    """How token vectors become one; this and the next five are read from the model's own files unless given. They
+    are about `encoder`, where that is named, and hold for its training too."""
     query_prompt: str | None = None
     """Text put before every query."""
     passage_prompt: str | None = None
@@ -120,7 +121,10 @@ class TrainCrossEncoder(Section):
     groups: int = Field(default=4000, ge=1)
     """Groups of one positive and `negatives` negatives in all (one group is one query)."""
     negatives: int = Field(default=3, ge=1)
-    """Negatives in a group: from random and far ones to the retriever's top."""
+    """Negatives in a group."""
+    uniform: bool = False
+    """Negatives are drawn alike from all ranks that were mined (RocketQA); else from random and far ones to the
+    top."""
     batch_groups: int = Field(default=8, ge=1)
     """Groups in a step."""
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -222,7 +226,8 @@ class Recipe(Section):
     """`curate run`: RocketQA's four steps. `[train.*]`, `[mine]` and the others hold, but for what stands here."""
 
     init: str | None = None
-    """Folder or hub name of the encoder that every model starts from; that of `[mine]` unless given."""
+    """Folder or hub name of the encoder that models start from; that of `[mine]` unless given. `[train.*]` goes
+    first."""
     devices: int = Field(default=1, ge=1)
     """Processes that train."""
     depth: int | None = Field(default=None, ge=1)

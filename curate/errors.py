@@ -2,6 +2,7 @@
 
 CurateError (1: the work failed, and curate says why)
 ├── BadSettings (2: a command, option or curate.toml that cannot mean anything)
+│   └── StaleModel (what stands under a name was made from other settings or tables)
 ├── BadInput (3: data that does not hold what it claims; names file and line)
 ├── MissingExtra (4: a library or model that this machine lacks)
 ├── WorkspaceBusy (5: another process is writing here)
@@ -19,6 +20,10 @@ class BadSettings(CurateError):
     """A command, option or `curate.toml` that cannot mean anything."""
 
     exit_code = 2
+
+
+class StaleModel(BadSettings):
+    """The model that stands under a name was made from other settings or tables."""
 
 
 class BadInput(CurateError):

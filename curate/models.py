@@ -32,7 +32,8 @@ def model_folder(name: str, root: Path | None = None) -> Path:
         if folder.is_dir():
             raise BadInput(f"{folder} holds no model: neither config.json nor modules.json stands in it")
     if name.count("/") > 1 or name.startswith((".", "/", "~")):
-        raise MissingExtra(f"no model folder '{name}' (looked in {root or Path.cwd()} and {Path.cwd()})")
+        looked = " and ".join(dict.fromkeys(map(str, (root or Path.cwd(), Path.cwd()))))
+        raise MissingExtra(f"no model folder '{name}' (looked in {looked})")
     return _from_hub(name)
 
 

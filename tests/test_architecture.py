@@ -147,11 +147,15 @@ def test_python_builds_no_sql() -> None:
             assert not (asks and literal), f"{path}:{node.lineno} builds SQL in Python"
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "completion"])
+SUBCOMMANDS = ["train dual-encoder", "train cross-encoder"]
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "completion"] + SUBCOMMANDS)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """-h and --help everywhere; the example is what people copy."""
+    """-h and --help everywhere; the example is what people copy, on lines of its own."""
     from curate.cli.main import run
 
-    assert run([command, "-h"]) == 0
+    assert run([*command.split(), "-h"]) == 0
     shown = capsys.readouterr().out
-    assert "Example" in shown or "Commands:" in shown
+    assert "Example:\n" in shown or "Commands:" in shown
+    assert "\\b" not in shown

@@ -18,7 +18,7 @@ from curate.train import rocketqa
 
 from curate import Settings, Workspace
 from curate.cli.main import cli
-from curate.errors import BadSettings
+from curate.errors import BadSettings, StaleModel
 from curate.progress import SILENT
 
 Make = Callable[..., Workspace]
@@ -128,6 +128,8 @@ def test_the_procedure_goes_from_labels_to_three_dual_encoders_and_survives_a_ki
     assert len(measured["models/m-d2"]["trained_on"].split()) == 2
     assert json.loads(curate(whole, "run", "--dry-run", "--json"))["waiting"] == []
     assert "already trained" in curate(whole, "run", "--from", "m-d1", "--to", "m-d1")
+    lineage = json.loads(curate(whole, "sql", "lineage", "--json"))
+    assert {"train-m-d0", "train-m-c"} <= {row["job"] for row in lineage}
 
 
 def kill_in(root: Path, step: str, seconds: float) -> None:
@@ -161,6 +163,37 @@ def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_cross_encoder: Ca
     assert list(found.plans) == ["m-d0"]
     assert found.waiting == list(rocketqa.STEPS[1:-1])
     assert found.text().splitlines()[:2] == ["m-d0: 3 of 3 rows to do", "mine: waits for what comes before it"]
+    with pytest.raises(
+        BadSettings, match=r"the step m-d0 is not done\. Leave out --from mine, or give --from m-d0"
+    ):
+        rocketqa.plan(Workspace(workspace.root), first="mine")
+
+
+def test_a_setting_that_changed_is_told_with_the_model_to_delete(
+    make_workspace: Make, tiny_cross_encoder: Callable[..., Path]
+) -> None:
+    """By the dry run, too: nothing that stands is trained over."""
+    workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
+    settings = f'[recipe]\ninit = "{tiny_cross_encoder()}"\nevaluate = "none"\n'
+    toml = workspace.root / "curate.toml"
+    toml.write_text(settings)
+    rocketqa.follow(Workspace(workspace.root), last="m-d0")
+    toml.write_text(settings + "[train.dual_encoder]\nepochs = 2\n")
+    changed = Workspace(workspace.root)
+    refused = rocketqa.plan(changed).refused["m-d0"]
+    assert "models/m-d0 has other settings: epochs was 3, is 2." in refused
+    assert "delete models/m-d0 to train anew" in refused
+    with pytest.raises(StaleModel):
+        rocketqa.follow(changed)
+
+
+def test_dev_that_chooses_and_measures_is_told(make_workspace: Make) -> None:
+    """The recipe that comes with curate for dev keeps the last weights."""
+    workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
+    toml = workspace.root / "curate.toml"
+    for settings, told in (('evaluate = "dev"', True), ('evaluate = "dev"\nm_d1.dev_every = 0', False)):
+        toml.write_text(f"[recipe]\n{settings}\n")
+        assert rocketqa.Procedure(Workspace(workspace.root), SILENT).chooses_by(["m-d1"]) is told
 
 
 def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_workspace: Make) -> None:
@@ -200,5 +233,6 @@ def test_the_paper_s_settings_are_the_paper_s() -> None:
     assert (dual.batch_rows, dual.learning_rate, dual.warmup, dual.weight_decay) == (512 * 8, 3e-5, 0.1, 0.0)
     assert (dual.query_max_length, dual.passage_max_length, dual.hard_negatives) == (32, 128, 1)
     assert (settings.recipe.m_d0.epochs, dual.epochs) == (4 * 40, 4 * 10)
-    assert (cross.learning_rate, cross.max_length, cross.negatives) == (1e-5, 160, 4)
+    assert (cross.learning_rate, cross.max_length, cross.negatives, cross.uniform) == (1e-5, 160, 4, True)
+    assert dual.dev_every == 0  # dev is what the models are measured by
     assert (settings.denoise.negative_below, settings.denoise.positive_above) == (0.1, 0.9)

@@ -278,12 +278,20 @@ def test_the_lineage_names_every_job_that_the_decisions_rest_on(denoised: Worksp
     assert column(report, "fingerprint") == [None, None, "f" * 64, "f" * 64]
 
 
-def test_the_lineage_has_the_training_of_the_scorer_and_of_no_other(denoised: Workspace) -> None:
+def test_the_lineage_has_the_training_of_the_scorer_and_of_no_other(mined: Workspace) -> None:
     """models/judge is the work of train-judge; models/judge-2 is another model."""
     for name in ("judge", "judge-2", "my-judge"):
-        Job(denoised, "train", f"train-{name}").finish()
-    jobs = [row["job"] for row in rows.report(denoised, "lineage").rows if row["stage"] == "train"]
-    assert jobs == ["train-judge"]
+        Job(mined, "train", f"train-{name}").finish()
+    add_scores(mined)
+    set_cutoffs(mined, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+    assert column(rows.report(mined, "lineage"), "stage") == ["load", "mine", "train", "denoise", "cutoffs"]
+    assert "train-judge" in column(rows.report(mined, "lineage"), "job")
+
+
+def test_a_model_trained_under_an_old_name_has_not_made_the_old_scores(denoised: Workspace) -> None:
+    """What was trained after the scoring is another model."""
+    Job(denoised, "train", "train-judge").finish()
+    assert "train" not in column(rows.report(denoised, "lineage"), "stage")
 
 
 def test_splits_count_queries_and_labels(denoised: Workspace) -> None:

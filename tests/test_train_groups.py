@@ -56,6 +56,16 @@ def test_a_group_is_a_positive_and_one_negative_of_each_window(make_workspace: M
         assert (rank in expected[kind]) if expected[kind] else (kind == "positive" or rank is None)
 
 
+def test_uniform_negatives_come_from_all_ranks_alike(make_workspace: Make) -> None:
+    """Forty epochs of one query with two negatives each: every one of its forty candidates twice."""
+    workspace = make_workspace(
+        FORTY | {"p": "the answer"}, {"q": "x"}, qrels=[("q", "p")], candidates={"q": RANKED}
+    )
+    rows = groups(workspace, groups=40, negatives=2, easy_share=0, uniform=True).filter(pl.col("slot") > 0)
+    assert set(rows["kind"]) == {"uniform"}
+    assert rows.group_by("passage_id").len()["len"].to_list() == [2] * 40
+
+
 def test_what_is_or_may_be_relevant_is_never_a_negative(make_workspace: Make) -> None:
     """Neither the positives, nor a passage with a positive's text, wherever it stands."""
     workspace = make_workspace(

@@ -48,7 +48,9 @@ def test_what_is_neither_positive_nor_negative_takes_no_part() -> None:
 def test_without_rows_the_loss_is_zero() -> None:
     """A process that has no row of a batch takes part in the step all the same."""
     scores = torch.zeros(0, 9, requires_grad=True)
-    contrastive(scores, POSITIVE[:0], NEGATIVE[:0]).backward()
+    loss = contrastive(scores, POSITIVE[:0], NEGATIVE[:0])
+    loss.backward()
+    assert loss.item() == 0.0
 
 
 def test_kl_is_the_sum_over_known_slots() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from curate.train.batch import Batches
 from curate.train.contrast import Contrast
+from curate.train.ranking import Ranking
+from curate.train.start import cross_encoder_from
 from curate.train.towers import towers_from
 from curate.train.world import World
 
-from curate.config import TrainDualEncoder
+from curate.config import TrainCrossEncoder, TrainDualEncoder
 from curate.errors import CurateError
+from curate.models import load_tokenizer
 from curate.recipe import read_recipe
 
 SEED = 7
@@ -33,6 +36,35 @@ def gradients(world: World, folder: Path, options: dict[str, Any], batch_rows: i
     if world.is_first:
         flat = [p.grad.flatten() for p in towers.parameters() if p.grad is not None]
         torch.save({"gradient": torch.cat(flat), "loss": loss}, folder / target)
+
+
+def ranking(world: World, folder: Path, groups: int, target: str) -> None:
+    """Write a cross-encoder's summed gradient of one batch, and the loss, as the first process has them."""
+    model = cross_encoder_from(folder / "tiny-ce", 0)
+    model.eval()  # without dropout, as above
+    task = Ranking(model, load_tokenizer(folder / "tiny-ce"), TrainCrossEncoder(max_length=48), "fp32", world)
+    outcome = task.backward(pairs(groups), SEED)
+    world.sum_gradients(model.parameters())
+    [loss] = world.total([outcome.loss])
+    if world.is_first:
+        flat = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        torch.save({"gradient": torch.cat(flat), "loss": loss}, folder / target)
+
+
+def pairs(groups: int) -> list[dict[str, Any]]:
+    """Return the pairs of groups with one to three negatives, of unlike lengths."""
+    return [
+        {
+            "group_number": group,
+            "slot": slot,
+            "query": f"when does rain {group} fall",
+            "passage": "snow and rain " * (1 + (group + slot) % 4),
+            "query_id": f"q{group}",
+            "passage_id": f"p{slot}",
+        }
+        for group in range(groups)
+        for slot in range(2 + group % 3)
+    ]
 
 
 def fail(world: World, how: str) -> None:

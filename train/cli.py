@@ -25,7 +25,7 @@ checkpoint_option = click.option(
 
 @click.group()
 def train() -> None:
-    r"""Train a model on the tables.
+    """Train a model on the tables.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def train() -> None:
 @dry_run_option
 @json_option
 def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
-    r"""Train the judge: labelled positives against negatives from the retriever's own top-k.
+    """Train the judge: labelled positives against negatives from the retriever's own top-k.
 
     A training that was interrupted goes on when the command is given again, and ends with the same bytes.
 
@@ -77,7 +77,9 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 )
 @click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="What judges the runs.")
 @click.option("--name", metavar="NAME", default="dual-encoder", show_default=True, help="Write models/NAME.")
-@click.option("--init", metavar="MODEL", help="Encoder to start from [the mining encoder].")
+@click.option(
+    "--init", metavar="MODEL", help="Encoder to start from [the one that mined the runs, else that of [mine]]."
+)
 @click.option("--towers", type=click.Choice(["shared", "separate"]), help="One encoder, or one a side [shared].")
 @click.option("--pooling", type=click.Choice(["mean", "cls"]), help="[as the model does]")
 @click.option("--similarity", type=click.Choice(["dot", "cosine"]), help="[as the model does]")
@@ -120,7 +122,7 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @dry_run_option
 @json_option
 def dual_encoder(dry_run: bool, as_json: bool, run: tuple[str, ...], **options: Any) -> None:
-    r"""Train the retriever: each question against the passages of the whole batch, over all processes.
+    """Train the retriever: each question against the passages of the whole batch, over all processes.
 
     Passages that the tables know as relevant to a question are never its negatives. A training that was
     interrupted goes on when the command is given again.
@@ -164,7 +166,7 @@ def _run(
 @dry_run_option
 @json_option
 def run(first: str, last: str, dry_run: bool, as_json: bool) -> None:
-    r"""Follow the recipe in curate.toml: RocketQA's whole procedure.
+    """Follow the recipe in curate.toml: RocketQA's whole procedure.
 
     The steps: m-d0, mine, m-c, denoise, m-d1, augment, m-d2, evaluate. What stands is not done again; what was
     interrupted goes on.

@@ -92,6 +92,7 @@ def _write(workspace: Workspace, target: Path, run_id: str, settings: TrainCross
             "groups": settings.groups,
             "easy": round(settings.groups * settings.easy_share),
             "negatives": settings.negatives,
+            "uniform": settings.uniform,
         }
         connection.execute(relations.sql("stages", "train_cross_encoder_groups"), drawn)
         reader = connection.sql(relations.sql("stages", "train_pairs")).to_arrow_reader(PAIRS_A_READ)

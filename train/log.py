@@ -93,7 +93,13 @@ class Log:
             "tokens_per_second": round(of["tokens"] / of["seconds"], 1),
             "waited_for_data": round(of["waited"] / of["seconds"], 4),
             "peak_memory_gib": round(peak_memory() / 2**30, 2),
+            "eta_seconds": round(self._left(done, of["seconds"]), 1),
         }
+
+    def _left(self, done: int, newest: float) -> float:
+        """Return the seconds that the steps after `done` will take, at the pace so far."""
+        spent: float = sum(line["seconds"] for line in self._trained()) + newest
+        return spent / done * (self.steps - done)
 
     def _write(self, line: dict[str, Any]) -> None:
         self.curve.lines.append(line)
@@ -102,13 +108,12 @@ class Log:
                 stream.write(json.dumps(line) + "\n")
 
     def _text(self, done: int) -> str:
-        lines = self._trained()
-        line = lines[-1]
-        left = sum(line["seconds"] for line in lines) / done * (self.steps - done)
+        line = self._trained()[-1]
         return (
             f"step {done:,}/{self.steps:,} | loss {line['loss']:.2f} | won {line['won'] / line['rows']:.0%} | "
             f"lr {line['learning_rate']:.1e} | {line['pairs_per_second']:,.0f} pairs/s | "
-            f"data {line['waited_for_data']:.0%} | {line['peak_memory_gib']} GiB | eta {duration(left)}"
+            f"data {line['waited_for_data']:.0%} | {line['peak_memory_gib']} GiB | "
+            f"eta {duration(line['eta_seconds'])}"
         )
 
 

@@ -145,6 +145,6 @@ def seed_of(seed: int, step: int) -> int:
 
 def _not_finite(step: int, loss: float, norm: float, names: str) -> str:
     return (
-        f"step {step + 1}: the loss is {loss}, the gradient's norm {norm}; both should be finite. The last good "
-        f"checkpoint stays. Try a smaller --learning-rate with another --name. Query and passage ids: {names}"
+        f"step {step + 1}: the loss is {loss}, the gradient's norm {norm}; both should be finite. What was kept "
+        f"before stays. Try a smaller --learning-rate under another --name. Query and passage ids: {names}"
     )

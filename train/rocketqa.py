@@ -12,7 +12,7 @@ from typing import Any
 
 from curate import relations
 from curate.config import Recipe, Section
-from curate.errors import BadSettings
+from curate.errors import BadSettings, StaleModel
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.stages.augment import augment, plan_augment
@@ -79,11 +79,14 @@ class Plans:
     """What a recipe would do: the plans of the steps that can be planned, and those that wait for them."""
 
     plans: dict[str, Plan]
+    refused: dict[str, str] = field(default_factory=dict)
+    """The step that would be refused, and why: what stands there was made with other settings."""
     waiting: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """Return the plans for a terminal."""
         lines = [f"{name}: {_short(plan)}" for name, plan in self.plans.items()]
+        lines += [f"{name}: refused, {why}" for name, why in self.refused.items()]
         return "\n".join([*lines, *(f"{name}: waits for what comes before it" for name in self.waiting)])
 
 
@@ -99,11 +102,12 @@ def follow(
     Raises BadSettings for a step that does not exist, or where one before `first` is not done.
     """
     recipe, started = Procedure(workspace, progress), time.monotonic()
-    for name in recipe.before(first):
-        if not _is_done(recipe.plan(name)):
-            raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or give --from {name}")
+    chosen = recipe.chosen(first, last)
+    recipe.require_before(first)
+    if recipe.chooses_by(chosen):
+        progress.say("dev chooses the weights and measures the models: the figures flatter them")
     done = []
-    for name in recipe.chosen(first, last):
+    for name in chosen:
         progress.say(f"== {name}")
         began = time.monotonic()
         result = recipe.do(name)
@@ -115,10 +119,14 @@ def plan(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) 
     """Return what `follow` with the same arguments would do; a step can be planned once those before are done."""
     recipe, plans = Procedure(workspace, SILENT), {}
     chosen = recipe.chosen(first, last)
+    recipe.require_before(first)
     for at, name in enumerate(chosen):
-        plans[name] = recipe.plan(name)
+        try:
+            plans[name] = recipe.plan(name)
+        except StaleModel as error:
+            return Plans(plans, {name: str(error)}, chosen[at + 1 :])
         if not _is_done(plans[name]):
-            return Plans(plans, chosen[at + 1 :])
+            return Plans(plans, {}, chosen[at + 1 :])
     return Plans(plans)
 
 
@@ -138,9 +146,11 @@ class Procedure:
             left_out |= {"augment", "m-d2"}
         return tuple(name for name in STEPS if name not in left_out)
 
-    def before(self, first: str) -> list[str]:
-        """Return the steps that come before one."""
-        return [name for name in STEPS[: _place(first)] if name in self.steps]
+    def require_before(self, first: str) -> None:
+        """Raise BadSettings where a step before `first` is not done."""
+        for name in STEPS[: _place(first)]:
+            if name in self.steps and not _is_done(self.plan(name)):
+                raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or give --from {name}")
 
     def chosen(self, first: str, last: str) -> list[str]:
         """Return the steps from one to another.
@@ -164,6 +174,16 @@ class Procedure:
                 )
         return found
 
+    def chooses_by(self, steps: list[str]) -> bool:
+        """Return whether a step keeps the weights that do best on the split by which the models are measured."""
+        trained = self.workspace.settings.train.dual_encoder
+        every = [
+            trained.override(**_given(getattr(self.recipe, name.replace("-", "_")))).dev_every
+            for name in steps
+            if name in DUAL_ENCODERS
+        ]
+        return self.recipe.evaluate == "dev" and any(every)
+
     def plan(self, name: str) -> Plan:
         """Return what a step would do; raises where one before it is not done."""
         return PLANS[name](self.workspace, **self.arguments(name))
@@ -174,7 +194,7 @@ class Procedure:
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Return what a step is called with."""
-        recipe, start = self.recipe, {"init": self.init, "devices": self.recipe.devices}
+        recipe, start = self.recipe, {"init": self.init(name), "devices": self.recipe.devices}
         if name == "m-d0":
             return {"name": name, **start, **FIRST, **_given(recipe.m_d0)}
         if name == "mine":
@@ -194,10 +214,11 @@ class Procedure:
         models = [f"models/{each}" for each in DUAL_ENCODERS if each in self.steps]
         return {"encoder": models, "split": recipe.evaluate, "depth": recipe.evaluate_depth}
 
-    @cached_property
-    def init(self) -> str:
-        """The encoder that every model starts from."""
-        found = self.recipe.init or self.workspace.settings.mine.encoder
+    def init(self, step: str) -> str:
+        """Return the encoder that a step's model starts from, unless the step's own section names another."""
+        settings = self.workspace.settings
+        of_kind = settings.train.cross_encoder if step == "m-c" else settings.train.dual_encoder
+        found = of_kind.init or self.recipe.init or settings.mine.encoder
         if not found:
             raise BadSettings('no encoder to start from. Give one in curate.toml: [recipe] init = "MODEL"')
         return found

@@ -6,6 +6,7 @@ from typing import Any
 from curate import relations
 from curate.config import TrainDualEncoder
 from curate.cutoffs import current_cutoffs, judging_cutoffs
+from curate.errors import BadSettings
 from curate.jobs import table_digest
 from curate.runs import training_runs
 from curate.workspace import Workspace
@@ -21,8 +22,13 @@ class Source:
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
         judged = judged or settings.distill != "none"
         judged = judged or (settings.augmented and _is_augmented(workspace, run, cutoffs))
+        if settings.distill != "none" and not settings.hard_negatives:
+            raise BadSettings(
+                "the cross-encoder teaches the order of a row's own passages, and without hard negatives there is "
+                "only the positive: give --hard-negatives 1 or more, or --distill none"
+            )
         self.workspace, self.settings = workspace, settings
-        self.cutoffs = judging_cutoffs(workspace, cutoffs) if judged else None
+        self.cutoffs = _judging(workspace, cutoffs) if judged else None
         # Without anything that is judged there is no pseudo-label either: M_D0 learns from the labels alone.
         self.augmented = settings.augmented and judged
         needs_runs = judged or settings.hard_negatives or run
@@ -60,6 +66,14 @@ class Source:
             parameters = relations.bound(statement, self.parameters)
             found["scores"] = self.workspace.sql(statement, **parameters)["digest"][0]
         return found
+
+
+def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
+    try:
+        return judging_cutoffs(workspace, cutoffs)
+    except BadSettings as error:
+        without = "Without a judge: --hard-negatives 0 --masks labels"
+        raise BadSettings(f"{error}. {without}") from None
 
 
 def _is_augmented(workspace: Workspace, asked: list[str] | None, cutoffs: str) -> bool:

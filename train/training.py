@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import relations
-from curate.errors import BadSettings
+from curate.errors import BadSettings, StaleModel
 from curate.jobs import Job, table_digest
 from curate.models import fingerprint, model_folder, model_id, number_format
 from curate.records import Record
@@ -18,6 +18,7 @@ from curate.workspace import Workspace
 from . import checkpoint
 
 SCRATCH = ".checkpoint"
+CONTENTS = "contents of "
 
 
 class Training:
@@ -114,10 +115,12 @@ class Training:
 
     def _check_same(self, theirs: dict[str, Any], what: str, folder: str) -> None:
         ours = self.identity
+        if theirs.get("kind") != ours["kind"]:
+            raise BadSettings(f"{what}{folder} is a {theirs.get('kind')}. Give another --name.")
         different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
         if different:
-            found = ", ".join(f"{key} {_short(theirs.get(key))}, now {_short(ours.get(key))}" for key in different)
-            raise BadSettings(
+            found = "; ".join(_difference(key, theirs.get(key), ours.get(key)) for key in different)
+            raise StaleModel(
                 f"{what}{folder} has other settings: {found}. Give the same again, or another --name; or "
                 f"delete {folder} to train anew."
             )
@@ -147,9 +150,12 @@ def weights_sha256(folder: Path) -> str:
 
 
 def _flat(settings: Any, inputs: Any) -> dict[str, Any]:
-    return {**settings, **{f"contents of {name}": value for name, value in inputs.items()}}
+    return {**settings, **{f"{CONTENTS}{name}": value for name, value in inputs.items()}}
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[1:9]}..."
+def _difference(key: str, theirs: Any, ours: Any) -> str:
+    """Return in words what differs: of contents, which are digests, only that they do."""
+    if key.startswith(CONTENTS):
+        return f"the {key} changed"
+    why = " (without cross-batch negatives it decides the negatives)" if key == "processes" else ""
+    return f"{key} was {json.dumps(theirs)}, is {json.dumps(ours)}{why}"

@@ -71,7 +71,7 @@ class Demonstrated:
 @dry_run_option
 @json_option
 def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
-    r"""Curate the documentation of the installed libraries, in FOLDER (default: demo-set).
+    """Curate the documentation of the installed libraries, in FOLDER (default: demo-set).
 
     Every step is shown as the command that it is. About ten minutes on two cores, without network or GPU;
     when it was interrupted, the same command goes on.

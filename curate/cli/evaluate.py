@@ -9,7 +9,7 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 
 @click.command()
 @click.argument("run", metavar="[RUN]...", nargs=-1)
-@click.option("--split", default="test", show_default=True, help="Which runs, where none is named.")
+@click.option("--split", help="Which runs, where none is named [test].")
 @click.option("--against", metavar="RUN", help="Hold the others to this run, on the same queries.")
 @click.option(
     "--encoder", metavar="MODEL", multiple=True, help="Mine a dense run over the split with this model first."

@@ -1,12 +1,14 @@
 """`curate runs`."""
 
 import json
-from importlib import import_module
+from typing import Any
 
 import click
 
 from curate.cli.options import json_option, workspace
 from curate.errors import BadSettings
+
+MEASURES = ("MRR@10", "nDCG@10", "Recall@50")
 
 
 @click.command()
@@ -28,6 +30,20 @@ def runs(as_json: bool) -> None:
         return
     if not rows:
         raise BadSettings("no runs yet. Run: curate mine")
-    # By its name: curate.reports builds on the core, and the core does not import it.
-    shown = [["" if value is None else value for value in row.values()] for row in rows]
-    import_module("curate.reports.tables").print_table(list(rows[0]), shown)
+    click.echo("\n".join(_shown(row) for row in rows))
+
+
+def _shown(row: dict[str, Any]) -> str:
+    """Return a run as a block of lines: ids stand whole, however narrow the terminal."""
+    lines = [
+        f"{row['round']}. {row['run_id']}: {row['queries']:,} queries of '{row['split']}', top {row['depth']:,}"
+    ]
+    measured = [f"{name} {row[name]:.4f}" for name in MEASURES if row[name] is not None]
+    if measured:
+        lines.append("  ".join(measured))
+    if row["model"]:
+        trained = f", trained from {row['trained_from']}" if row["trained_from"] else ""
+        trained += f" on {' and '.join(row['trained_on'].split())}" if row["trained_on"] else ""
+        judged = f", judged by {row['judged_by']}" if row["judged_by"] else ""
+        lines.append(f"by {row['model']}{trained}{judged}")
+    return "\n     ".join(lines)

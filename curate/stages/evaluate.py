@@ -17,6 +17,8 @@ from curate.workspace import Workspace
 if TYPE_CHECKING:
     import polars as pl
 
+SPLIT = "test"
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -39,12 +41,16 @@ class Evaluated:
     runs: list[str]
     against: str | None
     metrics: list[Measured]
+    models: dict[str, str]
+    """Run -> the encoder that made it, where one did."""
 
     def text(self) -> str:
         """Return the figures for a terminal: a block a run."""
         lines = [f"{self.queries:,} judged queries of '{self.split}'; in brackets 95 % intervals (bootstrap)."]
         for run in self.runs:
-            lines += ["", run + (f", and its difference from {self.against}" if self._is_compared(run) else "")]
+            made = f" by {self.models[run]}" if run in self.models else ""
+            compared = f", and its difference from {self.against}" if self._is_compared(run) else ""
+            lines += ["", f"{run}{made}{compared}"]
             lines += [_line(measured) for measured in self.metrics if measured.run_id == run]
         return "\n".join(lines)
 
@@ -56,7 +62,7 @@ def evaluate(
     workspace: Workspace,
     *,
     run: Sequence[str] = (),
-    split: str = "test",
+    split: str | None = None,
     against: str | None = None,
     encoder: str | Sequence[str] = (),
     depth: int | None = None,
@@ -65,13 +71,14 @@ def evaluate(
     """Measure runs against the qrels of their split, and keep the values of each query in the table `metrics`.
 
     MRR@10, nDCG@10, MAP and Recall@k, as trec_eval and ir_measures define them; a query that a run lacks counts
-    as 0. Without `run`: all runs over `split`. `encoder`: mine a dense run over `split` with this model (or
+    as 0. Without `run`: all runs over `split`, else test. `encoder`: mine a dense run over it with this model (or
     these) first, `depth` deep. `against`: a run to which the others are held, on the same queries. Intervals are
     percentiles of a paired bootstrap over queries. Raises BadSettings where there is no such run, or no label.
     """
     chosen = [chosen_run(workspace, each) for each in run]
-    for model in _models(encoder):
-        mined = mine(workspace, split=split, encoder=model, **_dense(depth), progress=progress)
+    models = _models(encoder, depth)
+    for model in models:
+        mined = mine(workspace, split=split or SPLIT, encoder=model, **_dense(depth), progress=progress)
         chosen.append(mined.run_id)
     chosen = _over_one_split(workspace, chosen, split, against)
     for each in chosen:
@@ -84,14 +91,14 @@ def plan_evaluate(
     workspace: Workspace,
     *,
     run: Sequence[str] = (),
-    split: str = "test",
+    split: str | None = None,
     against: str | None = None,
     encoder: str | Sequence[str] = (),
     depth: int | None = None,
 ) -> Plan:
     """Return how many runs `evaluate` with the same arguments would measure, mining them first where need be."""
-    models = _models(encoder)
-    mined = [Request.of(workspace, split, encoder=model, **_dense(depth)).jobs()[-1] for model in models]
+    models = _models(encoder, depth)
+    mined = [Request.of(workspace, split or SPLIT, encoder=model, **_dense(depth)).jobs()[-1] for model in models]
     runs = [job.job for job in mined if job.record]
     asked = [chosen_run(workspace, each) for each in run] + runs
     if asked or not models:
@@ -102,29 +109,30 @@ def plan_evaluate(
     return Plan("evaluate", "runs", len(asked) + len(to_mine), len(done), notes=notes)
 
 
-def _models(encoder: str | Sequence[str]) -> list[str]:
-    return [encoder] if isinstance(encoder, str) else list(encoder)
+def _models(encoder: str | Sequence[str], depth: int | None) -> list[str]:
+    models = [encoder] if isinstance(encoder, str) else list(encoder)
+    if depth and not models:
+        raise BadSettings("--depth is how deep --encoder MODEL mines; runs that stand are as deep as they are")
+    return models
 
 
 def _dense(depth: int | None) -> dict[str, Any]:
     return {"retriever": "dense", "index": "exact", "depth": depth}
 
 
-def _over_one_split(workspace: Workspace, asked: list[str], split: str, against: str | None) -> list[str]:
+def _over_one_split(workspace: Workspace, asked: list[str], split: str | None, against: str | None) -> list[str]:
     """Return the runs to measure, all over one split, in the order in which they were made."""
     newest_first = workspace.sql(relations.sql("stages", "runs_newest_first")).to_dicts()
     split_of = {row["run_id"]: row["split"] for row in reversed(newest_first)}
     if not asked:
-        asked = [run for run in split_of if split_of[run] == split]
+        asked = [run for run in split_of if split_of[run] == (split or SPLIT)]
     if against:
         asked = [*asked, chosen_run(workspace, against)]
     if not asked:
-        raise BadSettings(f"no runs over '{split}' yet. Run: curate mine --split {split}")
-    splits = {split_of[run] for run in asked}
+        raise BadSettings(f"no runs over '{split or SPLIT}' yet. Run: curate mine --split {split or SPLIT}")
+    splits = {split_of[run] for run in asked} | ({split} if split else set())
     if len(splits) > 1:
-        raise BadSettings(
-            f"these runs are over {' and '.join(sorted(splits))}; those of one split can be compared"
-        )
+        raise BadSettings(f"asked for {' and '.join(sorted(splits))} at once; runs over one split can be compared")
     return [run for run in split_of if run in asked]
 
 
@@ -164,7 +172,9 @@ def _summary(workspace: Workspace, values: "pl.DataFrame", runs: list[str], agai
             difference = None if theirs is None else interval(ours - theirs, seed)
             measured.append(Measured(run, str(metric), interval(ours, seed), difference))
     split: str = workspace.scan("runs").filter(run_id=runs[0]).collect()["split"][0]
-    return Evaluated(split, values["query_key"].n_unique(), runs, against, measured)
+    rounds = workspace.sql(relations.sql("reports", "rounds")).to_dicts()
+    models = {row["run_id"]: row["model"] for row in rounds if row["run_id"] in runs and row["model"]}
+    return Evaluated(split, values["query_key"].n_unique(), runs, against, measured, models)
 
 
 def _line(measured: Measured) -> str:

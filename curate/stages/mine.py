@@ -92,6 +92,8 @@ class Mined:
     def _next(self) -> str:
         if self.split == "unlabeled":
             return "curate augment"
+        if self.split != "train":
+            return f"curate evaluate --split {self.split}"
         return "curate train cross-encoder, or curate denoise --scorer MODEL"
 
 

@@ -61,7 +61,9 @@ class Scorer:
     def row(self) -> dict[str, Any]:
         """Return its row of the table `models`."""
         settings = json.dumps(self.model.settings, sort_keys=True)
-        facts = {"model_id": self.scorer_id, "path": self.name, "fingerprint": self.fingerprint}
+        root = self.workspace.root.resolve()  # relative to it where the model stands there, so that both move
+        path = str(self.folder.relative_to(root)) if self.folder.is_relative_to(root) else self.name
+        facts = {"model_id": self.scorer_id, "path": path, "fingerprint": self.fingerprint}
         return {**facts, "role": "cross-encoder", "settings": settings}
 
 

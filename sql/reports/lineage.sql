@@ -1,7 +1,7 @@
 -- lineage: the jobs that a run's decisions rest on, oldest first. Grain: one row per job.
 -- settings and inputs (name -> sha256) are those of the job; model and fingerprint: the encoder or the scorer
 -- that it used. The same job with the same inputs and model gives the same bytes again.
--- A scorer that was trained here is found by its folder: the job train-NAME makes models/NAME.
+-- A model that was trained here, before it was used, is found by its folder: the job train-NAME makes models/NAME.
 -- Parameters: $run (with the runs that a hybrid unites), $cutoffs.
 with wanted as (
     select run_id, model_id from runs where run_id = $run
@@ -25,7 +25,17 @@ jobs as (
     select stages.job, scorer.model_id
     from stages
     inner join scorer on training_of(scorer.path) = stages.job
-    where stages.stage = 'train'
+    where
+        stages.number < (
+            select min(judged.number) from stages as judged
+            where judged.stage in ('denoise', 'augment') and judged.inputs ->> 'scorer' = scorer.fingerprint
+        )
+    union
+    select stages.job, wanted.model_id
+    from wanted
+    inner join models on models.model_id = wanted.model_id
+    inner join stages on stages.job = training_of(models.path)
+    inner join stages as mined on mined.job = wanted.run_id and mined.number > stages.number
     union
     select stages.job, scorer.model_id
     from stages

@@ -4,7 +4,8 @@
 -- negatives. The slots go round the three windows of the phase, starting one further in each group; an empty window
 -- is passed over. $easy groups come first: random, far, near; then far, near, top. top = ranks 1..20, near = from
 -- there to the geometric mean of 20 and the run's deepest rank, far = beyond. (Measured: a window "top" that shrinks
--- with the depth is full of false negatives.) Source: RocketQA (NAACL 2021) 3.2 samples from the top-k alike.
+-- with the depth is full of false negatives.) With $uniform there is one window (4): all that was found, as RocketQA
+-- (NAACL 2021) 3.2 samples from the top-k.
 create or replace temp table train_groups as
 with epochs as (
     select
@@ -21,13 +22,13 @@ sizes as (
     select
         (select max("rank") from candidates where run_id = $run) as depth,
         (select max(passage_key) + 1 from passages)::uhugeint as passages, -- draw % integer would be a DOUBLE
-        (($negatives + 2) // 3)::integer as a_turn
+        if($uniform, $negatives, ($negatives + 2) // 3)::integer as a_turn
 ),
 mined as (
     select
         found.query_key,
         found.passage_key,
-        case when found."rank" <= 20 then 3 when found."rank" ** 2 <= 20 * sizes.depth then 2 else 1 end as from_window,
+        case when $uniform then 4 when found."rank" <= 20 then 3 when found."rank" ** 2 <= 20 * sizes.depth then 2 else 1 end as from_window,
         row_number() over (
             partition by found.query_key, from_window
             order by draw($seed, train_queries.query_id, passages.passage_id), found.passage_key
@@ -85,7 +86,7 @@ negatives as (
         ) as slot,
         epochs.query_key,
         offered.passage_key,
-        ['random', 'far', 'near', 'top'][offered.from_window + 1] as kind,
+        ['random', 'far', 'near', 'top', 'uniform'][offered.from_window + 1] as kind,
     from offered
     inner join epochs on epochs.group_number = offered.group_number
     qualify slot <= $negatives
