@@ -122,10 +122,10 @@ def test_other_settings_need_another_name(workspace: Workspace, init: Path) -> N
     """The message names what differs, then and now."""
     train(workspace, init)
     with pytest.raises(
-        BadSettings, match=r"models/cross-encoder has other settings: groups 24, now 25\..*another --name"
+        BadSettings, match=r"models/cross-encoder has other settings: groups was 24, is 25\..*another --name"
     ):
         train(workspace, init, groups=25)
-    with pytest.raises(BadSettings, match=r"negatives 3, now 2"):
+    with pytest.raises(BadSettings, match=r"negatives was 3, is 2"):
         plan_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48, negatives=2)
     assert train(workspace, init, groups=25, name="second").model == "models/second"
 
@@ -169,7 +169,7 @@ def test_an_unfinished_training_refuses_other_settings(workspace: Workspace, ini
     """What was begun with one learning rate is not ended with another."""
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
-    with pytest.raises(BadSettings, match=r"the unfinished training .* learning_rate 0.0001, now 0.5"):
+    with pytest.raises(BadSettings, match=r"the unfinished training .* learning_rate was 0.0001, is 0.5"):
         train(workspace, init, learning_rate=0.5)
 
 
