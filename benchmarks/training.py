@@ -1,11 +1,13 @@
 """Training throughput: curate's dual-encoder trainer beside sentence-transformers', the same rows in one run.
 
     python benchmarks/training.py COLLECTION MODEL --folder DIR [--rows 640] [--batch-rows 32] [--memory]
+        [--tevatron PYTHON]
 
 Both train MODEL on the same rows (a question, its positive, one mined passage) in bf16, cosine at temperature
 0.05, at most 128 tokens, AdamW with the same schedule; sentence-transformers by its cached loss. Each runs in a
 process of its own; tokens are counted without padding, and loading is in nobody's time. `--memory` gives the peak
-memory of curate's trainer by batch instead, with and without gradient caching. Needs accelerate.
+memory of curate's trainer by batch instead, with and without gradient caching. Needs accelerate. PYTHON: that of
+an environment with Tevatron, as training_tevatron.py says.
 """
 
 import argparse
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--batch-rows", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--tevatron", type=Path)
     parser.add_argument("--theirs", action="store_true", help="only sentence-transformers, in this process")
     options = parser.parse_args()
     options.folder = options.folder.resolve()
@@ -88,13 +91,23 @@ def measure_speed(options: argparse.Namespace) -> None:
     for _ in range(options.rounds):
         for name, extra in (("curate", []), ("curate, gradient caching", ["--gradient-cache"])):
             found.setdefault(name, []).append(trained(options, options.batch_rows, extra))
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-        found.setdefault("sentence-transformers", []).append(json.loads(done.stdout.splitlines()[-1]))
+        found.setdefault("sentence-transformers", []).append(said(command))
+        if options.tevatron:
+            script = Path(__file__).with_name("training_tevatron.py")
+            asked = [options.folder / "rows.parquet", options.model.resolve(), options.batch_rows]
+            found.setdefault("tevatron", []).append(said([options.tevatron, script, *asked]))
     print("| trainer | tokens/s | seconds | mean loss | peak memory |\n|---|---|---|---|---|")
     for name, rounds in found.items():
         middle = sorted(rounds, key=lambda one: one["seconds"])[len(rounds) // 2]
         rate, seconds = f"{middle['tokens'] / middle['seconds']:,.0f}", f"{middle['seconds']:.1f}"
         print(f"| {name} | {rate} | {seconds} | {middle['loss']:.3f} | {middle['gib']:.2f} GiB |", flush=True)
+
+
+def said(command: list[Any]) -> dict[str, float]:
+    """Return the line of JSON that a command ends with."""
+    done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def measure_memory(options: argparse.Namespace) -> None:

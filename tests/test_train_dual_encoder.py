@@ -210,7 +210,10 @@ def test_another_number_of_processes_goes_on_with_the_same_batches(workspace: Wo
     alone = {"name": "alone", "cross_batch": False, "checkpoint_every": 2}
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, progress=Interrupt(3), **alone)
-    with pytest.raises(BadSettings, match=r"the unfinished training .* has other settings: processes was 1, is 2 \(without cross-batch negatives"):
+    with pytest.raises(
+        BadSettings,
+        match=r"the unfinished training .* has other settings: processes was 1, is 2 \(without cross-batch",
+    ):
         train(workspace, init, devices=2, **alone)
 
 
@@ -265,7 +268,9 @@ def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: 
     assert train(workspace, init).trained_now is False
     assert train(workspace, init).sha256 == trained.sha256
     score("score-4", 0, 3)  # rank 4: what it was trained on
-    with pytest.raises(BadSettings, match="models/dual-encoder has other settings: the contents of scores changed"):
+    with pytest.raises(
+        BadSettings, match="models/dual-encoder has other settings: the contents of scores changed"
+    ):
         train(workspace, init)
 
 
