@@ -11,6 +11,7 @@ seed below DIR. Starts: `trained` is MODEL as it is, `cut` its first layers only
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -89,16 +90,26 @@ def sample(collection: Path, target: Path) -> None:
     needed = set(known.filter(pl.col("query_id").is_in(chosen))["passage_id"])
     passages = {json.loads(line)["_id"]: line for line in lines(collection / "corpus.jsonl")}
     needed |= set(by_hash(sorted(set(passages) - needed), max(0, SIZES["passages"] - len(needed))))
-    (target / "qrels").mkdir(parents=True)
-    write(target / "corpus.jsonl", [passages[name] for name in sorted(needed & set(passages))])
+    made = fresh(target)
+    (made / "qrels").mkdir()
+    write(made / "corpus.jsonl", [passages[name] for name in sorted(needed & set(passages))])
     queries = {json.loads(line)["_id"]: line for line in lines(collection / "queries.jsonl")}
     questions = {json.loads(line)["_id"]: line for line in lines(collection / "unlabeled.jsonl")}
-    write(target / "queries.jsonl", [queries[name] for name in sorted([*asked["train"], *asked["test"]])])
-    write(target / "unlabeled.jsonl", [questions[name] for name in sorted(asked["unlabeled"])])
+    write(made / "queries.jsonl", [queries[name] for name in sorted([*asked["train"], *asked["test"]])])
+    write(made / "unlabeled.jsonl", [questions[name] for name in sorted(asked["unlabeled"])])
     columns = {"query_id": "query-id", "passage_id": "corpus-id"}
     for split, name in (("train", "train_sparse"), ("test", "test")):
         kept = qrels[name].filter(pl.col("query_id").is_in(asked[split]))
-        kept.rename(columns).write_csv(target / "qrels" / f"{split}.tsv", separator="\t")
+        kept.rename(columns).write_csv(made / "qrels" / f"{split}.tsv", separator="\t")
+    made.rename(target)
+
+
+def fresh(target: Path) -> Path:
+    """Return an empty folder that becomes `target` by renaming: a folder that is there is whole."""
+    made = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    return made
 
 
 def lines(path: Path) -> list[str]:
@@ -115,16 +126,15 @@ def cut(encoder: Path, target: Path) -> Path:
     """Write the encoder's first layers as a model, and return its folder."""
     if target.exists():
         return target
-    import shutil
-
     from transformers import AutoModel
 
-    shutil.copytree(encoder, target)
-    model = AutoModel.from_pretrained(target)
+    made = fresh(target)
+    shutil.copytree(encoder, made, dirs_exist_ok=True)
+    model = AutoModel.from_pretrained(made)
     model.encoder.layer = model.encoder.layer[:KEPT_LAYERS]
     model.config.num_hidden_layers = KEPT_LAYERS
-    model.save_pretrained(target)
-    return target
+    model.save_pretrained(made)
+    return made.rename(target)
 
 
 def procedure(folder: Path, start: str, seed: int, encoder: Path, judge: Path) -> None:
@@ -132,7 +142,7 @@ def procedure(folder: Path, start: str, seed: int, encoder: Path, judge: Path) -
     root = folder / f"{start}-{seed}"
     if not (root / "curate.toml").exists():
         Workspace.create(root, f"seed = {seed}\n")
-        curate(root, "load", folder / "sample")
+    curate(root, "load", folder / "sample")
     fixed = [*TRAINING, "--init", encoder, "--learning-rate", RATES[start], "--epochs", EPOCHS[start]]
     measured(root, encoder, "zero-shot")
     trained(root, "cross-batch", "none", [], fixed)
@@ -207,11 +217,11 @@ def table(folder: Path) -> str:
         base = values(roots, "cross-batch", "MRR@10")
         for name in arm_names():
             found = values(roots, name, "MRR@10")
-            if found is None:
+            if not found:
                 continue
             recall = values(roots, name, "Recall@50")
-            against = "" if base is None or name == "cross-batch" else shown(paired(found, base), signed=True)
-            cells = [start, name, str(len(found)), shown(found.mean(axis=0)), shown(recall.mean(axis=0)), against]
+            against = "" if not base or name == "cross-batch" else shown(paired(found, base), signed=True)
+            cells = [start, name, str(len(found)), shown(mean(found)), shown(mean(recall)), against]
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -224,21 +234,25 @@ def arm_names() -> Iterator[str]:
         yield f"{arm}-masked"
 
 
-def values(roots: list[Path], arm: str, metric: str) -> Any:
-    """Return seeds x queries of an arm, or None where no seed has it."""
-    found = []
+def values(roots: list[Path], arm: str, metric: str) -> dict[str, Any]:
+    """Return start and seed -> the values of an arm by query, for the seeds that have it."""
+    found = {}
     for root in roots:
         arms = json.loads((root / "arms.json").read_text()) if (root / "arms.json").exists() else {}
         if arm in arms:
             frame = Workspace(root).scan("metrics").filter(run_id=arms[arm], metric=metric)
-            found.append(frame.sort("query_key").collect()["value"].to_numpy())
-    return np.stack(found) if found else None
+            found[root.name] = frame.sort("query_key").collect()["value"].to_numpy()
+    return found
 
 
-def paired(ours: Any, theirs: Any) -> Any:
+def mean(found: dict[str, Any]) -> Any:
+    """Return the mean over seeds, by query."""
+    return np.mean(list(found.values()), axis=0)
+
+
+def paired(ours: dict[str, Any], theirs: dict[str, Any]) -> Any:
     """Return the differences by query, of the mean over the seeds that both have."""
-    seeds = min(len(ours), len(theirs))
-    return ours[:seeds].mean(axis=0) - theirs[:seeds].mean(axis=0)
+    return np.mean([ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs)], axis=0)
 
 
 def shown(numbers: Any, *, signed: bool = False) -> str:
