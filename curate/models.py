@@ -140,8 +140,10 @@ def load_transformer(folder: Path, dtype: str) -> Any:
     """
     from transformers import AutoConfig
 
-    both = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).is_encoder_decoder
-    auto_class = "AutoModelForTextEncoding" if both else "AutoModel"
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    # The half that was saved by itself (T5EncoderModel) no longer says that it was one.
+    half = config.is_encoder_decoder or any(name.endswith("EncoderModel") for name in config.architectures or [])
+    auto_class = "AutoModelForTextEncoding" if half else "AutoModel"
     model = load_pretrained(auto_class, folder, dtype, may_lack=("pooler.",))
     model.config.use_cache = False
     return model

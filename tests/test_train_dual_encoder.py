@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,16 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Interrupt
+from conftest import Interrupt, add_run
+from curate.train.cross_encoder import train_cross_encoder
 from curate.train.dev import reciprocal_ranks
 from curate.train.dual_encoder import TrainedDualEncoder, plan_dual_encoder, train_dual_encoder
+from transformers import T5Config, T5Model
 
 from curate import Workspace
 from curate.cutoffs import set_cutoffs
 from curate.encoder import Encoder
-from curate.errors import BadSettings, CurateError
+from curate.errors import BadSettings, CurateError, StaleModel
 from curate.jobs import Job
 from curate.progress import Lines
+from curate.stages.mine import Request
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -249,6 +253,75 @@ def test_mrr_on_dev_puts_ties_behind() -> None:
     assert reciprocal_ranks(np.array([[0.3, 0.2, 0.1], [0.3, 0.2, 0.1]]), relevant) == pytest.approx(
         (1 + 1 / 3) / 2
     )
+    assert reciprocal_ranks(np.full((2, 20), np.nan), np.eye(2, 20, dtype=bool)) == 0.0
+
+
+def load(workspace: Workspace, job: str, table: str, row: dict[str, Any]) -> None:
+    more = Job(workspace, "load", job)
+    more.write_rows(table, [row])
+    more.finish()
+
+
+def test_questions_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
+    """More unlabeled questions do not make M_D0 look outdated; another label of a train question does."""
+    first = {"hard_negatives": 0, "masks": "labels", "augmented": False, "dev_every": 0}
+    train(workspace, init, **first)
+    question = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
+    load(workspace, "load-2", "queries", {**question, "split": "unlabeled"})
+    assert train(workspace, init, **first).trained_now is False
+    label = {"query_key": 0, "passage_key": 9, "relevance": 1, "split": "train", "source": "more.tsv"}
+    load(workspace, "load-3", "qrels", label)
+    with pytest.raises(StaleModel, match=r"the contents of questions changed.* delete models/dual-encoder"):
+        train(workspace, init, **first)
+
+
+def test_a_model_of_the_other_kind_is_told_as_such(workspace: Workspace, init: Path) -> None:
+    """Its settings are of no interest then."""
+    train_cross_encoder(workspace, init=str(init), groups=8, max_length=48, name="judge")
+    with pytest.raises(BadSettings, match=r"^models/judge is a cross-encoder\. Give another --name\.$"):
+        train(workspace, init, name="judge")
+
+
+def test_what_mine_says_of_an_encoder_holds_for_its_training_and_for_no_other_model(
+    workspace: Workspace, init: Path
+) -> None:
+    """[mine] pooling is that of [mine] encoder; a model that was trained here says itself how it pools."""
+    toml = f'[mine]\nretriever = "dense"\nencoder = "{init}"\npooling = "cls"\nquery_prompt = "query: "\n'
+    (workspace.root / "curate.toml").write_text(toml)
+    here = Workspace(workspace.root)
+    recipe = Encoder.open(str(here.root / train(here, init).model)).recipe
+    assert (recipe.pooling, recipe.query_prompt) == (("cls",), "query: ")
+    assert Request.of(here, "train").settings.pooling == "cls"
+    assert Request.of(here, "train", encoder="models/dual-encoder").settings.pooling is None
+
+
+def test_pseudo_labels_train_where_there_are_some_even_if_nothing_else_is_judged(
+    workspace: Workspace, init: Path
+) -> None:
+    """A question without labels and its confident passage; --no-augmented leaves it out."""
+    question = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
+    load(workspace, "load-2", "queries", {**question, "split": "unlabeled"})
+    found = {"run_id": "bm25-unlabeled", "query_key": 8, "passage_key": 1, "rank": 1, "score": 1.0}
+    add_run(workspace, "bm25-unlabeled", "unlabeled", [found])
+    score = {"scorer_id": "judge", "query_key": 8, "passage_key": 1, "logit": 4.0}
+    load(workspace, "score-2", "scores", score)
+    labels = {"hard_negatives": 0, "masks": "labels"}
+    assert train(workspace, init, name="with", **labels).pseudo_labelled == 1
+    assert train(workspace, init, name="without", augmented=False, **labels).pseudo_labelled == 0
+
+
+def test_the_encoder_of_an_encoder_decoder_is_trained(workspace: Workspace, init: Path, tmp_path: Path) -> None:
+    """A T5 of two layers: what comes out opens in sentence-transformers with equal embeddings."""
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    start = tmp_path / "t5"
+    shutil.copytree(init, start)
+    torch.manual_seed(0)
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    T5Model(T5Config(vocab_size=128, **sizes)).save_pretrained(start)
+    folder = workspace.root / train(workspace, start, learning_rate=1e-2).model
+    theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    ours = next(iter(Encoder.open(str(folder), dtype="fp32").encode(list(QUERIES.values()), "query"))).array
+    assert np.allclose(ours, theirs.encode_query(list(QUERIES.values())), atol=1e-5)
 
 
 def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:

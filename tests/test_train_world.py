@@ -9,8 +9,9 @@ import pytest
 import torch
 from curate.train import rows
 from curate.train.launch import launch
+from curate.train.stage import seen
 from curate.train.world import World
-from world_workers import fail, gradients, ranking, say
+from world_workers import disagree, fail, gradients, ranking, say
 
 from curate import Workspace
 from curate.cutoffs import set_cutoffs
@@ -158,6 +159,20 @@ def test_an_error_in_one_process_ends_all_and_is_told(how: str, message: str) ->
     """The others wait for it in a collective and are stopped."""
     with pytest.raises(CurateError, match=message):
         launch(2, fail, how)
+
+
+def test_all_processes_learn_that_one_of_them_stands_elsewhere(tmp_path: Path) -> None:
+    """As where a machine has another folder: nobody trains on."""
+    launch(3, disagree, tmp_path)
+    assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)] == [[True, False]] * 3
+
+
+def test_what_the_first_process_wrote_is_waited_for_but_not_for_ever(tmp_path: Path) -> None:
+    """A file that appears at the third look; one that never does."""
+    looks = iter([None, None, "there"])
+    assert seen(lambda: next(looks), tmp_path) == "there"
+    with pytest.raises(CurateError, match="All machines need the same workspace folder"):
+        seen(lambda: None, tmp_path / "rows.parquet", patience=0.0)
 
 
 def test_shares_are_contiguous_and_nearly_equal(tmp_path: Path) -> None:

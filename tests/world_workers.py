@@ -76,6 +76,12 @@ def fail(world: World, how: str) -> None:
     world.wait()
 
 
+def disagree(world: World, folder: Path) -> None:
+    """Write what this process is told of values that all share, and of values that they do not."""
+    found = [world.agree([3, 7]), world.agree([3, world.rank])]
+    (folder / f"{world.rank}.json").write_text(json.dumps(found), "utf-8")
+
+
 def say(world: World, folder: Path) -> None:
     """Write this process's share of five items."""
     share = world.share(5)
