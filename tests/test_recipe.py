@@ -181,7 +181,9 @@ def test_a_setting_that_changed_is_told_with_the_model_to_delete(
     settings = f'[recipe]\ninit = "{tiny_cross_encoder()}"\nevaluate = "none"\n'
     toml = workspace.root / "curate.toml"
     toml.write_text(settings)
-    rocketqa.follow(Workspace(workspace.root), last="m-d0")
+    done = rocketqa.follow(Workspace(workspace.root), last="m-d0")
+    assert done.waiting == ["mine", "m-c", "denoise", "m-d1"]
+    assert done.text().endswith("have a positive first.\nNext: curate run")
     toml.write_text(settings + "[train.dual_encoder]\nepochs = 2\n")
     changed = Workspace(workspace.root)
     refused = rocketqa.plan(changed).refused["m-d0"]
@@ -189,6 +191,12 @@ def test_a_setting_that_changed_is_told_with_the_model_to_delete(
     assert "delete models/m-d0 to train anew" in refused
     with pytest.raises(StaleModel):
         rocketqa.follow(changed)
+
+
+def test_without_a_collection_it_says_what_to_do(tmp_path: Path) -> None:
+    """Before anything else."""
+    with pytest.raises(BadSettings, match=r"holds no passages yet\. Run: curate load COLLECTION"):
+        rocketqa.plan(Workspace.create(tmp_path / "set"))
 
 
 def test_dev_that_chooses_and_measures_is_told(make_workspace: Make) -> None:

@@ -17,6 +17,7 @@ from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.stages.augment import augment, plan_augment
 from curate.stages.denoise import denoise, plan_denoise
+from curate.stages.embed import passage_shards
 from curate.stages.evaluate import evaluate, plan_evaluate
 from curate.stages.mine import Request, mine
 from curate.stages.mine_plan import plan_mine
@@ -67,11 +68,21 @@ class Followed:
 
     steps: list[Done]
     seconds: float
+    waiting: list[str]
+    """The steps after these."""
 
     def text(self) -> str:
         """Return the outcome for a terminal: a line a step, and what the last one says in full."""
-        last = [] if not self.steps else ["", self.steps[-1].result.text()]
-        return "\n".join([*(step.headline for step in self.steps), f"All in {duration(self.seconds)}.", *last])
+        said = [line for line in self.steps[-1].result.text().splitlines() if not line.startswith("Next: ")]
+        following = "Next: curate run" if self.waiting else "Next: curate runs"
+        lines = [
+            *(step.headline for step in self.steps),
+            f"All in {duration(self.seconds)}.",
+            "",
+            *said,
+            following,
+        ]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,8 @@ def follow(
         began = time.monotonic()
         result = recipe.do(name)
         done.append(Done(name, round(time.monotonic() - began, 1), result))
-    return Followed(done, round(time.monotonic() - started, 1))
+    waiting = recipe.steps[recipe.steps.index(chosen[-1]) + 1 :]
+    return Followed(done, round(time.monotonic() - started, 1), list(waiting))
 
 
 def plan(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) -> Plans:
@@ -158,6 +170,7 @@ class Procedure:
         Raises BadSettings where there are none, or where they end with measuring and there are no labels for it:
         better now than after hours of training.
         """
+        passage_shards(self.workspace)  # says what to do where nothing is loaded
         if _place(first) > _place(last):
             raise BadSettings(f"--from {first} comes after --to {last}; the steps are {', '.join(STEPS)}")
         found = [name for name in STEPS[_place(first) : _place(last) + 1] if name in self.steps]
