@@ -31,11 +31,16 @@ def gradients(world: World, folder: Path, options: dict[str, Any], batch_rows: i
     task = Contrast(towers, chosen, 1.0, "fp32", world, batches)
     _, batch = next(batches.read(batch_rows))
     outcome = task.backward(batch, SEED)
-    world.sum_gradients(towers.parameters())
-    [loss] = world.total([outcome.loss])
+    keep(world, towers, outcome.loss, folder / target)
+
+
+def keep(world: World, model: torch.nn.Module, part: float, path: Path) -> None:
+    """Write the summed gradient, and the loss, as the first process has them."""
+    world.sum_gradients(model.parameters())
+    [loss] = world.total([part])
     if world.is_first:
-        flat = [p.grad.flatten() for p in towers.parameters() if p.grad is not None]
-        torch.save({"gradient": torch.cat(flat), "loss": loss}, folder / target)
+        flat = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        torch.save({"gradient": torch.cat(flat), "loss": loss}, path)
 
 
 def ranking(world: World, folder: Path, groups: int, target: str) -> None:
@@ -44,11 +49,7 @@ def ranking(world: World, folder: Path, groups: int, target: str) -> None:
     model.eval()  # without dropout, as above
     task = Ranking(model, load_tokenizer(folder / "tiny-ce"), TrainCrossEncoder(max_length=48), "fp32", world)
     outcome = task.backward(pairs(groups), SEED)
-    world.sum_gradients(model.parameters())
-    [loss] = world.total([outcome.loss])
-    if world.is_first:
-        flat = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-        torch.save({"gradient": torch.cat(flat), "loss": loss}, folder / target)
+    keep(world, model, outcome.loss, folder / target)
 
 
 def pairs(groups: int) -> list[dict[str, Any]]:
