@@ -17,6 +17,7 @@ from curate.models import (
     model_folder,
     model_id,
     number_format,
+    path_below,
 )
 from curate.progress import Advance
 from curate.recipe import Recipe, read_recipe
@@ -56,8 +57,8 @@ class Encoder:
         """Return the encoder in a folder (first below `root`) or of a hub name; options as in `read_recipe`."""
         folder = model_folder(name, root)
         path = str(folder) if any((base / name).is_dir() for base in (root or Path(), Path())) else name
-        if root and folder.is_relative_to(root):
-            path = str(folder.relative_to(root))
+        if root:
+            path = path_below(root, folder, path)
         return cls(path, folder, read_recipe(folder, options), number_format(dtype))
 
     @cached_property

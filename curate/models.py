@@ -55,6 +55,12 @@ def _from_hub(name: str) -> Path:
     )
 
 
+def path_below(root: Path, folder: Path, otherwise: str) -> str:
+    """Return `folder` relative to the workspace `root` if it stands there, so that both move; else `otherwise`."""
+    below = folder.is_relative_to(root.resolve())
+    return str(folder.relative_to(root.resolve())) if below else otherwise
+
+
 def fingerprint(folder: Path, settings: Mapping[str, Any]) -> str:
     """Return the sha256 over weights, tokenizer, configuration and `settings`: equal means equal scores."""
     files = sorted({path for pattern in IDENTITY for path in folder.glob(pattern)})
@@ -138,15 +144,23 @@ def load_transformer(folder: Path, dtype: str) -> Any:
 
     It may lack a pooler: nothing of an embedding goes through it.
     """
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config = load_config(folder)
     # The half that was saved by itself (T5EncoderModel) no longer says that it was one.
     half = config.is_encoder_decoder or any(name.endswith("EncoderModel") for name in config.architectures or [])
     auto_class = "AutoModelForTextEncoding" if half else "AutoModel"
     model = load_pretrained(auto_class, folder, dtype, may_lack=("pooler.",))
     model.config.use_cache = False
     return model
+
+
+def load_config(folder: Path) -> Any:
+    """Return transformers' configuration of the model in `folder`; raises BadInput when none loads."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{folder} has no config.json that loads: {' '.join(str(error).split())[:300]}") from error
 
 
 def load_tokenizer(folder: Path) -> Any:

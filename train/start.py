@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput
-from curate.models import device, load_pretrained, load_transformer
+from curate.models import device, load_config, load_pretrained, load_transformer
 
 # The pooler is part of the new head: encoders that were trained without one lack it.
 HEAD = ("pooler.",)
@@ -41,7 +41,7 @@ def _with_head(folder: Path, seed: int) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    config = _config(folder)
+    config = load_config(folder)
     if any(name.endswith("ForSequenceClassification") for name in config.architectures or []):
         model = load_pretrained("AutoModelForSequenceClassification", folder, "fp32")
         if model.config.num_labels != 1:
@@ -58,12 +58,3 @@ def _with_head(folder: Path, seed: int) -> Any:
     if lacking:
         raise BadInput(f"{folder} lacks weights of {type(model).__name__}: {', '.join(lacking[:5])}")
     return model.to(device())
-
-
-def _config(folder: Path) -> Any:
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{folder} has no config.json that loads: {' '.join(str(error).split())[:300]}") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from curate import relations
 from curate.config import Denoise
 from curate.errors import BadSettings
-from curate.models import fingerprint, model_folder, model_id
+from curate.models import fingerprint, model_folder, model_id, path_below
 from curate.recipe import token_limit
 from curate.workspace import Workspace
 
@@ -61,8 +61,7 @@ class Scorer:
     def row(self) -> dict[str, Any]:
         """Return its row of the table `models`."""
         settings = json.dumps(self.model.settings, sort_keys=True)
-        root = self.workspace.root.resolve()  # relative to it where the model stands there, so that both move
-        path = str(self.folder.relative_to(root)) if self.folder.is_relative_to(root) else self.name
+        path = path_below(self.workspace.root, self.folder, self.name)
         facts = {"model_id": self.scorer_id, "path": path, "fingerprint": self.fingerprint}
         return {**facts, "role": "cross-encoder", "settings": settings}
 
