@@ -205,7 +205,7 @@ def test_dev_that_chooses_and_measures_is_told(make_workspace: Make) -> None:
     toml = workspace.root / "curate.toml"
     for settings, told in (('evaluate = "dev"', True), ('evaluate = "dev"\nm_d1.dev_every = 0', False)):
         toml.write_text(f"[recipe]\n{settings}\n")
-        assert rocketqa.Procedure(Workspace(workspace.root), SILENT).chooses_by(["m-d1"]) is told
+        assert rocketqa.Procedure(Workspace(workspace.root), SILENT).dev_chooses(["m-d1"]) is told
 
 
 def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_workspace: Make) -> None:

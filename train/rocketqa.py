@@ -115,7 +115,7 @@ def follow(
     recipe, started = Procedure(workspace, progress), time.monotonic()
     chosen = recipe.chosen(first, last)
     recipe.require_before(first)
-    if recipe.chooses_by(chosen):
+    if recipe.dev_chooses(chosen):
         progress.say("dev chooses the weights and measures the models: the figures flatter them")
     done = []
     for name in chosen:
@@ -187,8 +187,8 @@ class Procedure:
                 )
         return found
 
-    def chooses_by(self, steps: list[str]) -> bool:
-        """Return whether a step keeps the weights that do best on the split by which the models are measured."""
+    def dev_chooses(self, steps: list[str]) -> bool:
+        """Return whether a step keeps the weights that do best on dev, by which the models are measured too."""
         trained = self.workspace.settings.train.dual_encoder
         every = [
             trained.override(**_given(getattr(self.recipe, name.replace("-", "_")))).dev_every
