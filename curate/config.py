@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from curate.errors import BadSettings
+from curate.models import is_same_model
 
 EMBEDDING = (
     "pooling",
@@ -62,10 +63,11 @@ class Mine(Section):
     passage_max_length: int | None = Field(default=None, ge=4)
     """Tokens of a passage, title included."""
 
-    def about(self, encoder: str | None) -> Self:
+    def about(self, encoder: str | None, root: Path) -> Self:
         """Return this section without its pooling, prompts and lengths if it has them of another encoder."""
-        other = self.encoder and encoder not in (None, self.encoder)
-        return self.model_copy(update=dict.fromkeys(EMBEDDING)) if other else self
+        if encoder is None or self.encoder is None or is_same_model(self.encoder, encoder, root):
+            return self
+        return self.model_copy(update=dict.fromkeys(EMBEDDING))
 
 
 class Denoise(Section):

@@ -26,15 +26,29 @@ def model_folder(name: str, root: Path | None = None) -> Path:
     A hub name is answered from the local cache where it is there. Raises MissingExtra, with what was tried,
     when it is neither.
     """
+    if local := _local(name, root):
+        return local
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+        looked = " and ".join(dict.fromkeys(map(str, (root or Path.cwd(), Path.cwd()))))
+        raise MissingExtra(f"no model folder '{name}' (looked in {looked})")
+    return _from_hub(name)
+
+
+def is_same_model(name: str, other: str, root: Path) -> bool:
+    """Return whether two names are equal, or those of one folder; nothing is asked of the hub."""
+    if name == other:
+        return True
+    folder = _local(name, root)
+    return folder is not None and folder == _local(other, root)
+
+
+def _local(name: str, root: Path | None) -> Path | None:
     for folder in ([root / name] if root else []) + [Path(name)]:
         if (folder / "config.json").is_file() or (folder / "modules.json").is_file():
             return folder.resolve()
         if folder.is_dir():
             raise BadInput(f"{folder} holds no model: neither config.json nor modules.json stands in it")
-    if name.count("/") > 1 or name.startswith((".", "/", "~")):
-        looked = " and ".join(dict.fromkeys(map(str, (root or Path.cwd(), Path.cwd()))))
-        raise MissingExtra(f"no model folder '{name}' (looked in {looked})")
-    return _from_hub(name)
+    return None
 
 
 def _from_hub(name: str) -> Path:

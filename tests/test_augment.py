@@ -11,6 +11,7 @@ import curate
 from curate import Workspace
 from curate.cross_encoder import CrossEncoder
 from curate.errors import BadSettings
+from curate.stages.augment import plan_augment
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -107,6 +108,17 @@ def test_it_mines_and_judges_as_the_train_run_was(judged_set: Workspace) -> None
     result = curate.augment(judged_set)
     run = judged_set.scan("runs").filter(run_id=result.run_id).collect().to_dicts()[0]
     assert (run["retriever"], run["depth"], run["split"]) == ("bm25", 3, "unlabeled")
+
+
+def test_a_dry_run_tells_what_is_next_to_do(judged_set: Workspace) -> None:
+    """Questions to mine, then pairs to score, then the cutoffs alone, then nothing."""
+    assert plan_augment(judged_set).stage == "mine"
+    curate.mine(judged_set, split="unlabeled", retriever="bm25", depth=3)
+    plan = plan_augment(judged_set)
+    assert (plan.stage, plan.unit, plan.cached) == ("augment", "pairs", 0)
+    curate.augment(judged_set)
+    assert (plan_augment(judged_set).unit, plan_augment(judged_set).text().count("0 to do")) == ("pairs", 1)
+    assert plan_augment(judged_set, all_above=True).unit == "cutoffs"
 
 
 def test_another_scorer_than_the_cutoffs_is_refused_before_it_scores(

@@ -292,6 +292,7 @@ def test_what_mine_says_of_an_encoder_holds_for_its_training_and_for_no_other_mo
     recipe = Encoder.open(str(here.root / train(here, init).model)).recipe
     assert (recipe.pooling, recipe.query_prompt) == (("cls",), "query: ")
     assert Request.of(here, "train").settings.pooling == "cls"
+    assert Request.of(here, "train", encoder=f"{init.parent}/./{init.name}/").settings.pooling == "cls"
     assert Request.of(here, "train", encoder="models/dual-encoder").settings.pooling is None
 
 

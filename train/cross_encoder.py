@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.jobs import table_digest
+from curate.models import model_folder
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.runs import chosen_run
@@ -17,7 +18,7 @@ from curate.workspace import Workspace
 from . import checkpoint, stage
 from .groups import count_queries, counts_in, read_batches, write_groups
 from .stage import Trained
-from .training import Training, base_model
+from .training import Training, start_of
 from .world import World
 
 # Either they change no weight, or their effect stands beside them under another key.
@@ -49,7 +50,7 @@ class CrossEncoder:
         self.settings = workspace.settings.train.cross_encoder.override(**options)
         self.run_id = chosen_run(workspace, run)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
-        base = base_model(workspace, self.settings.init, [self.run_id])
+        base = model_folder(start_of(workspace, self.settings.init, [self.run_id]), workspace.root)
         told = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
             "kind": "cross-encoder",

@@ -19,7 +19,7 @@ from . import checkpoint, rows, stage
 from .source import Source
 from .stage import Trained
 from .towers import check_start
-from .training import Training, base_model
+from .training import Training, start_of
 from .world import World
 
 # They change weights by rounding at most, or stand in the job's settings under another key.
@@ -72,8 +72,10 @@ class DualEncoder:
     ) -> None:
         self.settings = workspace.settings.train.dual_encoder.override(**options)
         self.source = Source(workspace, self.settings, run, cutoffs)
-        base = base_model(workspace, self.settings.init, self.source.runs)
-        self.recipe = _recipe(workspace, base, self.settings)
+        start = start_of(workspace, self.settings.init, self.source.runs)
+        base = model_folder(start, workspace.root)
+        mine = workspace.settings.mine.about(start, workspace.root)
+        self.recipe = _recipe(base, mine, self.settings)
         check_start(base, self.recipe, separate=self.settings.towers == "separate")
         self.similarity = "cosine" if "normalize" in self.recipe.after else "dot"
         self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
@@ -196,11 +198,8 @@ def plan_dual_encoder(
     return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
 
 
-def _recipe(workspace: Workspace, base: Path, settings: TrainDualEncoder) -> Recipe:
+def _recipe(base: Path, mine: Mine, settings: TrainDualEncoder) -> Recipe:
     """Return how the model will embed: as its files and [mine] say, but for what the settings give."""
-    mine = workspace.settings.mine
-    if mine.encoder and model_folder(mine.encoder, workspace.root) != base:
-        mine = Mine()
     normalize = mine.normalize if settings.similarity is None else settings.similarity == "cosine"
     given = {
         "pooling": settings.pooling or mine.pooling,

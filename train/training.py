@@ -10,7 +10,7 @@ from typing import Any
 from curate import relations
 from curate.errors import BadSettings, StaleModel
 from curate.jobs import Job, table_digest
-from curate.models import fingerprint, model_folder, model_id, number_format
+from curate.models import fingerprint, model_id, number_format
 from curate.records import Record
 from curate.shards import digest, file_sha256
 from curate.workspace import Workspace
@@ -126,12 +126,10 @@ class Training:
             )
 
 
-def base_model(workspace: Workspace, init: str | None, runs: list[str]) -> Path:
-    """Return the folder to start from: `init`, else the encoder that mined one of the runs, else curate.toml's."""
-    return model_folder(init or _mining_encoder(workspace, runs), workspace.root)
-
-
-def _mining_encoder(workspace: Workspace, runs: list[str]) -> str:
+def start_of(workspace: Workspace, init: str | None, runs: list[str]) -> str:
+    """Return the model to start from: `init`, else the encoder that mined one of the runs, else curate.toml's."""
+    if init:
+        return init
     with workspace.connect() as connection:
         for run in runs:
             found = connection.execute(relations.sql("stages", "train_encoder"), {"run": run}).fetchone()

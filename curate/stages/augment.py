@@ -9,7 +9,7 @@ from typing import Any
 
 from curate import relations
 from curate.config import Denoise, Mine
-from curate.cutoffs import are_set, current_cutoffs, set_cutoffs
+from curate.cutoffs import current_cutoffs, set_cutoffs
 from curate.errors import BadSettings
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -108,12 +108,8 @@ def plan_augment(
     job = Request.of(workspace, "unlabeled", **asked).jobs()[-1]
     if job.record is None:
         return plan_mine(workspace, split="unlabeled", **asked)
-    plan = plan_score(workspace, job.job, settings)
     kept = _kept(workspace, all_above)
-    if plan.cached == plan.total and not are_set(workspace, cutoffs, pseudo_positives=kept):
-        note = f"every pair is scored: only the cutoffs are set (pseudo-positives: {kept})"
-        return Plan("augment", "cutoffs", 1, 0, 0.0, [*plan.notes, note])
-    return plan
+    return plan_score(workspace, "augment", job.job, settings, cutoffs, pseudo_positives=kept)
 
 
 def _kept(workspace: Workspace, all_above: bool | None) -> str:

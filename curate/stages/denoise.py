@@ -9,7 +9,7 @@ from typing import Any
 
 from curate import named
 from curate.config import Denoise
-from curate.cutoffs import are_set, set_cutoffs
+from curate.cutoffs import set_cutoffs
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.runs import chosen_run
@@ -84,12 +84,8 @@ def plan_denoise(
 ) -> Plan:
     """Return how many pairs `denoise` would score with these options, and about how long that takes."""
     settings = workspace.settings.denoise.override(**options)
-    plan = plan_score(workspace, chosen_run(workspace, run), settings)
-    if plan.cached == plan.total and not are_set(workspace, cutoffs, **_judged_by(settings)):
-        return Plan(
-            "denoise", "cutoffs", 1, 0, 0.0, [*plan.notes, "every pair is scored: only the cutoffs are set"]
-        )
-    return plan
+    run_id = chosen_run(workspace, run)
+    return plan_score(workspace, "denoise", run_id, settings, cutoffs, **_judged_by(settings))
 
 
 def _judged_by(settings: Denoise) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Request:
     @classmethod
     def of(cls, workspace: Workspace, split: str, **options: Any) -> "Request":
         """Return the request that options and `curate.toml` make; raises BadSettings if it cannot be met."""
-        settings = workspace.settings.mine.about(options.get("encoder")).override(**options)
+        settings = workspace.settings.mine.about(options.get("encoder"), workspace.root).override(**options)
         passage_shards(workspace)  # says what to do when there are none
         questions = Questions(workspace, split)
         if settings.retriever == "bm25":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import relations
 from curate.config import Denoise
+from curate.cutoffs import are_set
 from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
 from curate.plan import Plan
@@ -198,20 +199,22 @@ def score_run(
     return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
 
 
-def plan_score(workspace: Workspace, run_id: str, settings: Denoise) -> Plan:
-    """Return how many pairs `score_run` would score, and how long that takes at this scorer's rate here."""
+def plan_score(
+    workspace: Workspace, stage: str, run_id: str, settings: Denoise, cutoffs: str, **values: Any
+) -> Plan:
+    """Return how many pairs `score_run` would score, and how long that takes at this scorer's rate here.
+
+    Where all have their scores and only the cutoffs `cutoffs` are to be set to `values`, that is the plan.
+    """
     scoring = Scoring.of(workspace, run_id, settings)
     total = sum(block.pairs for block in scoring.blocks)
     pending = sum(block.unscored for block in scoring.to_do)
-    seconds = pending / _rate(scoring) if pending else 0.0
-    return Plan(
-        "denoise",
-        "pairs",
-        total,
-        total - pending,
-        seconds,
-        [f"scorer: {scoring.scorer.scorer_id}", f"run: {run_id}"],
-    )
+    notes = [f"scorer: {scoring.scorer.scorer_id}", f"run: {run_id}"]
+    if pending:
+        return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
+    if are_set(workspace, cutoffs, **values):
+        return Plan(stage, "pairs", total, total, 0.0, notes)
+    return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is scored: only the cutoffs are set"])
 
 
 def _rate(scoring: Scoring) -> float:
