@@ -193,6 +193,9 @@ class TrainDualEncoder(Section):
     """Of what is learnt from them."""
     gradient_cache: bool = False
     """Embed twice and keep one part's activations at a time: the batch is then bounded by patience."""
+    part_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that go through the model at once, whose activations `gradient_cache` keeps; 2,048 on a CPU and
+    16,384 on a GPU unless given."""
     learning_rate: float = Field(default=3e-5, gt=0)
     """The highest one; AdamW, linear decay to 0."""
     warmup: float = Field(default=0.1, ge=0, le=1)

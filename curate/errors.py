@@ -6,7 +6,7 @@ CurateError (1: the work failed, and curate says why)
 ├── BadInput (3: data that does not hold what it claims; names file and line)
 ├── MissingExtra (4: a library or model that this machine lacks)
 ├── WorkspaceBusy (5: another process is writing here)
-└── NoSpace (6: the disk is full or read-only)
+└── NoSpace (6: the disk is full or read-only, or memory ran out)
 """
 
 
@@ -45,6 +45,6 @@ class WorkspaceBusy(CurateError):
 
 
 class NoSpace(CurateError):
-    """The disk is full, read-only or not ours to write."""
+    """The disk is full, read-only or not ours to write, or memory ran out."""
 
     exit_code = 6

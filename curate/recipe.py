@@ -65,7 +65,8 @@ def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
     """Return the recipe in a model's folder, with every option that is not None in its place.
 
     options: pooling, query_prompt, passage_prompt, normalize, query_max_length, passage_max_length.
-    Raises BadInput for a module that curate does not compute, BadSettings for a length beyond the model's.
+    Raises BadInput for a cross-encoder and for a module that curate does not compute, BadSettings for a length
+    beyond the model's.
     """
     given = {key: value for key, value in options.items() if value is not None}
     modules = _modules(folder)
@@ -73,6 +74,8 @@ def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
     if (folder / ROUTER).is_file():
         facts = _of_routes(folder)
         modules = [("Router", "")]
+    if not modules:
+        _refuse_cross_encoder(folder)
     if not modules and "pooling" not in given:
         facts["notes"] = (
             f"{folder.name} has no modules.json: mean pooling is assumed (--pooling says otherwise)",
@@ -85,6 +88,12 @@ def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
         facts["pooling"] = (given.pop("pooling"),)
     _check_lengths(folder / facts.get("transformer", ""), given)
     return Recipe(**{**facts, **given})
+
+
+def _refuse_cross_encoder(folder: Path) -> None:
+    for name in _json(folder / "config.json", {}).get("architectures") or []:
+        if name.endswith("ForSequenceClassification"):
+            raise BadInput(f"{folder} is a cross-encoder ({name}): it scores pairs and embeds nothing")
 
 
 def _modules(folder: Path) -> list[tuple[str, str]]:

@@ -135,7 +135,15 @@ def tiny_cross_encoder(tmp_path: Path) -> Callable[..., Path]:
     return lambda name="tiny-ce", **options: write_tiny_model(tmp_path / name, **options)
 
 
-def write_tiny_model(folder: Path, *, labels: int = 1, seed: int = 0, spread: float = 40.0) -> Path:
+@pytest.fixture
+def tiny_encoder(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes the transformer of a `tiny_cross_encoder`, without its head."""
+    return lambda name="encoder": write_tiny_model(tmp_path / name, head=False)
+
+
+def write_tiny_model(
+    folder: Path, *, labels: int = 1, seed: int = 0, spread: float = 40.0, head: bool = True
+) -> Path:
     """Write a model whose logits are spread over both cutoffs; `spread=0` makes them all alike."""
     import string
 
@@ -157,7 +165,7 @@ def write_tiny_model(folder: Path, *, labels: int = 1, seed: int = 0, spread: fl
     )  # fmt: skip
     model = BertForSequenceClassification(config)
     model.classifier.weight.data *= spread
-    model.save_pretrained(folder)
+    (model if head else model.bert).save_pretrained(folder)
     return folder
 
 

@@ -19,7 +19,7 @@ POOLINGS = ["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lastt
 
 
 @pytest.fixture
-def write_encoder(tiny_cross_encoder: Write) -> Write:
+def write_encoder(tiny_encoder: Write) -> Write:
     """Return a function that writes a tiny sentence-transformers folder, with these modules and files."""
 
     def write(
@@ -28,7 +28,7 @@ def write_encoder(tiny_cross_encoder: Write) -> Write:
         config: dict[str, Any] | None = None,
         **transformer: Any,
     ) -> Path:
-        folder = tiny_cross_encoder("encoder")
+        folder = tiny_encoder("encoder")
         chain = ["Transformer", *(modules or ("Pooling",))]
         paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(chain) if number)]
         listed = [
@@ -123,9 +123,9 @@ def test_a_released_model_gives_the_vectors_of_sentence_transformers() -> None:
     assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
 
 
-def test_without_modules_mean_pooling_is_assumed_and_said(tiny_cross_encoder: Write) -> None:
+def test_without_modules_mean_pooling_is_assumed_and_said(tiny_encoder: Write) -> None:
     """As sentence-transformers does; the answer of `curate mine` shows the note."""
-    folder = tiny_cross_encoder()
+    folder = tiny_encoder()
 
     assert "mean pooling is assumed" in read_recipe(folder, {}).notes[0]
     assert not read_recipe(folder, {"pooling": "cls"}).notes

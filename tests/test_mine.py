@@ -42,11 +42,11 @@ def workspace(make_workspace: Make) -> Workspace:
 
 
 @pytest.fixture
-def encoder(tiny_cross_encoder: Write, workspace: Workspace) -> str:
+def encoder(tiny_encoder: Write, workspace: Workspace) -> str:
     """Return a tiny encoder inside the workspace."""
     folder = workspace.root / "models" / "tiny"
     folder.parent.mkdir(exist_ok=True)
-    tiny_cross_encoder("tiny").rename(folder)
+    tiny_encoder("tiny").rename(folder)
     return "models/tiny"
 
 

@@ -26,16 +26,14 @@ mine(Workspace(sys.argv[1]), retriever="hybrid", encoder="models/tiny", depth=20
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_same_bytes(
-    make_workspace: Make, tiny_cross_encoder: Callable[..., Path]
-) -> None:
+def test_a_killed_run_goes_on_to_the_same_bytes(make_workspace: Make, tiny_encoder: Callable[..., Path]) -> None:
     """SIGKILL at random moments of BM25, embedding, search and fusion; the last attempt is left alone."""
     words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"]
     passages = {f"p{i}": f"{words[i % 6]} {words[i % 5]} {i % 17}" for i in range(120)}
     queries = {f"q{i}": f"{words[i % 6]} {i % 13}" for i in range(40)}
     workspace = make_workspace(passages, queries, qrels=[(f"q{i}", f"p{i}") for i in range(40)])
     (workspace.root / "models").mkdir()
-    tiny_cross_encoder("tiny").rename(workspace.root / "models" / "tiny")
+    tiny_encoder("tiny").rename(workspace.root / "models" / "tiny")
     killed = workspace.root.with_name("killed")
     shutil.copytree(workspace.root, killed)
 

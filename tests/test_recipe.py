@@ -152,12 +152,12 @@ def kill_in(root: Path, step: str) -> None:
     process.stderr.close()
 
 
-def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_cross_encoder: Callable[..., Path]) -> None:
+def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_encoder: Callable[..., Path]) -> None:
     """Nothing is planned on top of what is not there yet."""
     workspace = make_workspace(
         {"p0": "rain"}, {"q0": "what falls", "q1": "what else"}, qrels=[("q0", "p0")], unlabeled=["q1"]
     )
-    settings = f'[recipe]\ninit = "{tiny_cross_encoder()}"\n'
+    settings = f'[recipe]\ninit = "{tiny_encoder()}"\n'
     toml = workspace.root / "curate.toml"
     toml.write_text(settings)
     with pytest.raises(BadSettings, match="no labels for the split 'test'"):
@@ -174,11 +174,11 @@ def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_cross_encoder: Ca
 
 
 def test_a_setting_that_changed_is_told_with_the_model_to_delete(
-    make_workspace: Make, tiny_cross_encoder: Callable[..., Path]
+    make_workspace: Make, tiny_encoder: Callable[..., Path]
 ) -> None:
     """By the dry run, too: nothing that stands is trained over."""
     workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
-    settings = f'[recipe]\ninit = "{tiny_cross_encoder()}"\nevaluate = "none"\n'
+    settings = f'[recipe]\ninit = "{tiny_encoder()}"\nevaluate = "none"\n'
     toml = workspace.root / "curate.toml"
     toml.write_text(settings)
     done = rocketqa.follow(Workspace(workspace.root), last="m-d0")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Interrupt, add_run
+from curate.train.contrast import Contrast
 from curate.train.cross_encoder import train_cross_encoder
 from curate.train.dev import reciprocal_ranks
 from curate.train.dual_encoder import TrainedDualEncoder, plan_dual_encoder, train_dual_encoder
@@ -22,7 +23,7 @@ from transformers import T5Config, T5Model
 from curate import Workspace
 from curate.cutoffs import set_cutoffs
 from curate.encoder import Encoder
-from curate.errors import BadSettings, CurateError, StaleModel
+from curate.errors import BadInput, BadSettings, CurateError, NoSpace, StaleModel
 from curate.jobs import Job
 from curate.progress import Lines
 from curate.stages.mine import Request
@@ -52,9 +53,9 @@ def workspace(make_workspace: Make) -> Workspace:
 
 
 @pytest.fixture
-def init(tiny_cross_encoder: Model) -> Path:
+def init(tiny_encoder: Model) -> Path:
     """Write a tiny encoder that nobody trained."""
-    return tiny_cross_encoder("encoder")
+    return tiny_encoder()
 
 
 def train(workspace: Workspace, init: Path, **options: Any) -> TrainedDualEncoder:
@@ -384,3 +385,23 @@ def test_a_loss_that_is_not_finite_stops_and_names_step_and_ids(
     """A learning rate out of this world; with several processes, too, it is one message."""
     with pytest.raises(CurateError, match=r"step \d+: the loss is .*Query and passage ids: q\d .* and p\d+ "):
         train(workspace, init, learning_rate=1e38, clip_norm=1e30, dtype="fp32", devices=devices)
+
+
+def test_a_full_gpu_is_told_with_what_takes_less_memory(
+    workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no bug: the step, torch's first sentence, the options, and the exit code of a machine that is full."""
+
+    def full(*_arguments: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity")
+
+    monkeypatch.setattr(Contrast, "backward", full)
+    told = r"^step 1: CUDA out of memory\. Try --gradient-cache, then a smaller --part-tokens, or more --devices$"
+    with pytest.raises(NoSpace, match=told):
+        train(workspace, init)
+
+
+def test_a_cross_encoder_is_no_start(workspace: Workspace, tiny_cross_encoder: Model) -> None:
+    """It scores pairs; what its token vectors would give is no embedding."""
+    with pytest.raises(BadInput, match="is a cross-encoder"):
+        train(workspace, tiny_cross_encoder("judge"))

@@ -27,7 +27,7 @@ WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm", "mist",
 
 
 @pytest.fixture
-def folder(make_workspace: Make, tiny_cross_encoder: Model, tmp_path: Path) -> Path:
+def folder(make_workspace: Make, tiny_encoder: Model, tmp_path: Path) -> Path:
     """Seven questions, two positives for some, hard negatives for most, what denoising took out masked."""
     passages = {f"p{n}": f"{WORDS[n % 10]} {n} " * (1 + n % 4) for n in range(30)}
     queries = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(7)}
@@ -35,7 +35,7 @@ def folder(make_workspace: Make, tiny_cross_encoder: Model, tmp_path: Path) -> P
     found = {f"q{n}": [f"p{(n + shift) % 30}" for shift in range(0, 20, 2)] for n in range(6)}
     workspace = make_workspace(passages, queries, qrels=qrels, candidates=found)
     denoised(workspace)
-    write_rows(workspace, tiny_cross_encoder(), tmp_path / "rows")
+    write_rows(workspace, tiny_encoder(), tmp_path / "rows")
     return tmp_path
 
 
@@ -69,7 +69,8 @@ def write_rows(workspace: Workspace, model: Path, folder: Path, **options: Any) 
 
 def compared(folder: Path, processes: int, options: dict[str, Any], batch_rows: int) -> dict[str, float]:
     """Return what `processes` processes and one without gradient caching say, one against the other."""
-    plain = {key: value for key, value in options.items() if key not in ("gradient_cache", "cross_batch")}
+    several = ("gradient_cache", "part_tokens", "cross_batch")
+    plain = {key: value for key, value in options.items() if key not in several}
     gradients(World(), folder, plain, batch_rows, "one.pt")
     if processes == 1:
         gradients(World(), folder, dict(options), batch_rows, "many.pt")
@@ -91,8 +92,8 @@ def equality(folder: Path) -> dict[str, float]:
 def test_the_gradient_of_several_processes_is_that_of_one_with_the_whole_batch(
     folder: Path, processes: int, cached: bool
 ) -> None:
-    """Hard negatives, several positives and masks are there; norm and direction are equal."""
-    found = compared(folder, processes, {"gradient_cache": cached}, batch_rows=7)
+    """Hard negatives, several positives and masks are there, texts go in parts; norm and direction are equal."""
+    found = compared(folder, processes, {"gradient_cache": cached, "part_tokens": 64}, batch_rows=7)
     assert found == EQUAL
 
 
@@ -109,7 +110,7 @@ def test_the_gradient_of_a_cross_encoder_does_not_depend_on_the_number_of_proces
 
 
 def test_a_process_whose_questions_have_no_negatives_of_their_own_takes_part(
-    make_workspace: Make, tiny_cross_encoder: Model, tmp_path: Path
+    make_workspace: Make, tiny_encoder: Model, tmp_path: Path
 ) -> None:
     """Three questions with their positives alone: the other processes' passages are what they are held against."""
     workspace = make_workspace(
@@ -118,7 +119,7 @@ def test_a_process_whose_questions_have_no_negatives_of_their_own_takes_part(
         qrels=[(f"q{n}", f"p{n}") for n in range(3)],
     )
     alone = {"runs": [], "hard_negatives": 0, "random_negatives": 0, "denoised": False, "masks": "none"}
-    write_rows(workspace, tiny_cross_encoder(), tmp_path / "rows", **alone)
+    write_rows(workspace, tiny_encoder(), tmp_path / "rows", **alone)
     assert compared(tmp_path, 3, {}, batch_rows=3) == EQUAL
     alone_found = compared(tmp_path, 3, {"cross_batch": False}, batch_rows=2)  # the third process has no row
     assert alone_found["loss"] == 0.0

@@ -23,7 +23,7 @@ SEED = 7
 def gradients(world: World, folder: Path, options: dict[str, Any], batch_rows: int, target: str) -> None:
     """Write the summed gradient of the first batch, and the loss, as the first process has them."""
     torch.manual_seed(0)
-    model = folder / "tiny-ce"
+    model = folder / "encoder"
     towers = towers_from(model, read_recipe(model, {}), separate=options.pop("separate", False))
     towers.eval()  # without dropout, whose draws differ with the number of processes
     chosen = TrainDualEncoder(**options)

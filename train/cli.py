@@ -110,6 +110,7 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
     default=None,
     help="Activations of one part of the batch at a time, so that batches may be large; a fifth slower [no].",
 )
+@click.option("--part-tokens", type=int, help="Size of such a part; less memory, more time [16384 on a GPU].")
 @click.option("--learning-rate", type=float, help="Its peak [3e-5].")
 @click.option("--query-max-length", type=int, help="Tokens of a question [32].")
 @click.option("--passage-max-length", type=int, help="Tokens of a passage [128].")

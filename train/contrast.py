@@ -21,6 +21,8 @@ class Contrast:
     Cross-batch negatives: RocketQA (NAACL 2021) 3.1.
     """
 
+    lighter = "--gradient-cache, then a smaller --part-tokens"
+
     def __init__(
         self,
         towers: Any,
@@ -90,5 +92,6 @@ class Contrast:
             self.model.dimension,
             dtype=self.dtype,
             cached=self.settings.gradient_cache,
+            part_tokens=self.settings.part_tokens,
             seed=int(digest(seed, side, self.world.rank)[:15], 16),
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from curate.errors import CurateError
+from curate.errors import CurateError, NoSpace
 from curate.progress import Advance
 from curate.shards import digest
 
@@ -44,6 +44,8 @@ class Task(Protocol[Taken_contra]):
     """A model, and its gradients on a batch."""
 
     model: "torch.nn.Module"
+    lighter: str
+    """What takes less memory."""
 
     def backward(self, batch: Taken_contra, seed: int) -> Outcome:
         """Add the gradients of this process's part of the batch; return this process's part of the outcome.
@@ -87,7 +89,8 @@ class Loop(Generic[Batch]):
     ) -> checkpoint.State:
         """Make every step that is left; return the state with the best that dev said.
 
-        Raises CurateError at a loss or gradient that is not finite: the model keeps its last good checkpoint.
+        Raises CurateError at a loss or gradient that is not finite, NoSpace where a GPU's memory is full: the
+        model keeps its last good checkpoint.
         """
         state = start
         self.task.model.train()
@@ -126,7 +129,11 @@ class Loop(Generic[Batch]):
 
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.at(step)
-        part = self.task.backward(batch, seed_of(self.seed, step))
+        try:
+            part = self.task.backward(batch, seed_of(self.seed, step))
+        except torch.OutOfMemoryError as error:
+            reason = str(error).partition(". ")[0]
+            raise NoSpace(f"step {step + 1}: {reason}. Try {self.task.lighter}, or more --devices") from error
         self.world.sum_gradients(self.task.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), self.clip_norm)
         loss, pairs, tokens, won = self.world.total([part.loss, part.pairs, part.tokens, part.won])

@@ -83,12 +83,21 @@ class Embedded:
     """
 
     def __init__(
-        self, embed: Embed, texts: Sequence[Ids], width: int, *, dtype: str, cached: bool, seed: int
+        self,
+        embed: Embed,
+        texts: Sequence[Ids],
+        width: int,
+        *,
+        dtype: str,
+        cached: bool,
+        seed: int,
+        part_tokens: int | None = None,
     ) -> None:
         import torch
 
         self.embed, self.texts, self.dtype, self.cached, self.seed = embed, texts, dtype, cached, seed
-        self.plan = list(batches([len(ids) for ids in texts], TOKEN_BUDGET[device()])) if texts else []
+        budget = part_tokens or TOKEN_BUDGET[device()]
+        self.plan = list(batches([len(ids) for ids in texts], budget)) if texts else []
         with torch.set_grad_enabled(not cached), computing(dtype):
             self.parts = [self._part(number) for number in range(len(self.plan))]
         vectors = torch.zeros(len(texts), width, device=device())
