@@ -51,7 +51,7 @@ class Mine(Section):
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     pooling: Pooling | None = None
     """How token vectors become one; this and the next five are read from the model's own files unless given. They
-    are about `encoder`, where that is named, and hold for its training too."""
+    are about `encoder`, where that is named; all but the lengths hold for its training too."""
     query_prompt: str | None = None
     """Text put before every query."""
     passage_prompt: str | None = None

@@ -126,6 +126,8 @@ def test_a_dry_run_tells_the_work_and_changes_nothing(small_set: Workspace, tiny
     assert sorted(small_set.root.rglob("*")) == before
     plan = plan_denoise(small_set, scorer=scorer, depth=2, negative_below=0.2)
     assert (plan.unit, plan.total, plan.cached) == ("cutoffs", 1, 0)
+    curate.denoise(small_set, scorer=str(tiny_cross_encoder("other", seed=1)), depth=2)
+    assert plan_denoise(small_set, scorer=scorer, depth=2).unit == "cutoffs"  # they are the other scorer's now
 
 
 def test_a_scorer_that_scores_all_alike_is_refused(

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from curate.errors import BadSettings
 from curate.stages.evaluate import plan_evaluate
 
 Make = Callable[..., Workspace]
+Model = Callable[..., Path]
 PASSAGES = {f"p{n:03d}": f"passage {n}" for n in range(200)}
 QUERIES = {f"q{n:02d}": f"query {n}" for n in range(30)}
 
@@ -122,6 +124,14 @@ def test_a_dry_run_counts_what_is_not_measured(workspace: Workspace) -> None:
     assert (plan.total, plan.cached) == (1, 0)
     evaluate(workspace)
     assert plan_evaluate(workspace, run=["bm25-test"]).cached == 1
+
+
+def test_a_dry_run_knows_the_run_that_a_model_is_held_against(workspace: Workspace, tiny_encoder: Model) -> None:
+    """It is measured too, and has to be there."""
+    encoder = str(tiny_encoder())
+    assert plan_evaluate(workspace, encoder=encoder, against="bm25-test").total == 2
+    with pytest.raises(BadSettings, match="no run 'nosuch'"):
+        plan_evaluate(workspace, encoder=encoder, against="nosuch")
 
 
 def test_one_run_against_another(workspace: Workspace, collection: dict[str, Any]) -> None:

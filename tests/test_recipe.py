@@ -193,6 +193,36 @@ def test_a_setting_that_changed_is_told_with_the_model_to_delete(
         rocketqa.follow(changed)
 
 
+SMALL = """
+[train.dual_encoder]
+epochs = 1
+batch_rows = 2
+dev_every = 0
+[recipe]
+init = "{init}"
+evaluate = "none"
+"""
+
+
+def test_a_first_model_with_hard_negatives_stays_with_the_run_that_it_learnt_from(
+    make_workspace: Make, tiny_encoder: Callable[..., Path]
+) -> None:
+    """As DPR does, on BM25's: the run that it makes afterwards is newer, and its own."""
+    passages = {f"p{n}": f"{n} drops of rain" for n in range(8)}
+    ranked = {f"q{n}": list(passages) for n in range(4)}
+    workspace = make_workspace(
+        passages, dict.fromkeys(ranked, "rain"), qrels=[(q, f"p{q[1]}") for q in ranked], candidates=ranked
+    )
+    settings = SMALL.replace("{init}", str(tiny_encoder())) + "depth = {}\n"
+    first = "[recipe.m_d0]\nhard_negatives = 1\ndenoised = false\n"
+    toml = workspace.root / "curate.toml"
+    toml.write_text(settings.format(5) + first)
+    rocketqa.follow(Workspace(workspace.root), last="mine")
+    assert rocketqa.plan(Workspace(workspace.root), last="mine").text() == "m-d0: done\nmine: done"
+    toml.write_text(settings.format(6) + first)
+    assert rocketqa.plan(Workspace(workspace.root)).waiting == ["m-c", "denoise", "m-d1"]  # deeper: to mine again
+
+
 def test_without_a_collection_it_says_what_to_do(tmp_path: Path) -> None:
     """Before anything else."""
     with pytest.raises(BadSettings, match=r"holds no passages yet\. Run: curate load COLLECTION"):
@@ -224,6 +254,8 @@ def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_works
         "m-d1",
     )
     workspace = Workspace(workspace.root)
+    with pytest.raises(BadSettings, match=r"nothing to do from evaluate to evaluate: the steps .* are m-d0, "):
+        rocketqa.follow(workspace, first="evaluate")
     with pytest.raises(BadSettings, match=r"no encoder to start from\. Give one in curate\.toml"):
         rocketqa.follow(workspace)
 

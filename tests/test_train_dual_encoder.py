@@ -159,24 +159,38 @@ def command(workspace: Workspace, init: Path, *options: str) -> list[str]:
     ]  # fmt: skip
 
 
+def is_alive(group: int) -> bool:
+    """Return whether a process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.mark.slow
 def test_two_processes_that_are_killed_end_with_the_bytes_of_two_that_are_not(
     workspace: Workspace, init: Path
 ) -> None:
-    """Kill -9 of the one that was started; the others end with it, and the same command goes on."""
+    """Kill -9 of the one that was started; the others end with it, and the same command goes on.
+
+    It was started as a script starts what runs in the background, where SIGINT is ignored.
+    """
     call = command(workspace, init, "--devices", "2", "--epochs", "60", "--checkpoint-every", "10")
     subprocess.run([*call, "--name", "whole"], check=True)
     killed = [*call, "--name", "killed"]
-    process = subprocess.Popen(killed, start_new_session=True)
+    in_background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *killed]
+    process = subprocess.Popen(in_background, start_new_session=True)
     folder = workspace.root / "models" / "killed.checkpoint"
     while not list(folder.glob("step-*")) and process.poll() is None:
         time.sleep(0.005)
     process.kill()
     process.wait()
+    while is_alive(process.pid):
+        time.sleep(0.01)
     assert folder.exists()
+    assert not (workspace.root / "models" / "killed").exists()  # nobody trained to the end without it
     subprocess.run(killed, check=True)
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)  # of the group of the one that was killed nobody is left
     whole, resumed = (
         (workspace.root / "models" / name / "model.safetensors").read_bytes() for name in ("whole", "killed")
     )
@@ -274,6 +288,64 @@ def test_questions_that_it_does_not_read_leave_a_trained_model_as_it_is(workspac
     load(workspace, "load-3", "qrels", label)
     with pytest.raises(StaleModel, match=r"the contents of questions changed.* delete models/dual-encoder"):
         train(workspace, init, **first)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"depth": 7}, {"distill_weight": 0.5}, {"dev_passages": 9}, {"denoised": False}],
+)
+def test_a_setting_that_counts_for_nothing_leaves_a_trained_model_as_it_is(
+    workspace: Workspace, init: Path, change: dict[str, Any]
+) -> None:
+    """Without hard negatives, distillation and dev: how they would have been."""
+    first = {"hard_negatives": 0, "masks": "labels", "augmented": False, "dev_every": 0}
+    train(workspace, init, **first)
+    assert train(workspace, init, **first, **change).trained_now is False
+
+
+def test_a_start_is_known_by_its_files_and_not_by_its_name(workspace: Workspace, init: Path) -> None:
+    """A copy of the same model elsewhere."""
+    train(workspace, init)
+    shutil.copytree(init, init.parent / "copy")
+    assert train(workspace, init.parent / "copy").trained_now is False
+
+
+def test_a_setting_that_an_older_version_did_not_have_is_as_if_nobody_gave_it(
+    workspace: Workspace, init: Path
+) -> None:
+    """What took hours is not trained over because the record lacks a key."""
+    train(workspace, init)
+    path = workspace.root / "tables/stages/train-dual-encoder.json"
+    record = json.loads(path.read_text())
+    assert record["settings"].pop("part_tokens") is None
+    path.write_text(json.dumps(record))
+    assert train(Workspace(workspace.root), init).trained_now is False
+
+
+def test_a_kill_between_model_and_record_goes_on_though_an_older_record_stands(
+    workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older model was deleted for other settings, as the message says; the newer one is not taken for it."""
+    shutil.rmtree(workspace.root / train(workspace, init, epochs=2).model)
+
+    def interrupt(*_arguments: Any, **_facts: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(workspace, init, checkpoint_every=2)
+    assert train(workspace, init, checkpoint_every=2).rows == 24
+
+
+def test_more_unlabeled_questions_leave_a_model_as_it_is_where_none_were_mined(
+    workspace: Workspace, init: Path
+) -> None:
+    """With the default settings, whose `augmented` has nothing to take yet."""
+    train(workspace, init)
+    question = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
+    load(workspace, "load-2", "queries", {**question, "split": "unlabeled"})
+    assert train(workspace, init).trained_now is False
 
 
 def test_a_model_of_the_other_kind_is_told_as_such(workspace: Workspace, init: Path) -> None:

@@ -66,6 +66,20 @@ def test_uniform_negatives_come_from_all_ranks_alike(make_workspace: Make) -> No
     assert rows.group_by("passage_id").len()["len"].to_list() == [2] * 40
 
 
+@pytest.mark.parametrize("uniform", [False, True])
+def test_an_easy_group_has_one_random_passage_however_many_negatives(make_workspace: Make, uniform: bool) -> None:
+    """Of sixty passages that the run did not find."""
+    workspace = make_workspace(
+        FORTY | {f"n{n}": f"never found {n}" for n in range(60)},
+        {"q": "x"},
+        qrels=[("q", "n0")],
+        candidates={"q": RANKED},
+    )
+    rows = groups(workspace, groups=10, negatives=6, easy_share=1, uniform=uniform)
+    assert [kinds(rows, group).count("random") for group in range(10)] == [1] * 10
+    assert [len(kinds(rows, group)) for group in range(10)] == [6] * 10
+
+
 def test_what_is_or_may_be_relevant_is_never_a_negative(make_workspace: Make) -> None:
     """Neither the positives, nor a passage with a positive's text, wherever it stands."""
     workspace = make_workspace(

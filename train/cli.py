@@ -153,8 +153,10 @@ def _run(
         try:
             with launch.environment() as world:
                 work(here, world=world, **options)
-        except BadSettings as error:  # the first process says the same
-            raise SystemExit(error.exit_code) from None
+        except BadSettings as error:
+            if launch.is_first_here():
+                raise
+            raise SystemExit(error.exit_code) from None  # the first process of this machine says the same
         return None
     with here.lock(), launch.environment() as world:
         result = work(here, world=world, progress=progress(), **options)

@@ -80,7 +80,7 @@ class DualEncoder:
         self.similarity = "cosine" if "normalize" in self.recipe.after else "dot"
         self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
         told = {
-            **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
+            **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS | _switched_off(self.settings)),
             "kind": "dual-encoder",
             **self.source.told,
             "pooling": list(self.recipe.pooling),
@@ -196,6 +196,13 @@ def plan_dual_encoder(
         *work.recipe.notes,
     ]
     return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
+
+
+def _switched_off(settings: TrainDualEncoder) -> set[str]:
+    """Return the settings that count for nothing, because of the others."""
+    off = set() if settings.hard_negatives else {"depth", "denoised"}
+    off |= set() if settings.distill != "none" else {"distill_weight"}
+    return off | (set() if settings.dev_every else {"dev_questions", "dev_passages"})
 
 
 def _recipe(base: Path, mine: Mine, settings: TrainDualEncoder) -> Recipe:

@@ -60,10 +60,11 @@ def fit(
     state = checkpoint.latest(training.checkpoints) or checkpoint.State(
         settings=training.identity if world.is_first else {}, plan=work.plan
     )
-    if not world.agree([state.step, int(state.plan[:8], 16)]):
+    if not world.agree([state.step, int(state.plan[:8], 16), int(training.own[:8], 16)]):
         raise CurateError(
             f"the processes do not see the same files: number {world.rank} sees a training after {state.step:,} "
-            f"steps in {training.checkpoints}. All machines need the same workspace folder."
+            f"steps in {training.checkpoints}, from {training.base} in {training.dtype}. All machines need the "
+            "same workspace folder, the same start and the same options (--dtype says in what they compute)."
         )
     if state.step:
         training.check_plan(state, work.plan)

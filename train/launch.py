@@ -1,6 +1,7 @@
 """Several processes for one training: started here (`--devices N`), or by torchrun."""
 
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -8,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from curate import errors
@@ -65,6 +67,11 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def is_first_here() -> bool:
+    """Return whether this process is the first of its machine."""
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0
+
+
 def _check(devices: int) -> None:
     import torch
 
@@ -75,6 +82,7 @@ def _check(devices: int) -> None:
 def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:
     import torch
 
+    Thread(target=_end_with_starter, daemon=True).start()
     torch.set_num_threads(threads)
     try:
         world = join(rank, size, f"file://{folder}/meeting-place", rank)
@@ -82,7 +90,9 @@ def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, argume
         world.wait()
         leave()
     except CurateError as error:
-        Path(folder, f"error-{rank:05d}.json").write_text(json.dumps([type(error).__name__, str(error)]), "utf-8")
+        written = Path(folder, f"{rank:05d}.part")
+        written.write_text(json.dumps([type(error).__name__, str(error)]), "utf-8")
+        written.rename(Path(folder, f"error-{rank:05d}.json"))  # whole, whenever this process is ended
         _end(1)
     except KeyboardInterrupt:
         _end(130)
@@ -90,6 +100,17 @@ def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, argume
         traceback.print_exc()
         _end(1)
     _end(0)
+
+
+def _end_with_starter() -> None:
+    """Wait until the process that started this one has ended, however it did; then end too.
+
+    The SIGINT that torch has sent then is not enough: whoever a script starts in the background ignores it.
+    """
+    starter = multiprocessing.parent_process()
+    if starter:
+        starter.join()
+        _end(1)
 
 
 def _end(code: int) -> None:

@@ -92,6 +92,8 @@ class Loop(Generic[Batch]):
         Raises CurateError at a loss or gradient that is not finite, NoSpace where a GPU's memory is full: the
         model keeps its last good checkpoint.
         """
+        import torch
+
         state = start
         self.task.model.train()
         while True:
@@ -100,7 +102,11 @@ class Loop(Generic[Batch]):
             if following is None:
                 return state
             (step, batch), waited = following, time.monotonic() - asked
-            outcome = self._step(step, batch)
+            try:
+                outcome = self._step(step, batch)
+            except torch.OutOfMemoryError as error:
+                reason = str(error).partition(". ")[0]
+                raise NoSpace(f"step {step + 1}: {reason}. Try {self.task.lighter}, or more --devices") from error
             self.log.add(step, outcome, self.schedule.at(step), waited)
             advance(outcome.rows)
             state = self._kept(state, step + 1)
@@ -129,16 +135,13 @@ class Loop(Generic[Batch]):
 
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.at(step)
-        try:
-            part = self.task.backward(batch, seed_of(self.seed, step))
-        except torch.OutOfMemoryError as error:
-            reason = str(error).partition(". ")[0]
-            raise NoSpace(f"step {step + 1}: {reason}. Try {self.task.lighter}, or more --devices") from error
+        part = self.task.backward(batch, seed_of(self.seed, step))
         self.world.sum_gradients(self.task.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), self.clip_norm)
         loss, pairs, tokens, won = self.world.total([part.loss, part.pairs, part.tokens, part.won])
         if not torch.isfinite(norm + loss):
             names = self.task.names(batch) if self.world.is_first else "as the first process says"
+            self.world.wait()  # for the names: the first error that is raised ends all processes
             raise CurateError(_not_finite(step, loss, norm.item(), names))
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -176,7 +176,7 @@ class Procedure:
         found = [name for name in STEPS[_place(first) : _place(last) + 1] if name in self.steps]
         if not found:
             raise BadSettings(
-                f"nothing to do from {first} to {last}: there are no unlabeled questions to augment with"
+                f"nothing to do from {first} to {last}: the steps of this recipe are {', '.join(self.steps)}"
             )
         if "evaluate" in found:
             judged = relations.sql("stages", "evaluate_judged")
@@ -209,7 +209,7 @@ class Procedure:
         """Return what a step is called with."""
         recipe, start = self.recipe, {"init": self.init(name), "devices": self.recipe.devices}
         if name == "m-d0":
-            return {"name": name, **start, **FIRST, **_given(recipe.m_d0)}
+            return {"name": name, "run": self.first_runs, **start, **FIRST, **_given(recipe.m_d0)}
         if name == "mine":
             return {"split": "train", "retriever": "dense", "encoder": "models/m-d0", "depth": recipe.depth}
         if name == "m-c":
@@ -235,6 +235,12 @@ class Procedure:
         if not found:
             raise BadSettings('no encoder to start from. Give one in curate.toml: [recipe] init = "MODEL"')
         return found
+
+    @property
+    def first_runs(self) -> list[str] | None:
+        """The runs of which M_D0 learnt, where it learns from any: later ones are its own. None: the newest."""
+        record = self.workspace.record("train-m-d0")
+        return (record.settings.get("runs") if record else None) or None
 
     @cached_property
     def mined(self) -> str:

@@ -21,16 +21,16 @@ class Source:
         """Settle runs and cutoffs; raises BadSettings for those that are not there."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
         judged = judged or settings.distill != "none"
-        judged = judged or (settings.augmented and _is_augmented(workspace, run, cutoffs))
+        augmented = settings.augmented and _is_augmented(workspace, run, cutoffs)
         if settings.distill != "none" and not settings.hard_negatives:
             raise BadSettings(
                 "the cross-encoder teaches the order of a row's own passages, and without hard negatives there is "
                 "only the positive: give --hard-negatives 1 or more, or --distill none"
             )
         self.workspace, self.settings = workspace, settings
+        judged = judged or augmented
         self.cutoffs = _judging(workspace, cutoffs) if judged else None
-        # Without anything that is judged there is no pseudo-label either: M_D0 learns from the labels alone.
-        self.augmented = settings.augmented and judged
+        self.augmented = augmented
         needs_runs = judged or settings.hard_negatives or run
         self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
 

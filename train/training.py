@@ -57,15 +57,23 @@ class Training:
         return str(self.workspace.sql(relations.sql("stages", "train_questions_digest"), **asked)["digest"][0])
 
     @cached_property
+    def _start(self) -> str:
+        return fingerprint(self.base, {})
+
+    @property
+    def own(self) -> str:
+        """A digest of what each process finds out for itself: the start's files, number format and settings."""
+        return digest(self._start, self.dtype, self._settings)
+
+    @cached_property
     def job(self) -> Job:
         """The job: equal settings and inputs give equal weights."""
-        start = fingerprint(self.base, {})
-        own = {"init": model_id(self.base, start), "dtype": self.dtype, "seed": self.seed}
+        own = {"init": model_id(self.base, self._start), "dtype": self.dtype, "seed": self.seed}
         inputs = {
             "passages": table_digest(self.workspace, "passages"),
             "questions": self._questions,
             **self._inputs(),
-            "init": start,
+            "init": self._start,
         }
         return Job(self.workspace, "train", f"train-{self.name}", {**self._settings, **own}, inputs)
 
@@ -77,16 +85,18 @@ class Training:
     @property
     def record(self) -> Record | None:
         """The record of this very training, if its model stands."""
-        return self.job.record if self.folder.is_dir() else None
+        record = self.workspace.record(self.job.job)
+        same = record and not self._different(_flat(record.settings, record.inputs))
+        return record if same and self.folder.is_dir() else None
 
     def check(self) -> None:
         """Raise BadSettings where the name is taken by other settings, other inputs or another model."""
         record, state = self.workspace.record(self.job.job), checkpoint.latest(self.checkpoints)
-        if record and self.folder.is_dir():
+        if state and not self.record:
+            self._check_same(state.settings, "the unfinished training in ", f"{self.model}{SCRATCH}")
+        elif record and self.folder.is_dir():
             self._check_weights(record)
             self._check_same(_flat(record.settings, record.inputs), "", self.model)
-        elif state:
-            self._check_same(state.settings, "the unfinished training in ", f"{self.model}{SCRATCH}")
         elif self.folder.exists() and not self.checkpoints.is_dir():
             raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
 
@@ -107,7 +117,7 @@ class Training:
         return None
 
     def _check_weights(self, record: Record) -> None:
-        if not self.folder.is_dir() or weights_sha256(self.folder) != record.facts["sha256"]:
+        if weights_sha256(self.folder) != record.facts["sha256"]:
             raise BadSettings(
                 f"{self.model} is not as it was trained: its weights changed. "
                 "Delete the folder, or give another --name."
@@ -117,13 +127,19 @@ class Training:
         ours = self.identity
         if theirs.get("kind") != ours["kind"]:
             raise BadSettings(f"{what}{folder} is a {theirs.get('kind')}. Give another --name.")
-        different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
-        if different:
+        if different := self._different(theirs):
             found = "; ".join(_difference(key, theirs.get(key), ours.get(key)) for key in different)
             raise StaleModel(
                 f"{what}{folder} has other settings: {found}. Give the same again, or another --name; or "
                 f"delete {folder} to train anew."
             )
+
+    def _different(self, theirs: dict[str, Any]) -> list[str]:
+        """Return the keys of `identity` in which another one differs. What is None may as well not be there."""
+        ours = self.identity
+        different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
+        # A start's name counts for nothing where its files are the same.
+        return different if f"{CONTENTS}init" in different else [key for key in different if key != "init"]
 
 
 def start_of(workspace: Workspace, init: str | None, runs: list[str]) -> str:

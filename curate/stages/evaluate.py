@@ -100,9 +100,10 @@ def plan_evaluate(
     models = _models(encoder, depth)
     mined = [Request.of(workspace, split or SPLIT, encoder=model, **_dense(depth)).jobs()[-1] for model in models]
     runs = [job.job for job in mined if job.record]
-    asked = [chosen_run(workspace, each) for each in run] + runs
+    held_against = [against] if models and against else []
+    asked = [chosen_run(workspace, each) for each in [*run, *held_against]] + runs
     if asked or not models:
-        asked = _over_one_split(workspace, asked, split, against)
+        asked = _over_one_split(workspace, asked, split or (SPLIT if models else None), against)
     to_mine = [job.job for job in mined if not job.record]
     done = [each for each in asked if _job(workspace, each).record]
     notes = [f"to mine: {', '.join(to_mine)}"] if to_mine else []

@@ -28,7 +28,9 @@ def plan_mine(workspace: Workspace, *, split: str = "train", **options: Any) -> 
     total = sum(shard.rows for shard in shards)
     cached = sum(shard.rows for shard in shards if is_embedded(workspace, request.encoder, shard))
     rest = total - cached
-    seconds = rest / _rate(workspace, request.encoder) if rest else 0.0
+    if not rest:
+        return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is embedded."])
+    seconds = rest / _rate(workspace, request.encoder)
     return Plan("mine", "passages to embed", total, cached, seconds, notes + list(request.encoder.recipe.notes))
 
 

@@ -212,7 +212,7 @@ def plan_score(
     notes = [f"scorer: {scoring.scorer.scorer_id}", f"run: {run_id}"]
     if pending:
         return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
-    if are_set(workspace, cutoffs, **values):
+    if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):
         return Plan(stage, "pairs", total, total, 0.0, notes)
     return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is scored: only the cutoffs are set"])
 

@@ -47,18 +47,17 @@ anywhere as (
         tries.attempt,
         (draw($seed, epochs.query_id, concat('any passage', chr(31), epochs.epoch, chr(31), tries.attempt)) % sizes.passages)::integer as passage_key,
     from epochs
-    cross join (select unnest(range($negatives + 8)) as attempt) as tries
+    cross join (select unnest(range(8)) as attempt) as tries
     cross join sizes
     where epochs.is_easy
 ),
 strangers as (
-    select group_number, passage_key, row_number() over (partition by group_number order by min(attempt)) - 1 as turn,
+    select group_number, passage_key,
     from anywhere
     anti join positives using (query_key, passage_key)
     anti join duplicates using (query_key, passage_key)
     anti join (select query_key, passage_key from candidates where run_id = $run) as found using (query_key, passage_key)
-    group by group_number, passage_key
-    qualify turn < (select a_turn from sizes)
+    qualify row_number() over (partition by group_number order by attempt) = 1
 ),
 offered as (
     select
@@ -71,7 +70,7 @@ offered as (
     cross join sizes
     where turn < $negatives
     union all
-    select group_number, passage_key, 0 as from_window, turn from strangers
+    select group_number, passage_key, 0 as from_window, 0 as turn from strangers
 ),
 negatives as (
     select
