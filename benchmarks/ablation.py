@@ -3,10 +3,12 @@
     python benchmarks/ablation.py run COLLECTION JUDGE --folder DIR --encoder MODEL [--seeds 0,1,2]
         [--starts trained,cut]
     python benchmarks/ablation.py table DIR
+    python benchmarks/ablation.py false COLLECTION --folder DIR
 
 COLLECTION is a BEIR folder with qrels/train_sparse.tsv, as in planted.py; JUDGE a cross-encoder. `run` does what
 is not done yet and can be stopped at any time: every step is a command of curate, in one workspace a start and
-seed below DIR. Starts: `trained` is MODEL as it is, `cut` its first layers only, which hardly retrieve.
+seed below DIR. Starts: `trained` is MODEL as it is, `cut` its first layers only, which hardly retrieve. `table`
+prints the arms and the steps between them; `false`, how many mined candidates are relevant without a label.
 """
 
 import argparse
@@ -45,6 +47,14 @@ ARMS = {
     "denoised": ["--hard-negatives", "1", "--no-augmented"],
     "augmented": ["--hard-negatives", "1", "--augmented"],
 }
+# Each arm, and the one that it is held against.
+STEPS = [
+    ("cross-batch", "in-batch"),
+    ("undenoised", "cross-batch"),
+    ("denoised", "undenoised"),
+    ("augmented", "denoised"),
+    ("positive-aware", "denoised"),
+]
 # Without a judge there is nothing to mask by but the labels.
 MASKS = {"positive-aware": "labels"}
 SHARE_OF_POSITIVE = 0.95
@@ -62,9 +72,15 @@ def main() -> None:
     running.add_argument("--seeds", default="0,1,2")
     running.add_argument("--starts", default="trained,cut")
     commands.add_parser("table").add_argument("folder", type=Path)
+    counting = commands.add_parser("false")
+    counting.add_argument("collection", type=Path)
+    counting.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
     if options.command == "table":
-        print(table(options.folder.resolve()))
+        print(f"{table(options.folder.resolve())}\n\n{steps(options.folder.resolve())}")
+        return
+    if options.command == "false":
+        print(false_shares(options.collection.resolve(), options.folder.resolve()))
         return
     folder = options.folder.resolve()
     sample(options.collection.resolve(), folder / "sample")
@@ -220,9 +236,53 @@ def table(folder: Path) -> str:
             if not found:
                 continue
             recall = values(roots, name, "Recall@50")
-            against = "" if not base or name == "cross-batch" else shown(paired(found, base), signed=True)
+            against = "" if not base or name == "cross-batch" else shown(mean(less(found, base)), signed=True)
             cells = [start, name, str(len(found)), shown(mean(found)), shown(mean(recall)), against]
             rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def steps(folder: Path) -> str:
+    """Return each step between arms without masks, and what masks change in the mean of all arms, as Markdown."""
+    rows = ["| start | step | MRR@10 | by seed |", "|---|---|---|---|"]
+    for start in RATES:
+        roots = sorted(folder.glob(f"{start}-*"))
+        by_arm = {name: values(roots, name, "MRR@10") for name in arm_names()}
+        found = {f"{ours} less {theirs}": less(by_arm[ours], by_arm[theirs]) for ours, theirs in STEPS}
+        masked = [less(by_arm[f"{arm}-masked"], by_arm[arm]) for arm in ARMS]
+        whole = [seed for seed in masked[0] if all(seed in each for each in masked)]
+        found["masks, all arms"] = {seed: np.mean([each[seed] for each in masked], axis=0) for seed in whole}
+        for step, differences in found.items():
+            if differences:
+                by_seed = ", ".join(f"{each.mean():+.3f}" for each in differences.values())
+                rows.append(f"| {start} | {step} | {shown(mean(differences), signed=True)} | {by_seed} |")
+    return "\n".join(rows)
+
+
+def less(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Return the differences by query, for the seeds that both have."""
+    return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
+
+
+def false_shares(collection: Path, folder: Path) -> str:
+    """Return the shares of unlabelled candidates that are relevant, to a rank, and of the denoised negatives."""
+    gold = truth(collection / "qrels" / "train.tsv").select("query_id", "passage_id", relevant=pl.lit(True))
+    rows = [
+        f"| workspace | top 1 | top 2 | top {DEPTH} | top 16 | denoised, top {DEPTH} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for root in sorted(folder.glob("*-[0-9]")):
+        found = Workspace(root).sql(
+            "select query_id, passage_id, rank, decision from decisions join queries using (query_key) "
+            "join passages using (passage_key) join runs using (run_id) "
+            "where runs.split = 'train' and retriever = 'dense' and decision not in ('positive', 'duplicate')"
+        )
+        if found.is_empty():
+            continue  # nothing is judged yet
+        found = found.join(gold, on=["query_id", "passage_id"], how="left").fill_null(False)
+        tops = [found.filter(pl.col("rank") <= depth)["relevant"].mean() for depth in (1, 2, DEPTH, 16)]
+        kept = found.filter(pl.col("rank") <= DEPTH, pl.col("decision") == "hard_negative")["relevant"].mean()
+        rows.append(f"| {root.name} | {' | '.join(f'{share:.1%}' for share in [*tops, kept])} |")
     return "\n".join(rows)
 
 
@@ -248,11 +308,6 @@ def values(roots: list[Path], arm: str, metric: str) -> dict[str, Any]:
 def mean(found: dict[str, Any]) -> Any:
     """Return the mean over seeds, by query."""
     return np.mean(list(found.values()), axis=0)
-
-
-def paired(ours: dict[str, Any], theirs: dict[str, Any]) -> Any:
-    """Return the differences by query, of the mean over the seeds that both have."""
-    return np.mean([ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs)], axis=0)
 
 
 def shown(numbers: Any, *, signed: bool = False) -> str:
