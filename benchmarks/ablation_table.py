@@ -1,0 +1,162 @@
+"""What the ablation found, as Markdown: the arms, the steps between them, how many mined candidates are false.
+
+    python benchmarks/ablation_table.py COLLECTION --folder DIR
+
+COLLECTION and DIR are those of ablation.py. Values are means over the seeds that are done, query by query;
+intervals are bootstrapped over the queries and say nothing of the seeds, whose own means stand beside them.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from ablation import ARMS, DEPTH, SETTINGS
+from planted import truth
+
+from curate import Workspace
+from curate.bootstrap import interval
+
+Values = dict[str, Any]
+"""Workspace -> the values of an arm, one a query, for the seeds that have it."""
+
+# Each arm, and the one that it is held against.
+STEPS = [
+    ("cross-batch", "in-batch"),
+    ("undenoised", "cross-batch"),
+    ("denoised", "undenoised"),
+    ("denoised", "cross-batch"),
+    ("augmented", "denoised"),
+    ("augmented", "cross-batch"),
+    ("positive-aware", "undenoised"),
+    ("denoised", "positive-aware"),
+]
+DEPTHS = (1, 2, DEPTH, 8)
+
+
+def main() -> None:
+    """Print the three tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("collection", type=Path)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    collection, folder = options.collection, options.folder
+    print(arms(folder), steps(folder), false_shares(collection, folder), sep="\n\n")
+
+
+def arms(folder: Path) -> str:
+    """Return the arms: MRR@10 and Recall@50 without masks, and MRR@10 with them."""
+    rows = ["| start | arm | seeds | MRR@10 | Recall@50 | MRR@10 with masks |", "|---|---|---|---|---|---|"]
+    for start in SETTINGS:
+        roots = sorted(folder.glob(f"{start}-[0-9]"))
+        for arm in ("zero-shot", *ARMS):
+            found = values(roots, arm, "MRR@10")
+            if found:
+                masked = values(roots, f"{arm}-masked", "MRR@10")
+                cells = [
+                    start,
+                    arm,
+                    str(len(found)),
+                    shown(mean(found)),
+                    shown(mean(values(roots, arm, "Recall@50"))),
+                    shown(mean(masked)) if masked else "",
+                ]
+                rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def steps(folder: Path) -> str:
+    """Return the steps between arms without masks, and what masks change in the mean of all arms."""
+    rows = ["| start | MRR@10 | difference | by seed |", "|---|---|---|---|"]
+    for start in SETTINGS:
+        roots = sorted(folder.glob(f"{start}-[0-9]"))
+        plain = {arm: values(roots, arm, "MRR@10") for arm in ARMS}
+        found = {f"{ours} less {theirs}": less(plain[ours], plain[theirs]) for ours, theirs in STEPS}
+        masked = {arm: less(values(roots, f"{arm}-masked", "MRR@10"), plain[arm]) for arm in ARMS}
+        whole = [root.name for root in roots if all(root.name in each for each in masked.values())]
+        found["masks, mean of all arms"] = {
+            name: np.mean([each[name] for each in masked.values()], axis=0) for name in whole
+        }
+        for step, differences in found.items():
+            if differences:
+                by_seed = ", ".join(f"{each.mean():+.3f}" for each in differences.values())
+                rows.append(f"| {start} | {step} | {shown(mean(differences), signed=True)} | {by_seed} |")
+    return "\n".join(rows)
+
+
+def false_shares(collection: Path, folder: Path) -> str:
+    """Return, a workspace a row, how many unlabelled candidates are relevant, and how many pseudo-labels right."""
+    gold = truth(collection / "qrels" / "train.tsv").select("query_id", "passage_id", relevant=pl.lit(True))
+    tops = " | ".join(f"top {depth}" for depth in DEPTHS)
+    rows = [
+        f"| workspace | {tops} | denoised, top {DEPTH} | positive-aware, top {DEPTH} | pseudo-labels | right |",
+        f"|{'---|' * (len(DEPTHS) + 5)}",
+    ]
+    for root in sorted(folder.glob("*-[0-9]")):
+        notes = root / "runs.json"
+        if notes.exists():
+            cells = [root.name, *false_share_cells(Workspace(root), json.loads(notes.read_text("utf-8")), gold)]
+            cells += pseudo_label_cells(Workspace(root), truth(collection / "qrels" / "unlabeled_gold.tsv"))
+            rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def false_share_cells(workspace: Workspace, runs: dict[str, Any], gold: pl.DataFrame) -> list[str]:
+    """Return the shares of one workspace."""
+    [mined], filtered = runs["mined"], runs["positive-aware"][0]
+    found = workspace.sql(
+        "select run_id, query_id, passage_id, rank, decision from decisions join queries using (query_key) "
+        "join passages using (passage_key) where list_contains($runs, run_id) "
+        "and decision not in ('positive', 'duplicate')",
+        runs=[mined, filtered],
+    )
+    found = found.join(gold, on=["query_id", "passage_id"], how="left").fill_null(False)
+    ours, theirs = found.filter(run_id=mined), found.filter(pl.col("rank") <= DEPTH, run_id=filtered)
+    kept = ours.filter(pl.col("rank") <= DEPTH, decision="hard_negative")
+    tops = [ours.filter(pl.col("rank") <= depth) for depth in DEPTHS]
+    return [f"{frame['relevant'].mean():.1%}" for frame in [*tops, kept, theirs]]
+
+
+def pseudo_label_cells(workspace: Workspace, gold: pl.DataFrame) -> list[str]:
+    """Return how many questions got a pseudo-label, and of those whose answer is known, how many a right one."""
+    found = workspace.sql(
+        "select query_id, passage_id from pseudo_labels join queries using (query_key) "
+        "join passages using (passage_key)"
+    )
+    right = found.join(gold, on=["query_id", "passage_id"], how="semi")
+    return [str(len(found)), f"{len(right) / max(len(found), 1):.1%}"]
+
+
+def values(roots: list[Path], arm: str, metric: str) -> Values:
+    """Return the values of an arm, one a query in the order of the queries."""
+    found = {}
+    for root in roots:
+        notes = root / "arms.json"
+        measured = json.loads(notes.read_text("utf-8")) if notes.exists() else {}
+        if arm in measured:
+            frame = Workspace(root).scan("metrics").filter(run_id=measured[arm], metric=metric)
+            found[root.name] = frame.sort("query_key").collect()["value"].to_numpy()
+    return found
+
+
+def less(ours: Values, theirs: Values) -> Values:
+    """Return the differences by query, for the seeds that both have."""
+    return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
+
+
+def mean(found: Values) -> Any:
+    """Return the mean over seeds, by query."""
+    return np.mean(list(found.values()), axis=0)
+
+
+def shown(numbers: Any, *, signed: bool = False) -> str:
+    """Return a mean over queries with its interval."""
+    found = interval(numbers, 0)
+    sign = "+" if signed else ""
+    return f"{found.mean:{sign}.3f} [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
+
+
+if __name__ == "__main__":
+    main()
