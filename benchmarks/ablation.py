@@ -40,6 +40,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "in-batch": {"hard_negatives": 0, "augmented": False, "cross_batch": False},
     "cross-batch": {"hard_negatives": 0, "augmented": False},
     "undenoised": {"hard_negatives": 1, "augmented": False, "denoised": False},
+    "undenoised-top-1": {"hard_negatives": 1, "augmented": False, "denoised": False, "depth": 1},
     "positive-aware": {"hard_negatives": 1, "augmented": False, "denoised": False},
     "denoised": {"hard_negatives": 1, "augmented": False},
     "augmented": {"hard_negatives": 1, "augmented": True},

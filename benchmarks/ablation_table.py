@@ -26,6 +26,7 @@ Values = dict[str, Any]
 STEPS = [
     ("cross-batch", "in-batch"),
     ("undenoised", "cross-batch"),
+    ("undenoised-top-1", "cross-batch"),
     ("denoised", "undenoised"),
     ("denoised", "cross-batch"),
     ("augmented", "denoised"),

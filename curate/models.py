@@ -28,7 +28,7 @@ def model_folder(name: str, root: Path | None = None) -> Path:
     """
     if local := _local(name, root):
         return local
-    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+    if name.count("/") > 1 or name.startswith((".", "/", "~", "models/")):
         looked = " and ".join(dict.fromkeys(map(str, (root or Path.cwd(), Path.cwd()))))
         raise MissingExtra(f"no model folder '{name}' (looked in {looked})")
     return _from_hub(name)
@@ -59,10 +59,14 @@ def _from_hub(name: str) -> Path:
     for offline in (False, True):  # the cache may hold a part only; it serves where there is no network
         try:
             folder = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=offline))
-            if any(folder.rglob("*.safetensors")):
-                return folder
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
             continue
+        if not any(folder.rglob("*.safetensors")):
+            raise BadInput(
+                f"{name}, as far as the hub gives it here, has no *.safetensors; curate reads no pickled weights. "
+                "Convert model and tokenizer (from_pretrained, save_pretrained) and give their folder."
+            )
+        return folder
     raise MissingExtra(
         f"no model '{name}': it is neither a folder, nor in the local hub cache, nor could it be fetched. "
         "Give the folder of a model, or run once with network."

@@ -90,6 +90,12 @@ def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
     return Recipe(**{**facts, **given})
 
 
+def passage_transformer(folder: Path) -> Path:
+    """Return where the transformer of a model stands, of one with a tower for each side that of the passages."""
+    alone = (folder / "config.json").is_file()
+    return folder if alone else folder / read_recipe(folder, {}).transformer
+
+
 def _refuse_cross_encoder(folder: Path) -> None:
     for name in _json(folder / "config.json", {}).get("architectures") or []:
         if name.endswith("ForSequenceClassification"):

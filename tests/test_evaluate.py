@@ -13,6 +13,7 @@ from curate import Workspace, evaluate
 from curate.bootstrap import interval
 from curate.cli.main import cli
 from curate.errors import BadSettings
+from curate.jobs import Job
 from curate.stages.evaluate import plan_evaluate
 
 Make = Callable[..., Workspace]
@@ -184,4 +185,20 @@ def test_runs_are_listed_with_their_measures(workspace: Workspace) -> None:
     assert "bm25-test" in before.output
     assert runner.invoke(cli, ["-C", str(workspace.root), "evaluate"]).exit_code == 0
     mean = workspace.sql("select round(avg(value), 4) as m from metrics where metric = 'MRR@10'")["m"][0]
-    assert str(mean) in runner.invoke(cli, ["-C", str(workspace.root), "runs"]).output
+    measured = runner.invoke(cli, ["-C", str(workspace.root), "runs"]).output
+    assert str(mean) in measured
+    assert "loaded since" not in measured
+
+
+def test_a_measure_from_before_the_newest_labels_is_told_as_such(workspace: Workspace) -> None:
+    """It cannot be held against one from after; measuring again makes it current."""
+    runner = CliRunner(env={"COLUMNS": "160"})
+    call = ["-C", str(workspace.root)]
+    assert runner.invoke(cli, [*call, "evaluate"]).exit_code == 0
+    more = Job(workspace, "load", "load-2")
+    label = {"query_key": 0, "passage_key": 5, "relevance": 1, "split": "test", "source": "more.tsv"}
+    more.write_rows("qrels", [label])
+    more.finish()
+    assert "(labels were loaded since: curate evaluate)" in runner.invoke(cli, [*call, "runs"]).output
+    assert runner.invoke(cli, [*call, "evaluate"]).exit_code == 0
+    assert "loaded since" not in runner.invoke(cli, [*call, "runs"]).output

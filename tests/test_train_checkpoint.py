@@ -10,11 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from curate.train import checkpoint
 from curate.train.checkpoint import State
 from curate.train.log import Curve
 from curate.train.optimizer import adamw
+from safetensors import SafetensorError
 
 from curate import Workspace
 from curate.errors import CurateError, NoSpace
@@ -104,6 +106,23 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: py
     )
     with pytest.raises(NoSpace, match="No space left on device"):
         checkpoint.save(tmp_path / "c", State(1), *stepped(0))
+    assert list((tmp_path / "c").iterdir()) == []
+
+
+@pytest.mark.parametrize("save", [checkpoint.save, checkpoint.save_best])
+def test_a_disk_that_refuses_safetensors_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Callable[..., None]
+) -> None:
+    """The library that writes the weights has an error of its own for a quota or a file that is too large."""
+
+    def refuse(*_arguments: object) -> None:
+        raise SafetensorError("I/O error: File too large (os error 27)")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", refuse)
+    model, optimizer = stepped(0)
+    given = (State(1), model, optimizer) if save is checkpoint.save else (1, model)
+    with pytest.raises(NoSpace, match=r"cannot write .*File too large.* run the same command again"):
+        save(tmp_path / "c", *given)
     assert list((tmp_path / "c").iterdir()) == []
 
 

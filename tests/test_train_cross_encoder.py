@@ -10,6 +10,8 @@ import torch
 from click.testing import CliRunner
 from conftest import Interrupt
 from curate.train.cross_encoder import TrainedCrossEncoder, plan_cross_encoder, train_cross_encoder
+from curate.train.dual_encoder import train_dual_encoder
+from safetensors.torch import load_file
 
 from curate import Workspace
 from curate.cli.main import cli
@@ -107,6 +109,17 @@ def test_an_existing_cross_encoder_is_trained_further(workspace: Workspace, tiny
     assert train(workspace, tiny_cross_encoder("one")).steps == 6
     with pytest.raises(BadInput, match="has 2 classes"):
         train(workspace, tiny_cross_encoder("two", labels=2), name="other")
+
+
+def test_an_encoder_with_a_tower_a_side_is_a_start(workspace: Workspace, init: Path) -> None:
+    """The passages' tower gets the head: the first tensor of the judge's encoder is that of its start."""
+    labels = {"hard_negatives": 0, "masks": "labels", "epochs": 1, "passage_max_length": 48}
+    towers = train_dual_encoder(workspace, init=str(init), towers="separate", learning_rate=1e-2, **labels)
+    trained = train_cross_encoder(workspace, init=towers.model, groups=1, learning_rate=1e-30, max_length=48)
+    passages = load_file(workspace.root / towers.model / "document_0_Transformer" / "model.safetensors")
+    judge = load_file(workspace.root / trained.model / "model.safetensors")
+    word = "embeddings.word_embeddings.weight"
+    assert torch.equal(judge[f"bert.{word}"], passages[word])
 
 
 def test_a_finished_training_is_not_done_twice(workspace: Workspace, init: Path) -> None:

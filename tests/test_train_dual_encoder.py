@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Interrupt, add_run
+from curate.train import training
 from curate.train.contrast import Contrast
 from curate.train.cross_encoder import train_cross_encoder
 from curate.train.dev import reciprocal_ranks
@@ -23,7 +24,7 @@ from transformers import T5Config, T5Model
 from curate import Workspace
 from curate.cutoffs import set_cutoffs
 from curate.encoder import Encoder
-from curate.errors import BadInput, BadSettings, CurateError, NoSpace, StaleModel
+from curate.errors import BadInput, BadSettings, CurateError, MissingExtra, NoSpace, StaleModel
 from curate.jobs import Job
 from curate.progress import Lines
 from curate.stages.mine import Request
@@ -252,6 +253,8 @@ def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
     assert list(asked) == [2, 4, 5]
     assert whole.best is not None
     assert asked[whole.best["step"]] == max(asked.values())
+    assert whole.best["step"] < whole.steps
+    assert whole.sha256 != train(workspace, init, name="last", **{**options, "dev_every": 0}).sha256
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, name="again", checkpoint_every=3, progress=Interrupt(5), **options)
     again = train(workspace, init, name="again", checkpoint_every=3, **options)
@@ -314,12 +317,53 @@ def test_a_setting_that_an_older_version_did_not_have_is_as_if_nobody_gave_it(
     workspace: Workspace, init: Path
 ) -> None:
     """What took hours is not trained over because the record lacks a key."""
-    train(workspace, init)
+    first = {"hard_negatives": 0, "masks": "labels", "augmented": False}
+    train(workspace, init, **first)
     path = workspace.root / "tables/stages/train-dual-encoder.json"
     record = json.loads(path.read_text())
-    assert record["settings"].pop("part_tokens") is None
+    assert record["settings"].pop("cutoffs") is None
     path.write_text(json.dumps(record))
-    assert train(Workspace(workspace.root), init).trained_now is False
+    assert train(Workspace(workspace.root), init, **first).trained_now is False
+
+
+def test_a_model_would_not_start_from_itself(workspace: Workspace, init: Path) -> None:
+    """It has mined since: training it again would be another model, and its deletion the end of its start."""
+    train(workspace, init)
+    for plan_or_train in (plan_dual_encoder, train_dual_encoder):
+        with pytest.raises(BadSettings, match=r"models/dual-encoder would start from itself .* another --name"):
+            plan_or_train(workspace, **arguments(workspace.root / "models/dual-encoder"))
+    shutil.rmtree(workspace.root / "models/dual-encoder")
+    with pytest.raises(MissingExtra, match="no model folder 'models/dual-encoder'"):
+        train_dual_encoder(workspace, init="models/dual-encoder")
+
+
+def test_a_folder_that_appeared_since_a_training_was_interrupted_is_not_written_over(
+    workspace: Workspace, init: Path
+) -> None:
+    """It is somebody else's model: the training says so, and leaves it as it is."""
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
+    folder = workspace.root / "models/dual-encoder"
+    shutil.copytree(init, folder)
+    with pytest.raises(BadSettings, match="models/dual-encoder stands there and was not trained here"):
+        train(workspace, init, checkpoint_every=2)
+    assert (folder / "model.safetensors").read_bytes() == (init / "model.safetensors").read_bytes()
+
+
+def test_a_finished_model_stands_on_a_machine_that_would_compute_in_another_format(
+    workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its dtype was the best of the other machine; half a training does not go on in another one."""
+    monkeypatch.setattr(training, "number_format", lambda _: "bf16")
+    train(workspace, init)
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, name="half", checkpoint_every=2, progress=Interrupt(3))
+    monkeypatch.setattr(training, "number_format", lambda wanted: "fp32" if wanted == "auto" else wanted)
+    assert train(workspace, init).trained_now is False
+    with pytest.raises(StaleModel, match='dtype was "bf16", is "fp32"'):
+        train(workspace, init, dtype="fp32")
+    with pytest.raises(StaleModel, match='dtype was "bf16", is "fp32"'):
+        train(workspace, init, name="half", checkpoint_every=2)
 
 
 def test_a_kill_between_model_and_record_goes_on_though_an_older_record_stands(
@@ -471,6 +515,15 @@ def test_a_full_gpu_is_told_with_what_takes_less_memory(
     told = r"^step 1: CUDA out of memory\. Try --gradient-cache, then a smaller --part-tokens, or more --devices$"
     with pytest.raises(NoSpace, match=told):
         train(workspace, init)
+
+
+def test_a_training_that_has_begun_goes_on_with_less_memory(workspace: Workspace, init: Path) -> None:
+    """What the message about a full GPU asks for is no other training."""
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
+    plan = plan_dual_encoder(workspace, **arguments(init, gradient_cache=True, part_tokens=64))
+    assert plan.cached == 8
+    assert train(workspace, init, gradient_cache=True, part_tokens=64).steps == 6
 
 
 def test_a_cross_encoder_is_no_start(workspace: Workspace, tiny_cross_encoder: Model) -> None:

@@ -10,12 +10,12 @@ import torch
 from curate.train import rows
 from curate.train.launch import launch
 from curate.train.stage import seen
-from curate.train.world import World
+from curate.train.world import World, join
 from world_workers import disagree, fail, gradients, ranking, say
 
-from curate import Workspace
+from curate import Workspace, models
 from curate.cutoffs import set_cutoffs
-from curate.errors import CurateError
+from curate.errors import BadSettings, CurateError
 from curate.jobs import Job
 from curate.models import load_tokenizer
 from curate.shards import Lineage
@@ -181,3 +181,10 @@ def test_shares_are_contiguous_and_nearly_equal(tmp_path: Path) -> None:
     launch(2, say, tmp_path)
     assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [[0, 2], [2, 5]]
     assert [len(share) for share in World(0, 7).shares(5)] == [0, 1, 1, 0, 1, 1, 1]
+
+
+def test_an_apple_gpu_trains_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither gloo nor NCCL knows its tensors: better said than found out."""
+    monkeypatch.setattr(models, "device", lambda: "mps")
+    with pytest.raises(BadSettings, match="an Apple GPU trains in one process"):
+        join(0, 2, "file:///nowhere", 0)

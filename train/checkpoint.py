@@ -4,11 +4,13 @@ models/<name>.checkpoint/
   groups.parquet, or rows.parquet and the files beside it: what is trained on
   step-000000100/               tensors.safetensors and state.json, after 100 steps
   best-000000080.safetensors    the weights that did best on dev so far, those of step 80
+  saving                        since the model's own folder has been begun
 """
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from .log import Curve
 if TYPE_CHECKING:
     import torch
 
-TENSORS, STATE = "tensors.safetensors", "state.json"
+TENSORS, STATE, SAVING = "tensors.safetensors", "state.json", "saving"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def save_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
     """Write the model's weights as those of `step`; older ones go with the next checkpoint."""
     from safetensors.torch import save_file
 
-    with whole_file(_best(folder, step)) as temporary:
+    path = _best(folder, step)
+    with _refused_by_disk(path), whole_file(path) as temporary:
         save_file(_weights(model), temporary)
 
 
@@ -106,23 +109,33 @@ def restore_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
 
 def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
     """Have `write` fill a temporary folder, then make it `target`, fsynced; raises NoSpace if the disk refuses."""
-    from safetensors import SafetensorError
-
     temporary = target.with_name(f".{target.name}.tmp")
     try:
+        with _refused_by_disk(target):
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            write(temporary)
+            for path in temporary.rglob("*"):
+                if path.is_file():
+                    path.chmod(0o644)  # safetensors makes files that only their owner reads
+                fsync(path)
+            fsync(temporary)
+            shutil.rmtree(target, ignore_errors=True)
+            temporary.replace(target)
+            fsync(target.parent)
+    except NoSpace:
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        write(temporary)
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                path.chmod(0o644)  # safetensors makes files that only their owner reads
-            fsync(path)
-        fsync(temporary)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.replace(target)
-        fsync(target.parent)
+        raise
+
+
+@contextmanager
+def _refused_by_disk(target: Path) -> Iterator[None]:
+    """Raise NoSpace where the disk does not take what is written; safetensors has an error of its own for it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and error.errno not in UNWRITABLE:
             raise
         raise NoSpace(

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
-from curate.errors import BadSettings
+from curate.errors import BadInput, BadSettings, MissingExtra
 
 devices_option = click.option(
     "--devices",
@@ -153,7 +153,7 @@ def _run(
         try:
             with launch.environment() as world:
                 work(here, world=world, **options)
-        except BadSettings as error:
+        except (BadSettings, BadInput, MissingExtra) as error:
             if launch.is_first_here():
                 raise
             raise SystemExit(error.exit_code) from None  # the first process of this machine says the same

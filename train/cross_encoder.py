@@ -11,6 +11,7 @@ from curate.jobs import table_digest
 from curate.models import model_folder
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
+from curate.recipe import passage_transformer
 from curate.runs import chosen_run
 from curate.shards import Manifest
 from curate.workspace import Workspace
@@ -51,6 +52,7 @@ class CrossEncoder:
         self.run_id = chosen_run(workspace, run)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
         base = model_folder(start_of(workspace, self.settings.init, [self.run_id]), workspace.root)
+        self.start = passage_transformer(base)
         told = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
             "kind": "cross-encoder",
@@ -99,8 +101,9 @@ def train_cross_encoder(
     `options` are the fields of `curate.config.TrainCrossEncoder`; the workspace's settings stand for what is not
     given. The run is the newest one over the split train unless given. `devices`: processes that are started
     here; `world`: this process among those that something else started. After an interruption the same call goes
-    on from the last checkpoint and ends with the same bytes. Raises BadSettings where there is nothing to train
-    on, or where `name` was trained with other settings; CurateError at a loss that is not finite.
+    on from the last checkpoint and, with as many processes and threads on the same CPU, ends with the same bytes.
+    Raises BadSettings where there is nothing to train on, or where `name` was trained with other settings;
+    CurateError at a loss that is not finite.
     """
     arguments = {"run": run, "name": name, "options": options}
     work, outcome = stage.run(CrossEncoder, workspace, arguments, devices, world or World(), progress)
@@ -139,11 +142,11 @@ def _fit(work: CrossEncoder, plan: str, world: World, progress: Progress) -> dic
     from .start import cross_encoder_from
 
     settings, training = work.settings, work.training
-    model = cross_encoder_from(training.base, training.seed)
+    model = cross_encoder_from(work.start, training.seed)
     outcome = fit(
         training,
         Work(
-            task=Ranking(model, load_tokenizer(training.base), settings, training.dtype, world),
+            task=Ranking(model, load_tokenizer(work.start), settings, training.dtype, world),
             read=partial(read_batches, work.data, settings.batch_groups),
             plan=plan,
             steps=work.steps,
@@ -172,5 +175,6 @@ def _save(work: CrossEncoder, model: Any, outcome: Mapping[str, Any]) -> None:
         "computed in": training.dtype,
         "at the end": f"loss {outcome['loss']:.3f}, positive first in {outcome['won']:.0%} of the groups",
     }
+    training.mark_saving()
     card = cross_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
-    save_cross_encoder(training.folder, model, training.base, settings.max_length, card)
+    save_cross_encoder(training.folder, model, work.start, settings.max_length, card)

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import relations
-from curate.models import device
 from curate.workspace import Workspace
 
 from .rows import Tokenize
@@ -84,4 +83,4 @@ def _vectors(towers: Any, texts: list[Ids], side: str, dtype: str, world: World)
             cached=True,
             seed=0,
         )
-        return world.gather(part.vectors.detach().to(device()), [len(each) for each in world.shares(len(texts))])
+        return world.gather(part.vectors.detach(), [len(each) for each in world.shares(len(texts))])

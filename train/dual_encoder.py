@@ -22,8 +22,12 @@ from .towers import check_start
 from .training import Training, start_of
 from .world import World
 
-# They change weights by rounding at most, or stand in the job's settings under another key.
-NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every", "gradient_cache", "temperature", "similarity"}
+# They stand in the job's settings under another key, or decide how much memory is taken: what changes with them is
+# rounding, and which elements dropout draws.
+NOT_IN_THE_WEIGHTS = {
+    "init", "dtype", "temperature", "similarity",
+    "checkpoint_every", "gradient_cache", "part_tokens",
+}  # fmt: skip
 TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
 QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
 
@@ -154,9 +158,10 @@ def train_dual_encoder(
     `options` are the fields of `curate.config.TrainDualEncoder`; the workspace's settings stand for what is not
     given. `run`: ids of runs; else the newest over train and, if augmented, over unlabeled. `devices`: processes
     that are started here; `world`: this process among those that something else started. After an interruption
-    the same call goes on from the last checkpoint and, with as many processes on the same CPU, ends with the same
-    bytes. Raises BadSettings where there is nothing to train on, or where `name` was trained with other settings;
-    CurateError at a loss that is not finite. Writes `models/<name>/`, which opens in sentence-transformers.
+    the same call goes on from the last checkpoint and, with as many processes and threads on the same CPU, ends
+    with the same bytes. Raises BadSettings where there is nothing to train on, or where `name` was trained with
+    other settings; CurateError at a loss that is not finite. Writes `models/<name>/`, which opens in
+    sentence-transformers.
     """
     world = world or World()
     processes = world.size if world.size > 1 else devices
@@ -272,5 +277,6 @@ def _save(work: DualEncoder, towers: Any, outcome: Mapping[str, Any], total: int
     }
     if best:
         facts["kept"] = f"step {best['step']:,}, MRR@10 on a sample of dev {best['measure']:.4f}"
+    training.mark_saving()
     card = dual_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
     save_dual_encoder(training.folder, towers, training.base, work.recipe, card)

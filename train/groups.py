@@ -12,6 +12,8 @@ from curate.errors import BadSettings
 from curate.shards import Lineage, Manifest, done, publish
 from curate.workspace import Workspace
 
+from .stream import batches
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -59,8 +61,8 @@ def read_batches(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, l
     """Yield (step, pairs) for each batch of `size` groups, from the batch `first` on."""
     import pyarrow.dataset as ds
 
-    groups = ds.dataset(path).scanner(filter=ds.field("group_number") >= first * size, batch_size=PAIRS_A_READ)
-    pairs = (pair for batch in groups.to_batches() for pair in batch.to_pylist())
+    groups = batches(path, ds.field("group_number") >= first * size, PAIRS_A_READ)
+    pairs = (pair for batch in groups for pair in batch.to_pylist())
     for step, members in groupby(pairs, key=lambda pair: pair["group_number"] // size):
         yield step, list(members)
 

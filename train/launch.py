@@ -1,5 +1,6 @@
 """Several processes for one training: started here (`--devices N`), or by torchrun."""
 
+import gc
 import json
 import multiprocessing
 import os
@@ -30,6 +31,7 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
     _check(devices)
+    _free_gpu()
     threads = max(1, torch.get_num_threads() // devices)
     with tempfile.TemporaryDirectory() as folder:
         context = spawn(_enter, (devices, threads, folder, work, arguments), devices, join=False)  # type: ignore[no-untyped-call]
@@ -77,6 +79,15 @@ def _check(devices: int) -> None:
 
     if torch.cuda.is_available() and devices > torch.cuda.device_count():
         raise BadSettings(f"--devices {devices}, and there are {torch.cuda.device_count()} GPUs here")
+
+
+def _free_gpu() -> None:
+    """Give back what stages before this training left in torch's cache: the first process has the same GPU."""
+    import torch
+
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:

@@ -140,9 +140,7 @@ class Loop(Generic[Batch]):
         norm = torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), self.clip_norm)
         loss, pairs, tokens, won = self.world.total([part.loss, part.pairs, part.tokens, part.won])
         if not torch.isfinite(norm + loss):
-            names = self.task.names(batch) if self.world.is_first else "as the first process says"
-            self.world.wait()  # for the names: the first error that is raised ends all processes
-            raise CurateError(_not_finite(step, loss, norm.item(), names))
+            raise CurateError(_not_finite(step, loss, norm.item(), self.task.names(batch)))
         self.optimizer.step()
         self.optimizer.zero_grad()
         return Outcome(loss, part.rows, int(pairs), int(tokens), won)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Ranking:
     """A cross-encoder, its tokenizer, and the weighted sum of the listwise and the binary loss."""
 
-    lighter = "a smaller --batch-groups or --max-length"
+    lighter = "a smaller --batch-groups or --max-length, under another --name"
 
     def __init__(
         self, model: Any, tokenizer: Any, settings: TrainCrossEncoder, dtype: str, world: World | None = None

@@ -207,34 +207,34 @@ class Procedure:
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Return what a step is called with."""
-        recipe, start = self.recipe, {"init": self.init(name), "devices": self.recipe.devices}
+        recipe = self.recipe
         if name == "m-d0":
-            return {"name": name, "run": self.first_runs, **start, **FIRST, **_given(recipe.m_d0)}
+            return {"run": self.first_runs, **FIRST, **self.training(name)}
         if name == "mine":
             return {"split": "train", "retriever": "dense", "encoder": "models/m-d0", "depth": recipe.depth}
         if name == "m-c":
-            return {"name": name, "run": self.mined, **start, **_given(recipe.m_c)}
+            return {"run": self.mined, **self.training(name)}
         if name == "denoise":
             return {"run": self.mined, "scorer": "models/m-c"}
         if name == "m-d1":
-            return {"name": name, "run": [self.mined], **start, "augmented": False, **_given(recipe.m_d1)}
+            return {"run": [self.mined], "augmented": False, **self.training(name)}
         if name == "augment":
             depth = recipe.augment_depth or recipe.depth
             return {"scorer": "models/m-c", "encoder": "models/m-d1", "depth": depth}
         if name == "m-d2":
             runs = sorted([self.mined, self.augmented])
-            return {"name": name, "run": runs, **start, "augmented": True, **_given(recipe.m_d2)}
+            return {"run": runs, "augmented": True, **self.training(name)}
         models = [f"models/{each}" for each in DUAL_ENCODERS if each in self.steps]
         return {"encoder": models, "split": recipe.evaluate, "depth": recipe.evaluate_depth}
 
-    def init(self, step: str) -> str:
-        """Return the encoder that a step's model starts from, unless the step's own section names another."""
-        settings = self.workspace.settings
+    def training(self, step: str) -> dict[str, Any]:
+        """Return what each training is called with: its name, its start, and what stands in its section."""
+        settings, own = self.workspace.settings, getattr(self.recipe, step.replace("-", "_"))
         of_kind = settings.train.cross_encoder if step == "m-c" else settings.train.dual_encoder
-        found = of_kind.init or self.recipe.init or settings.mine.encoder
-        if not found:
+        init = own.init or of_kind.init or self.recipe.init or settings.mine.encoder
+        if not init:
             raise BadSettings('no encoder to start from. Give one in curate.toml: [recipe] init = "MODEL"')
-        return found
+        return {"name": step, "devices": self.recipe.devices, **_given(own), "init": init}
 
     @property
     def first_runs(self) -> list[str] | None:

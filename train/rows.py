@@ -20,6 +20,7 @@ from curate.errors import BadSettings
 from curate.shards import Lineage, Manifest, done, publish
 from curate.workspace import Workspace
 
+from .stream import batches
 from .tokens import write_tokens
 
 if TYPE_CHECKING:
@@ -92,11 +93,8 @@ def read(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, Columns]]
     import pyarrow.dataset as ds
 
     wanted = ["row_number", "query_key", "passage_key", "label", "logit"]
-    scanner = ds.dataset(path).scanner(
-        columns=wanted, filter=ds.field("row_number") >= first * size, batch_size=BATCH, batch_readahead=2
-    )
     held: Columns = {}
-    for batch in scanner.to_batches():
+    for batch in batches(path, ds.field("row_number") >= first * size, BATCH, wanted):
         part = {name: batch[name].to_numpy(zero_copy_only=False) for name in wanted}
         held = {name: np.concatenate([held[name], part[name]]) for name in wanted} if held else part
         steps = held["row_number"] // size

@@ -35,7 +35,8 @@ class Training:
     ) -> None:
         """Take what decides the weights, besides start, number format and seed: `settings` and `inputs`.
 
-        `inputs` is asked once, and only where the job's identity matters: reading them takes a while.
+        `inputs` is asked once, and only where the job's identity matters: reading them takes a while. What
+        the dtype `auto` is on this machine counts for nothing once the model is trained.
         """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith(SCRATCH):
             raise BadSettings(
@@ -46,7 +47,7 @@ class Training:
         self.model = f"models/{name}"
         self.folder = workspace.root / self.model
         self.checkpoints = workspace.root / f"{self.model}{SCRATCH}"
-        self.dtype = number_format(dtype)
+        self.dtype, self._any_dtype = number_format(dtype), dtype == "auto"
         self.seed = workspace.settings.seed
         self._settings, self._inputs = settings, inputs
 
@@ -75,7 +76,11 @@ class Training:
             **self._inputs(),
             "init": self._start,
         }
-        return Job(self.workspace, "train", f"train-{self.name}", {**self._settings, **own}, inputs)
+        return Job(self.workspace, "train", self._job_name, {**self._settings, **own}, inputs)
+
+    @property
+    def _job_name(self) -> str:
+        return f"train-{self.name}"
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -85,20 +90,30 @@ class Training:
     @property
     def record(self) -> Record | None:
         """The record of this very training, if its model stands."""
-        record = self.workspace.record(self.job.job)
-        same = record and not self._different(_flat(record.settings, record.inputs))
-        return record if same and self.folder.is_dir() else None
+        record = self.workspace.record(self._job_name)
+        same = record and self.folder.is_dir() and not self._different(*self._finished(record))
+        return record if same else None
 
     def check(self) -> None:
         """Raise BadSettings where the name is taken by other settings, other inputs or another model."""
-        record, state = self.workspace.record(self.job.job), checkpoint.latest(self.checkpoints)
+        if self.base == self.folder.resolve():
+            raise BadSettings(
+                f"{self.model} would start from itself (it mined the run, or curate.toml names it). "
+                "Give another --name, or --init MODEL."
+            )
+        record, state = self.workspace.record(self._job_name), checkpoint.latest(self.checkpoints)
         if state and not self.record:
-            self._check_same(state.settings, "the unfinished training in ", f"{self.model}{SCRATCH}")
+            self._check_same(state.settings, self.identity, f"the unfinished training in {self.model}{SCRATCH}")
+            self._check_place()
         elif record and self.folder.is_dir():
             self._check_weights(record)
-            self._check_same(_flat(record.settings, record.inputs), "", self.model)
-        elif self.folder.exists() and not self.checkpoints.is_dir():
-            raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
+            self._check_same(*self._finished(record), self.model)
+        else:
+            self._check_place()
+
+    def mark_saving(self) -> None:
+        """Note that the model's folder is ours from now on, should a kill come before the record."""
+        (self.checkpoints / checkpoint.SAVING).touch()
 
     def check_plan(self, state: checkpoint.State, plan: str) -> None:
         """Raise BadSettings where a checkpoint was trained on other rows than those in `plan`, a sha256."""
@@ -123,20 +138,27 @@ class Training:
                 "Delete the folder, or give another --name."
             )
 
-    def _check_same(self, theirs: dict[str, Any], what: str, folder: str) -> None:
-        ours = self.identity
+    def _check_place(self) -> None:
+        if self.folder.exists() and not (self.checkpoints / checkpoint.SAVING).exists():
+            raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
+
+    def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any], what: str) -> None:
         if theirs.get("kind") != ours["kind"]:
-            raise BadSettings(f"{what}{folder} is a {theirs.get('kind')}. Give another --name.")
-        if different := self._different(theirs):
+            raise BadSettings(f"{what} is a {theirs.get('kind')}. Give another --name.")
+        if different := self._different(theirs, ours):
             found = "; ".join(_difference(key, theirs.get(key), ours.get(key)) for key in different)
             raise StaleModel(
-                f"{what}{folder} has other settings: {found}. Give the same again, or another --name; or "
-                f"delete {folder} to train anew."
+                f"{what} has other settings: {found}. Give the same again, or another --name; or "
+                f"delete {what.rpartition(' ')[2]} to train anew."
             )
 
-    def _different(self, theirs: dict[str, Any]) -> list[str]:
-        """Return the keys of `identity` in which another one differs. What is None may as well not be there."""
-        ours = self.identity
+    def _finished(self, record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the identity of a training that is done, and ours as far as it must be the same."""
+        theirs = _flat(record.settings, record.inputs)
+        return theirs, {**self.identity, **({"dtype": theirs.get("dtype")} if self._any_dtype else {})}
+
+    def _different(self, theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
+        """Return the keys in which two identities differ. What is None may as well not be there."""
         different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
         # A start's name counts for nothing where its files are the same.
         return different if f"{CONTENTS}init" in different else [key for key in different if key != "init"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from curate.errors import BadSettings
+
 if TYPE_CHECKING:
     import torch
 
@@ -69,7 +71,7 @@ class World:
 
         from curate.models import device
 
-        tensor = torch.tensor(values, dtype=torch.float64 if device() != "mps" else torch.float32, device=device())
+        tensor = torch.tensor(values, dtype=torch.float64, device=device())
         dist.all_reduce(tensor)
         return [float(value) for value in tensor]
 
@@ -88,11 +90,16 @@ def join(rank: int, size: int, place: str, device_number: int) -> World:
     """Return this process's world, once all `size` processes are there.
 
     place: where they meet, an address as `torch.distributed.init_process_group` takes it. device_number: this
-    process's GPU on its machine. NCCL where there are GPUs, else gloo.
+    process's GPU on its machine. NCCL where there are GPUs, else gloo. Raises BadSettings on an Apple GPU, which
+    neither of them knows.
     """
     import torch
     import torch.distributed as dist
 
+    from curate.models import device
+
+    if device() == "mps":
+        raise BadSettings("an Apple GPU trains in one process; leave out --devices and torchrun")
     backend = "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(device_number)

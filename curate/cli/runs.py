@@ -40,7 +40,8 @@ def _shown(row: dict[str, Any]) -> str:
     ]
     measured = [f"{name} {row[name]:.4f}" for name in MEASURES if row[name] is not None]
     if measured:
-        lines.append("  ".join(measured))
+        outdated = "  (labels were loaded since: curate evaluate)" if row["outdated"] else ""
+        lines.append("  ".join(measured) + outdated)
     if row["model"]:
         trained = f", trained from {row['trained_from']}" if row["trained_from"] else ""
         trained += f" on {' and '.join(row['trained_on'].split())}" if row["trained_on"] else ""

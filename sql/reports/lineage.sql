@@ -1,7 +1,8 @@
 -- lineage: the jobs that a run's decisions rest on, oldest first. Grain: one row per job.
 -- settings and inputs (name -> sha256) are those of the job; model and fingerprint: the encoder or the scorer
 -- that it used. The same job with the same inputs and model gives the same bytes again.
--- A model that was trained here, before it was used, is found by its folder: the job train-NAME makes models/NAME.
+-- A model that was trained here, before it was used, is found by its folder: the job train-NAME makes models/NAME. Its
+-- settings name the runs that it learnt from; what those rest on is told when they are asked for.
 -- Parameters: $run (with the runs that a hybrid unites), $cutoffs.
 with wanted as (
     select run_id, model_id from runs where run_id = $run

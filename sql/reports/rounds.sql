@@ -1,7 +1,8 @@
 -- rounds: every run, the model that made it, what that was trained on, and how well it does. Grain: one row per run.
 -- model: the folder or hub name of its encoder, of a hybrid run of its dense source. trained_on: the runs that gave the
 -- model its negatives and pseudo-labels, judged_by: the scorer that denoised them; null for a model from elsewhere.
--- Measures are means over the judged queries of the run's split (curate evaluate).
+-- Measures are means over the judged queries of the run's split (curate evaluate). outdated: labels were loaded since,
+-- so that they cannot be held against those of other runs.
 with measured as (
     select
         run_id,
@@ -10,6 +11,9 @@ with measured as (
         avg(value) filter (where metric = 'Recall@50') as recall_at_50,
     from metrics
     group by run_id
+),
+newest_labels as (
+    select max(number) as number from stages where contains(outputs::varchar, '"tables/qrels/')
 ),
 encoders as (
     select runs.run_id, min(models.path) as path
@@ -35,6 +39,7 @@ select
     round(measured.mrr_at_10, 4) as "MRR@10",
     round(measured.ndcg_at_10, 4) as "nDCG@10",
     round(measured.recall_at_50, 4) as "Recall@50",
+    evaluations.number < newest_labels.number as outdated,
     encoders.path as model,
     trainings.init as trained_from,
     trainings.runs as trained_on,
@@ -48,4 +53,6 @@ left join trainings
     on trainings.job = training_of(encoders.path)
     and trainings.number < stages.number -- a model trained anew under the name of an old one did not make this run
 left join measured on measured.run_id = runs.run_id
+left join stages as evaluations on evaluations.stage = 'evaluate' and evaluations.settings ->> 'run' = runs.run_id
+cross join newest_labels
 order by runs.round;
