@@ -26,6 +26,7 @@ from curate.train.launch import environment
 from curate.train.world import World
 
 import curate
+from curate.shards import write_text
 from curate.stages.mine_import import import_run
 
 # Negatives come from the top 4, of which nearly half are false on squad-win; masks know the top 8.
@@ -40,7 +41,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "in-batch": {"hard_negatives": 0, "augmented": False, "cross_batch": False},
     "cross-batch": {"hard_negatives": 0, "augmented": False},
     "undenoised": {"hard_negatives": 1, "augmented": False, "denoised": False},
-    "undenoised-top-1": {"hard_negatives": 1, "augmented": False, "denoised": False, "depth": 1},
+    "undenoised-first": {"hard_negatives": 1, "augmented": False, "denoised": False, "depth": 1},
     "positive-aware": {"hard_negatives": 1, "augmented": False, "denoised": False},
     "denoised": {"hard_negatives": 1, "augmented": False},
     "augmented": {"hard_negatives": 1, "augmented": True},
@@ -121,30 +122,36 @@ class Procedure:
 
     def mine(self, judge: Path) -> None:
         """Mine with the cross-batch model, judge, augment, filter; note which run is whose."""
-        notes = self.root / "runs.json"
-        if notes.exists():
-            return
         mined = curate.mine(self.workspace, retriever="dense", encoder="models/cross-batch", depth=100).run_id
-        curate.denoise(self.workspace, scorer=str(judge), depth=JUDGED)
-        augmented = curate.augment(self.workspace, scorer=str(judge), depth=JUDGED).run_id
-        runs = {"mined": [mined], "augmented": [mined, augmented], "positive-aware": [self.filter(mined)]}
-        write(notes, [json.dumps(runs)])
+        curate.denoise(self.workspace, run=mined, scorer=str(judge), depth=JUDGED)
+        augmented = curate.augment(
+            self.workspace, scorer=str(judge), encoder="models/cross-batch", depth=JUDGED
+        ).run_id
+        # A positive beyond rank 100 has a lower score than every candidate: none of them passes.
+        below_positive = pl.col("score") <= SHARE_OF_POSITIVE * pl.col("positive")
+        runs = {
+            "mined": [mined],
+            "augmented": [mined, augmented],
+            "positive-aware": [self.filtered(mined, below_positive, "filtered")],
+            "undenoised-first": [self.filtered(mined, pl.col("unlabelled"), "unlabelled")],
+        }
+        write_text(self.root / "runs.json", json.dumps(runs, indent=1))
 
-    def filter(self, run: str) -> str:
-        """Import the run without candidates above 95 % of their positive's score, as peers do; return its id."""
+    def filtered(self, run: str, condition: pl.Expr, name: str) -> str:
+        """Import a run's candidates for which the condition holds, ranked anew; return the id that they get."""
         frame = self.workspace.sql(
-            "select query_id, passage_id, rank, score, max(score) filter (where p.passage_key is not null) "
-            "over (partition by c.query_key) as positive from candidates c join queries using (query_key) "
-            "join passages using (passage_key) left join positives p on p.query_key = c.query_key "
-            "and p.passage_key = c.passage_key where run_id = $run order by c.query_key, rank",
+            "select query_id, passage_id, score, p.passage_key is null as unlabelled, "
+            "max(score) filter (where not unlabelled) over (partition by c.query_key) as positive "
+            "from candidates c join queries using (query_key) join passages using (passage_key) "
+            "left join positives p on p.query_key = c.query_key and p.passage_key = c.passage_key "
+            "where run_id = $run order by c.query_key, rank",
             run=run,
         )
-        # A positive beyond rank 100 has a lower score than every candidate: none of them passes.
-        kept = frame.filter(pl.col("score") <= SHARE_OF_POSITIVE * pl.col("positive"))
-        kept = kept.with_columns(place=pl.int_range(1, pl.len() + 1).over("query_id"))
-        path = self.root / "filtered.trec"
-        write(path, [f"{q} Q0 {p} {place} {score} filtered" for q, p, _, score, _, place in kept.rows()])
-        return import_run(self.workspace, path, split="train", name="filtered").run_id
+        kept = frame.filter(condition).with_columns(place=pl.int_range(1, pl.len() + 1).over("query_id"))
+        rows = kept.select("query_id", "passage_id", "place", "score").rows()
+        path = self.root / f"{name}.trec"
+        write(path, [f"{query} Q0 {passage} {place} {score} {name}" for query, passage, place, score in rows])
+        return import_run(self.workspace, path, split="train", name=name).run_id
 
     def train(self, arm: str, masks: str, run: list[str] | None) -> None:
         """Train one arm in all processes, and measure it."""
@@ -163,7 +170,7 @@ class Procedure:
         arms = json.loads(notes.read_text("utf-8")) if notes.exists() else {}
         if name not in arms:
             arms[name] = curate.evaluate(self.workspace, encoder=encoder, depth=50).runs[-1]
-            notes.write_text(json.dumps(arms, indent=1), "utf-8")
+            write_text(notes, json.dumps(arms, indent=1))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ Values = dict[str, Any]
 STEPS = [
     ("cross-batch", "in-batch"),
     ("undenoised", "cross-batch"),
-    ("undenoised-top-1", "cross-batch"),
+    ("undenoised-first", "cross-batch"),
     ("denoised", "undenoised"),
     ("denoised", "cross-batch"),
     ("augmented", "denoised"),
@@ -49,9 +49,12 @@ def main() -> None:
 
 def arms(folder: Path) -> str:
     """Return the arms: MRR@10 and Recall@50 without masks, and MRR@10 with them."""
-    rows = ["| start | arm | seeds | MRR@10 | Recall@50 | MRR@10 with masks |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| start | arm | seeds | steps | rows without hard negative | MRR@10 | Recall@50 | MRR@10 with masks |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for start in SETTINGS:
-        roots = sorted(folder.glob(f"{start}-[0-9]"))
+        roots = sorted(folder.glob(f"{start}-*"))
         for arm in ("zero-shot", *ARMS):
             found = values(roots, arm, "MRR@10")
             if found:
@@ -60,6 +63,7 @@ def arms(folder: Path) -> str:
                     start,
                     arm,
                     str(len(found)),
+                    *training_cells([root for root in roots if root.name in found], arm),
                     shown(mean(found)),
                     shown(mean(values(roots, arm, "Recall@50"))),
                     shown(mean(masked)) if masked else "",
@@ -68,11 +72,21 @@ def arms(folder: Path) -> str:
     return "\n".join(rows)
 
 
+def training_cells(roots: list[Path], arm: str) -> list[str]:
+    """Return an arm's steps and, of its rows, the share that has no hard negative: means over the seeds."""
+    records = [record for root in roots if (record := Workspace(root).record(f"train-{arm}"))]
+    if not records:
+        return ["", ""]
+    steps = np.mean([record.facts["steps"] for record in records])
+    without = np.mean([record.facts["without"] / record.facts["questions"] for record in records])
+    return [f"{steps:.0f}", f"{without:.0%}" if records[0].settings["hard_negatives"] else ""]
+
+
 def steps(folder: Path) -> str:
     """Return the steps between arms without masks, and what masks change in the mean of all arms."""
     rows = ["| start | MRR@10 | difference | by seed |", "|---|---|---|---|"]
     for start in SETTINGS:
-        roots = sorted(folder.glob(f"{start}-[0-9]"))
+        roots = sorted(folder.glob(f"{start}-*"))
         plain = {arm: values(roots, arm, "MRR@10") for arm in ARMS}
         found = {f"{ours} less {theirs}": less(plain[ours], plain[theirs]) for ours, theirs in STEPS}
         masked = {arm: less(values(roots, f"{arm}-masked", "MRR@10"), plain[arm]) for arm in ARMS}
@@ -95,7 +109,7 @@ def false_shares(collection: Path, folder: Path) -> str:
         f"| workspace | {tops} | denoised, top {DEPTH} | positive-aware, top {DEPTH} | pseudo-labels | right |",
         f"|{'---|' * (len(DEPTHS) + 5)}",
     ]
-    for root in sorted(folder.glob("*-[0-9]")):
+    for root in sorted(path for start in SETTINGS for path in folder.glob(f"{start}-*")):
         notes = root / "runs.json"
         if notes.exists():
             cells = [root.name, *false_share_cells(Workspace(root), json.loads(notes.read_text("utf-8")), gold)]
@@ -121,7 +135,7 @@ def false_share_cells(workspace: Workspace, runs: dict[str, Any], gold: pl.DataF
 
 
 def pseudo_label_cells(workspace: Workspace, gold: pl.DataFrame) -> list[str]:
-    """Return how many questions got a pseudo-label, and of those whose answer is known, how many a right one."""
+    """Return how many questions got a pseudo-label, and how many a right one: the sample's answers are known."""
     found = workspace.sql(
         "select query_id, passage_id from pseudo_labels join queries using (query_key) "
         "join passages using (passage_key)"

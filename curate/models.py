@@ -59,17 +59,14 @@ def _from_hub(name: str) -> Path:
     for offline in (False, True):  # the cache may hold a part only; it serves where there is no network
         try:
             folder = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=offline))
+            if any(folder.rglob("*.safetensors")):
+                return folder
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
             continue
-        if not any(folder.rglob("*.safetensors")):
-            raise BadInput(
-                f"{name}, as far as the hub gives it here, has no *.safetensors; curate reads no pickled weights. "
-                "Convert model and tokenizer (from_pretrained, save_pretrained) and give their folder."
-            )
-        return folder
     raise MissingExtra(
-        f"no model '{name}': it is neither a folder, nor in the local hub cache, nor could it be fetched. "
-        "Give the folder of a model, or run once with network."
+        f"no model '{name}': it is neither a folder, nor are its weights in the local hub cache, nor could they "
+        "be fetched in safetensors (curate reads no pickled ones). Give the folder of a model, or run once with "
+        "network."
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Interrupt, add_run
-from curate.train import training
+from curate.train import dev, training
 from curate.train.contrast import Contrast
 from curate.train.cross_encoder import train_cross_encoder
 from curate.train.dev import reciprocal_ranks
@@ -253,8 +253,6 @@ def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
     assert list(asked) == [2, 4, 5]
     assert whole.best is not None
     assert asked[whole.best["step"]] == max(asked.values())
-    assert whole.best["step"] < whole.steps
-    assert whole.sha256 != train(workspace, init, name="last", **{**options, "dev_every": 0}).sha256
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, name="again", checkpoint_every=3, progress=Interrupt(5), **options)
     again = train(workspace, init, name="again", checkpoint_every=3, **options)
@@ -262,6 +260,24 @@ def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
     both = train(workspace, init, name="both", devices=2, **{**options, "dev_every": 100})
     assert both.best is not None
     assert both.best["step"] == 5
+
+
+def test_the_weights_that_did_best_on_dev_are_the_model(
+    make_workspace: Make, init: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dev likes step 2 best, then step 5: the same training, and two models; the latter is the last one."""
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=[(f"q{n}", f"p{n}") for n in range(6)])
+    label = {"query_key": 6, "passage_key": 6, "relevance": 1, "split": "dev", "source": "dev.tsv"}
+    load(workspace, "load-2", "qrels", label)
+    options = {"hard_negatives": 0, "masks": "labels", "learning_rate": 3e-3}
+    found = {}
+    for name, measures in (("early", [0.9, 0.2, 0.3]), ("late", [0.1, 0.2, 0.3])):
+        said = iter(measures)
+        monkeypatch.setattr(dev, "mrr", lambda *_, said=said: next(said))
+        found[name] = train(workspace, init, name=name, dev_every=2, **options)
+    assert [found[name].best["step"] for name in ("early", "late")] == [2, 5]
+    assert found["early"].sha256 != found["late"].sha256
+    assert found["late"].sha256 == train(workspace, init, name="last", dev_every=0, **options).sha256
 
 
 def test_mrr_on_dev_puts_ties_behind() -> None:
@@ -366,11 +382,13 @@ def test_a_finished_model_stands_on_a_machine_that_would_compute_in_another_form
         train(workspace, init, name="half", checkpoint_every=2)
 
 
+@pytest.mark.parametrize("every", [2, 100])
 def test_a_kill_between_model_and_record_goes_on_though_an_older_record_stands(
-    workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     """The older model was deleted for other settings, as the message says; the newer one is not taken for it."""
     shutil.rmtree(workspace.root / train(workspace, init, epochs=2).model)
+    options = {"checkpoint_every": every}
 
     def interrupt(*_arguments: Any, **_facts: Any) -> None:
         raise KeyboardInterrupt
@@ -378,8 +396,8 @@ def test_a_kill_between_model_and_record_goes_on_though_an_older_record_stands(
     with monkeypatch.context() as patch:
         patch.setattr(Job, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train(workspace, init, checkpoint_every=2)
-    assert train(workspace, init, checkpoint_every=2).rows == 24
+            train(workspace, init, **options)
+    assert train(workspace, init, **options).rows == 24
 
 
 def test_more_unlabeled_questions_leave_a_model_as_it_is_where_none_were_mined(

@@ -1,12 +1,16 @@
 """`curate train`: one command per kind of model."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
-from curate.errors import BadInput, BadSettings, MissingExtra
+from curate.errors import CurateError, NoSpace
+
+SAYING = 10.0
+"""Seconds."""
 
 devices_option = click.option(
     "--devices",
@@ -153,10 +157,12 @@ def _run(
         try:
             with launch.environment() as world:
                 work(here, world=world, **options)
-        except (BadSettings, BadInput, MissingExtra) as error:
-            if launch.is_first_here():
+        except CurateError as error:
+            if launch.is_first_here() or isinstance(error, NoSpace):
                 raise
-            raise SystemExit(error.exit_code) from None  # the first process of this machine says the same
+            # The first process of this machine says the same, unless torchrun ends it before: it gets some time.
+            time.sleep(SAYING)
+            raise SystemExit(error.exit_code) from None
         return None
     with here.lock(), launch.environment() as world:
         result = work(here, world=world, progress=progress(), **options)

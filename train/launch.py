@@ -16,7 +16,7 @@ from typing import Any
 from curate import errors
 from curate.errors import BadSettings, CurateError
 
-from .world import World, join, leave
+from .world import World, check_device, join, leave
 
 Worker = Callable[..., None]
 """Takes a World and what `launch` was given; a function of a module, so that a new process finds it."""
@@ -30,7 +30,6 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
     import torch
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
-    _check(devices)
     _free_gpu()
     threads = max(1, torch.get_num_threads() // devices)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,9 +73,11 @@ def is_first_here() -> bool:
     return int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
-def _check(devices: int) -> None:
+def check(devices: int) -> None:
+    """Raise BadSettings where this machine cannot run as many processes."""
     import torch
 
+    check_device()
     if torch.cuda.is_available() and devices > torch.cuda.device_count():
         raise BadSettings(f"--devices {devices}, and there are {torch.cuda.device_count()} GPUs here")
 

@@ -13,7 +13,7 @@ from curate.records import Record
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
-from .launch import launch
+from .launch import check, launch
 from .training import Training, weights_sha256
 from .world import World
 
@@ -92,6 +92,7 @@ def run(
     if before:
         shutil.rmtree(training.checkpoints, ignore_errors=True)  # of a kill between the record and this
     elif devices > 1 and world.size == 1:
+        check(devices)
         trainer.write_data()  # here, where there is one process, and somebody to tell
         launch(devices, _join, kind, workspace.root, dict(arguments), progress)
     else:

@@ -102,10 +102,12 @@ class Training:
                 "Give another --name, or --init MODEL."
             )
         record, state = self.workspace.record(self._job_name), checkpoint.latest(self.checkpoints)
-        if state and not self.record:
+        if self.record:
+            self._check_weights(self.record)
+        elif state:
             self._check_same(state.settings, self.identity, f"the unfinished training in {self.model}{SCRATCH}")
             self._check_place()
-        elif record and self.folder.is_dir():
+        elif record and self.folder.is_dir() and not self._is_saving:
             self._check_weights(record)
             self._check_same(*self._finished(record), self.model)
         else:
@@ -138,8 +140,12 @@ class Training:
                 "Delete the folder, or give another --name."
             )
 
+    @property
+    def _is_saving(self) -> bool:
+        return (self.checkpoints / checkpoint.SAVING).exists()
+
     def _check_place(self) -> None:
-        if self.folder.exists() and not (self.checkpoints / checkpoint.SAVING).exists():
+        if self.folder.exists() and not self._is_saving:
             raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
 
     def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any], what: str) -> None:

@@ -96,16 +96,21 @@ def join(rank: int, size: int, place: str, device_number: int) -> World:
     import torch
     import torch.distributed as dist
 
-    from curate.models import device
-
-    if device() == "mps":
-        raise BadSettings("an Apple GPU trains in one process; leave out --devices and torchrun")
+    check_device()
     backend = "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(device_number)
         backend = "nccl"
     dist.init_process_group(backend, init_method=place, rank=rank, world_size=size, timeout=PATIENCE)
     return World(rank, size)
+
+
+def check_device() -> None:
+    """Raise BadSettings where several processes cannot train."""
+    from curate.models import device
+
+    if device() == "mps":
+        raise BadSettings("an Apple GPU trains in one process; leave out --devices and torchrun")
 
 
 def leave() -> None:

@@ -1,8 +1,8 @@
 -- rounds: every run, the model that made it, what that was trained on, and how well it does. Grain: one row per run.
 -- model: the folder or hub name of its encoder, of a hybrid run of its dense source. trained_on: the runs that gave the
 -- model its negatives and pseudo-labels, judged_by: the scorer that denoised them; null for a model from elsewhere.
--- Measures are means over the judged queries of the run's split (curate evaluate). outdated: labels were loaded since,
--- so that they cannot be held against those of other runs.
+-- Measures are means over the judged queries of the run's split (curate evaluate). outdated: labels were loaded since (of
+-- whatever split), so that it takes another curate evaluate to hold them against newer ones.
 with measured as (
     select
         run_id,
