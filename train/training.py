@@ -105,7 +105,9 @@ class Training:
         if self.record:
             self._check_weights(self.record)
         elif state:
-            self._check_same(state.settings, self.identity, f"the unfinished training in {self.model}{SCRATCH}")
+            self._check_same(
+                state.settings, self.identity, f"{self.model}{SCRATCH}", "the unfinished training in "
+            )
             self._check_place()
         elif record and self.folder.is_dir() and not self._is_saving:
             self._check_weights(record)
@@ -148,14 +150,14 @@ class Training:
         if self.folder.exists() and not self._is_saving:
             raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
 
-    def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any], what: str) -> None:
+    def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any], folder: str, what: str = "") -> None:
         if theirs.get("kind") != ours["kind"]:
-            raise BadSettings(f"{what} is a {theirs.get('kind')}. Give another --name.")
+            raise BadSettings(f"{what}{folder} is a {theirs.get('kind')}. Give another --name.")
         if different := self._different(theirs, ours):
             found = "; ".join(_difference(key, theirs.get(key), ours.get(key)) for key in different)
             raise StaleModel(
-                f"{what} has other settings: {found}. Give the same again, or another --name; or "
-                f"delete {what.rpartition(' ')[2]} to train anew."
+                f"{what}{folder} has other settings: {found}. Give the same again, or another --name; or "
+                f"delete {folder} to train anew."
             )
 
     def _finished(self, record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
