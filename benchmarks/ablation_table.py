@@ -28,6 +28,7 @@ STEPS = [
     ("undenoised", "cross-batch"),
     ("undenoised-first", "cross-batch"),
     ("denoised", "undenoised"),
+    ("denoised", "undenoised-first"),
     ("denoised", "cross-batch"),
     ("augmented", "denoised"),
     ("augmented", "cross-batch"),
@@ -106,8 +107,9 @@ def false_shares(collection: Path, folder: Path) -> str:
     gold = truth(collection / "qrels" / "train.tsv").select("query_id", "passage_id", relevant=pl.lit(True))
     tops = " | ".join(f"top {depth}" for depth in DEPTHS)
     rows = [
-        f"| workspace | {tops} | denoised, top {DEPTH} | positive-aware, top {DEPTH} | pseudo-labels | right |",
-        f"|{'---|' * (len(DEPTHS) + 5)}",
+        f"| workspace | {tops} | undenoised, first | denoised, top {DEPTH} | positive-aware, top {DEPTH} "
+        "| pseudo-labels | right |",
+        f"|{'---|' * (len(DEPTHS) + 6)}",
     ]
     for root in sorted(path for start in SETTINGS for path in folder.glob(f"{start}-*")):
         notes = root / "runs.json"
@@ -120,18 +122,20 @@ def false_shares(collection: Path, folder: Path) -> str:
 
 def false_share_cells(workspace: Workspace, runs: dict[str, Any], gold: pl.DataFrame) -> list[str]:
     """Return the shares of one workspace."""
-    [mined], filtered = runs["mined"], runs["positive-aware"][0]
     found = workspace.sql(
         "select run_id, query_id, passage_id, rank, decision from decisions join queries using (query_key) "
-        "join passages using (passage_key) where list_contains($runs, run_id) "
-        "and decision not in ('positive', 'duplicate')",
-        runs=[mined, filtered],
+        "join passages using (passage_key) where decision not in ('positive', 'duplicate')"
     )
     found = found.join(gold, on=["query_id", "passage_id"], how="left").fill_null(False)
-    ours, theirs = found.filter(run_id=mined), found.filter(pl.col("rank") <= DEPTH, run_id=filtered)
-    kept = ours.filter(pl.col("rank") <= DEPTH, decision="hard_negative")
-    tops = [ours.filter(pl.col("rank") <= depth) for depth in DEPTHS]
-    return [f"{frame['relevant'].mean():.1%}" for frame in [*tops, kept, theirs]]
+    of_run = {arm: found.filter(pl.col("run_id") == names[0]) for arm, names in runs.items()}
+    mined = of_run["mined"]
+    trained_on = [
+        of_run["undenoised-first"].filter(rank=1),
+        mined.filter(pl.col("rank") <= DEPTH, decision="hard_negative"),
+        of_run["positive-aware"].filter(pl.col("rank") <= DEPTH),
+    ]
+    tops = [mined.filter(pl.col("rank") <= depth) for depth in DEPTHS]
+    return [f"{frame['relevant'].mean():.1%}" if len(frame) else "" for frame in [*tops, *trained_on]]
 
 
 def pseudo_label_cells(workspace: Workspace, gold: pl.DataFrame) -> list[str]:
