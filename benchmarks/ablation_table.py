@@ -90,10 +90,11 @@ def steps(folder: Path) -> str:
         roots = sorted(folder.glob(f"{start}-*"))
         plain = {arm: values(roots, arm, "MRR@10") for arm in ARMS}
         found = {f"{ours} less {theirs}": less(plain[ours], plain[theirs]) for ours, theirs in STEPS}
-        masked = {arm: less(values(roots, f"{arm}-masked", "MRR@10"), plain[arm]) for arm in ARMS}
-        whole = [root.name for root in roots if all(root.name in each for each in masked.values())]
+        masked = [less(values(roots, f"{arm}-masked", "MRR@10"), plain[arm]) for arm in ARMS if plain[arm]]
         found["masks, mean of all arms"] = {
-            name: np.mean([each[name] for each in masked.values()], axis=0) for name in whole
+            root.name: np.mean([each[root.name] for each in masked], axis=0)
+            for root in roots
+            if masked and all(root.name in each for each in masked)
         }
         for step, differences in found.items():
             if differences:
