@@ -59,10 +59,10 @@ def write(path: Path, rows: list[str]) -> None:
     path.write_text("".join(f"{row}\n" for row in rows), "utf-8")
 
 
-def cut(encoder: Path, target: Path) -> Path:
-    """Write the encoder's first layers as a model, and return its folder."""
+def cut(encoder: Path, target: Path) -> None:
+    """Write the encoder's first layers as a model."""
     if target.exists():
-        return target
+        return
     from transformers import AutoModel
 
     made = fresh(target)
@@ -71,4 +71,4 @@ def cut(encoder: Path, target: Path) -> Path:
     model.encoder.layer = model.encoder.layer[:KEPT_LAYERS]
     model.config.num_hidden_layers = KEPT_LAYERS
     model.save_pretrained(made)
-    return made.rename(target)
+    made.rename(target)
