@@ -21,13 +21,13 @@ from typing import Any
 import polars as pl
 import torch
 from ablation_sample import cut, sample, write
+
+import curate
+from curate.mine.import_run import import_run
+from curate.shards import write_text
 from curate.train.dual_encoder import train_dual_encoder
 from curate.train.launch import environment
 from curate.train.world import World
-
-import curate
-from curate.shards import write_text
-from curate.stages.mine_import import import_run
 
 # Negatives come from the top 4, of which nearly half are false on squad-win; masks know the top 8.
 DEPTH = 4

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curate import Workspace, relations
+from curate import Workspace, sql_files
 from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 
@@ -36,7 +36,7 @@ def build(root: Path, queries: int) -> None:
         names = pa.array(keys.astype(str))
         columns = [pa.array(keys), names, pa.array([""] * len(keys)), names, pa.array(keys.astype(np.uint64))]
         load.write(
-            "passages", number, lambda c=columns: [pa.Table.from_arrays(c, schema=relations.schema("passages"))]
+            "passages", number, lambda c=columns: [pa.Table.from_arrays(c, schema=sql_files.schema("passages"))]
         )
     load.write("qrels", 0, lambda: [_qrels(queries)])
     load.finish()
@@ -62,7 +62,7 @@ def _qrels(queries: int) -> pa.Table:
     query = np.arange(queries, dtype=np.int32)
     constant = pa.array(["train"]).take(pa.array(np.zeros(queries, np.int32)))
     columns = [pa.array(query), pa.array(_passage(query, query % DEPTH)), pa.array(np.ones(queries, np.int32))]
-    return pa.Table.from_arrays([*columns, constant, constant], schema=relations.schema("qrels"))
+    return pa.Table.from_arrays([*columns, constant, constant], schema=sql_files.schema("qrels"))
 
 
 def _block(queries: np.ndarray) -> tuple[pa.Table, pa.Table]:
@@ -72,20 +72,20 @@ def _block(queries: np.ndarray) -> tuple[pa.Table, pa.Table]:
     run, judge = (pa.array([name]).take(zero) for name in ("dense-train", "judge"))
     candidates = pa.Table.from_arrays(
         [run, pa.array(query), pa.array(passage), pa.array(rank + 1), pa.array((-rank).astype(np.float32))],
-        schema=relations.schema("candidates"),
+        schema=sql_files.schema("candidates"),
     )
     order = np.lexsort((passage, query))
     logits = ((query.astype(np.int64) * 31 + passage * 17) % 20_001 / 1000 - 10).astype(np.float32)
     ledger = pa.Table.from_arrays(
         [judge, pa.array(query[order]), pa.array(passage[order]), pa.array(logits[order])],
-        schema=relations.schema("scores"),
+        schema=sql_files.schema("scores"),
     )
     return candidates, ledger
 
 
 def ask(root: Path, what: str, cutoffs: str) -> None:
     """Answer one question in this process and print seconds and peak memory."""
-    text = OUTCOMES if what == "outcomes" else relations.sql("reports", what)
+    text = OUTCOMES if what == "outcomes" else sql_files.sql("reports", what)
     workspace = Workspace(root)
     with workspace.connect(threads=2, memory_limit="3GB") as connection:
         started = time.perf_counter()

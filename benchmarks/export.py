@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 
 import curate
-from curate import relations
-from curate.formats import FORMATS
+from curate import sql_files
+from curate.export.formats import FORMATS
 from curate.jobs import Job
 from curate.workspace import Workspace
 
@@ -76,7 +76,7 @@ def _run(queries: int, depth: int) -> dict[str, Any]:
 
 
 def _row(table: str, facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: facts.get(name) for name in relations.schema(table).names}
+    return {name: facts.get(name) for name in sql_files.schema(table).names}
 
 
 def _texts(rows: int, sentences: int, seed: int) -> pl.Series:
@@ -150,7 +150,7 @@ def _scores(candidates: pl.DataFrame) -> pl.DataFrame:
 
 
 def _write(job: Job, table: str, frame: pl.DataFrame) -> None:
-    schema = relations.schema(table)
+    schema = sql_files.schema(table)
     for number, part in enumerate(frame.iter_slices(SHARD)):
         job.write(table, number, lambda part=part: [part.to_arrow().select(schema.names).cast(schema)])
 

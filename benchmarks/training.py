@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from curate.train import rows
 from planted import sample
 
 from curate import Workspace
-from curate.models import load_tokenizer
+from curate.models.pretrained import load_tokenizer
 from curate.shards import Lineage
+from curate.train import training_rows
 
 LENGTH, TEMPERATURE, LEARNING_RATE = 128, 0.05, 3e-5
 BATCHES = (16, 32, 64, 128, 256)
@@ -67,14 +67,14 @@ def prepare(options: argparse.Namespace) -> None:
     run = curate(root, "mine", "--depth", 50)["run_id"]
     tokenizer = load_tokenizer(options.model)
     folder = options.folder / "rows"
-    rows.write(
+    training_rows.write(
         workspace,
         folder,
         {**SETTINGS, "runs": [run]},
         lambda texts, _side: tokenizer(texts, truncation=True, max_length=LENGTH)["input_ids"],
         Lineage("benchmark", "rows"),
     )
-    drawn = pl.read_parquet(folder / rows.ROWS)
+    drawn = pl.read_parquet(folder / training_rows.ROWS)
     texts = workspace.sql("select passage_key, passage_text(title, text) as passage from passages")
     asked = workspace.sql("select query_key, text as query from queries")
     drawn = drawn.join(texts, on="passage_key", maintain_order="left").join(

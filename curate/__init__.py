@@ -1,41 +1,95 @@
-"""curate: clean training sets for dense retrievers, by RocketQA's procedure, as tables.
+"""Clean training sets for dense retrievers, by RocketQA's procedure, as tables.
 
-The functions mirror the commands: `curate.mine(workspace, depth=100)` is `curate mine --depth 100`.
-Importing this package is cheap; each name is loaded on first use.
+The functions mirror the commands: `curate.mine(workspace, depth=100)` is `curate mine --depth 100`. Each has a
+twin, `curate.plan_mine` and so on, that returns what `--dry-run` prints. Importing this package is cheap: a name
+is loaded when it is first used.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from curate.augment import augment as augment
+    from curate.augment import plan_augment as plan_augment
     from curate.config import Settings as Settings
+    from curate.denoise.stage import denoise as denoise
+    from curate.denoise.stage import plan_denoise as plan_denoise
     from curate.errors import BadInput as BadInput
     from curate.errors import BadSettings as BadSettings
     from curate.errors import CurateError as CurateError
-    from curate.stages.augment import augment as augment
-    from curate.stages.denoise import denoise as denoise
-    from curate.stages.evaluate import evaluate as evaluate
-    from curate.stages.export import export as export
-    from curate.stages.load import load as load
-    from curate.stages.mine import mine as mine
+    from curate.errors import NoSpace as NoSpace
+    from curate.errors import NotAvailable as NotAvailable
+    from curate.errors import StaleModel as StaleModel
+    from curate.errors import WorkspaceBusy as WorkspaceBusy
+    from curate.evaluate import evaluate as evaluate
+    from curate.evaluate import plan_evaluate as plan_evaluate
+    from curate.export.stage import export as export
+    from curate.export.stage import plan_export as plan_export
+    from curate.load.stage import load as load
+    from curate.load.stage import plan_load as plan_load
+    from curate.mine.stage import mine as mine
+    from curate.mine.stage import plan_mine as plan_mine
+    from curate.plan import Plan as Plan
+    from curate.reports.report_rows import report as report
+    from curate.train.cross_encoder import plan_train_cross_encoder as plan_train_cross_encoder
+    from curate.train.cross_encoder import train_cross_encoder as train_cross_encoder
+    from curate.train.dual_encoder import plan_train_dual_encoder as plan_train_dual_encoder
+    from curate.train.dual_encoder import train_dual_encoder as train_dual_encoder
+    from curate.train.rocketqa import plan_recipe as plan_recipe
+    from curate.train.rocketqa import run_recipe as run_recipe
     from curate.workspace import Workspace as Workspace
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "BadInput": "curate.errors",
     "BadSettings": "curate.errors",
     "CurateError": "curate.errors",
+    "NoSpace": "curate.errors",
+    "NotAvailable": "curate.errors",
+    "Plan": "curate.plan",
     "Settings": "curate.config",
+    "StaleModel": "curate.errors",
     "Workspace": "curate.workspace",
-    "augment": "curate.stages.augment",
-    "denoise": "curate.stages.denoise",
-    "evaluate": "curate.stages.evaluate",
-    "export": "curate.stages.export",
-    "load": "curate.stages.load",
-    "mine": "curate.stages.mine",
+    "WorkspaceBusy": "curate.errors",
+    "augment": "curate.augment",
+    "denoise": "curate.denoise.stage",
+    "evaluate": "curate.evaluate",
+    "export": "curate.export.stage",
+    "load": "curate.load.stage",
+    "mine": "curate.mine.stage",
+    "plan_augment": "curate.augment",
+    "plan_denoise": "curate.denoise.stage",
+    "plan_evaluate": "curate.evaluate",
+    "plan_export": "curate.export.stage",
+    "plan_load": "curate.load.stage",
+    "plan_mine": "curate.mine.stage",
+    "plan_recipe": "curate.train.rocketqa",
+    "plan_train_cross_encoder": "curate.train.cross_encoder",
+    "plan_train_dual_encoder": "curate.train.dual_encoder",
+    "report": "curate.reports.report_rows",
+    "run_recipe": "curate.train.rocketqa",
+    "train_cross_encoder": "curate.train.cross_encoder",
+    "train_dual_encoder": "curate.train.dual_encoder",
 }
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
+
+
+class _Package(ModuleType):
+    """Keeps `curate.mine` the function, although the folder `curate/mine` is a module of the same name.
+
+    Python binds a submodule to its name in the package when it is first imported. For public names that is
+    ignored; `from curate.mine.stage import ...` works all the same.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from curate.errors import BadSettings
-from curate.models import is_same_model
+from curate.models.folder import is_same_model
 
 EMBEDDING = (
     "pooling",

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from curate import relations
+from curate import sql_files
 from curate.errors import BadSettings
 from curate.jobs import Job, numbered
 from curate.workspace import Workspace
@@ -30,7 +30,7 @@ def set_cutoffs(workspace: Workspace, name: str, **values: Any) -> dict[str, Any
 
 def current_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Return the row in force under `name`, or None."""
-    rows = workspace.sql(relations.sql("stages", "current_cutoffs"), name=name).to_dicts()
+    rows = workspace.sql(sql_files.sql("stages", "current_cutoffs"), name=name).to_dicts()
     return rows[0] if rows else None
 
 
@@ -45,7 +45,7 @@ def judging_cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
 
     Raises BadSettings where there are none: what was not scored is no negative.
     """
-    rows = {row["name"]: row for row in workspace.sql(relations.sql("stages", "cutoffs_judging")).to_dicts()}
+    rows = {row["name"]: row for row in workspace.sql(sql_files.sql("stages", "cutoffs_judging")).to_dicts()}
     if name in rows:
         return rows[name]
     if rows:

@@ -4,7 +4,7 @@ CurateError (1: the work failed, and curate says why)
 ├── BadSettings (2: a command, option or curate.toml that cannot mean anything)
 │   └── StaleModel (what stands under a name was made from other settings or tables)
 ├── BadInput (3: data that does not hold what it claims; names file and line)
-├── MissingExtra (4: a library or model that this machine lacks)
+├── NotAvailable (4: a library or model that this machine lacks)
 ├── WorkspaceBusy (5: another process is writing here)
 └── NoSpace (6: the disk is full or read-only, or memory ran out)
 """
@@ -32,7 +32,7 @@ class BadInput(CurateError):
     exit_code = 3
 
 
-class MissingExtra(CurateError):
+class NotAvailable(CurateError):
     """A library or a model that this machine lacks."""
 
     exit_code = 4

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import curate
-from curate import relations
-from curate.records import Record
+from curate import sql_files
+from curate.job_record import Record
 from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet, write_text
 from curate.workspace import Workspace
 
@@ -52,7 +52,7 @@ class Job:
 
     def write(self, table: str, number: int, make: Callable[[], Iterable[Any]]) -> Manifest:
         """Write a shard from the Arrow batches or tables that `make` yields, unless it is done already."""
-        schema = relations.schema(table)
+        schema = sql_files.schema(table)
         return self.has(table, number) or publish(
             self.shard(table, number), lambda path: write_parquet(path, make(), schema), self.lineage
         )
@@ -61,11 +61,11 @@ class Job:
         """Write a small shard (number 0) from dictionaries."""
         import pyarrow as pa
 
-        return self.write(table, 0, lambda: [pa.Table.from_pylist(rows, relations.schema(table))])
+        return self.write(table, 0, lambda: [pa.Table.from_pylist(rows, sql_files.schema(table))])
 
     def discard(self) -> None:
         """Delete every shard of this job: the work was refused as a whole."""
-        for table in relations.TABLES:
+        for table in sql_files.TABLES:
             shutil.rmtree(self.workspace.root / "tables" / table / self.job, ignore_errors=True)
 
     def finish(self, **facts: Any) -> Record:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from curate import relations
+from curate import sql_files
 from curate.errors import BadSettings, CurateError, NoSpace
 from curate.workspace import Workspace
 
@@ -27,10 +27,10 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
 
     try:
         with workspace.connect(memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
-            paths = [str(path) for table in relations.TABLES for path in workspace.shards(table)]
-            connection.execute(relations.sql("stages", "sandbox_paths"), {"paths": paths})
-            connection.execute(relations.sql("stages", "sandbox_access"))
-            connection.execute(relations.sql("stages", "sandbox_lock"))
+            paths = [str(path) for table in sql_files.TABLES for path in workspace.shards(table)]
+            connection.execute(sql_files.sql("stages", "sandbox_paths"), {"paths": paths})
+            connection.execute(sql_files.sql("stages", "sandbox_access"))
+            connection.execute(sql_files.sql("stages", "sandbox_lock"))
             yield connection
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
@@ -67,5 +67,5 @@ def explain(error: Exception) -> str:
 
 
 def _is_select(connection: "duckdb.DuckDBPyConnection", query: str) -> bool:
-    answer = connection.execute(relations.sql("stages", "is_select"), {"query": query}).fetchall()
+    answer = connection.execute(sql_files.sql("stages", "is_select"), {"query": query}).fetchall()
     return bool(answer[0][0])

@@ -17,10 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate import relations
+from curate import sql_files
 from curate.config import Settings, read_settings
 from curate.errors import BadSettings, CurateError, NoSpace, WorkspaceBusy
-from curate.records import Record, read_record
+from curate.job_record import Record, read_record
 from curate.shards import Lineage, Manifest, publish, write_parquet, write_text
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Workspace:
         if root.is_file():
             raise BadSettings(f"{root} is a file; a workspace is a folder")
         try:
-            for table in relations.TABLES:
+            for table in sql_files.TABLES:
                 _publish_empty(root / "tables" / table / "schema.parquet", table)
             write_text(root / CONFIG, settings or TOML)
         except OSError as error:
@@ -129,18 +129,18 @@ class Workspace:
         spills into the workspace, each process into a folder of its own: DuckDB's files have the same names.
         """
         spill = self.root / f"{_spills()}{os.getpid()}"
-        connection = relations.connect(temp_directory=str(spill), **config)
+        connection = sql_files.connect(temp_directory=str(spill), **config)
         self.define(connection)
         return connection
 
     def define(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Create the tables, macros and views on `connection`, `stages` among them."""
         records = self.records()
-        relations.define(connection, {table: self.shards(table, records) for table in relations.TABLES})
-        connection.execute(relations.sql("tables", "stages"))
+        sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
+        connection.execute(sql_files.sql("tables", "stages"))
         rows = [record.row() for record in records]
         if rows:
-            connection.executemany(relations.sql("stages", "insert_stage"), rows)
+            connection.executemany(sql_files.sql("stages", "insert_stage"), rows)
 
     def sql(self, query: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of a query over the tables and views, as a Polars frame; `$name` takes a parameter."""
@@ -155,9 +155,9 @@ class Workspace:
         """
         import polars as pl
 
-        if name in relations.TABLES and name not in relations.SHARDS_OF:
+        if name in sql_files.TABLES and name not in sql_files.SHARDS_OF:
             return pl.scan_parquet(self.shards(name))
-        known = [*relations.TABLES, *relations.VIEWS, "stages"]
+        known = [*sql_files.TABLES, *sql_files.VIEWS, "stages"]
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(set(known)))}"
@@ -175,7 +175,7 @@ class Workspace:
 
         path = self.root / "curate.duckdb"
         try:
-            with relations.connect(str(path)) as connection:
+            with sql_files.connect(str(path)) as connection:
                 self.define(connection)
         except duckdb.Error as error:
             if "lock" in str(error):
@@ -194,17 +194,17 @@ class Workspace:
         """
         import duckdb
 
-        shards = [path for table in relations.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")]
+        shards = [path for table in sql_files.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")]
         damaged = [str(path.relative_to(self.root)) for path in sorted(shards) if not _is_intact(path)]
         path = self.root / "curate.duckdb"
         try:
             if path.exists():
-                relations.connect(str(path)).close()
+                sql_files.connect(str(path)).close()
         except duckdb.Error as error:
             if "lock" in str(error):
                 raise WorkspaceBusy(f"{path} is open elsewhere: {error}") from error
             path.replace(path.with_name("curate.duckdb.damaged"))
-        for table in relations.TABLES:
+        for table in sql_files.TABLES:
             self._schema_shard(table)
         self.refresh_catalogue()
         return len(shards), damaged
@@ -260,7 +260,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _publish_empty(path: Path, table: str) -> Path:
-    schema = relations.schema(table)
+    schema = sql_files.schema(table)
     publish(path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema"))
     return path
 

@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
-from .clean import clean, shorten
+from .safe_text import clean, shorten
 
 PIPED_WIDTH = 100
 EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .captions import CAPTIONS, TITLES
 from .page import DIM, TITLE, Page, number, percent
-from .rows import Overview, Report, Row
+from .report_rows import Overview, Report, Row
 from .tables import records
 
 SIGNS = {"all": " ", "taken away": "-", "left over": "="}

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from curate import Workspace, relations
+from curate import Workspace, sql_files
 from curate.jobs import Job
 from curate.progress import Silent
-from curate.text import text_hashes
+from curate.text_hash import text_hashes
 
 Make = Callable[..., Workspace]
 # Behind all that is installed: the processes that tests start find their functions here.
@@ -126,7 +126,7 @@ def add_run(workspace: Workspace, run: str, split: str, rows: list[dict[str, Any
 
 
 def _write(job: Job, table: str, rows: list[dict[str, Any]]) -> None:
-    job.write(table, 0, lambda: [pa.Table.from_pylist(rows, relations.schema(table))])
+    job.write(table, 0, lambda: [pa.Table.from_pylist(rows, sql_files.schema(table))])
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def write_tiny_model(
     import torch
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
-    from curate.models import quiet
+    from curate.models.pretrained import quiet
 
     quiet()
     folder.mkdir(parents=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import curate
-from curate import relations
+from curate import sql_files
 from curate.cli.main import COMMANDS
 
 PACKAGE = Path(curate.__file__).parent
@@ -111,11 +111,11 @@ def test_the_top_level_package_gives_its_public_names_lazily() -> None:
         assert getattr(curate, name) is not None
 
 
-def sql_files() -> list[Path]:
+def files_of_sql() -> list[Path]:
     return sorted(folder("sql").rglob("*.sql"))
 
 
-@pytest.mark.parametrize("path", sql_files(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", files_of_sql(), ids=lambda path: path.stem)
 def test_a_sql_file_says_its_name_and_grain_on_the_first_line(path: Path) -> None:
     """One relation a file, the grain on its first line."""
     first = path.read_text("utf-8").partition("\n")[0]
@@ -126,10 +126,10 @@ def test_a_sql_file_says_its_name_and_grain_on_the_first_line(path: Path) -> Non
 
 
 def test_every_view_and_macro_is_defined_and_nothing_else_lies_there() -> None:
-    """The tuples in curate/relations.py equal the folders."""
-    assert sorted(relations.VIEWS) == relations.names("views")
-    assert sorted(relations.MACROS + relations.TABLE_MACROS) == relations.names("macros")
-    assert sorted([*relations.TABLES, "stages"]) == relations.names("tables")
+    """The tuples in curate/sql_files.py equal the folders."""
+    assert sorted(sql_files.VIEWS) == sql_files.names("views")
+    assert sorted(sql_files.MACROS + sql_files.TABLE_MACROS) == sql_files.names("macros")
+    assert sorted([*sql_files.TABLES, "stages"]) == sql_files.names("tables")
 
 
 def test_python_builds_no_sql() -> None:

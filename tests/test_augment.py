@@ -9,9 +9,9 @@ import pytest
 
 import curate
 from curate import Workspace
-from curate.cross_encoder import CrossEncoder
+from curate.augment import plan_augment
 from curate.errors import BadSettings
-from curate.stages.augment import plan_augment
+from curate.models.cross_encoder import CrossEncoder
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.bm25 import Bm25, tokens
+from curate.mine.bm25_index import Bm25, tokens
 
 PASSAGES = [
     "the cat sat on the mat",

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from curate.cross_encoder import CrossEncoder, batches, longest_first
 from curate.errors import BadInput, CurateError
+from curate.models import cross_encoder
+from curate.models.cross_encoder import CrossEncoder, batches, longest_first
 
 Model = Callable[..., Path]
 QUERIES = ["capital of france", "a query that is so long that it fills half of the room on its own account", "x"]
@@ -54,7 +55,7 @@ def test_logits_are_those_of_transformers_in_fp32(
     tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One pair at a time, without padding, is the definition."""
-    monkeypatch.setattr("curate.cross_encoder.number_format", lambda: "fp32")
+    monkeypatch.setattr(cross_encoder, "number_format", lambda: "fp32")
     scorer = CrossEncoder(tiny_cross_encoder())
     expected = []
     for q, p in EVERY_PAIR:
@@ -81,7 +82,7 @@ def test_probabilities_are_those_of_sentence_transformers(
     """Their CrossEncoder gives sigmoid(logit) for one label."""
     from sentence_transformers import CrossEncoder as Theirs
 
-    monkeypatch.setattr("curate.cross_encoder.number_format", lambda: "fp32")
+    monkeypatch.setattr(cross_encoder, "number_format", lambda: "fp32")
     folder = tiny_cross_encoder()
     scorer = CrossEncoder(folder)
     ours = 1 / (1 + np.exp(-scorer.score(scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR))))

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from curate import Workspace, relations
+from curate import Workspace, sql_files
 from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 
@@ -187,4 +187,4 @@ def test_scores_of_another_scorer_do_not_count(make_workspace: Make) -> None:
 
 def test_the_ledger_has_no_room_for_a_missing_logit() -> None:
     """NaN > 0.9 is true in DuckDB and Polars: what is not a number must not come in."""
-    assert relations.schema("scores").field("logit").type == pa.float32()
+    assert sql_files.schema("scores").field("logit").type == pa.float32()

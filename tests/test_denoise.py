@@ -1,4 +1,4 @@
-"""Denoising (curate/stages/denoise.py, curate/stages/score.py): once a pair, and never more than it knows."""
+"""Denoising (curate/stages/denoise.py, curate/stages/scoring.py): once a pair, and never more than it knows."""
 
 import random
 import shutil
@@ -13,11 +13,13 @@ import pytest
 
 import curate
 from curate import Workspace
-from curate.cross_encoder import CrossEncoder
+from curate.denoise import score_checks
+from curate.denoise.score_checks import scale_warnings
+from curate.denoise.stage import plan_denoise
 from curate.errors import BadSettings, CurateError
 from curate.jobs import Job
-from curate.stages.denoise import plan_denoise
-from curate.stages.score_checks import scale_warnings
+from curate.models import cross_encoder
+from curate.models.cross_encoder import CrossEncoder
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -135,7 +137,7 @@ def test_a_scorer_that_scores_all_alike_is_refused(
 ) -> None:
     """A broken head says the same of everything; nothing of it is kept."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q1", "p0")], candidates={"q1": list(PASSAGES)})
-    monkeypatch.setattr("curate.stages.score_checks.FEWEST_TO_COMPARE", 8)
+    monkeypatch.setattr(score_checks, "FEWEST_TO_COMPARE", 8)
     with pytest.raises(CurateError, match="the same score"):
         curate.denoise(workspace, scorer=str(tiny_cross_encoder(spread=0.0)))
     assert ledger(workspace) == []
@@ -178,8 +180,8 @@ def test_a_scale_that_does_not_look_like_log_odds_is_told(change: dict[str, floa
 
 PROGRAM = """
 import sys, curate
-from curate.stages import score
-score.SMALLEST_SHARD = 3
+from curate.denoise import scoring
+scoring.SMALLEST_SHARD = 3
 curate.denoise(curate.Workspace(sys.argv[1]), scorer=sys.argv[2], depth=4)
 """
 
@@ -234,9 +236,9 @@ def test_another_number_format_is_another_scorer(
 ) -> None:
     """A workspace that moves to a machine without bf16 keeps its old scores apart from new ones."""
     scorer = str(tiny_cross_encoder())
-    monkeypatch.setattr("curate.cross_encoder.number_format", lambda: "bf16")
+    monkeypatch.setattr(cross_encoder, "number_format", lambda: "bf16")
     before = curate.denoise(small_set, scorer=scorer, depth=2)
-    monkeypatch.setattr("curate.cross_encoder.number_format", lambda: "fp32")
+    monkeypatch.setattr(cross_encoder, "number_format", lambda: "fp32")
     assert curate.denoise(small_set, scorer=scorer, depth=2).scorer_id == before.scorer_id
     after = curate.denoise(small_set, scorer=scorer, depth=4)
     assert after.scorer_id != before.scorer_id

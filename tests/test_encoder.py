@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curate.encoder import Encoder, Side
 from curate.errors import BadInput, BadSettings
-from curate.recipe import read_recipe
+from curate.models import encoder as encoder_module
+from curate.models.embedding_spec import read_recipe
+from curate.models.encoder import Encoder, Side
 
 Write = Callable[..., Path]
 
@@ -167,8 +168,8 @@ def test_chunks_and_batches_do_not_change_the_vectors(
     """Up to rounding: a vector is its text's, in the order of the texts."""
     folder = write_encoder()
     whole = ours(folder)
-    monkeypatch.setattr("curate.encoder.CHUNK", 2)
-    monkeypatch.setattr("curate.encoder.BUDGET", {"cpu": 1, "cuda": 1, "mps": 1})
+    monkeypatch.setattr(encoder_module, "CHUNK", 2)
+    monkeypatch.setattr(encoder_module, "BUDGET", {"cpu": 1, "cuda": 1, "mps": 1})
 
     assert np.allclose(ours(folder), whole, atol=1e-5)
 
@@ -212,7 +213,7 @@ def test_vectors_that_are_not_finite_are_refused(write_encoder: Write, monkeypat
     """They would rank first or nowhere."""
     encoder = Encoder.open(str(write_encoder()), dtype="fp32")
     forward = encoder._forward
-    monkeypatch.setattr(encoder, "_forward", lambda *given: forward(*given) * float("nan"))
+    monkeypatch.setattr(encoder_module, "_forward", lambda *given: forward(*given) * float("nan"))
 
     with pytest.raises(BadInput, match="not finite"):
         list(encoder.encode(TEXTS, "passage"))

@@ -13,8 +13,8 @@ from curate import Workspace, evaluate
 from curate.bootstrap import interval
 from curate.cli.main import cli
 from curate.errors import BadSettings
+from curate.evaluate import plan_evaluate
 from curate.jobs import Job
-from curate.stages.evaluate import plan_evaluate
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]

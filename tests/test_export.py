@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 import curate
-from curate import BadSettings, Workspace, relations
+from curate import BadSettings, Workspace, sql_files
 from curate.errors import CurateError
+from curate.export import blocks, folder
+from curate.export.stage import plan_export
 from curate.jobs import Job
-from curate.stages import export_blocks, export_folder
-from curate.stages.export import plan_export
 
 AWKWARD = 'tab\there, "quotes", a line\nbreak, an emoji 🦆, a slash \\ and 東京'
 
@@ -188,7 +188,7 @@ def test_the_same_settings_give_the_same_bytes_and_another_seed_other_negatives(
 def test_blocks_do_not_change_the_rows(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block is a piece of work, never a piece of the result."""
     curate.export(workspace, format="tevatron", name="one-block")
-    monkeypatch.setattr(export_blocks, "PASSAGES", 5)
+    monkeypatch.setattr(blocks, "PASSAGES", 5)
     curate.export(workspace, format="tevatron", name="many-blocks")
     assert _data(workspace, "one-block") == _data(workspace, "many-blocks")
 
@@ -198,11 +198,11 @@ def test_an_interrupted_export_goes_on_to_the_same_bytes(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """A kill costs the file in work; what stands under the name of the export is whole or absent."""
-    monkeypatch.setattr(export_blocks, "PASSAGES", 5)
+    monkeypatch.setattr(blocks, "PASSAGES", 5)
     curate.export(workspace, format=name)
     whole = _digests(workspace, name)
     shutil.rmtree(workspace.root / "exports")
-    published = export_blocks.publish
+    published = blocks.publish
     for stop in range(1, 40, 4):
         seen = [0]
 
@@ -212,14 +212,14 @@ def test_an_interrupted_export_goes_on_to_the_same_bytes(
                 raise KeyboardInterrupt
             return published(*work)
 
-        monkeypatch.setattr(export_blocks, "publish", killed)
-        monkeypatch.setattr(export_folder, "publish", killed)
+        monkeypatch.setattr(blocks, "publish", killed)
+        monkeypatch.setattr(folder, "publish", killed)
         try:
             curate.export(workspace, format=name)
         except KeyboardInterrupt:
             assert not (workspace.root / "exports" / name).exists()
     monkeypatch.undo()
-    monkeypatch.setattr(export_blocks, "PASSAGES", 5)
+    monkeypatch.setattr(blocks, "PASSAGES", 5)
     curate.export(workspace, format=name)
     assert _digests(workspace, name) == whole
 
@@ -393,7 +393,7 @@ def _cutoffs(workspace: Workspace, name: str, depth: int) -> None:
 
 
 def _write(job: Job, table: str, rows: list[dict[str, Any]]) -> None:
-    job.write(table, 0, lambda: [pa.Table.from_pylist(rows, relations.schema(table))])
+    job.write(table, 0, lambda: [pa.Table.from_pylist(rows, sql_files.schema(table))])
 
 
 def _query(name: str) -> int:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import curate
-from curate import Workspace, relations
+from curate import Workspace, sql_files
 from curate.jobs import Job
 
 datasets = pytest.importorskip("datasets")
@@ -200,5 +200,5 @@ def _judge(workspace: Workspace) -> None:
     values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.9}
     cutoffs = {"name": "default", "revision": 1, "pseudo_positives": "best", **values}
     for table, rows in (("scores", scores), ("cutoffs", [cutoffs])):
-        job.write(table, 0, lambda table=table, rows=rows: [pa.Table.from_pylist(rows, relations.schema(table))])
+        job.write(table, 0, lambda table=table, rows=rows: [pa.Table.from_pylist(rows, sql_files.schema(table))])
     job.finish()

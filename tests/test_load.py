@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadInput, BadSettings
-from curate.stages import load_texts
-from curate.stages.load import load, plan_load
+from curate.load import texts
+from curate.load.stage import load, plan_load
 from curate.workspace import Workspace
 
 PASSAGES = '{"_id": "p1", "title": "A", "text": "one"}\n{"_id": "p2", "text": "two"}\n'
@@ -54,7 +54,7 @@ def pairs(workspace: Workspace) -> list[tuple]:
     return workspace.sql(query).rows()
 
 
-def texts(workspace: Workspace) -> list[tuple]:
+def texts_of(workspace: Workspace) -> list[tuple]:
     return workspace.sql("select passage_key, passage_id, title, text from passages order by 1").rows()
 
 
@@ -118,7 +118,7 @@ def test_an_ms_marco_folder_is_loaded(workspace, tmp_path):
 def test_passages_come_in_many_forms(workspace, tmp_path, name, content):
     """The content tells the form and the packing, not the name."""
     load(workspace, passages=[file(tmp_path, name, content)])
-    assert texts(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two")]
+    assert texts_of(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two")]
 
 
 def test_passages_come_as_parquet(workspace, tmp_path):
@@ -126,7 +126,7 @@ def test_passages_come_as_parquet(workspace, tmp_path):
     columns = {"_id": ["p1", "p2"], "title": ["A", None], "text": pa.array([b"one", b"two"])}
     pq.write_table(pa.table(columns), tmp_path / "corpus.parquet")
     load(workspace, passages=[tmp_path / "corpus.parquet"])
-    assert texts(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two")]
+    assert texts_of(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two")]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_is_inside_a_text_stays(workspace, tmp_path):
     line = json.dumps({"_id": "p1", "text": text}, ensure_ascii=False)
     quoted = '{"_id": "p2", "text": "say \\"text\\": \\\\ x", "metadata": {"text": "t", "_id": 1}}'
     load(workspace, passages=[file(tmp_path, "a.jsonl", f"{line}\n{quoted}\n")])
-    assert texts(workspace) == [(0, "p1", "", text), (1, "p2", "", 'say "text": \\ x')]
+    assert texts_of(workspace) == [(0, "p1", "", text), (1, "p2", "", 'say "text": \\ x')]
 
 
 def test_ids_may_be_numbers(workspace, tmp_path):
@@ -202,7 +202,7 @@ def test_loads_add_up(workspace, tmp_path):
         workspace, passages=[more], qrels=[file(tmp_path, "dev.tsv", "q1\tp1\t1\nq1\tp3\t1\nq1\tp3\t1\n")]
     )
     assert (second.job, second.collapsed) == ("load-00002", {"passages": 1, "qrels": 1})
-    assert texts(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two"), (2, "p3", "", "three")]
+    assert texts_of(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two"), (2, "p3", "", "three")]
     third = load(workspace, qrels=[file(tmp_path, "more-dev.tsv", "q1\tp1\t1\nq2\tp2\t0\n")])
     assert (third.counts["qrels"], third.collapsed) == (1, {"qrels": 1})
     with pytest.raises(BadInput, match=":1: id known with another text or title: first in an earlier load"):
@@ -224,12 +224,12 @@ def test_the_same_files_again_change_nothing(workspace, beir):
 
 def test_keys_stay_dense_when_repeated_passages_fill_more_than_a_shard(workspace, tmp_path, monkeypatch):
     """With shards of two rows: p0 p1 | p1 p0 | p2 p2 | p3 becomes p0 p1 | p2 p3."""
-    monkeypatch.setattr(load_texts, "SHARD", 2)
+    monkeypatch.setattr(texts, "SHARD", 2)
     names = ["p0", "p1", "p1", "p0", "p2", "p2", "p3"]
     lines = [json.dumps({"_id": name, "text": f"text of {name}"}) for name in names]
     loaded = load(workspace, passages=[file(tmp_path, "a.jsonl", "\n".join(lines))])
     assert (loaded.counts["passages"], loaded.collapsed) == (4, {"passages": 3})
-    assert [row[:2] for row in texts(workspace)] == [(0, "p0"), (1, "p1"), (2, "p2"), (3, "p3")]
+    assert [row[:2] for row in texts_of(workspace)] == [(0, "p0"), (1, "p1"), (2, "p2"), (3, "p3")]
     assert sorted(path.name for path in workspace.root.glob("tables/passages/load-00001/*.parquet")) == [
         "00000.parquet",
         "00001.parquet",
@@ -239,9 +239,9 @@ def test_keys_stay_dense_when_repeated_passages_fill_more_than_a_shard(workspace
 KILLED = """
 import os, pathlib, sys
 import curate
-from curate.stages import load_texts
+from curate.load import texts
 
-load_texts.SHARD = 2
+texts.SHARD = 2
 left = int(sys.argv[3])
 
 def count(*_arguments):
@@ -258,7 +258,7 @@ curate.load(curate.Workspace(sys.argv[1]), sys.argv[2])
 
 def test_a_killed_load_leaves_no_trace_in_the_tables(tmp_path, beir, monkeypatch):
     """Killed before its n-th file comes to stand, then given again: the bytes of a load that was not killed."""
-    monkeypatch.setattr(load_texts, "SHARD", 2)
+    monkeypatch.setattr(texts, "SHARD", 2)
     whole = Workspace.create(tmp_path / "whole")
     load(whole, beir)
     for after in (0, 3, 8):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadInput
-from curate.stages.load import load
+from curate.load.stage import load
 from curate.workspace import Workspace
 
 GOOD = b'{"_id": "p1", "text": "one"}\n'

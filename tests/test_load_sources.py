@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadSettings
-from curate.stages.load import load
+from curate.load.stage import load
 from curate.workspace import Workspace
 
 PASSAGES = '{"_id": "p1", "text": "one"}\n'

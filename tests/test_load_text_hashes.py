@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import pytest
 
-from curate.text import text_hashes
+from curate.text_hash import text_hashes
 
 
 def by_hand(text: str) -> int:

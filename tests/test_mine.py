@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from curate import Workspace, mine, relations
+from curate import Workspace, mine, sql_files
 from curate.cli.main import cli
-from curate.encoder import Encoder
-from curate.errors import BadSettings, CurateError, MissingExtra
+from curate.errors import BadSettings, CurateError, NotAvailable
 from curate.jobs import Job
-from curate.search import exact
-from curate.stages import mine_run
-from curate.stages.mine_plan import plan_mine
+from curate.mine import candidates
+from curate.mine.exact_search import exact
+from curate.mine.plan import plan_mine
+from curate.models.encoder import Encoder
 
 Make = Callable[..., Workspace]
 Write = Callable[..., Path]
@@ -180,7 +180,7 @@ def test_blocks_of_queries_do_not_change_a_bm25_run(workspace: Workspace, monkey
     whole = workspace.scan("candidates").collect()
     Job(workspace, "mine", first).discard()
     (workspace.root / "tables" / "stages" / f"{first}.json").unlink()
-    monkeypatch.setattr(mine_run, "BLOCK", 1)
+    monkeypatch.setattr(candidates, "BLOCK", 1)
 
     mine(workspace)
 
@@ -205,7 +205,7 @@ def test_a_faiss_index_is_kept_and_its_recall_recorded(workspace: Workspace, enc
     [
         ({"split": "dev"}, BadSettings, r"no queries of the split 'dev'; the splits are train \(4\)"),
         ({"retriever": "dense"}, BadSettings, "needs a model: --encoder"),
-        ({"retriever": "dense", "encoder": "./none"}, MissingExtra, "no model folder"),
+        ({"retriever": "dense", "encoder": "./none"}, NotAvailable, "no model folder"),
         ({"retriever": "bm52"}, BadSettings, "bm25"),
         ({"depth": 0}, BadSettings, "depth"),
     ],
@@ -289,13 +289,13 @@ def add_passage(workspace: Workspace, key: int, name: str, text: str) -> None:
     """Load one more passage."""
     row = {"passage_key": key, "passage_id": name, "title": "", "text": text, "text_hash": key}
     job = Job(workspace, "load", f"load-{name}")
-    job.write("passages", 0, lambda: [pa.Table.from_pylist([row], relations.schema("passages"))])
+    job.write("passages", 0, lambda: [pa.Table.from_pylist([row], sql_files.schema("passages"))])
     job.finish()
 
 
 def cutoffs() -> dict[str, Any]:
     """Return RocketQA's, for a scorer that scored nothing."""
-    row = dict.fromkeys(relations.schema("cutoffs").names)
+    row = dict.fromkeys(sql_files.schema("cutoffs").names)
     return row | {
         "name": "default",
         "revision": 1,

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from curate import Workspace
 from curate.cli.main import cli
 from curate.errors import BadInput, BadSettings
-from curate.stages.mine_import import import_run
+from curate.mine.import_run import import_run
 
 Make = Callable[..., Workspace]
 

@@ -18,8 +18,8 @@ Make = Callable[..., Workspace]
 PROGRAM = """
 import sys
 from curate import Workspace, mine
-from curate.stages import mine_run
-mine_run.BLOCK = 4
+from curate.mine import candidates
+candidates.BLOCK = 4
 print("ready", flush=True)
 mine(Workspace(sys.argv[1]), retriever="hybrid", encoder="models/tiny", depth=20)
 """

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from curate.train import rocketqa
 
 from curate import Settings, Workspace
 from curate.cli.main import cli
 from curate.errors import BadSettings, StaleModel
 from curate.progress import SILENT
+from curate.train import rocketqa
 
 Make = Callable[..., Workspace]
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "cranfield"
@@ -180,16 +180,16 @@ def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_encoder: Callable
     toml = workspace.root / "curate.toml"
     toml.write_text(settings)
     with pytest.raises(BadSettings, match="no labels for the split 'test'"):
-        rocketqa.plan(Workspace(workspace.root))
+        rocketqa.plan_recipe(Workspace(workspace.root))
     toml.write_text(settings + 'evaluate = "none"\n')
-    found = rocketqa.plan(Workspace(workspace.root))
+    found = rocketqa.plan_recipe(Workspace(workspace.root))
     assert list(found.plans) == ["m-d0"]
     assert found.waiting == list(rocketqa.STEPS[1:-1])
     assert found.text().splitlines()[:2] == ["m-d0: 3 of 3 rows to do", "mine: waits for what comes before it"]
     with pytest.raises(
         BadSettings, match=r"the step m-d0 is not done\. Leave out --from mine, or give --from m-d0"
     ):
-        rocketqa.plan(Workspace(workspace.root), first="mine")
+        rocketqa.plan_recipe(Workspace(workspace.root), first="mine")
 
 
 def test_a_setting_that_changed_is_told_with_the_model_to_delete(
@@ -200,16 +200,16 @@ def test_a_setting_that_changed_is_told_with_the_model_to_delete(
     settings = f'[recipe]\ninit = "{tiny_encoder()}"\nevaluate = "none"\n'
     toml = workspace.root / "curate.toml"
     toml.write_text(settings)
-    done = rocketqa.follow(Workspace(workspace.root), last="m-d0")
+    done = rocketqa.run_recipe(Workspace(workspace.root), last="m-d0")
     assert done.waiting == ["mine", "m-c", "denoise", "m-d1"]
     assert done.text().endswith("have a positive first.\nNext: curate run")
     toml.write_text(settings + "[train.dual_encoder]\nepochs = 2\n")
     changed = Workspace(workspace.root)
-    refused = rocketqa.plan(changed).refused["m-d0"]
+    refused = rocketqa.plan_recipe(changed).refused["m-d0"]
     assert "models/m-d0 has other settings: epochs was 3, is 2." in refused
     assert "delete models/m-d0 to train anew" in refused
     with pytest.raises(StaleModel):
-        rocketqa.follow(changed)
+        rocketqa.run_recipe(changed)
 
 
 SMALL = """
@@ -236,10 +236,14 @@ def test_a_first_model_with_hard_negatives_stays_with_the_run_that_it_learnt_fro
     first = "[recipe.m_d0]\nhard_negatives = 1\ndenoised = false\n"
     toml = workspace.root / "curate.toml"
     toml.write_text(settings.format(5) + first)
-    rocketqa.follow(Workspace(workspace.root), last="mine")
-    assert rocketqa.plan(Workspace(workspace.root), last="mine").text() == "m-d0: done\nmine: done"
+    rocketqa.run_recipe(Workspace(workspace.root), last="mine")
+    assert rocketqa.plan_recipe(Workspace(workspace.root), last="mine").text() == "m-d0: done\nmine: done"
     toml.write_text(settings.format(6) + first)
-    assert rocketqa.plan(Workspace(workspace.root)).waiting == ["m-c", "denoise", "m-d1"]  # deeper: to mine again
+    assert rocketqa.plan_recipe(Workspace(workspace.root)).waiting == [
+        "m-c",
+        "denoise",
+        "m-d1",
+    ]  # deeper: to mine again
 
 
 def test_each_step_may_start_from_a_model_of_its_own(
@@ -249,7 +253,7 @@ def test_each_step_may_start_from_a_model_of_its_own(
     workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
     sections = "".join(f'[recipe.{step}]\ninit = "{tiny_encoder(step)}"\n' for step in ("m_d0", "m_c", "m_d1"))
     (workspace.root / "curate.toml").write_text(f'[recipe]\nevaluate = "none"\n{sections}')
-    done = rocketqa.follow(Workspace(workspace.root), last="mine")
+    done = rocketqa.run_recipe(Workspace(workspace.root), last="mine")
     assert [step.name for step in done.steps] == ["m-d0", "mine"]
     assert done.steps[0].result.init.startswith("m_d0-")
 
@@ -257,7 +261,7 @@ def test_each_step_may_start_from_a_model_of_its_own(
 def test_without_a_collection_it_says_what_to_do(tmp_path: Path) -> None:
     """Before anything else."""
     with pytest.raises(BadSettings, match=r"holds no passages yet\. Run: curate load COLLECTION"):
-        rocketqa.plan(Workspace.create(tmp_path / "set"))
+        rocketqa.plan_recipe(Workspace.create(tmp_path / "set"))
 
 
 def test_dev_that_chooses_and_measures_is_told(make_workspace: Make) -> None:
@@ -273,9 +277,9 @@ def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_works
     """With the steps that there are."""
     workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
     with pytest.raises(BadSettings, match="no step 'm-d3'; the steps are m-d0, mine, m-c, denoise, m-d1"):
-        rocketqa.follow(workspace, first="m-d3")
+        rocketqa.run_recipe(workspace, first="m-d3")
     with pytest.raises(BadSettings, match="--from augment comes after --to mine"):
-        rocketqa.plan(workspace, first="augment", last="mine")
+        rocketqa.plan_recipe(workspace, first="augment", last="mine")
     (workspace.root / "curate.toml").write_text('[recipe]\nevaluate = "none"\n')
     assert rocketqa.Procedure(Workspace(workspace.root), SILENT).steps == (
         "m-d0",
@@ -286,9 +290,9 @@ def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_works
     )
     workspace = Workspace(workspace.root)
     with pytest.raises(BadSettings, match=r"nothing to do from evaluate to evaluate: the steps .* are m-d0, "):
-        rocketqa.follow(workspace, first="evaluate")
+        rocketqa.run_recipe(workspace, first="evaluate")
     with pytest.raises(BadSettings, match=r"no encoder to start from\. Give one in curate\.toml"):
-        rocketqa.follow(workspace)
+        rocketqa.run_recipe(workspace)
 
 
 @pytest.mark.parametrize("name", ["rocketqa", "small"])

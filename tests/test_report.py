@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from curate.reports import rows, terminal
-from curate.reports.page import Page
 from rich.console import Console
 
 from curate import Workspace
@@ -16,6 +14,8 @@ from curate.cli.main import run
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings
 from curate.jobs import Job
+from curate.reports import report_rows, terminal
+from curate.reports.page import Page
 
 Make = Callable[..., Workspace]
 
@@ -109,14 +109,14 @@ def add_run(workspace: Workspace, run_id: str, found: dict[str, list[str]], **fa
     job.finish()
 
 
-def column(report: rows.Report, name: str) -> list[object]:
+def column(report: report_rows.Report, name: str) -> list[object]:
     return [row[name] for row in report.rows]
 
 
-def printed(report: rows.Report | rows.Overview, width: int = 100, encoding: str = "utf-8") -> str:
+def printed(report: report_rows.Report | report_rows.Overview, width: int = 100, encoding: str = "utf-8") -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     page = Page(Console(file=stream, width=width, highlight=False, markup=False, emoji=False))
-    if isinstance(report, rows.Report):
+    if isinstance(report, report_rows.Report):
         terminal.show_report(page, report)
     else:
         terminal.show_overview(page, report)
@@ -126,7 +126,7 @@ def printed(report: rows.Report | rows.Overview, width: int = 100, encoding: str
 
 def test_the_funnel_takes_away_every_candidate_but_the_hard_negatives(denoised: Workspace) -> None:
     """9 candidates: 2 positives, 1 duplicate, 1 unscored, 1 false negative, 1 uncertain, 3 hard negatives."""
-    funnel = rows.report(denoised, "funnel", negatives=2)
+    funnel = report_rows.report(denoised, "funnel", negatives=2)
     assert column(funnel, "number") == [9, 2, 1, 1, 1, 1, 3, 2, 1, 1, 0]
     assert funnel.rows[6] == {
         "step": 7,
@@ -140,7 +140,7 @@ def test_the_funnel_takes_away_every_candidate_but_the_hard_negatives(denoised: 
 
 def test_denoised_by_rank_counts_what_is_no_hard_negative_among_the_judged(denoised: Workspace) -> None:
     """Unscored candidates are in no rate: nobody knows what they are."""
-    report = rows.report(denoised, "denoised_by_rank")
+    report = report_rows.report(denoised, "denoised_by_rank")
     assert column(report, "first_rank") == [1, 2, 3, 4]
     assert column(report, "last_rank") == [1, 2, 3, 5]
     assert column(report, "judged") == [0, 2, 2, 2]
@@ -151,7 +151,7 @@ def test_denoised_by_rank_counts_what_is_no_hard_negative_among_the_judged(denoi
 
 def test_false_negatives_by_rank_has_every_rank(denoised: Workspace) -> None:
     """The same counts, one row a rank."""
-    report = rows.report(denoised, "false_negatives_by_rank")
+    report = report_rows.report(denoised, "false_negatives_by_rank")
     assert column(report, "rank") == [1, 2, 3, 4, 5]
     assert column(report, "false_negatives") == [0, 0, 1, 0, 0]
     assert column(report, "denoised") == [0, 1, 1, 1, 0]
@@ -160,12 +160,12 @@ def test_false_negatives_by_rank_has_every_rank(denoised: Workspace) -> None:
 def test_candidates_below_the_depth_of_the_cutoffs_are_not_reported(denoised: Workspace) -> None:
     """The depth is part of the cutoffs: what is deeper was never judged."""
     set_cutoffs(denoised, "shallow", scorer_id="judge", depth=2, negative_below=0.1, positive_above=0.9)
-    assert column(rows.report(denoised, "funnel", cutoffs="shallow"), "number")[0] == 4
+    assert column(report_rows.report(denoised, "funnel", cutoffs="shallow"), "number")[0] == 4
 
 
 def test_the_histogram_has_twenty_bins_that_hold_every_score_once(denoised: Workspace) -> None:
     """Positives 0.97 and 0.40; unlabelled 0.95, 0.50, 0.05, 0.02, 0.03."""
-    report = rows.report(denoised, "score_histogram")
+    report = report_rows.report(denoised, "score_histogram")
     assert [(row["bin"], row["positives"]) for row in report.rows if row["positives"]] == [(8, 1), (19, 1)]
     assert [(row["bin"], row["unlabelled"]) for row in report.rows if row["unlabelled"]] == [
         (0, 2),
@@ -177,12 +177,12 @@ def test_the_histogram_has_twenty_bins_that_hold_every_score_once(denoised: Work
 
 def test_labelled_positives_count_as_recognised_above_the_upper_cutoff(denoised: Workspace) -> None:
     """0.97 lies above 0.9, 0.40 between."""
-    assert column(rows.report(denoised, "positives_recognised"), "positives") == [1, 1, 0, 0]
+    assert column(report_rows.report(denoised, "positives_recognised"), "positives") == [1, 1, 0, 0]
 
 
 def test_the_shortfall_counts_each_query_once(denoised: Workspace) -> None:
     """One query has a single hard negative, one has two, which is enough."""
-    report = rows.report(denoised, "shortfall", negatives=2)
+    report = report_rows.report(denoised, "shortfall", negatives=2)
     assert column(report, "queries") == [0, 1, 1]
     assert column(report, "enough") == [False, False, True]
 
@@ -190,13 +190,13 @@ def test_the_shortfall_counts_each_query_once(denoised: Workspace) -> None:
 def test_a_query_without_candidates_has_no_negatives(denoised: Workspace) -> None:
     """A run over three queries that found something for one: two have none."""
     add_run(denoised, "poor", {"france": ["hills"]}, queries=3)
-    assert column(rows.report(denoised, "shortfall", run="poor", negatives=1), "queries") == [2, 1]
-    assert column(rows.report(denoised, "funnel", run="poor", negatives=1), "number")[-4:] == [3, 1, 0, 2]
+    assert column(report_rows.report(denoised, "shortfall", run="poor", negatives=1), "queries") == [2, 1]
+    assert column(report_rows.report(denoised, "funnel", run="poor", negatives=1), "number")[-4:] == [3, 1, 0, 2]
 
 
 def test_suspects_show_the_false_negative_beside_a_labelled_positive(denoised: Workspace) -> None:
     """A person can tell at a glance whether the scorer was right."""
-    (suspect,) = rows.report(denoised, "suspects").rows
+    (suspect,) = report_rows.report(denoised, "suspects").rows
     assert suspect == {
         "query_id": "france",
         "passage_id": "seine",
@@ -212,24 +212,24 @@ def test_suspects_show_the_false_negative_beside_a_labelled_positive(denoised: W
 def test_pseudo_labels_are_reported_over_the_run_of_the_questions_without_labels(denoised: Workspace) -> None:
     """The best passage above the cutoff; a question whose candidates are unscored gets none."""
     add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
-    (label,) = rows.report(denoised, "pseudo_labels").rows
+    (label,) = report_rows.report(denoised, "pseudo_labels").rows
     assert (label["query_id"], label["passage_id"], label["probability"]) == ("river", "rome", 0.93)
-    assert column(rows.report(denoised, "pseudo_label_outcomes"), "questions") == [1, 0, 0, 0, 0, 0]
+    assert column(report_rows.report(denoised, "pseudo_label_outcomes"), "questions") == [1, 0, 0, 0, 0, 0]
 
 
 def test_pseudo_positives_are_no_false_negatives(denoised: Workspace) -> None:
     """No label contradicts them: they have a row and columns of their own, and are in no false-negative rate."""
     add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
-    funnel = rows.report(denoised, "funnel", run="bm25-unlabeled", negatives=1)
+    funnel = report_rows.report(denoised, "funnel", run="bm25-unlabeled", negatives=1)
     assert column(funnel, "what")[4:7] == ["false negatives", "pseudo-positives", "uncertain"]
     assert column(funnel, "number") == [2, 0, 0, 0, 0, 2, 0, 0, 1, 0, 0, 1]
     assert column(funnel, "step") == list(range(1, 13))
     for name in ("denoised_by_rank", "false_negatives_by_rank", "false_negatives_by_retriever"):
-        report = rows.report(denoised, name, run="bm25-unlabeled")
+        report = report_rows.report(denoised, name, run="bm25-unlabeled")
         assert set(column(report, "false_negative_rate")) == {0.0}
         assert set(column(report, "denoised_rate")) == {1.0}
         assert [sum(row[name] for row in report.rows) for name in ("judged", "pseudo_positives")] == [2, 2]
-    (compared,) = rows.report(denoised, "cutoffs_compared", run="bm25-unlabeled").rows
+    (compared,) = report_rows.report(denoised, "cutoffs_compared", run="bm25-unlabeled").rows
     assert (compared["false_negatives"], compared["pseudo_positives"]) == (0, 2)
 
 
@@ -242,13 +242,13 @@ def test_only_the_runs_own_questions_are_left_out_as_leaked(make_workspace: Make
     add_scores(workspace)
     set_cutoffs(workspace, "default", scorer_id="judge", depth=5, negative_below=0.1, positive_above=0.9)
     add_run(workspace, "early", {"river": ["rome"]}, split="unlabeled")
-    assert column(rows.report(workspace, "pseudo_label_outcomes"), "questions") == [0, 0, 0, 0, 0, 1]
+    assert column(report_rows.report(workspace, "pseudo_label_outcomes"), "questions") == [0, 0, 0, 0, 0, 1]
 
 
 def test_the_query_card_has_labelled_positives_that_were_not_found(denoised: Workspace) -> None:
     """What the retriever missed stands on top, without a rank."""
     add_run(denoised, "blind", {"france": ["rome"]})
-    card = rows.report(denoised, "query_card", query="france", run="blind")
+    card = report_rows.report(denoised, "query_card", query="france", run="blind")
     assert [(row["rank"], row["passage_id"], row["decision"]) for row in card.rows] == [
         (None, "paris", "positive"),
         (1, "rome", "uncertain"),
@@ -258,13 +258,13 @@ def test_the_query_card_has_labelled_positives_that_were_not_found(denoised: Wor
 def test_the_card_of_an_unknown_query_names_ids_that_look_like_it(denoised: Workspace) -> None:
     """The id is one of the user's own file."""
     with pytest.raises(BadSettings, match="no query 'frence'; near it: france"):
-        rows.report(denoised, "query_card", query="frence")
+        report_rows.report(denoised, "query_card", query="frence")
 
 
 def test_cutoffs_stand_side_by_side(denoised: Workspace) -> None:
     """A stricter cutoff leaves fewer negatives, and no forward pass was needed."""
     set_cutoffs(denoised, "strict", scorer_id="judge", depth=50, negative_below=0.04, positive_above=0.9)
-    report = rows.report(denoised, "cutoffs_compared", negatives=2)
+    report = report_rows.report(denoised, "cutoffs_compared", negatives=2)
     assert [(row["name"], row["hard_negatives"], row["uncertain"]) for row in report.rows] == [
         ("default", 3, 1),
         ("strict", 2, 2),
@@ -273,7 +273,7 @@ def test_cutoffs_stand_side_by_side(denoised: Workspace) -> None:
 
 def test_the_lineage_names_every_job_that_the_decisions_rest_on(denoised: Workspace) -> None:
     """Load, mine, denoise and the cutoffs, with the fingerprint of the scorer."""
-    report = rows.report(denoised, "lineage")
+    report = report_rows.report(denoised, "lineage")
     assert column(report, "stage") == ["load", "mine", "denoise", "cutoffs"]
     assert column(report, "fingerprint") == [None, None, "f" * 64, "f" * 64]
 
@@ -284,19 +284,19 @@ def test_the_lineage_has_the_training_of_the_scorer_and_of_no_other(mined: Works
         Job(mined, "train", f"train-{name}").finish()
     add_scores(mined)
     set_cutoffs(mined, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
-    assert column(rows.report(mined, "lineage"), "stage") == ["load", "mine", "train", "denoise", "cutoffs"]
-    assert "train-judge" in column(rows.report(mined, "lineage"), "job")
+    assert column(report_rows.report(mined, "lineage"), "stage") == ["load", "mine", "train", "denoise", "cutoffs"]
+    assert "train-judge" in column(report_rows.report(mined, "lineage"), "job")
 
 
 def test_a_model_trained_under_an_old_name_has_not_made_the_old_scores(denoised: Workspace) -> None:
     """What was trained after the scoring is another model."""
     Job(denoised, "train", "train-judge").finish()
-    assert "train" not in column(rows.report(denoised, "lineage"), "stage")
+    assert "train" not in column(report_rows.report(denoised, "lineage"), "stage")
 
 
 def test_splits_count_queries_and_labels(denoised: Workspace) -> None:
     """Two queries of train with one positive each, one question without."""
-    assert rows.report(denoised, "splits").rows == [
+    assert report_rows.report(denoised, "splits").rows == [
         {"split": "train", "queries": 2, "labelled": 2, "judged": 2, "positives": 2},
         {"split": "unlabeled", "queries": 1, "labelled": 0, "judged": 0, "positives": 0},
     ]
@@ -304,27 +304,27 @@ def test_splits_count_queries_and_labels(denoised: Workspace) -> None:
 
 def test_an_empty_workspace_says_what_to_do_first(tmp_path: Path) -> None:
     """Nothing to report is no failure."""
-    overview = rows.overview(Workspace.create(tmp_path / "set"))
+    overview = report_rows.overview(Workspace.create(tmp_path / "set"))
     assert overview.next == "no collection yet. Run: curate load COLLECTION"
     assert "curate load" in printed(overview)
 
 
 def test_before_mining_the_report_says_to_mine(make_workspace: Make) -> None:
     """The collection stands there already."""
-    overview = rows.overview(make_workspace(PASSAGES, QUERIES, qrels=QRELS))
+    overview = report_rows.overview(make_workspace(PASSAGES, QUERIES, qrels=QRELS))
     assert overview.reports["collection"].rows[0]["passages"] == 5
     assert "curate mine" in str(overview.next)
 
 
 def test_before_denoising_the_report_says_to_denoise(mined: Workspace) -> None:
     """Candidates that nobody judged tell nothing yet."""
-    assert "curate denoise" in printed(rows.overview(mined))
+    assert "curate denoise" in printed(report_rows.overview(mined))
 
 
 def test_the_overview_shows_every_part(denoised: Workspace) -> None:
     """From the collection to the pseudo-labels."""
     add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
-    shown = printed(rows.overview(denoised))
+    shown = printed(report_rows.overview(denoised))
     for name in ("funnel", "denoised_by_rank", "score_histogram", "positives_recognised", "shortfall", "suspects"):
         assert terminal.TITLES[name] in shown
     assert terminal.TITLES["pseudo_labels"] in shown
@@ -343,7 +343,7 @@ def test_the_retrievers_of_a_hybrid_run_are_compared(denoised: Workspace) -> Non
         retriever="hybrid",
         sources=["bm25-x", "dense-x"],
     )
-    report = rows.report(denoised, "false_negatives_by_retriever", run="hybrid-x")
+    report = report_rows.report(denoised, "false_negatives_by_retriever", run="hybrid-x")
     assert [
         (row["retriever"], row["judged"], row["only_here"], row["false_negatives"]) for row in report.rows
     ] == [
@@ -359,14 +359,14 @@ def test_the_retrievers_of_a_hybrid_run_are_compared(denoised: Workspace) -> Non
 def test_no_line_is_wider_than_the_terminal(denoised: Workspace, name: str, width: int) -> None:
     """Also in a narrow one."""
     query = {"query": "france"} if name == "query_card" else {}
-    shown = printed(rows.report(denoised, name, **query), width=width)
+    shown = printed(report_rows.report(denoised, name, **query), width=width)
     assert max(len(line) for line in shown.splitlines()) <= width
 
 
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_numbers_and_full_bars_are_never_cut(denoised: Workspace, width: int) -> None:
     """A narrow terminal loses bars, not digits; a bar of 100 % is whole."""
-    shown = printed(rows.report(denoised, "funnel"), width=width)
+    shown = printed(report_rows.report(denoised, "funnel"), width=width)
     assert "100.0 %" in shown
     assert "33.3 %" in shown
     assert "█…" not in shown
@@ -376,7 +376,7 @@ def test_numbers_and_full_bars_are_never_cut(denoised: Workspace, width: int) ->
 
 def test_an_ascii_terminal_gets_ascii(denoised: Workspace) -> None:
     """Bars are made of '#', and nothing raises UnicodeEncodeError."""
-    shown = printed(rows.overview(denoised), encoding="ascii")
+    shown = printed(report_rows.overview(denoised), encoding="ascii")
     assert "#####" in shown
 
 
@@ -388,7 +388,7 @@ def test_the_text_of_a_passage_never_steers_the_terminal(make_workspace: Make) -
     )
     add_scores(workspace)
     set_cutoffs(workspace, "default", scorer_id="judge", depth=5, negative_below=0.1, positive_above=0.9)
-    shown = printed(rows.report(workspace, "query_card", query="france"))
+    shown = printed(report_rows.report(workspace, "query_card", query="france"))
     assert not any(ord(character) < 32 and character != "\n" for character in shown)
     assert "\\x1b[31mred" in shown
     assert "[bold]x[/bold] [/x]" in shown

@@ -1,8 +1,9 @@
 """Text that is shown: nothing in it is obeyed, and its width is known."""
 
 import pytest
-from curate.reports.clean import clean, shorten
 from rich.cells import cell_len
+
+from curate.reports.safe_text import clean, shorten
 
 
 @pytest.mark.parametrize(

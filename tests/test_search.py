@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from curate import ann, search
-from curate.errors import BadInput, BadSettings, MissingExtra
+from curate.errors import BadInput, BadSettings, NotAvailable
+from curate.mine import exact_search, faiss_search
 
 Array = np.ndarray
 
@@ -15,8 +15,8 @@ Array = np.ndarray
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several tiles and groups even in small data."""
-    monkeypatch.setattr(search, "TILE", 16)
-    monkeypatch.setattr(search, "GROUP", 5)
+    monkeypatch.setattr(exact_search, "TILE", 16)
+    monkeypatch.setattr(exact_search, "GROUP", 5)
 
 
 @pytest.mark.parametrize("depth", [1, 3, 10, 16, 40, 200])
@@ -25,7 +25,7 @@ def test_the_order_is_score_then_key_even_where_scores_tie(depth: int, values: i
     """Whole numbers make exact scores; with few values most of them are equal, at the cut too."""
     queries, passages = whole_numbers(12, values, seed=1), whole_numbers(103, values, seed=2)
 
-    found = search.exact(queries, [passages], depth)
+    found = exact_search.exact(queries, [passages], depth)
 
     assert rows(found) == brute_force(queries, passages, depth)
 
@@ -37,8 +37,8 @@ def test_any_sharding_of_the_passages_gives_the_same_bits(cuts: list[int]) -> No
     queries = random.standard_normal((9, 24)).astype("float16")
     passages = random.standard_normal((103, 24)).astype("float16")
 
-    whole = search.exact(queries, [passages], 10)
-    parts = search.exact(queries, np.split(passages, cuts), 10)
+    whole = exact_search.exact(queries, [passages], 10)
+    parts = exact_search.exact(queries, np.split(passages, cuts), 10)
 
     assert np.array_equal(whole.keys, parts.keys)
     assert whole.scores.tobytes() == parts.scores.tobytes()
@@ -46,7 +46,7 @@ def test_any_sharding_of_the_passages_gives_the_same_bits(cuts: list[int]) -> No
 
 def test_passages_that_all_score_the_same_come_in_the_order_of_their_keys() -> None:
     """The worst case of ties."""
-    found = search.exact(np.ones((2, 4), "float32"), [np.ones((90, 4), "float32")], 20)
+    found = exact_search.exact(np.ones((2, 4), "float32"), [np.ones((90, 4), "float32")], 20)
 
     assert found.keys.tolist() == [list(range(20))] * 2
 
@@ -54,7 +54,7 @@ def test_passages_that_all_score_the_same_come_in_the_order_of_their_keys() -> N
 def test_a_score_that_is_not_finite_is_an_error() -> None:
     """Infinity would rank first and mean nothing."""
     with pytest.raises(BadInput, match="not finite"):
-        search.exact(np.full((1, 2), 3e38, "float32"), [np.full((4, 2), 3e38, "float32")], 2)
+        exact_search.exact(np.full((1, 2), 3e38, "float32"), [np.full((4, 2), 3e38, "float32")], 2)
 
 
 def test_a_flat_faiss_index_finds_what_exact_search_finds() -> None:
@@ -62,20 +62,20 @@ def test_a_flat_faiss_index_finds_what_exact_search_finds() -> None:
     pytest.importorskip("faiss")
     queries, passages = whole_numbers(12, 100, seed=4), whole_numbers(103, 100, seed=5)
 
-    index = ann.build("Flat", lambda: np.split(passages, [40]), 103)
-    found, truth = ann.approximate(index, queries, 10), search.exact(queries, [passages], 10)
+    index = faiss_search.build("Flat", lambda: np.split(passages, [40]), 103)
+    found, truth = faiss_search.approximate(index, queries, 10), exact_search.exact(queries, [passages], 10)
 
     assert np.array_equal(found.scores, truth.scores)
-    assert ann.recall(found, truth) == pytest.approx(1.0, abs=0.05)
+    assert faiss_search.recall(found, truth) == pytest.approx(1.0, abs=0.05)
 
 
 def test_lists_that_an_index_cannot_fill_are_short() -> None:
     """A faiss index marks what it did not find with -1: no candidate."""
     pytest.importorskip("faiss")
     passages = whole_numbers(400, 100, seed=6)
-    index = ann.build("IVF10,Flat", lambda: [passages], 400)
+    index = faiss_search.build("IVF10,Flat", lambda: [passages], 400)
 
-    found = ann.approximate(index, whole_numbers(3, 100, seed=7), 400)
+    found = faiss_search.approximate(index, whole_numbers(3, 100, seed=7), 400)
 
     assert ((found.keys >= 0) == np.isfinite(found.scores)).all()
     assert (found.keys < 0).any()
@@ -83,10 +83,10 @@ def test_lists_that_an_index_cannot_fill_are_short() -> None:
 
 def test_recall_is_the_share_of_the_exact_list_that_was_found() -> None:
     """Two of four passages."""
-    truth = search.Found(np.array([[1, 2], [3, 4]]), np.zeros((2, 2), "float32"))
-    found = search.Found(np.array([[2, 9], [4, -1]]), np.zeros((2, 2), "float32"))
+    truth = exact_search.Found(np.array([[1, 2], [3, 4]]), np.zeros((2, 2), "float32"))
+    found = exact_search.Found(np.array([[2, 9], [4, -1]]), np.zeros((2, 2), "float32"))
 
-    assert ann.recall(found, truth) == 0.5
+    assert faiss_search.recall(found, truth) == 0.5
 
 
 @pytest.mark.parametrize("factory", ["Nonsense", "IVF5000,Flat"])
@@ -96,15 +96,15 @@ def test_an_index_that_cannot_be_made_is_a_bad_setting(factory: str) -> None:
     passages = whole_numbers(50, 10, seed=8)
 
     with pytest.raises(BadSettings, match=factory):
-        ann.build(factory, lambda: [passages], 50)
+        faiss_search.build(factory, lambda: [passages], 50)
 
 
 def test_without_faiss_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra, as pip takes it."""
     monkeypatch.setitem(sys.modules, "faiss", None)
 
-    with pytest.raises(MissingExtra, match=r"pip install 'curate-ir\[cpu\]'"):
-        ann.faiss()
+    with pytest.raises(NotAvailable, match=r"pip install 'curate-ir\[cpu\]'"):
+        faiss_search.faiss()
 
 
 def whole_numbers(count: int, values: int, seed: int) -> Array:
@@ -112,7 +112,7 @@ def whole_numbers(count: int, values: int, seed: int) -> Array:
     return np.random.default_rng(seed).integers(0, values, (count, 4)).astype("float32")
 
 
-def rows(found: search.Found) -> list[list[tuple[float, int]]]:
+def rows(found: exact_search.Found) -> list[list[tuple[float, int]]]:
     """Return what was found, as (score, key) lists."""
     return [
         [(float(score), int(key)) for score, key in zip(*row, strict=True) if key >= 0]

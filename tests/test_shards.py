@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate import Workspace, relations
+from curate import Workspace, sql_files
 from curate.errors import BadSettings, NoSpace, WorkspaceBusy
 from curate.jobs import Job
 from curate.shards import Lineage, Manifest, done, publish, write_parquet
@@ -141,13 +141,13 @@ def test_scores_count_as_soon_as_their_shard_stands(tmp_path: Path) -> None:
 def test_rebuild_loses_nothing_and_names_damage(tmp_path: Path) -> None:
     """The catalogue is disposable; other people's tables in it are not."""
     workspace = Workspace.create(tmp_path / "set")
-    with relations.connect(str(workspace.root / "curate.duckdb")) as connection:
+    with sql_files.connect(str(workspace.root / "curate.duckdb")) as connection:
         connection.execute("create table mine_own as select 42 as answer")
     job = Job(workspace, "mine", "r")
     job.write_rows("candidates", [{"run_id": "r", "query_key": 0, "passage_key": 0, "rank": 1, "score": 1.0}])
     job.finish()
-    assert workspace.rebuild() == (len(relations.TABLES) + 1, [])
-    with relations.connect(str(workspace.root / "curate.duckdb"), access_mode="READ_ONLY") as connection:
+    assert workspace.rebuild() == (len(sql_files.TABLES) + 1, [])
+    with sql_files.connect(str(workspace.root / "curate.duckdb"), access_mode="READ_ONLY") as connection:
         assert connection.sql("select answer from mine_own").fetchall() == [(42,)]
         assert connection.sql("select count(*) from candidates").fetchall() == [(1,)]
     job.shard("candidates", 0).write_bytes(b"broken")
@@ -160,7 +160,7 @@ def test_a_lost_catalogue_comes_back_with_everything(tmp_path: Path) -> None:
     (workspace.root / "curate.duckdb").write_bytes(b"not a database at all, but long enough to be looked at")
     workspace.rebuild()
     assert (workspace.root / "curate.duckdb.damaged").exists()
-    with relations.connect(str(workspace.root / "curate.duckdb"), access_mode="READ_ONLY") as connection:
+    with sql_files.connect(str(workspace.root / "curate.duckdb"), access_mode="READ_ONLY") as connection:
         assert connection.sql("select count(*) from decisions").fetchall() == [(0,)]
 
 
@@ -169,7 +169,7 @@ def test_a_moved_workspace_opens_in_any_client_after_one_command(tmp_path: Path)
     first = Workspace.create(tmp_path / "before")
     moved = first.root.rename(tmp_path / "after")
     Workspace(moved).refresh_catalogue()
-    with relations.connect(str(moved / "curate.duckdb"), access_mode="READ_ONLY") as connection:
+    with sql_files.connect(str(moved / "curate.duckdb"), access_mode="READ_ONLY") as connection:
         assert connection.sql("select count(*) from passages").fetchall() == [(0,)]
 
 
@@ -199,9 +199,9 @@ def test_a_folder_that_duckdb_would_read_as_a_pattern_is_refused(tmp_path: Path,
 def test_every_table_keeps_its_schema_without_rows(tmp_path: Path) -> None:
     """Each table has a shard without rows, so an empty workspace answers every query."""
     workspace = Workspace.create(tmp_path / "set")
-    for table in relations.TABLES:
+    for table in sql_files.TABLES:
         (shard,) = workspace.shards(table)
-        assert pq.read_schema(shard).equals(relations.schema(table))
+        assert pq.read_schema(shard).equals(sql_files.schema(table))
 
 
 def test_what_a_killed_process_has_spilled_goes_with_the_next_command(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from curate import Workspace, relations
+from curate import Workspace, sql_files
 from curate.cli.main import run
 from curate.sandbox import only_select, sandbox
 
@@ -124,7 +124,7 @@ def test_questions_are_answered(ask: Ask, query: str) -> None:
 def test_every_table_and_view_can_be_read(here: Workspace) -> None:
     """The sandbox keeps nothing from a reader that belongs to the workspace."""
     with sandbox(here) as connection:
-        for name in (*relations.TABLES, *relations.VIEWS, "stages"):
+        for name in (*sql_files.TABLES, *sql_files.VIEWS, "stages"):
             query = f"from {name}"
             only_select(connection, query)
             assert connection.sql(query).fetchall() is not None
@@ -133,15 +133,15 @@ def test_every_table_and_view_can_be_read(here: Workspace) -> None:
 def test_every_named_query_is_a_single_select(here: Workspace) -> None:
     """Also those with parameters: the check needs no values."""
     with sandbox(here) as connection:
-        for name in relations.names("reports"):
-            only_select(connection, relations.sql("reports", name))
+        for name in sql_files.names("reports"):
+            only_select(connection, sql_files.sql("reports", name))
 
 
 def test_every_named_query_says_what_it_is_and_its_grain() -> None:
     """`curate sql --list` shows the first line of the file."""
-    for name in relations.names("reports"):
-        assert relations.purpose("reports", name).startswith(f"{name}: ")
-        assert "Grain: one row" in relations.purpose("reports", name)
+    for name in sql_files.names("reports"):
+        assert sql_files.purpose("reports", name).startswith(f"{name}: ")
+        assert "Grain: one row" in sql_files.purpose("reports", name)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_the_list_has_every_name_with_its_purpose(ask: Ask) -> None:
 
 def test_explain_prints_the_file(ask: Ask) -> None:
     """The SQL is there to be copied and changed."""
-    assert ask("--explain", "funnel")[1] == relations.sql("reports", "funnel")
+    assert ask("--explain", "funnel")[1] == sql_files.sql("reports", "funnel")
 
 
 def test_a_question_comes_from_stdin(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

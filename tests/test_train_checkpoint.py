@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from curate.train import checkpoint
-from curate.train.checkpoint import State
-from curate.train.log import Curve
-from curate.train.optimizer import adamw
 from safetensors import SafetensorError
 
 from curate import Workspace
 from curate.errors import CurateError, NoSpace
+from curate.train import checkpoint
+from curate.train.checkpoint import State
+from curate.train.log import Curve
+from curate.train.optimizer import adamw
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]

@@ -9,14 +9,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import Interrupt
-from curate.train.cross_encoder import TrainedCrossEncoder, plan_cross_encoder, train_cross_encoder
-from curate.train.dual_encoder import train_dual_encoder
 from safetensors.torch import load_file
 
 from curate import Workspace
 from curate.cli.main import cli
-from curate.cross_encoder import CrossEncoder
 from curate.errors import BadInput, BadSettings, CurateError
+from curate.models.cross_encoder import CrossEncoder
+from curate.train.cross_encoder import TrainedCrossEncoder, plan_train_cross_encoder, train_cross_encoder
+from curate.train.dual_encoder import train_dual_encoder
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -38,7 +38,7 @@ def init(tiny_cross_encoder: Model, tmp_path: Path) -> Path:
     """Write an encoder without a head: what `--init` gets as a rule."""
     from transformers import AutoModel
 
-    from curate.models import load_tokenizer
+    from curate.models.pretrained import load_tokenizer
 
     folder = tmp_path / "encoder"
     AutoModel.from_pretrained(tiny_cross_encoder("whole"), dtype=torch.float32).save_pretrained(folder)
@@ -139,7 +139,7 @@ def test_other_settings_need_another_name(workspace: Workspace, init: Path) -> N
     ):
         train(workspace, init, groups=25)
     with pytest.raises(BadSettings, match=r"negatives was 3, is 2"):
-        plan_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48, negatives=2)
+        plan_train_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48, negatives=2)
     assert train(workspace, init, groups=25, name="second").model == "models/second"
 
 
@@ -167,7 +167,7 @@ def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=3, progress=Interrupt(steps))
     assert not (workspace.root / "models/cross-encoder").exists()
-    plan = plan_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48)
+    plan = plan_train_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48)
     assert (plan.total, plan.cached) == (24, 12 if steps > 3 else 0)
     resumed = train(workspace, init, checkpoint_every=3)
     assert resumed.sha256 == whole.sha256

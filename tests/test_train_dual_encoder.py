@@ -14,20 +14,20 @@ import numpy as np
 import pytest
 import torch
 from conftest import Interrupt, add_run
-from curate.train import dev, training
-from curate.train.contrast import Contrast
-from curate.train.cross_encoder import train_cross_encoder
-from curate.train.dev import reciprocal_ranks
-from curate.train.dual_encoder import TrainedDualEncoder, plan_dual_encoder, train_dual_encoder
 from transformers import T5Config, T5Model
 
 from curate import Workspace
 from curate.cutoffs import set_cutoffs
-from curate.encoder import Encoder
-from curate.errors import BadInput, BadSettings, CurateError, MissingExtra, NoSpace, StaleModel
+from curate.errors import BadInput, BadSettings, CurateError, NoSpace, NotAvailable, StaleModel
 from curate.jobs import Job
+from curate.mine.stage import Request
+from curate.models.encoder import Encoder
 from curate.progress import Lines
-from curate.stages.mine import Request
+from curate.train import dev_eval, identity
+from curate.train.cross_encoder import train_cross_encoder
+from curate.train.dev_eval import reciprocal_ranks
+from curate.train.dual_encoder import TrainedDualEncoder, plan_train_dual_encoder, train_dual_encoder
+from curate.train.dual_encoder_task import Contrast
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -136,7 +136,7 @@ def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
     whole = train(workspace, init, name="whole", gradient_cache=cached)
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=3, gradient_cache=cached, progress=Interrupt(steps))
-    plan = plan_dual_encoder(workspace, **arguments(init))
+    plan = plan_train_dual_encoder(workspace, **arguments(init))
     assert (plan.total, plan.cached) == (24, 12 if steps > 3 else 0)
     assert train(workspace, init, checkpoint_every=3, gradient_cache=cached).sha256 == whole.sha256
 
@@ -273,7 +273,7 @@ def test_the_weights_that_did_best_on_dev_are_the_model(
     found = {}
     for name, measures in (("early", [0.9, 0.2, 0.3]), ("late", [0.1, 0.2, 0.3])):
         said = iter(measures)
-        monkeypatch.setattr(dev, "mrr", lambda *_, said=said: next(said))
+        monkeypatch.setattr(dev_eval, "mrr", lambda *_, said=said: next(said))
         found[name] = train(workspace, init, name=name, dev_every=2, **options)
     assert [found[name].best["step"] for name in ("early", "late")] == [2, 5]
     assert found["early"].sha256 != found["late"].sha256
@@ -345,11 +345,11 @@ def test_a_setting_that_an_older_version_did_not_have_is_as_if_nobody_gave_it(
 def test_a_model_would_not_start_from_itself(workspace: Workspace, init: Path) -> None:
     """It has mined since: training it again would be another model, and its deletion the end of its start."""
     train(workspace, init)
-    for plan_or_train in (plan_dual_encoder, train_dual_encoder):
+    for plan_or_train in (plan_train_dual_encoder, train_dual_encoder):
         with pytest.raises(BadSettings, match=r"models/dual-encoder would start from itself .* another --name"):
             plan_or_train(workspace, **arguments(workspace.root / "models/dual-encoder"))
     shutil.rmtree(workspace.root / "models/dual-encoder")
-    with pytest.raises(MissingExtra, match="no model folder 'models/dual-encoder'"):
+    with pytest.raises(NotAvailable, match="no model folder 'models/dual-encoder'"):
         train_dual_encoder(workspace, init="models/dual-encoder")
 
 
@@ -370,11 +370,11 @@ def test_a_finished_model_stands_on_a_machine_that_would_compute_in_another_form
     workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its dtype was the best of the other machine; half a training does not go on in another one."""
-    monkeypatch.setattr(training, "number_format", lambda _: "bf16")
+    monkeypatch.setattr(identity, "number_format", lambda _: "bf16")
     train(workspace, init)
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, name="half", checkpoint_every=2, progress=Interrupt(3))
-    monkeypatch.setattr(training, "number_format", lambda wanted: "fp32" if wanted == "auto" else wanted)
+    monkeypatch.setattr(identity, "number_format", lambda wanted: "fp32" if wanted == "auto" else wanted)
     assert train(workspace, init).trained_now is False
     with pytest.raises(StaleModel, match='dtype was "bf16", is "fp32"'):
         train(workspace, init, dtype="fp32")
@@ -539,7 +539,7 @@ def test_a_training_that_has_begun_goes_on_with_less_memory(workspace: Workspace
     """What the message about a full GPU asks for is no other training."""
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
-    plan = plan_dual_encoder(workspace, **arguments(init, gradient_cache=True, part_tokens=64))
+    plan = plan_train_dual_encoder(workspace, **arguments(init, gradient_cache=True, part_tokens=64))
     assert plan.cached == 8
     assert train(workspace, init, gradient_cache=True, part_tokens=64).steps == 6
 

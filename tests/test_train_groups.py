@@ -6,12 +6,12 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from curate.train.groups import count_queries, counts_in, read_batches, write_groups
 
 from curate import Workspace
 from curate.config import TrainCrossEncoder
 from curate.errors import BadSettings
 from curate.shards import Lineage
+from curate.train.groups import count_queries, counts_in, read_batches, write_groups
 
 Make = Callable[..., Workspace]
 LINEAGE = Lineage("train", "test")

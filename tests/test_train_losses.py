@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from curate.train.dropout import dropout, quick_dropout
 from curate.train.losses import binary, listwise, won
 from curate.train.optimizer import Schedule, adamw

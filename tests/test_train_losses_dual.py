@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from curate.train.losses import contrastive, kl, margin_mse
 
 DRAWN = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What a dual-encoder is trained on (train/rows.py, train/batch.py, sql/stages/train_*.sql)."""
+"""What a dual-encoder is trained on (train/training_rows.py, train/batch.py, sql/stages/train_*.sql)."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from curate.train import rows
-from curate.train.batch import Batch, Batches, ahead
-from curate.train.world import World
 
 from curate import Workspace
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings
 from curate.jobs import Job
 from curate.shards import Lineage
+from curate.train import training_rows
+from curate.train.batch import Batch, Batches, ahead
+from curate.train.world import World
 
 Make = Callable[..., Workspace]
 PASSAGES = {
@@ -68,7 +68,7 @@ def workspace(make_workspace: Make) -> Workspace:
 
 def write(workspace: Workspace, folder: Path, **changes: Any) -> Path:
     """Write the files; a text's token ids are the codes of its letters."""
-    rows.write(
+    training_rows.write(
         workspace,
         folder,
         {**PARAMETERS, **changes},
@@ -80,7 +80,7 @@ def write(workspace: Workspace, folder: Path, **changes: Any) -> Path:
 
 def listed(folder: Path) -> list[tuple[int, str, list[str]]]:
     """Return (row, question, its passages: positives, then negatives)."""
-    frame = pl.read_parquet(folder / rows.ROWS)
+    frame = pl.read_parquet(folder / training_rows.ROWS)
     names, questions = list(PASSAGES), list(QUERIES)
     return [
         (row, questions[group["query_key"][0]], [names[key] for key in group["passage_key"]])
@@ -97,7 +97,7 @@ def test_hard_negatives_are_what_the_judge_rejects(workspace: Workspace, tmp_pat
     folder = write(workspace, tmp_path)
     assert negatives(folder, "q-rain") == {"snow", "fog"}
     assert negatives(folder, "q-snow") == set()
-    assert rows.counts_in(folder / rows.ROWS) == (rows.Counts(2, 0, 1, 1), 8)
+    assert training_rows.counts_in(folder / training_rows.ROWS) == (training_rows.Counts(2, 0, 1, 1), 8)
 
 
 def test_a_shallower_depth_takes_negatives_away_and_no_mask(workspace: Workspace, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_batches_are_whole_rows_and_start_anywhere(
 def test_the_files_are_the_same_bytes_again(workspace: Workspace, tmp_path: Path) -> None:
     """Every draw is a hash of ids."""
     first, second = write(workspace, tmp_path / "a"), write(workspace, tmp_path / "b")
-    for name in (rows.ROWS, rows.QUERIES, rows.PASSAGES):
+    for name in (training_rows.ROWS, training_rows.QUERIES, training_rows.PASSAGES):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
@@ -245,7 +245,7 @@ def test_nothing_to_train_on_is_said(make_workspace: Make) -> None:
     """No labels; or labels, and no run with a negative for them."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q-rain", "rain")], candidates={"q-rain": ["rain"]})
     with pytest.raises(BadSettings, match=r"none of the 1 questions has a hard negative in bm25-train\. Mine"):
-        rows.count(workspace, {**PARAMETERS, "denoised": False})
+        training_rows.count(workspace, {**PARAMETERS, "denoised": False})
 
 
 def test_batches_are_made_ahead_and_their_errors_are_raised() -> None:

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from curate.train.stream import batches
+
+from curate.train.parquet_stream import batches
 
 ROWS, A_GROUP = 2_000_000, 50_000
 

@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 import torch
-from curate.train import rows
-from curate.train.launch import launch
-from curate.train.stage import seen
-from curate.train.world import World, join
 from world_workers import disagree, fail, gradients, ranking, say
 
-from curate import Workspace, models
+from curate import Workspace
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings, CurateError
 from curate.jobs import Job
-from curate.models import load_tokenizer
+from curate.models import pretrained
+from curate.models.pretrained import load_tokenizer
 from curate.shards import Lineage
+from curate.train import training_rows
+from curate.train.launch import launch
+from curate.train.lifecycle import seen
+from curate.train.world import World, join
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -58,7 +59,7 @@ def write_rows(workspace: Workspace, model: Path, folder: Path, **options: Any) 
         "hard_negatives": 2, "random_negatives": 1, "denoised": True, "masks": "decisions", "augmented": False,
         "seed": 0, **options,
     }  # fmt: skip
-    rows.write(
+    training_rows.write(
         workspace,
         folder,
         parameters,
@@ -185,6 +186,6 @@ def test_shares_are_contiguous_and_nearly_equal(tmp_path: Path) -> None:
 
 def test_an_apple_gpu_trains_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither gloo nor NCCL knows its tensors: better said than found out."""
-    monkeypatch.setattr(models, "device", lambda: "mps")
+    monkeypatch.setattr(pretrained, "device", lambda: "mps")
     with pytest.raises(BadSettings, match="an Apple GPU trains in one process"):
         join(0, 2, "file:///nowhere", 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from curate.errors import BadInput
-from curate.trec import read_run
+from curate.mine.run_file import read_run
 
 Rejects = list[tuple[int, str, str]]
 

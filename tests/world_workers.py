@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from curate.train.batch import Batches
-from curate.train.contrast import Contrast
-from curate.train.ranking import Ranking
-from curate.train.start import cross_encoder_from
-from curate.train.towers import towers_from
-from curate.train.world import World
 
 from curate.config import TrainCrossEncoder, TrainDualEncoder
 from curate.errors import CurateError
-from curate.models import load_tokenizer
-from curate.recipe import read_recipe
+from curate.models.embedding_spec import read_recipe
+from curate.models.pretrained import load_tokenizer
+from curate.train.batch import Batches
+from curate.train.cross_encoder_task import Ranking
+from curate.train.dual_encoder_task import Contrast
+from curate.train.initial_model import cross_encoder_from
+from curate.train.towers import towers_from
+from curate.train.world import World
 
 SEED = 7
 

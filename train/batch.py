@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from . import rows
+from . import training_rows
 from .tokens import Ids, Tokens
 from .world import World
 
@@ -52,19 +52,22 @@ class Batches:
     """The batches of a training, as one process works on them."""
 
     def __init__(self, folder: Path, world: World, *, cross_batch: bool) -> None:
-        """Open the files that `rows.write` made. Without `cross_batch` each process uses its own passages only."""
+        """Open the files of `training_rows.write`; without `cross_batch` each process uses its own."""
         self.world, self.cross_batch = world, cross_batch
-        self.path = folder / rows.ROWS
-        self.queries, self.passages = Tokens(folder / rows.QUERIES), Tokens(folder / rows.PASSAGES)
+        self.path = folder / training_rows.ROWS
+        self.queries, self.passages = (
+            Tokens(folder / training_rows.QUERIES),
+            Tokens(folder / training_rows.PASSAGES),
+        )
         self.text_keys = self.passages.column("text_key")
         self.masked = self.queries.lists("masked")
 
     def read(self, size: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
         """Yield (step, batch) from the step `first` on."""
-        for step, columns in rows.read(self.path, size, first):
+        for step, columns in training_rows.read(self.path, size, first):
             yield step, self.batch(columns)
 
-    def batch(self, columns: rows.Columns) -> Batch:
+    def batch(self, columns: training_rows.Columns) -> Batch:
         """Return the batch of the rows in `columns`."""
         row_of = columns["row_number"] - columns["row_number"][0]
         count = int(row_of[-1]) + 1
@@ -159,7 +162,7 @@ def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np
 
 
 def _slots(
-    columns: rows.Columns, starts: npt.NDArray[Any], mine: range, offset: int
+    columns: training_rows.Columns, starts: npt.NDArray[Any], mine: range, offset: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Return, questions x slots, the passages of each of this process's rows, and the logits that they have."""
     sizes = np.diff(starts)
@@ -171,7 +174,7 @@ def _slots(
     return np.where(there, places - offset, -1), np.where(there, logits, np.float32("nan"))
 
 
-def _taught(columns: rows.Columns, row_of: npt.NDArray[Any], count: int) -> tuple[int, int]:
+def _taught(columns: training_rows.Columns, row_of: npt.NDArray[Any], count: int) -> tuple[int, int]:
     """Return how many rows have two logits or more, and how many pairs (positive, negative) have both."""
     known = ~np.isnan(columns["logit"].astype(np.float32))
     positives = np.bincount(row_of[known & columns["label"]], minlength=count)

@@ -7,19 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from curate.choose_run import chosen_run
 from curate.jobs import table_digest
-from curate.models import model_folder
+from curate.models.embedding_spec import passage_transformer
+from curate.models.folder import model_folder
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.recipe import passage_transformer
-from curate.runs import chosen_run
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
-from . import checkpoint, stage
+from . import checkpoint, lifecycle
 from .groups import count_queries, counts_in, read_batches, write_groups
-from .stage import Trained
-from .training import Training, start_of
+from .identity import Training, start_of
+from .lifecycle import Trained
 from .world import World
 
 # Either they change no weight, or their effect stands beside them under another key.
@@ -106,11 +106,11 @@ def train_cross_encoder(
     CurateError at a loss that is not finite.
     """
     arguments = {"run": run, "name": name, "options": options}
-    work, outcome = stage.run(CrossEncoder, workspace, arguments, devices, world or World(), progress)
+    work, outcome = lifecycle.run(CrossEncoder, workspace, arguments, devices, world or World(), progress)
     return TrainedCrossEncoder(run_id=work.run_id, **outcome)
 
 
-def plan_cross_encoder(
+def plan_train_cross_encoder(
     workspace: Workspace, *, run: str | None = None, name: str = "cross-encoder", devices: int = 1, **options: Any
 ) -> Plan:
     """Return what `train_cross_encoder` with the same arguments would do."""
@@ -135,11 +135,11 @@ def plan_cross_encoder(
 
 
 def _fit(work: CrossEncoder, plan: str, world: World, progress: Progress) -> dict[str, Any]:
-    from curate.models import load_tokenizer
+    from curate.models.pretrained import load_tokenizer
 
+    from .cross_encoder_task import Ranking
     from .fit import Work, fit
-    from .ranking import Ranking
-    from .start import cross_encoder_from
+    from .initial_model import cross_encoder_from
 
     settings, training = work.settings, work.training
     model = cross_encoder_from(work.start, training.seed)
@@ -165,7 +165,7 @@ def _fit(work: CrossEncoder, plan: str, world: World, progress: Progress) -> dic
 
 
 def _save(work: CrossEncoder, model: Any, outcome: Mapping[str, Any]) -> None:
-    from .save import cross_encoder_card, save_cross_encoder
+    from .save_model import cross_encoder_card, save_cross_encoder
 
     training, settings = work.training, work.settings
     facts = {

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from curate.config import Mine, TrainDualEncoder
-from curate.models import model_folder
+from curate.models.embedding_spec import Recipe, positions, read_recipe
+from curate.models.folder import model_folder
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.recipe import Recipe, positions, read_recipe
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
-from . import checkpoint, rows, stage
-from .source import Source
-from .stage import Trained
+from . import checkpoint, lifecycle, training_rows
+from .identity import Training, start_of
+from .lifecycle import Trained
 from .towers import check_start
-from .training import Training, start_of
+from .training_source import Source
 from .world import World
 
 # They stand in the job's settings under another key, or decide how much memory is taken: what changes with them is
@@ -100,9 +100,9 @@ class DualEncoder:
         self.training = Training(workspace, name, base, self.settings.dtype, told, lambda: self.source.digests)
 
     @cached_property
-    def tokenize(self) -> rows.Tokenize:
+    def tokenize(self) -> training_rows.Tokenize:
         """Texts of a side to token ids, cut to its length, with its prompt before them."""
-        from curate.encoder import Encoder
+        from curate.models.encoder import Encoder
 
         encoder = Encoder("", self.training.base, self.recipe, "fp32")
         prompts = {"query": self.recipe.query_prompt, "passage": self.recipe.passage_prompt}
@@ -120,18 +120,18 @@ class DualEncoder:
     @property
     def data(self) -> Path:
         """The file with the rows."""
-        return self.training.checkpoints / rows.ROWS
+        return self.training.checkpoints / training_rows.ROWS
 
     def write_data(self) -> None:
         """Write what is trained on, unless it stands."""
         training = self.training
-        rows.write(
+        training_rows.write(
             training.workspace, training.checkpoints, self.source.parameters, self.tokenize, training.job.lineage
         )
 
     def fit(self, data: Manifest, world: World, progress: Progress) -> dict[str, Any]:
         """Train, and write the model; return the record's facts."""
-        counts, pairs = rows.counts_in(self.data)
+        counts, pairs = training_rows.counts_in(self.data)
         total, steps = self.steps(counts.questions)
         outcome = _fit(self, data.sha256, total, steps, world, progress)
         return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, **outcome}
@@ -166,11 +166,11 @@ def train_dual_encoder(
     world = world or World()
     processes = world.size if world.size > 1 else devices
     arguments = {"run": run, "cutoffs": cutoffs, "name": name, "processes": processes, "options": options}
-    work, outcome = stage.run(DualEncoder, workspace, arguments, devices, world, progress)
+    work, outcome = lifecycle.run(DualEncoder, workspace, arguments, devices, world, progress)
     return TrainedDualEncoder(runs=work.source.runs, **outcome)
 
 
-def plan_dual_encoder(
+def plan_train_dual_encoder(
     workspace: Workspace,
     *,
     run: list[str] | None = None,
@@ -186,7 +186,7 @@ def plan_dual_encoder(
     if training.record:
         done = int(training.record.facts["rows"])
         return Plan("train dual-encoder", "rows", done, done, notes=[f"{training.model}: already trained."])
-    counts = rows.count(workspace, work.source.parameters)
+    counts = training_rows.count(workspace, work.source.parameters)
     total, steps = work.steps(counts.questions)
     state = checkpoint.latest(training.checkpoints)
     done = min(total, state.step * work.settings.batch_rows) if state else 0
@@ -229,8 +229,8 @@ def _recipe(base: Path, mine: Mine, settings: TrainDualEncoder) -> Recipe:
 
 def _fit(work: DualEncoder, plan: str, total: int, steps: int, world: World, progress: Progress) -> dict[str, Any]:
     from .batch import Batches
-    from .contrast import Contrast
-    from .dev import mrr, sample
+    from .dev_eval import mrr, sample
+    from .dual_encoder_task import Contrast
     from .fit import Work, fit
     from .loop import Dev
     from .towers import towers_from
@@ -264,7 +264,7 @@ def _fit(work: DualEncoder, plan: str, total: int, steps: int, world: World, pro
 
 
 def _save(work: DualEncoder, towers: Any, outcome: Mapping[str, Any], total: int, steps: int) -> None:
-    from .save import dual_encoder_card, save_dual_encoder
+    from .save_model import dual_encoder_card, save_dual_encoder
 
     training, best = work.training, outcome["best"]
     facts = {

@@ -9,10 +9,10 @@ from curate.progress import SILENT, Progress
 
 from . import checkpoint
 from .batch import ahead
+from .identity import Training
 from .log import Log
 from .loop import Dev, Loop, Task
 from .optimizer import Schedule, adamw
-from .training import Training
 from .world import World
 
 LAST = 0.1

@@ -6,13 +6,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate import relations
+from curate import sql_files
 from curate.config import TrainCrossEncoder
 from curate.errors import BadSettings
 from curate.shards import Lineage, Manifest, done, publish
 from curate.workspace import Workspace
 
-from .stream import batches
+from .parquet_stream import batches
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,9 +68,9 @@ def read_batches(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, l
 
 
 def _open_queries(connection: "duckdb.DuckDBPyConnection", run_id: str, seed: int) -> Counts:
-    connection.execute(relations.sql("stages", "train_negatives"))
-    connection.execute(relations.sql("stages", "train_queries"), {"run": run_id, "seed": seed})
-    [(queries, skipped)] = connection.execute(relations.sql("stages", "train_query_counts")).fetchall()
+    connection.execute(sql_files.sql("stages", "train_negatives"))
+    connection.execute(sql_files.sql("stages", "train_queries"), {"run": run_id, "seed": seed})
+    [(queries, skipped)] = connection.execute(sql_files.sql("stages", "train_query_counts")).fetchall()
     if not queries:
         why = (
             f"{skipped} have no candidate that could be a negative" if skipped else "none has a labelled positive"
@@ -96,8 +96,8 @@ def _write(workspace: Workspace, target: Path, run_id: str, settings: TrainCross
             "negatives": settings.negatives,
             "uniform": settings.uniform,
         }
-        connection.execute(relations.sql("stages", "train_cross_encoder_groups"), drawn)
-        reader = connection.sql(relations.sql("stages", "train_pairs")).to_arrow_reader(PAIRS_A_READ)
+        connection.execute(sql_files.sql("stages", "train_cross_encoder_groups"), drawn)
+        reader = connection.sql(sql_files.sql("stages", "train_pairs")).to_arrow_reader(PAIRS_A_READ)
         kept = {name: str(count) for name, count in asdict(counts).items()}
         with pq.ParquetWriter(target, reader.schema.with_metadata(kept), compression="zstd") as writer:
             for batch in reader:

@@ -10,31 +10,31 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from curate import relations
+from curate import sql_files
+from curate.augment import augment, plan_augment
 from curate.config import Recipe, Section
+from curate.denoise.stage import denoise, plan_denoise
 from curate.errors import BadSettings, StaleModel
+from curate.evaluate import evaluate, plan_evaluate
+from curate.mine.embeddings import passage_shards
+from curate.mine.plan import plan_mine
+from curate.mine.stage import Request, mine
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
-from curate.stages.augment import augment, plan_augment
-from curate.stages.denoise import denoise, plan_denoise
-from curate.stages.embed import passage_shards
-from curate.stages.evaluate import evaluate, plan_evaluate
-from curate.stages.mine import Request, mine
-from curate.stages.mine_plan import plan_mine
 from curate.workspace import Workspace
 
-from .cross_encoder import plan_cross_encoder, train_cross_encoder
-from .dual_encoder import plan_dual_encoder, train_dual_encoder
+from .cross_encoder import plan_train_cross_encoder, train_cross_encoder
+from .dual_encoder import plan_train_dual_encoder, train_dual_encoder
 
 STEPS = ("m-d0", "mine", "m-c", "denoise", "m-d1", "augment", "m-d2", "evaluate")
 DUAL_ENCODERS = ("m-d0", "m-d1", "m-d2")
 PLANS: dict[str, Callable[..., Plan]] = {
     "mine": plan_mine,
-    "m-c": plan_cross_encoder,
+    "m-c": plan_train_cross_encoder,
     "denoise": plan_denoise,
     "augment": plan_augment,
     "evaluate": plan_evaluate,
-    **dict.fromkeys(DUAL_ENCODERS, plan_dual_encoder),
+    **dict.fromkeys(DUAL_ENCODERS, plan_train_dual_encoder),
 }
 COMMANDS: dict[str, Callable[..., Any]] = {
     "mine": mine,
@@ -101,7 +101,7 @@ class Plans:
         return "\n".join([*lines, *(f"{name}: waits for what comes before it" for name in self.waiting)])
 
 
-def follow(
+def run_recipe(
     workspace: Workspace,
     *,
     first: str = STEPS[0],
@@ -127,8 +127,11 @@ def follow(
     return Followed(done, round(time.monotonic() - started, 1), list(waiting))
 
 
-def plan(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) -> Plans:
-    """Return what `follow` with the same arguments would do; a step can be planned once those before are done."""
+def plan_recipe(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) -> Plans:
+    """Return what `run_recipe` with the same arguments would do.
+
+    A step can be planned once those before it are done.
+    """
     recipe, plans = Procedure(workspace, SILENT), {}
     chosen = recipe.chosen(first, last)
     recipe.require_before(first)
@@ -153,7 +156,7 @@ class Procedure:
     def steps(self) -> tuple[str, ...]:
         """The steps of this workspace: without unlabeled questions nothing is augmented."""
         left_out = {"evaluate"} if self.recipe.evaluate == "none" else set()
-        if not self.workspace.sql(relations.sql("stages", "unlabeled_size"))["questions"][0]:
+        if not self.workspace.sql(sql_files.sql("stages", "unlabeled_size"))["questions"][0]:
             self.progress.say("no unlabeled questions: the recipe ends with M_D1")
             left_out |= {"augment", "m-d2"}
         return tuple(name for name in STEPS if name not in left_out)
@@ -179,7 +182,7 @@ class Procedure:
                 f"nothing to do from {first} to {last}: the steps of this recipe are {', '.join(self.steps)}"
             )
         if "evaluate" in found:
-            judged = relations.sql("stages", "evaluate_judged")
+            judged = sql_files.sql("stages", "evaluate_judged")
             if not self.workspace.sql(judged, split=self.recipe.evaluate)["queries"][0]:
                 raise BadSettings(
                     f"no labels for the split '{self.recipe.evaluate}', by which the models are to be measured. "

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curate.batching import batches
-from curate.encoder import pooled
 from curate.errors import BadSettings
-from curate.models import device
-from curate.recipe import Recipe
+from curate.models.batching import batches
+from curate.models.embedding_spec import Recipe
+from curate.models.encoder import pooled
+from curate.models.pretrained import device
 
 from .dropout import quick_dropout
-from .start import tower_from
+from .initial_model import tower_from
 from .tokens import Ids
 
 if TYPE_CHECKING:

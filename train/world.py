@@ -69,7 +69,7 @@ class World:
         import torch
         import torch.distributed as dist
 
-        from curate.models import device
+        from curate.models.pretrained import device
 
         tensor = torch.tensor(values, dtype=torch.float64, device=device())
         dist.all_reduce(tensor)
@@ -107,7 +107,7 @@ def join(rank: int, size: int, place: str, device_number: int) -> World:
 
 def check_device() -> None:
     """Raise BadSettings where several processes cannot train."""
-    from curate.models import device
+    from curate.models.pretrained import device
 
     if device() == "mps":
         raise BadSettings("an Apple GPU trains in one process; leave out --devices and torchrun")

@@ -28,7 +28,7 @@ def augment(all_above: bool | None, dry_run: bool, as_json: bool, **options: Any
       curate augment
       curate augment --encoder models/dual-encoder --depth 50
     """
-    from curate.stages import augment as stage
+    from curate import augment as stage
 
     here = workspace()
     if dry_run:

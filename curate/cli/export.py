@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
-from curate.formats import FORMATS
+from curate.export.formats import FORMATS
 
 
 @click.command()
@@ -49,7 +49,7 @@ def export(run: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -
       curate export --format triplet
       curate export --format tevatron --negatives 8 --promote --name round-1
     """
-    from curate.stages.export import export, plan_export
+    from curate.export.stage import export, plan_export
 
     here = workspace()
     if dry_run:

@@ -48,8 +48,8 @@ def load(sources: tuple[Path, ...], dry_run: bool, as_json: bool, **options: Any
       curate load --passages corpus.jsonl.gz --queries queries.tsv --qrels dev=judged.txt
       curate load squad-win --qrels train=squad-win/qrels/train_sparse.tsv
     """
-    from curate.stages.load import load as run
-    from curate.stages.load import plan_load
+    from curate.load.stage import load as run
+    from curate.load.stage import plan_load
 
     here = workspace()
     if dry_run:

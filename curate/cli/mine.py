@@ -54,18 +54,18 @@ def mine(
     _check(run_file, {"name": name, "max-rejects": max_rejects}, options, dry_run=dry_run)
     here = workspace()
     if dry_run:
-        from curate.stages.mine_plan import plan_mine
+        from curate.mine.plan import plan_mine
 
         return show(plan_mine(here, split=split or "train", **options), as_json)
     with here.lock():
         if run_file:
-            from curate.stages.mine_import import import_run
+            from curate.mine.import_run import import_run
 
             result = import_run(
                 here, run_file, split=split, name=name, max_rejects=max_rejects or 0, progress=progress()
             )
         else:
-            from curate.stages.mine import mine as stage
+            from curate.mine.stage import mine as stage
 
             result = stage(here, split=split or "train", progress=progress(), **options)
     return show(result, as_json)

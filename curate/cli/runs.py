@@ -21,10 +21,10 @@ def runs(as_json: bool) -> None:
       curate runs
       curate runs --json
     """
-    from curate import named
+    from curate import named_queries
 
     with workspace().connect() as connection:
-        rows = named.rows(connection, "rounds", {})
+        rows = named_queries.rows(connection, "rounds", {})
     if as_json:
         click.echo(json.dumps({"schema": "curate.runs/1", "runs": rows}, ensure_ascii=False))
         return

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,28 +73,29 @@ def sql(
 
 
 def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw: bool) -> None:
-    from curate import named, results
+    from curate import named_queries, query_output
     from curate.sandbox import only_select, sandbox
 
     here = workspace()
     if query.isidentifier():
         name, query = query, _named(query)
-        parameters = named.values(here, name, given)
+        parameters = named_queries.values(here, name, given)
     else:
         parameters = dict(given)
     with sandbox(here) as connection:
         only_select(connection, query)
         result = connection.sql(query, params=parameters or None)
         if output:
-            results.write_file(result, form, output, raw=raw)
+            query_output.write_file(result, form, output, raw=raw)
         elif form == "table":
             _table(result)
         else:
-            results.write_text(result, form, sys.stdout, raw=raw)
+            query_output.write_text(result, form, sys.stdout, raw=raw)
 
 
 def _table(result: "duckdb.DuckDBPyRelation") -> None:
-    from curate.results import text_rows
+    from curate.query_output import text_rows
+    from curate.reports.tables import print_table
 
     rows = text_rows(result)
     if result.columns == ["explain_key", "explain_value"]:
@@ -103,8 +103,7 @@ def _table(result: "duckdb.DuckDBPyRelation") -> None:
         return
     shown = list(islice(rows, SHOWN))
     more = sum(1 for _ in rows)
-    # By its name: curate.reports builds on the core, and the core does not import it.
-    import_module("curate.reports.tables").print_table(result.columns, shown)
+    print_table(result.columns, shown)
     if more:
         click.echo(f"... and {more:,} more rows. All of them: --format csv, or --output FILE", err=True)
     elif not shown:
@@ -130,34 +129,34 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _named(name: str) -> str:
-    from curate import named, relations
+    from curate import named_queries, sql_files
 
-    if name in (*relations.TABLES, *relations.VIEWS, "stages"):
+    if name in (*sql_files.TABLES, *sql_files.VIEWS, "stages"):
         raise BadSettings(f"'{name}' is a table. Its rows: curate sql \"from {name} limit 10\"")
-    return named.text(name)
+    return named_queries.text(name)
 
 
 def _kinds() -> dict[str, list[str]]:
     """Return what can be asked, by the folder of sql/ that it stands in."""
-    from curate import relations
+    from curate import sql_files
 
-    tables = [*relations.TABLES, "stages"]
+    tables = [*sql_files.TABLES, "stages"]
     return {
-        "reports": relations.names("reports"),
-        "views": list(relations.VIEWS),
+        "reports": sql_files.names("reports"),
+        "views": list(sql_files.VIEWS),
         "tables": tables,
-        "macros": list(relations.MACROS),
+        "macros": list(sql_files.MACROS),
     }
 
 
 def _listing(as_json: bool) -> str:
-    from curate import named, relations
+    from curate import named_queries, sql_files
 
     found: list[dict[str, Any]] = []
     for kind, names in _kinds().items():
         for name in names:
-            shown, _, purpose = relations.purpose(kind, name).partition(": ")
-            parameters = named.parameters(name) if kind == "reports" else []
+            shown, _, purpose = sql_files.purpose(kind, name).partition(": ")
+            parameters = named_queries.parameters(name) if kind == "reports" else []
             found.append({"kind": kind, "name": shown, "purpose": purpose, "parameters": parameters})
     if as_json:
         return json.dumps(found) + "\n"
@@ -174,9 +173,9 @@ def _described(entry: dict[str, Any]) -> str:
 
 
 def _source(name: str) -> str:
-    from curate import named, relations
+    from curate import named_queries, sql_files
 
     for kind, names in _kinds().items():
         if name in names:
-            return relations.sql(kind, name)
-    return named.text(name)
+            return sql_files.sql(kind, name)
+    return named_queries.text(name)

@@ -1,0 +1,75 @@
+"""`curate report`."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from curate.cli.options import json_option, workspace
+from curate.errors import BadSettings
+
+if TYPE_CHECKING:
+    from curate.reports import report_rows
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.argument("query_id", required=False)
+@click.option("--run", metavar="RUN", help="The run to report on (default: the newest over the split train).")
+@click.option("--cutoffs", metavar="NAME", help="The cutoffs to judge by (default: 'default').")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="How many suspects, labels or passages (default: 5, alone 20)."
+)
+@click.option("--query", "query", metavar="ID", help="The query of `curate report query`.")
+@json_option
+def report(
+    name: str | None,
+    query_id: str | None,
+    run: str | None,
+    cutoffs: str | None,
+    limit: int | None,
+    query: str | None,
+    as_json: bool,
+) -> None:
+    """Show what was mined, what denoising took away and what is left to train on.
+
+    Without NAME everything at a glance. NAME is one report in full: funnel, denoised_by_rank,
+    false_negatives_by_rank, false_negatives_by_retriever, score_histogram, positives_recognised, shortfall,
+    suspects, pseudo_labels, pseudo_label_outcomes, cutoffs_compared, lineage, splits; or query ID, all about
+    one query.
+
+    \b
+    Example:
+      curate report
+      curate report suspects --limit 50
+      curate report query q17
+      curate report funnel --json
+    """
+    from curate.reports import report_rows
+
+    query = query or query_id
+    if query and name in (None, "query"):
+        name = "query_card"
+    elif query_id:
+        raise BadSettings(f"'{name}' takes no query id. One query: curate report query {query_id}")
+    found: report_rows.Report | report_rows.Overview
+    if name is None:
+        found = report_rows.overview(workspace(), run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)
+    else:
+        found = report_rows.report(workspace(), name, run=run, cutoffs=cutoffs, limit=limit, query=query)
+    if as_json:
+        click.echo(json.dumps(found.json(), ensure_ascii=False))
+    else:
+        _show(found)
+
+
+def _show(found: "report_rows.Report | report_rows.Overview") -> None:
+    from curate.reports.page import Page
+    from curate.reports.report_rows import Report
+    from curate.reports.terminal import show_overview, show_report
+
+    page = Page()
+    if isinstance(found, Report):
+        show_report(page, found)
+    else:
+        show_overview(page, found)

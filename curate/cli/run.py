@@ -1,0 +1,34 @@
+"""`curate run`."""
+
+import click
+
+from curate.cli.options import dry_run_option, json_option, progress, show, workspace
+
+
+@click.command()
+@click.option("--from", "first", metavar="STEP", default="m-d0", show_default=True, help="Begin with this step.")
+@click.option("--to", "last", metavar="STEP", default="evaluate", show_default=True, help="End with this step.")
+@dry_run_option
+@json_option
+def run(first: str, last: str, dry_run: bool, as_json: bool) -> None:
+    """Follow the recipe in curate.toml: RocketQA's whole procedure.
+
+    The steps: m-d0, mine, m-c, denoise, m-d1, augment, m-d2, evaluate. What stands is not done again; what was
+    interrupted goes on.
+
+    \b
+    Example:
+      curate init my-set --recipe small && cd my-set
+      curate load ../my-collection
+      curate run --dry-run
+      curate run
+      curate runs
+    """
+    from curate.train.rocketqa import plan_recipe, run_recipe
+
+    here = workspace()
+    if dry_run:
+        return show(plan_recipe(here, first=first, last=last), as_json)
+    with here.lock():
+        result = run_recipe(here, first=first, last=last, progress=progress())
+    return show(result, as_json)

@@ -1,0 +1,1 @@
+"""The demo's collection: the documentation of installed Python libraries."""

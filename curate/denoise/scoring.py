@@ -1,0 +1,236 @@
+"""Scoring: fills the ledger with a cross-encoder's logits for a run's top-k, in shards of whole queries."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from curate import sql_files
+from curate.config import Denoise
+from curate.cutoffs import are_set
+from curate.denoise.resolve_scorer import Scorer, find_scorer
+from curate.denoise.score_checks import refuse_if_alike, scale_warnings
+from curate.errors import BadSettings
+from curate.jobs import Job, table_digest
+from curate.plan import Plan
+from curate.progress import SILENT, Progress
+from curate.shards import digest
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+
+    from curate.models.cross_encoder import Row
+
+PROBE_PAIRS = 64
+# About 256 shards a job, none so small that its overhead shows, none so large that it hurts to lose.
+SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What `score_run` did."""
+
+    scorer_id: str
+    pairs: int
+    scored_now: int
+    seconds: float
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One shard's work: the pairs of the queries from `first_query` to `last_query`."""
+
+    block: int
+    first_query: int
+    last_query: int
+    pairs: int
+    unscored: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A block, tokenized."""
+
+    block: Block
+    pairs: "pa.Table"
+    rows: "list[Row]"
+
+
+class Scoring:
+    """The work of one scorer on one run's top-k."""
+
+    def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer) -> None:
+        """Nothing is computed yet."""
+        self.workspace, self.run_id, self.depth, self.scorer = workspace, run_id, depth, scorer
+
+    @classmethod
+    def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
+        """Return the work that `settings` ask for; if any is to do, the scorer is what its model is today."""
+        scoring = cls(workspace, run_id, settings.depth, find_scorer(workspace, settings))
+        today = scoring.scorer.of_today() if scoring.to_do else scoring.scorer
+        return scoring if today is scoring.scorer else cls(workspace, run_id, settings.depth, today)
+
+    @cached_property
+    def job(self) -> Job:
+        """The job whose shards the new scores are."""
+        inputs = {
+            "candidates": table_digest(self.workspace, "candidates", of_jobs=[self.run_id]),
+            "qrels": table_digest(self.workspace, "qrels"),
+            "annotations": table_digest(self.workspace, "annotations"),
+            "scorer": self.scorer.fingerprint,
+        }
+        settings = {"run": self.run_id, "depth": self.depth}
+        name = f"score-{self.run_id}-{digest(settings, inputs)[:8]}"
+        return Job(self.workspace, "denoise", name, settings, inputs)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The shards of the job, and how much of each the ledger answers already."""
+        with self.connect() as connection:
+            parameters = {"run": self.run_id, "depth": self.depth}
+            total = connection.sql(sql_files.sql("stages", "score_size"), params=parameters).fetchall()[0][0]
+            size = min(max(total // SHARDS, SMALLEST_SHARD), LARGEST_SHARD)
+            rows = connection.sql(sql_files.sql("stages", "score_blocks"), params={**parameters, "pairs": size})
+            return [Block(*row) for row in rows.fetchall()]
+
+    def connect(self) -> "duckdb.DuckDBPyConnection":
+        """Return a connection on which `ledger` is what this scorer had scored before this job began."""
+        connection = self.workspace.connect()
+        before = self.workspace.shards("scores", without=self.job.job)
+        connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
+        connection.execute(sql_files.sql("stages", "set_scorer"), {"scorer": self.scorer.scorer_id})
+        connection.execute(sql_files.sql("stages", "score_ledger"))
+        return connection
+
+    @cached_property
+    def to_do(self) -> list[Block]:
+        """The blocks with pairs that nobody scored, this job included."""
+        pending = [block for block in self.blocks if block.unscored]
+        return [block for block in pending if not self.job.has("scores", block.block)]
+
+    def run(self, progress: Progress) -> None:
+        """Score block after block; the next one is fetched and tokenized while the model works on this one."""
+        if self.scorer.is_new:  # before any score: no score without its model's row
+            self.job.write_rows("models", [self.scorer.row()])
+        total = sum(block.unscored for block in self.blocks)
+        left = sum(block.unscored for block in self.to_do)
+        with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
+            for prepared in self._prepared(self.to_do):
+                logits = self.scorer.model.score(prepared.rows, advance)
+                refuse_if_alike(self.scorer.scorer_id, logits)
+                self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
+
+    def _prepared(self, blocks: list[Block]) -> Iterator[Prepared]:
+        with ThreadPoolExecutor(1) as pool, self.connect() as connection:
+            following = None
+            for block in blocks:
+                current, following = following, pool.submit(self.prepare, connection.cursor(), block)
+                if current:
+                    yield current.result()
+            if following:
+                yield following.result()
+
+    def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: Block) -> Prepared:
+        """Fetch and tokenize a block on a cursor of its own."""
+        import numpy as np
+
+        cursor.execute(sql_files.sql("stages", "set_scorer"), {"scorer": self.scorer.scorer_id})
+        cursor.execute(sql_files.sql("stages", "score_ledger"))
+        queries = {"first_query": block.first_query, "last_query": block.last_query}
+        values = {**queries, "run": self.run_id, "depth": self.depth}
+        pairs = cursor.sql(sql_files.sql("stages", "score_pairs"), params=values).to_arrow_table()
+        query_keys = pairs["query_key"].to_numpy()
+        wanted, which_passage = np.unique(pairs["passage_key"].to_numpy(), return_inverse=True)
+        cursor.register("wanted", _column("passage_key", wanted))
+        passages = cursor.sql(sql_files.sql("stages", "score_passages")).fetchall()
+        texts = cursor.sql(sql_files.sql("stages", "score_queries"), params=queries).fetchall()
+        which_query = np.searchsorted([key for key, _ in texts], query_keys)
+        indices = np.stack([which_query, which_passage], axis=1)
+        rows = self.scorer.model.tokenize([text for _, text in texts], [text for _, text in passages], indices)
+        return Prepared(block, pairs, rows)
+
+    def _tables(self, prepared: Prepared, logits: "np.ndarray[Any, Any]") -> "list[pa.Table]":
+        import pyarrow as pa
+
+        scorer = pa.array([self.scorer.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
+        return [prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))]
+
+    def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
+        """Return what makes the scores look unlike probabilities; the cutoffs mean little then."""
+        values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
+        result = connection.sql(sql_files.sql("stages", "score_scale"), params=values).pl().to_dicts()
+        return scale_warnings(**result[0])
+
+
+def score_run(
+    workspace: Workspace,
+    run_id: str,
+    settings: Denoise,
+    *,
+    only_by: str | None = None,
+    progress: Progress = SILENT,
+) -> Scored:
+    """Score what the ledger does not answer of a run's top-k and of its queries' positives.
+
+    Raises CurateError, before anything of the shard is kept, when scores are all alike or not finite, and
+    BadSettings for another scorer than `only_by`.
+    """
+    started = time.monotonic()
+    scoring = Scoring.of(workspace, run_id, settings)
+    if only_by not in (None, scoring.scorer.scorer_id):
+        raise BadSettings(
+            f"these cutoffs judge by {only_by}, and {scoring.scorer.name} is {scoring.scorer.scorer_id}. "
+            "Give the scorer of `curate denoise`, or the cutoffs of this one: --cutoffs NAME"
+        )
+    pending = sum(block.unscored for block in scoring.to_do)
+    if pending:
+        scoring.run(progress)
+    if scoring.job.record is None and any(block.unscored for block in scoring.blocks):
+        scoring.job.finish(pairs=pending, scorer_id=scoring.scorer.scorer_id, run=run_id)
+    with workspace.connect() as connection:
+        warnings = scoring.warnings(connection)
+    pairs = sum(block.pairs for block in scoring.blocks)
+    return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
+
+
+def plan_score(
+    workspace: Workspace, stage: str, run_id: str, settings: Denoise, cutoffs: str, **values: Any
+) -> Plan:
+    """Return how many pairs `score_run` would score, and how long that takes at this scorer's rate here.
+
+    Where all have their scores and only the cutoffs `cutoffs` are to be set to `values`, that is the plan.
+    """
+    scoring = Scoring.of(workspace, run_id, settings)
+    total = sum(block.pairs for block in scoring.blocks)
+    pending = sum(block.unscored for block in scoring.to_do)
+    notes = [f"scorer: {scoring.scorer.scorer_id}", f"run: {run_id}"]
+    if pending:
+        return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
+    if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):
+        return Plan(stage, "pairs", total, total, 0.0, notes)
+    return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is scored: only the cutoffs are set"])
+
+
+def _rate(scoring: Scoring) -> float:
+    """Return pairs a second: of the scorer's last job here, else measured on a few pairs of the first block."""
+    for record in reversed(scoring.workspace.records("denoise")):
+        if record.facts.get("scorer_id") == scoring.scorer.scorer_id and record.facts.get("pairs"):
+            return float(record.facts["pairs"]) / max(record.seconds, 1e-3)
+    with scoring.connect() as connection:
+        rows = scoring.prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]
+    scoring.scorer.model.score(rows[:8])
+    started = time.monotonic()
+    scoring.scorer.model.score(rows)
+    return len(rows) / (time.monotonic() - started)
+
+
+def _column(name: str, values: "np.ndarray[Any, Any]") -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.table({name: values})

@@ -1,0 +1,1 @@
+"""Exporting: the training set as files that other trainers read."""

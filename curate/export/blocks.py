@@ -1,0 +1,159 @@
+"""The blocks of an export: ranges of keys, each written by itself, so that memory and a kill cost one block.
+
+Blocks are independent of each other, so two are made at once: DuckDB joins one while the other is compressed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate import sql_files
+from curate.export.formats import Part
+from curate.export.request import Request
+from curate.shards import done, publish
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+PASSAGES = 327_680
+"""Passages a block has about: positives and negatives of its questions, or a piece of the collection."""
+ROW_GROUP = 16_384
+AT_ONCE = 2
+AUDIT = Part(".blocks/audit.parquet", "export_audit")
+TABLES = ("queries", "found", "positives", "negatives", "sources", "passages")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A range of query or passage keys, and what is written of it."""
+
+    number: int
+    of: int
+    first: int
+    last: int
+    items: int
+    parts: tuple[Part, ...]
+
+    @property
+    def needs_tables(self) -> bool:
+        """Whether its parts are made from the questions' joined tables."""
+        return self.parts[0].over == "queries"
+
+
+def blocks(request: Request, connection: "duckdb.DuckDBPyConnection") -> list[Block]:
+    """Return all blocks of an export, those of the questions first."""
+    parts = request.format.parts(request.settings["negatives"])
+    of_queries = tuple(part for part in parts if part.over == "queries")
+    of_passages = tuple(part for part in parts if part.over == "passages")
+    size = max(1, PASSAGES // (request.settings["negatives"] + 1))
+    found = _ranges(connection, "export_blocks", (*of_queries, AUDIT), {**request.parameters, "size": size})
+    if of_passages:
+        found += _ranges(connection, "export_passage_blocks", of_passages, {"size": PASSAGES})
+    return found
+
+
+def _ranges(
+    connection: "duckdb.DuckDBPyConnection", relation: str, parts: tuple[Part, ...], parameters: Mapping[str, Any]
+) -> list[Block]:
+    rows = _select(connection, relation, parameters).fetchall() or [(0, -1, 0)]
+    return [
+        Block(number, len(rows), first, last, items, parts) for number, (first, last, items) in enumerate(rows)
+    ]
+
+
+def is_done(request: Request, block: Block) -> bool:
+    """Return whether every file of a block stands, intact."""
+    return all(done(path, request.job.lineage) for path in _targets(request, block))
+
+
+def write_blocks(
+    request: Request,
+    connection: "duckdb.DuckDBPyConnection",
+    todo: list[Block],
+    advance: Callable[[int], None],
+) -> None:
+    """Write the files of the blocks that are to do; a block's tables live on a connection of its own."""
+
+    def write(block: Block) -> int:
+        with connection.cursor() as own:
+            _write_block(request, own, block)
+        return block.items
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            for items in pool.map(write, todo):
+                advance(items)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _write_block(request: Request, connection: "duckdb.DuckDBPyConnection", block: Block) -> None:
+    parameters = {**request.parameters, "first": block.first, "last": block.last}
+    for name in TABLES if block.needs_tables else ():
+        statement = sql_files.sql("stages", f"export_{name}")
+        connection.execute(statement, sql_files.bound(statement, parameters))
+    for part, target in zip(block.parts, _targets(request, block), strict=True):
+        if done(target, request.job.lineage):
+            continue
+        rows = _select(connection, part.relation, {**parameters, **part.parameters})
+        write = _write_parquet if part.is_parquet else _write_lines
+        publish(target, partial(write, rows.to_arrow_reader(ROW_GROUP), part), request.job.lineage)
+
+
+def _targets(request: Request, block: Block) -> list[Path]:
+    return [request.staging / part.file(block.number, block.of) for part in block.parts]
+
+
+def _select(
+    connection: "duckdb.DuckDBPyConnection", relation: str, parameters: Mapping[str, Any]
+) -> "duckdb.DuckDBPyRelation":
+    statement = sql_files.sql("stages", relation)
+    return connection.sql(statement, params=sql_files.bound(statement, parameters) or None)
+
+
+def _write_parquet(reader: "pa.RecordBatchReader", part: Part, path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    shape = part.shape or (lambda table: table)
+    rows = 0
+    schema = shape(reader.schema.empty_table()).schema
+    # Texts seldom repeat beyond what zstd sees by itself: a dictionary would only cost time.
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer:
+        for table in _row_groups(reader):
+            writer.write_table(shape(table))
+            rows += table.num_rows
+    return rows
+
+
+def _row_groups(reader: "pa.RecordBatchReader") -> Iterator["pa.Table"]:
+    """Yield tables of ROW_GROUP rows (the last one fewer), however the engine cuts its batches."""
+    import pyarrow as pa
+
+    held = reader.schema.empty_table()
+    for batch in reader:
+        held = pa.concat_tables([held, pa.Table.from_batches([batch])])
+        while held.num_rows >= ROW_GROUP:
+            yield held.slice(0, ROW_GROUP).combine_chunks()
+            held = held.slice(ROW_GROUP)
+    if held.num_rows:
+        yield held.combine_chunks()
+
+
+def _write_lines(reader: "pa.RecordBatchReader", part: Part, path: Path) -> int:  # noqa: ARG001
+    """Write the bytes of a column of lines as they stand in Arrow's buffer."""
+    import numpy as np
+
+    rows = 0
+    with path.open("wb") as stream:
+        for batch in reader:
+            column = batch.column(0)
+            _, offsets, data = column.buffers()
+            ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+            stream.write(memoryview(data)[ends[0] : ends[-1]])
+            rows += len(column)
+    return rows

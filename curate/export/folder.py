@@ -1,0 +1,166 @@
+"""From the blocks of an export to the folder that people get: whole, checked by its manifest, or not there."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import curate
+from curate import sql_files
+from curate.errors import CurateError
+from curate.export.blocks import AUDIT, Block
+from curate.export.card import card
+from curate.export.request import Request
+from curate.shards import Manifest, file_sha256, publish, write_text
+
+if TYPE_CHECKING:
+    import duckdb
+
+MANIFEST = "manifest.json"
+OURS = ("settings", "inputs", "figures", "files")
+CHUNK = 1 << 20
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of an export, or None where there is none of ours."""
+    try:
+        facts = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(facts, dict) and all(isinstance(facts.get(key), dict) for key in OURS)
+    return facts if ours else None
+
+
+def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Return whether every data file still has the bytes that were written (reads all of them)."""
+    return all(
+        (folder / name).is_file() and file_sha256(folder / name) == facts["sha256"]
+        for name, facts in manifest["files"].items()
+    )
+
+
+def finish(request: Request, connection: "duckdb.DuckDBPyConnection", blocks: list[Block]) -> dict[str, Any]:
+    """Make the folder from the blocks in staging, put it in its place and return its manifest."""
+    _join_lines(request, blocks)
+    figures = _figures(request, connection, blocks)
+    manifest = _manifest(request, connection, blocks, figures)
+    configs = _configs(request, manifest["files"])
+    write_text(request.staging / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    write_text(request.staging / "README.md", card(request, manifest, configs))
+    _clear(request.staging, {MANIFEST, "README.md", *manifest["files"]})
+    _put_in_place(request)
+    return manifest
+
+
+def _join_lines(request: Request, blocks: list[Block]) -> None:
+    """Join what the blocks added to each part of lines."""
+    for part in request.format.parts(request.settings["negatives"]):
+        if part.is_parquet:
+            continue
+        pieces = [request.staging / part.file(b.number, b.of) for b in blocks if part in b.parts]
+        rows = sum(_rows(piece) for piece in pieces)
+
+        def join(path: Path, header: str = part.header, pieces: list[Path] = pieces, rows: int = rows) -> int:
+            with path.open("wb") as whole:
+                whole.write(header.encode())
+                for piece in pieces:
+                    with piece.open("rb") as stream:
+                        shutil.copyfileobj(stream, whole, CHUNK)
+            return rows
+
+        publish(request.staging / part.path, join, request.job.lineage)
+
+
+def _rows(path: Path) -> int:
+    made = Manifest.read(path)
+    return made.rows if made else 0
+
+
+def _figures(request: Request, connection: "duckdb.DuckDBPyConnection", blocks: list[Block]) -> dict[str, int]:
+    """Return the audit of the whole export, and its rows."""
+    audits = [str(request.staging / AUDIT.file(b.number, b.of)) for b in blocks if AUDIT in b.parts]
+    connection.read_parquet(audits).create_view("export_audits", replace=True)
+    rows = connection.sql(
+        sql_files.sql("stages", "export_figures"),
+        params={"needed": request.format.needs_negatives, "augmented": request.settings["augmented"]},
+    ).fetchall()
+    return dict(sorted(rows))
+
+
+def _manifest(
+    request: Request, connection: "duckdb.DuckDBPyConnection", blocks: list[Block], figures: dict[str, int]
+) -> dict[str, Any]:
+    files = dict(_files(request, blocks))
+    rows = sum(facts["rows"] for facts in files.values() if facts["training"])
+    if not rows:
+        shutil.rmtree(request.workshop)
+        raise CurateError(_nothing(request, figures))
+    runs = connection.sql(sql_files.sql("stages", "export_runs"), params={"runs": request.settings["runs"]}).pl()
+    return {
+        "name": request.name,
+        "settings": request.settings,
+        "runs": runs.to_dicts(),
+        "inputs": request.inputs,
+        "version": curate.__version__,
+        "rows": rows,
+        "items": sum(block.items for block in blocks),
+        "figures": figures,
+        "files": files,
+    }
+
+
+def _nothing(request: Request, figures: dict[str, int]) -> str:
+    queries, without = figures.get("queries", 0), figures.get("queries_without_negatives", 0)
+    return (
+        f"exports/{request.name} would be empty and was not written: of {queries:,} questions with a positive, "
+        f"{without:,} have no safe negative. See: curate report; then mine deeper or score with another model"
+    )
+
+
+def _files(request: Request, blocks: list[Block]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield every file with its facts; a configuration without rows is left out: no loader reads it."""
+    for part in request.format.parts(request.settings["negatives"]):
+        names = [part.file(b.number, b.of) for b in blocks if part in b.parts] if part.is_parquet else [part.path]
+        made = {name: each for name in names if (each := Manifest.read(request.staging / name))}
+        if part.is_parquet and not any(each.rows for each in made.values()):
+            continue
+        for name, each in made.items():
+            facts = {"rows": each.rows, "bytes": each.bytes, "sha256": each.sha256}
+            yield name, {**facts, "training": part.is_rows}
+
+
+def _configs(request: Request, files: dict[str, Any]) -> dict[str, str]:
+    """Return the configurations that `datasets` finds: name -> pattern of its files.
+
+    Where no row has the full width, the widest rows that there are are the default too, with their provenance.
+    """
+    parts = request.format.parts(request.settings["negatives"])
+    folders = {str(Path(name).parent) for name in files}
+    found = {p.config: p.pattern for p in parts if p.config and str(Path(p.path).parent) in folders}
+    if found and "default" not in found:
+        widest, evidence, *_ = found.values()
+        found = {"default": widest, "provenance": evidence, **found}
+    return found
+
+
+def _clear(folder: Path, keep: set[str]) -> None:
+    """Delete what the folder needs no longer: blocks that were joined, the blocks' own manifests."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif str(path.relative_to(folder)) not in keep:
+            path.unlink()
+
+
+def _put_in_place(request: Request) -> None:
+    """Rename the finished folder to its name; what stood there goes only then."""
+    old = request.workshop / "replaced"
+    shutil.rmtree(old, ignore_errors=True)
+    if request.target.exists():
+        request.target.rename(old)
+    request.staging.rename(request.target)
+    shutil.rmtree(request.workshop)
+    if not any(request.workshop.parent.iterdir()):
+        request.workshop.parent.rmdir()

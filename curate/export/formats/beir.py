@@ -1,0 +1,29 @@
+"""`beir`: the whole collection, the questions, their qrels, and the hard negatives beside them."""
+
+from curate.export.formats.part import Part
+
+
+class Beir:
+    """A BEIR folder whose split `train` holds the curated positives: qrels, one row per (query, positive)."""
+
+    name = "beir"
+    trainers = "beir, GPL, MTEB and everything else that reads BEIR folders; `curate load`"
+    needs_negatives = False
+    unit = "questions and passages"
+    loading = """\
+```python
+from beir.datasets.data_loader import GenericDataLoader
+
+corpus, queries, qrels = GenericDataLoader("{folder}").load(split="train")
+```
+`hard-negatives.jsonl` has a line for every question with negatives: `query_id`, `positives` and `negatives` with
+ids, sources and probabilities."""
+
+    def parts(self, negatives: int) -> list[Part]:  # noqa: ARG002
+        """Return qrels, questions, hard negatives and the collection."""
+        return [
+            Part("qrels/train.tsv", "export_beir_qrels", header="query-id\tcorpus-id\tscore\n", is_rows=True),
+            Part("queries.jsonl", "export_beir_queries"),
+            Part("hard-negatives.jsonl", "export_evidence"),
+            Part("corpus.jsonl", "export_beir_corpus", over="passages"),
+        ]

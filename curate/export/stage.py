@@ -1,0 +1,149 @@
+"""`curate export`: a training set for other trainers, with the evidence for every row beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from curate.errors import BadSettings
+from curate.export.blocks import Block, blocks, is_done, write_blocks
+from curate.export.folder import finish, is_intact, read_manifest
+from curate.export.request import Request, request
+from curate.plan import Plan
+from curate.progress import SILENT, Progress
+from curate.shards import canonical
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A training set that stands."""
+
+    path: str
+    format: str
+    rows: int
+    negatives: int
+    """How many were asked for a question."""
+    already: bool
+    """Nothing was written: it stood there, made with the same settings from the same tables."""
+    figures: Mapping[str, int]
+    """The audit, as in `manifest.json`."""
+
+    def text(self) -> str:
+        """Return the result for a terminal."""
+        count, pseudo = self.figures, self.figures.get("queries_pseudo_labelled", 0)
+        there = " is already there" if self.already else ""
+        left, none = count["queries_left_out"], count["queries_without_negatives"]
+        rows = f"{self.rows:,} rows ({self.format}) of {count['queries'] - left:,} questions"
+        safe = count.get("candidates_hard_negative", 0)
+        has = "has" if none == 1 else "have"
+        why = f" and {'is' if left == 1 else 'are'} left out: {self.format} cannot hold such" if left else ""
+        leaked = f"\nleft out: {count['queries_leaked']:,} questions that dev or test ask too"
+        return (
+            f"{self.path}{there}: {rows}; {pseudo:,} pseudo-labelled questions have a positive\n"
+            f"negatives: {count['negatives']:,} drawn from {safe:,} safe ones; "
+            f"{count['candidates_denoised']:,} of {count['candidates']:,} candidates were not safe\n"
+            f"short: {count['queries_short']:,} questions have fewer than {self.negatives} negatives, "
+            f"{none:,} {has} none{why}"
+            f"{leaked if count['queries_leaked'] else ''}\n"
+            f"How to load it: {self.path}/README.md"
+        )
+
+
+def export(
+    workspace: Workspace,
+    *,
+    format: str | None = None,  # noqa: A002
+    name: str | None = None,
+    run: list[str] | None = None,
+    cutoffs: str = "default",
+    negatives: int | None = None,
+    promote: bool | None = None,
+    augmented: bool | None = None,
+    seed: int | None = None,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> Exported:
+    """Write `exports/<name>`: the labelled train questions, and the pseudo-labelled ones, with hard negatives.
+
+    `run`: ids of runs; else the newest over `train` and, when augmented, the newest over `unlabeled`.
+    What is None comes from `curate.toml`. Nothing is written when the same set stands already; another set of
+    that name is only replaced with `force`. Raises BadSettings. Source: RocketQA (NAACL 2021) 3.2 and 3.3,
+    except that nothing unscored ever becomes a negative.
+    """
+    options = {"format": format, "negatives": negatives, "promote": promote, "augmented": augmented}
+    asked = request(workspace, name=name, run=run, cutoffs=cutoffs, seed=seed, **options)
+    manifest = _standing(asked, force)
+    already = manifest is not None
+    if manifest is None:
+        with workspace.connect() as connection:
+            every, todo = _blocks(asked, connection)
+            total, rest = _items(every), _items(todo)
+            with progress.task(f"export {asked.name}", total, asked.format.unit, total - rest) as advance:
+                write_blocks(asked, connection, todo, advance)
+            manifest = finish(asked, connection, every)
+    path, rows, figures = f"exports/{asked.name}", manifest["rows"], manifest["figures"]
+    if asked.job.record is None:
+        asked.job.finish(path=path, rows=rows, items=manifest["items"], **figures)
+    return Exported(path, asked.format.name, rows, asked.settings["negatives"], already, figures)
+
+
+def plan_export(workspace: Workspace, *, force: bool = False, **options: Any) -> Plan:
+    """Return what `export` with the same arguments would write; raises what it would raise."""
+    asked = request(workspace, **options)
+    standing = _standing(asked, force) is not None
+    with workspace.connect() as connection:
+        every, todo = _blocks(asked, connection)
+    total, rest = _items(every), 0 if standing else _items(todo)
+    runs = ", ".join(asked.settings["runs"])
+    return Plan(
+        f"export to exports/{asked.name}",
+        asked.format.unit,
+        total,
+        total - rest,
+        _seconds(asked, total, rest),
+        [f"format {asked.format.name}; runs {runs}; up to {asked.settings['negatives']} negatives a question"],
+    )
+
+
+def _seconds(asked: Request, total: int, rest: int) -> float | None:
+    """Return how long `rest` takes at the pace of the last export in this format."""
+    past = [r for r in asked.workspace.records("export") if r.settings.get("format") == asked.format.name]
+    return past[-1].seconds / past[-1].facts["items"] * rest if past and total else None
+
+
+def _blocks(asked: Request, connection: "duckdb.DuckDBPyConnection") -> tuple[list[Block], list[Block]]:
+    """Return all blocks, and those that are to do."""
+    every = blocks(asked, connection)
+    return every, [block for block in every if not is_done(asked, block)]
+
+
+def _items(some: list[Block]) -> int:
+    return sum(block.items for block in some)
+
+
+def _standing(asked: Request, force: bool) -> dict[str, Any] | None:
+    """Return the manifest of this very export if it stands; raises BadSettings if another one is in its place."""
+    if not asked.target.exists():
+        return None
+    manifest = read_manifest(asked.target) or {}
+    other = _differences(asked, manifest)
+    if not other:
+        return manifest if is_intact(asked.target, manifest) else None
+    if not force:
+        raise BadSettings(
+            f"exports/{asked.name} is another set (it differs in: {', '.join(other)}). "
+            "Give this one a --name of its own, or replace the other with --force."
+        )
+    return None
+
+
+def _differences(asked: Request, manifest: Mapping[str, Any]) -> list[str]:
+    """Return what distinguishes a standing export from the one that is asked for."""
+    if not manifest:
+        return ["it has no manifest of an export"]
+    wanted = {**asked.settings, **asked.inputs}
+    found = {**manifest["settings"], **manifest["inputs"]}
+    return [key for key in wanted if canonical(wanted[key]) != canonical(found.get(key))]

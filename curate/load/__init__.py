@@ -1,0 +1,1 @@
+"""Loading: files of passages, queries and labels become tables."""

@@ -1,0 +1,69 @@
+"""One file as checked rows: what `curate load` takes, and what it rejects."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from curate.errors import BadInput
+from curate.load.fields import FIELDS, Unfit
+from curate.load.input_files import Input
+from curate.load.line_formats import JsonLines, columns, is_json
+from curate.load.lines import BLANK, PARQUET, Advance, Lines, first_line, head
+from curate.load.parquet_rows import ParquetRows
+from curate.load.value_checks import CHECKS
+
+Row = tuple[str, int, tuple[Any, ...]]
+"""File, line from 1, checked values."""
+
+BEGINNING = 120
+
+
+class Refuse(Protocol):
+    """Takes note of a row that cannot be loaded."""
+
+    def __call__(self, file: str, line: int, reason: str, text: str) -> None:
+        """Note it: `line` from 1, `text` the beginning of the row."""
+        ...
+
+
+def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[Row]:
+    """Yield every good row of a file, and `refuse` the others.
+
+    Raises BadInput for a file that is neither text nor Parquet, or has no rows.
+    """
+    check = CHECKS[file.kind](file)
+    source, parse, first = _opened(file, advance)
+    name, empty = str(file.path), True
+    for line, raw in source:
+        if line < first or raw in BLANK:
+            continue
+        empty = False
+        try:
+            values = check(parse(raw))
+        except Unfit as unfit:
+            cut = " (the last line, and without a line end: is the file cut off?)" if source.unended else ""
+            refuse(name, line, f"{unfit}{cut}", beginning(raw))
+        else:
+            yield name, line, values
+    if empty:
+        raise BadInput(f"{file.path}: no rows, where {file.kind} are expected")
+
+
+def _opened(file: Input, advance: Advance) -> tuple[Lines | ParquetRows, Any, int]:
+    """Return the source of the raw rows, what takes the fields out of one, and the first one's number."""
+    fields = FIELDS[file.kind]
+    start = head(file.path)
+    if start.startswith(PARQUET):
+        return ParquetRows(file.path, fields, advance), list, 1
+    lines = Lines(file.path, advance)
+    if is_json(file.path, start):
+        return lines, JsonLines(fields), 1
+    number, first = first_line(start)
+    parse, header = columns(file.kind, file.path, number, first)
+    return lines, parse, number + 1 if header else number
+
+
+def beginning(raw: Any) -> str:
+    """Return the beginning of a raw row, as text."""
+    if isinstance(raw, bytes):
+        return raw[: 4 * BEGINNING].decode("utf-8", "backslashreplace")[:BEGINNING]
+    return "\t".join(str(value)[:BEGINNING] for value in raw if value is not None)[:BEGINNING]

@@ -1,0 +1,78 @@
+"""Qrels and annotations on their way into the tables: staged, matched with what they name, written."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curate import sql_files
+from curate.jobs import Job
+from curate.load.checked_rows import Row, rows
+from curate.load.input_files import Input
+from curate.load.lines import Advance
+from curate.load.rejects import Rejects
+from curate.load.texts import batches, regrouped, reject_all, stand_on, transposed, write_table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+SHARD = 1_000_000
+STAGED = 65_536
+COLUMNS = {
+    "qrels": ("query_id", "passage_id", "relevance", "split", "source"),
+    "annotations": ("query_id", "passage_id", "relevant", "annotator", "note", "sample_id", "judged_at"),
+}
+
+
+def load_labels(
+    job: Job, table: str, files: list[Input], rejects: Rejects, staging: Path, advance: Advance
+) -> tuple[int, int]:
+    """Write the shards of `qrels` or `annotations` and return (rows loaded, rows collapsed)."""
+    if not files:
+        return 0, 0
+    staged = staging / f"{table}.parquet"
+    _stage(table, (row for file in files for row in rows(file, rejects.add, advance)), staged)
+    with job.workspace.connect(memory_limit="500MB") as connection:
+        stand_on(connection, job, "passages")
+        stand_on(connection, job, "queries")
+        connection.read_parquet([str(staged)]).create_view("arrivals")
+        connection.execute(sql_files.sql("stages", f"load_{table}_outcomes"))
+        reject_all(connection.sql(sql_files.sql("stages", f"load_{table}_refused")), rejects)
+        ((collapsed,),) = connection.sql(sql_files.sql("stages", "load_labels_repeated")).fetchall()
+        return _write(job, table, connection), collapsed
+
+
+def _stage(table: str, found: Iterable[Row], staged: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _staged_schema(table)
+    count = 0
+    with pq.ParquetWriter(staged, schema) as writer:
+        for batch in batches(found, STAGED):
+            sources, lines, values = transposed(batch)
+            numbers = range(count, count + len(batch))
+            writer.write_table(pa.table([numbers, sources, lines, *transposed(values)], schema=schema))
+            count += len(batch)
+
+
+def _staged_schema(table: str) -> "pa.Schema":
+    import pyarrow as pa
+
+    final = sql_files.schema(table)
+    columns = {"number": pa.int64(), "file": pa.string(), "line": pa.int64()}
+    columns |= {name: final.field(name).type if name in final.names else pa.string() for name in COLUMNS[table]}
+    return pa.schema(columns)
+
+
+def _write(job: Job, table: str, connection: "duckdb.DuckDBPyConnection") -> int:
+    import pyarrow as pa
+
+    schema = sql_files.schema(table)
+    taken = connection.sql(sql_files.sql("stages", "load_labels_taken")).to_arrow_reader(STAGED)
+    tables = (pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in taken)
+    count = 0
+    for number, shard in enumerate(regrouped(tables, SHARD)):
+        write_table(job, table, number, shard)
+        count += len(shard)
+    return count

@@ -1,0 +1,156 @@
+"""Passages and queries on their way into the tables: shard by shard, then without what repeats itself.
+
+The shards are written while the files are read, as if nothing stood twice, which is nearly always so. Only
+where something does, they are written again without it, so that the keys stay dense.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate import sql_files
+from curate.jobs import Job
+from curate.load.checked_rows import Row, rows
+from curate.load.input_files import Input
+from curate.load.lines import Advance
+from curate.load.rejects import Rejects
+from curate.shards import Manifest
+from curate.text_hash import text_hashes
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+SHARD = 16_384
+COLUMNS = {"passages": ("passage_id", "title", "text"), "queries": ("query_id", "text", "split")}
+KEY = {"passages": "passage_key", "queries": "query_key"}
+
+
+def load_texts(
+    job: Job, table: str, files: list[Input], rejects: Rejects, staging: Path, advance: Advance
+) -> tuple[int, int]:
+    """Write the shards of `passages` or `queries` and return (rows loaded, rows collapsed)."""
+    if not files:
+        return 0, 0
+    with job.workspace.connect(memory_limit="500MB") as connection:
+        base = len(connection.read_parquet([str(path) for path in job.workspace.shards(table)]))
+        origins = staging / f"{table}.parquet"
+        count = _write(
+            job, table, base, (row for file in files for row in rows(file, rejects.add, advance)), origins
+        )
+        stand_on(connection, job, table)
+        connection.read_parquet([str(origins)]).create_view("origins")
+        connection.execute(sql_files.sql("stages", f"load_{table}_by_id"))
+        connection.execute(sql_files.sql("stages", "load_repeats"))
+        before = rejects.count
+        reject_all(connection.sql(sql_files.sql("stages", "load_repeats_refused")), rejects)
+        repeats = connection.sql(sql_files.sql("stages", "load_repeated_keys")).fetchnumpy()["key"]
+    if len(repeats):
+        _close_gaps(job, table, base, count, repeats)
+    return count - len(repeats), len(repeats) - (rejects.count - before)
+
+
+def stand_on(connection: "duckdb.DuckDBPyConnection", job: Job, table: str) -> None:
+    """Make the table on `connection` hold the rows of the unfinished `job`, too."""
+    shards = [*job.workspace.shards(table), *sorted(job.shard(table, 0).parent.glob("*.parquet"))]
+    name = sql_files.SHARDS_OF.get(table, table)
+    connection.read_parquet([str(path) for path in shards]).create_view(name, replace=True)
+
+
+def reject_all(refused: "duckdb.DuckDBPyRelation", rejects: Rejects) -> None:
+    """Add every row (file, line, reason, text) of a relation to the rejects."""
+    for batch in refused.to_arrow_reader(SHARD):
+        for row in batch.to_pylist():
+            rejects.add(**row)
+
+
+def batches(items: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Yield lists of `size` items; the last one may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def transposed(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return the columns of rows; for thousands of them faster than `zip(*rows)`."""
+    return [[row[place] for row in rows] for place in range(len(rows[0]))]
+
+
+def _write(job: Job, table: str, base: int, found: Iterator[Row], origins: Path) -> int:
+    """Write shards, and where each row comes from; a second thread hashes and writes while this one reads."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema({"key": pa.int32(), "file": pa.string(), "line": pa.int64()})
+    count = 0
+    with pq.ParquetWriter(origins, schema) as writer, ThreadPoolExecutor(1) as background:
+        writing: Future[Any] | None = None
+        for number, batch in enumerate(batches(found, SHARD)):
+            keys = range(base + count, base + count + len(batch))
+            sources, lines, values = transposed(batch)
+            writer.write_table(pa.table([keys, sources, lines], schema=schema))
+            if writing:
+                writing.result()
+            writing = background.submit(_write_shard, job, table, number, keys, values)
+            count += len(batch)
+        if writing:
+            writing.result()
+    return count
+
+
+def _write_shard(job: Job, table: str, number: int, keys: range, values: list[tuple[Any, ...]]) -> Manifest:
+    import pyarrow as pa
+
+    data: dict[str, Any] = dict(zip(COLUMNS[table], transposed(values), strict=True))
+    data |= {KEY[table]: keys, "text_hash": text_hashes(data["text"])}
+    schema = sql_files.schema(table)
+    return job.write(table, number, lambda: [pa.Table.from_pydict(data, schema)])
+
+
+def _close_gaps(job: Job, table: str, base: int, count: int, repeats: Any) -> None:
+    """Write the shards again without the rows of the keys in `repeats`.
+
+    A shard is deleted when it has been read; the one that takes its number is written later, since what
+    stays can only move forward.
+    """
+    import pyarrow as pa
+
+    kept = _without(job, table, -(-count // SHARD), pa.array(repeats))
+    for number, rest in enumerate(regrouped(kept, SHARD)):
+        first = base + number * SHARD
+        keys = pa.array(range(first, first + len(rest)), pa.int32())
+        at = rest.schema.get_field_index(KEY[table])
+        write_table(job, table, number, rest.set_column(at, rest.schema.field(at), keys))
+
+
+def write_table(job: Job, table: str, number: int, rows: "pa.Table") -> None:
+    """Write one Arrow table as a shard, whatever its chunks are."""
+    job.write(table, number, lambda: [rows.combine_chunks()])
+
+
+def _without(job: Job, table: str, shards: int, repeats: Any) -> Iterator[Any]:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    for number in range(shards):
+        path = job.shard(table, number)
+        found = pq.read_table(path)
+        Manifest.path(path).unlink()
+        path.unlink()
+        yield found.filter(pc.invert(pc.is_in(found[KEY[table]], value_set=repeats)))
+
+
+def regrouped(tables: Iterable["pa.Table"], size: int) -> Iterator["pa.Table"]:
+    """Yield the rows of Arrow tables in tables of `size` rows; the last one may be shorter."""
+    import pyarrow as pa
+
+    rest: Any = None
+    for table in tables:
+        rest = table if rest is None else pa.concat_tables([rest, table])
+        while len(rest) >= size:
+            yield rest.slice(0, size)
+            rest = rest.slice(size)
+    if rest is not None and len(rest):
+        yield rest

@@ -1,0 +1,1 @@
+"""Mining: the passages that a retriever ranks high become candidates."""

@@ -1,0 +1,74 @@
+"""A BM25 run."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from curate.job_record import Record
+from curate.jobs import Job
+from curate.mine.bm25_index import TOKENIZER, Bm25
+from curate.mine.candidates import Questions, as_table, finish, job_of, write_candidates
+from curate.mine.embeddings import passage_shards, passages
+from curate.mine.exact_search import Found
+from curate.progress import Progress
+from curate.shards import digest
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+def bm25_job(questions: Questions, depth: int) -> Job:
+    """Return the job of a BM25 run."""
+    return job_of(questions, "bm25", {"depth": depth, "tokenizer": TOKENIZER}, {})
+
+
+def mine_bm25(questions: Questions, depth: int, progress: Progress) -> Record:
+    """Write a BM25 run over `questions`, unless it is there; return its record."""
+    job = bm25_job(questions, depth)
+    if job.record:
+        return job.record
+    index = _index(questions.workspace, job.inputs["passages"], progress)
+    with questions.workspace.connect() as connection:
+
+        def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
+            texts = questions.texts(connection, keys)
+            yield as_table(job.job, keys, _found(index, texts, depth))
+
+        write_candidates(job, questions, retrieve, progress)
+    return finish(job, questions, depth=depth, facts={})
+
+
+def _found(index: Bm25, texts: list[str], depth: int) -> Found:
+    import numpy as np
+
+    found = Found(np.full((len(texts), depth), -1, np.int64), np.full((len(texts), depth), -np.inf, np.float32))
+    for row, text in enumerate(texts):
+        for column, (score, key) in enumerate(index.search(text, depth)):
+            found.keys[row, column], found.scores[row, column] = key, score
+    return found
+
+
+def _index(workspace: Workspace, passages_digest: str, progress: Progress) -> Bm25:
+    """Return the index of the passages that are loaded now; made if it is not there, in place of older ones."""
+    shards = passage_shards(workspace)
+    folder = workspace.root / "indexes" / f"bm25-{digest(passages_digest, TOKENIZER)[:16]}"
+    if folder.is_dir():
+        with suppress(ValueError):  # damaged: tantivy refuses it, or makes an empty one; it is made anew
+            index = Bm25(folder)
+            if index.size == sum(shard.rows for shard in shards):
+                return index
+    for old in workspace.root.glob("indexes/*bm25-*"):
+        shutil.rmtree(old)
+    total = sum(shard.rows for shard in shards)
+    with progress.task("indexing", total, "passages") as advance, workspace.connect() as connection:
+
+        def counted() -> Iterator[tuple[int, str]]:
+            for number, passage in enumerate(passages(connection, shards), 1):
+                yield passage
+                if number % 1000 == 0 or number == total:
+                    advance(number % 1000 or 1000)
+
+        return Bm25.build(folder, counted())

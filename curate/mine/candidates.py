@@ -1,0 +1,140 @@
+"""What every run has in common: the questions of a split, block by block, and how a run is written."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from curate import sql_files
+from curate.errors import BadSettings
+from curate.job_record import Record
+from curate.jobs import Job, table_digest
+from curate.mine.exact_search import Found
+from curate.progress import Progress
+from curate.shards import canonical, digest
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+
+BLOCK = 4096  # queries in a shard of candidates
+
+Retrieve = Callable[["np.ndarray", int], Iterable["pa.Table"]]
+"""The candidates of the queries with these keys (the block's number), as Arrow tables."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The queries of one split."""
+
+    workspace: Workspace
+    split: str
+
+    @cached_property
+    def keys(self) -> "np.ndarray":
+        """Their query_key, int32, ascending; raises BadSettings when the split has none."""
+        with self.workspace.connect() as connection:
+            query = sql_files.sql("stages", "mine_keys")
+            keys: np.ndarray = connection.sql(query, params={"split": self.split}).fetchnumpy()["query_key"]
+        if not len(keys):
+            raise BadSettings(self._none())
+        return keys
+
+    def _none(self) -> str:
+        splits = self.workspace.sql(sql_files.sql("stages", "mine_splits")).rows()
+        there = ", ".join(f"{split} ({count:,})" for split, count in splits)
+        found = f"the splits are {there}" if there else "there are no queries at all. Run: curate load COLLECTION"
+        return f"no queries of the split '{self.split}'; {found}"
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal for equal questions of this split, whatever is loaded into the others."""
+        hashed = hashlib.sha256()
+        with self.workspace.connect() as connection:
+            questions = connection.sql(sql_files.sql("stages", "mine_questions"), params={"split": self.split})
+            for batch in questions.to_arrow_reader(8192):
+                hashed.update(canonical(batch.to_pydict()).encode())
+        return hashed.hexdigest()
+
+    def blocks(self) -> list["np.ndarray"]:
+        """Return the keys of each block."""
+        return [self.keys[at : at + BLOCK] for at in range(0, len(self.keys), BLOCK)]
+
+    def texts(self, connection: "duckdb.DuckDBPyConnection", keys: "np.ndarray") -> list[str]:
+        """Return the texts of a block."""
+        import pyarrow as pa
+
+        connection.register("block", pa.table({"query_key": keys}))
+        return [text for (text,) in connection.sql(sql_files.sql("stages", "mine_texts")).fetchall()]
+
+
+def job_of(
+    questions: Questions, retriever: str, settings: dict[str, Any], inputs: dict[str, str], name: str | None = None
+) -> Job:
+    """Return the job of a run; its id is the run's: retriever, split and 8 digits over all that decides it."""
+    settings = {"retriever": retriever, "split": questions.split, **settings}
+    inputs = {"passages": table_digest(questions.workspace, "passages"), "queries": questions.digest, **inputs}
+    run_id = f"{name or retriever}-{questions.split}-{digest(settings, inputs)[:8]}"
+    return Job(questions.workspace, "mine", run_id, settings, inputs)
+
+
+def write_candidates(job: Job, questions: Questions, retrieve: Retrieve, progress: Progress) -> None:
+    """Write one shard of candidates a block of queries; a block that is done is passed over."""
+    blocks = questions.blocks()
+    done = [job.has("candidates", number) is not None for number in range(len(blocks))]
+    ready = sum(len(keys) for keys, is_done in zip(blocks, done, strict=True) if is_done)
+    with progress.task(f"searching {questions.split}", len(questions.keys), "queries", ready) as advance:
+        for number, keys in enumerate(blocks):
+            if not done[number]:
+                job.write("candidates", number, lambda keys=keys, number=number: retrieve(keys, number))  # type: ignore[misc]
+                advance(len(keys))
+
+
+def finish(
+    job: Job, questions: Questions, *, depth: int | None = None, facts: dict[str, Any], **row: Any
+) -> Record:
+    """Write the run's row and the job's record, with what was counted; `row` fills columns of `runs`."""
+    counts = _counted(job, len(questions.blocks()))
+    run = {
+        "run_id": job.job,
+        "retriever": job.settings["retriever"],
+        "split": questions.split,
+        "depth": depth or counts["deepest"],
+        "queries": len(questions.keys),
+        "sources": [],
+        **row,
+    }
+    job.shard("runs", 0).unlink(missing_ok=True)  # of an attempt that was killed: other runs may have come since
+    made = [record for record in questions.workspace.records("mine") if "run_id" in record.facts]
+    job.write_rows("runs", [{**run, "round": len(made) + 1}])
+    empty = len(questions.keys) - counts["queries"]
+    return job.finish(**run, candidates=counts["candidates"], empty=empty, **facts)
+
+
+def _counted(job: Job, blocks: int) -> dict[str, int]:
+    with sql_files.connect() as connection:
+        shards = [str(job.shard("candidates", number)) for number in range(blocks)]
+        connection.read_parquet(shards).create_view("mined")
+        row: dict[str, int] = connection.sql(sql_files.sql("stages", "mine_count")).pl().row(0, named=True)
+        return row
+
+
+def as_table(run_id: str, keys: "np.ndarray", found: Found) -> "pa.Table":
+    """Return the candidates of a block: what was found for the queries `keys`, ranked from 1."""
+    import numpy as np
+    import pyarrow as pa
+
+    there = found.keys >= 0
+    rows, columns = there.nonzero()
+    return pa.table(
+        {
+            "run_id": pa.repeat(run_id, len(rows)),
+            "query_key": keys[rows].astype(np.int32),
+            "passage_key": found.keys[there].astype(np.int32),
+            "rank": (columns + 1).astype(np.int32),
+            "score": found.scores[there].astype(np.float32),
+        }
+    )

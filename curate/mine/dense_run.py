@@ -1,0 +1,108 @@
+"""A dense run: embeddings, then exact search or a faiss index."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from curate import sql_files
+from curate.job_record import Record
+from curate.jobs import Job
+from curate.mine.candidates import Questions, as_table, finish, job_of, write_candidates
+from curate.mine.embeddings import Work, embed_passages, embed_questions, load, passage_shards
+from curate.mine.exact_search import Found, exact
+from curate.models.encoder import Encoder
+from curate.progress import Progress
+from curate.shards import Lineage, canonical, digest, done, publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pyarrow as pa
+
+EXACT = "exact"
+SAMPLE = 200  # queries on which an approximate index is measured
+
+Search = Callable[["np.ndarray"], Found]
+
+
+def dense_job(questions: Questions, encoder: Encoder, settings: dict[str, Any]) -> Job:
+    """Return the job of a dense run."""
+    return job_of(questions, "dense", settings, {"encoder": encoder.fingerprint})
+
+
+def mine_dense(questions: Questions, encoder: Encoder, settings: dict[str, Any], progress: Progress) -> Record:
+    """Write a dense run over `questions`, unless it is there; return its record.
+
+    settings: depth and index, and what else decides the run besides the encoder's fingerprint.
+    """
+    job = dense_job(questions, encoder, settings)
+    if job.record:
+        return job.record
+    depth, index, work = settings["depth"], settings["index"], Work()
+    files = embed_passages(questions.workspace, encoder, progress, work)
+    search = partial(_exact, files, depth) if index == EXACT else _faiss(job, files, depth, progress)
+    with questions.workspace.connect() as connection:
+
+        def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
+            vectors = embed_questions(questions.workspace, encoder, questions.texts(connection, keys))
+            yield as_table(job.job, keys, search(vectors))
+
+        write_candidates(job, questions, retrieve, progress)
+    recall = None if index == EXACT else _recall(questions, encoder, search, partial(_exact, files, depth))
+    _write_model(job, encoder)
+    facts = {
+        "passages_encoded": work.encoded,
+        "passages_truncated": work.truncated,
+        "encode_seconds": round(work.seconds, 3),
+        "notes": list(encoder.recipe.notes),
+    }
+    row = {"depth": depth, "model_id": encoder.model_id, "index": index, "recall": recall}
+    return finish(job, questions, facts=facts, **row)
+
+
+def _exact(files: "list[Path]", depth: int, queries: "np.ndarray") -> Found:
+    return exact(queries, load(files), depth)
+
+
+def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Search:
+    """Return the search in a faiss index, which is kept beside the others."""
+    from curate.mine import faiss_search
+
+    workspace, factory = job.workspace, str(job.settings["index"])
+    facts = {"encoder": job.inputs["encoder"], "passages": job.inputs["passages"]}
+    name = digest(facts, factory)[:16]
+    path = workspace.root / "indexes" / f"faiss-{name}.index"
+    lineage = Lineage("index", f"faiss-{name}", {"factory": factory}, facts)
+    if not done(path, lineage):
+        rows = sum(shard.rows for shard in passage_shards(workspace))
+        progress.say(f"building the index {factory} over {rows:,} passages")
+        publish(path, partial(faiss_search.save, faiss_search.build(factory, lambda: load(files), rows)), lineage)
+    index = faiss_search.read(path)
+    return lambda queries: faiss_search.approximate(index, queries, depth)
+
+
+def _recall(questions: Questions, encoder: Encoder, search: Search, truth: Search) -> float:
+    """Return recall@depth of `search` against `truth`, on a sample of the questions."""
+    from curate.mine.faiss_search import recall
+
+    workspace = questions.workspace
+    parameters = {"split": questions.split, "seed": workspace.settings.seed, "size": SAMPLE}
+    texts = workspace.sql(sql_files.sql("stages", "mine_sample"), **parameters)["text"].to_list()
+    vectors = embed_questions(workspace, encoder, texts)
+    return recall(search(vectors), truth(vectors))
+
+
+def _write_model(job: Job, encoder: Encoder) -> None:
+    """Write the encoder's row of `models`, unless another run has."""
+    known = job.workspace.scan("models").filter(model_id=encoder.model_id).collect()
+    if not known.is_empty():
+        return
+    row = {
+        "model_id": encoder.model_id,
+        "role": "encoder",
+        "path": encoder.path,
+        "fingerprint": encoder.fingerprint,
+        "settings": canonical(encoder.settings),
+    }
+    job.write_rows("models", [row])

@@ -1,0 +1,146 @@
+"""Embeddings that are kept: one float16 file a shard of passages or a block of questions.
+
+    embeddings/<16 digits of the encoder's fingerprint>/passages/<sha256 of the shard>.npy
+                                                        queries/<digest of the texts>.npy
+
+Row i is text i of the shard. A file is reused as long as the encoder and the texts are the same; a later
+load embeds its new shards only.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curate import sql_files
+from curate.errors import BadInput, BadSettings
+from curate.models.encoder import Encoder, Vectors
+from curate.progress import Progress
+from curate.shards import Lineage, Manifest, digest, done, publish
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class PassageShard:
+    """A shard of passages, and where its embeddings stand."""
+
+    path: Path
+    rows: int
+    sha256: str
+
+
+@dataclass
+class Work:
+    """What embedding cost in this call."""
+
+    encoded: int = 0
+    truncated: int = 0
+    seconds: float = 0.0
+
+
+def passage_shards(workspace: Workspace) -> list[PassageShard]:
+    """Return the shards that hold passages, in the order of the keys; raises BadSettings when there are none."""
+    shards = [
+        PassageShard(path, manifest.rows, manifest.sha256)
+        for path in workspace.shards("passages")
+        if (manifest := Manifest.read(path)) and manifest.rows
+    ]
+    if not shards:
+        raise BadSettings(f"{workspace.root} holds no passages yet. Run: curate load COLLECTION")
+    return shards
+
+
+def passages(connection: "duckdb.DuckDBPyConnection", shards: Iterable[PassageShard]) -> Iterator[tuple[int, str]]:
+    """Yield (passage_key, title and text) of shards; only one batch of them is in memory."""
+    for shard in shards:
+        connection.read_parquet([str(shard.path)]).create_view("passage_shard", replace=True)
+        reader = connection.sql(sql_files.sql("stages", "mine_passages")).to_arrow_reader(8192)
+        for batch in reader:
+            yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+
+
+def embeddings_of(workspace: Workspace, encoder: Encoder, shard: PassageShard) -> Path:
+    """Return where the embeddings of a shard stand, or will."""
+    return _folder(workspace, encoder) / "passages" / f"{shard.sha256}.npy"
+
+
+def is_embedded(workspace: Workspace, encoder: Encoder, shard: PassageShard) -> bool:
+    """Return whether the embeddings of a shard are there and intact."""
+    lineage = _lineage(encoder, "passages", shard.sha256)
+    return done(embeddings_of(workspace, encoder, shard), lineage) is not None
+
+
+def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, work: Work) -> list[Path]:
+    """Return the files of the passages' embeddings, in the order of the keys; embed what is not there yet."""
+    shards = passage_shards(workspace)
+    missing = [shard for shard in shards if not is_embedded(workspace, encoder, shard)]
+    total, rest = sum(shard.rows for shard in shards), sum(shard.rows for shard in missing)
+    with progress.task("embedding", total, "passages", total - rest) as advance, workspace.connect() as connection:
+        for shard in missing:
+            texts = (text for _, text in passages(connection, [shard]))
+            target = embeddings_of(workspace, encoder, shard)
+            chunks = _counted(encoder.encode(texts, "passage", advance), work)
+            lineage = _lineage(encoder, "passages", shard.sha256)
+            publish(target, partial(_write, chunks=chunks, rows=shard.rows), lineage)
+    return [embeddings_of(workspace, encoder, shard) for shard in shards]
+
+
+def embed_questions(workspace: Workspace, encoder: Encoder, texts: list[str]) -> "np.ndarray":
+    """Return the embeddings of a block of questions, float16, texts x dimension; kept for the next run."""
+    import numpy as np
+
+    name = digest(texts)
+    target = _folder(workspace, encoder) / "queries" / f"{name}.npy"
+    lineage = _lineage(encoder, "queries", name)
+    if not done(target, lineage):
+        publish(target, partial(_write, chunks=encoder.encode(texts, "query"), rows=len(texts)), lineage)
+    return np.load(target)  # type: ignore[no-any-return]
+
+
+def load(paths: Iterable[Path]) -> Iterator["np.ndarray"]:
+    """Yield the embeddings of files, read as they are used."""
+    import numpy as np
+
+    for path in paths:
+        yield np.load(path, mmap_mode="r")
+
+
+def _write(path: Path, chunks: Iterable[Vectors], rows: int) -> int:
+    """Fill one file, chunk by chunk, so that a shard's vectors never stand in memory together."""
+    import numpy as np
+
+    kept, row = None, 0
+    for vectors in chunks:
+        if kept is None:
+            kept = np.lib.format.open_memmap(path, "w+", np.float16, (rows, vectors.array.shape[1]))
+        with np.errstate(over="ignore"):
+            kept[row : row + len(vectors.array)] = vectors.array
+        if not np.isfinite(kept[row : row + len(vectors.array)]).all():
+            raise BadInput("the encoder gives vectors too large for float16; try --normalize")
+        row += len(vectors.array)
+    if kept is not None:
+        kept.flush()
+    return row
+
+
+def _counted(chunks: Iterable[Vectors], work: Work) -> Iterator[Vectors]:
+    started = time.monotonic()
+    for vectors in chunks:
+        work.encoded += len(vectors.array)
+        work.truncated += vectors.truncated
+        yield vectors
+    work.seconds += time.monotonic() - started
+
+
+def _folder(workspace: Workspace, encoder: Encoder) -> Path:
+    return workspace.root / "embeddings" / encoder.fingerprint[:16]
+
+
+def _lineage(encoder: Encoder, kind: str, texts: str) -> Lineage:
+    return Lineage("embed", encoder.fingerprint[:16], {}, {"encoder": encoder.fingerprint, kind: texts})

@@ -1,0 +1,131 @@
+"""Exact search by inner product: the queries stay, the passages stream by, each query keeps its best.
+
+The order is canonical: score descending, then passage_key ascending. Scores are computed over tiles that
+start at multiples of `TILE`, whatever the files that the embeddings stand in, so that any sharding of the
+passages gives the same bits.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from curate.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+TILE = 8192  # passages in one product
+GROUP = 1024  # queries in one product
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best passages of some queries, best first: rows are queries, columns ranks."""
+
+    keys: "np.ndarray"
+    """int64, the passage's number in the stream; -1 where a query has no passage at that rank."""
+    scores: "np.ndarray"
+    """float32; -inf where there is no passage."""
+
+
+def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -> Found:
+    """Return the `depth` passages with the largest inner product for every query.
+
+    queries: float, queries x dimension. passages: float arrays, passages x dimension, of any lengths; the
+    first row of the first is passage 0. Raises BadInput when a score is not finite.
+    """
+    import torch
+
+    from curate.models.pretrained import device
+
+    with torch.inference_mode():
+        on = device()
+        groups = [
+            _Best(torch.from_numpy(queries[at : at + GROUP].astype("float32")).to(on), depth)
+            for at in range(0, len(queries), GROUP)
+        ]
+        product = torch.empty((GROUP, TILE), device=on)  # written over and over: fresh memory costs a fifth more
+        for start, rows, tile in tiles(passages):
+            columns = torch.from_numpy(tile).to(on).T
+            for group in groups:
+                scores = product[: len(group.queries)]
+                torch.mm(group.queries, columns, out=scores)
+                group.add(start, scores[:, :rows])
+        return _joined(groups, depth)
+
+
+def tiles(passages: Iterable["np.ndarray"]) -> Iterator[tuple[int, int, "np.ndarray"]]:
+    """Yield (first passage, how many, float32 TILE x dimension); the last one padded by zeros."""
+    import numpy as np
+
+    start = filled = 0
+    tile = np.empty((0, 0), "float32")
+    for array in passages:
+        if not len(tile):
+            tile = np.zeros((TILE, array.shape[1]), "float32")
+        taken = 0
+        while taken < len(array):
+            step = min(TILE - filled, len(array) - taken)
+            tile[filled : filled + step] = array[taken : taken + step]
+            taken, filled = taken + step, filled + step
+            if filled == TILE:
+                yield start, TILE, tile
+                start, filled = start + TILE, 0
+    if filled:
+        tile[filled:] = 0
+        yield start, filled, tile
+
+
+class _Best:
+    """The best passages so far of a group of queries."""
+
+    def __init__(self, queries: "torch.Tensor", depth: int) -> None:
+        import torch
+
+        self.queries = queries
+        self.depth = depth
+        self.scores = torch.empty((len(queries), 0), device=queries.device)
+        self.keys = torch.empty((len(queries), 0), dtype=torch.int64, device=queries.device)
+
+    def add(self, start: int, scores: "torch.Tensor") -> None:
+        """Look at the next tile. Passages come in the order of their keys: an earlier one wins a tie."""
+        import torch
+
+        if self.scores.shape[1] == self.depth:
+            better = scores > self.scores[:, -1:]
+        elif scores.shape[1] > self.depth:
+            better = scores >= scores.topk(self.depth).values[:, -1:]
+        else:
+            better = torch.ones_like(scores, dtype=torch.bool)
+        self._merge(scores, better, start)
+
+    def _merge(self, scores: "torch.Tensor", better: "torch.Tensor", start: int) -> None:
+        import torch
+
+        row, column = better.nonzero(as_tuple=True)
+        counts = torch.bincount(row, minlength=len(scores))
+        width = int(counts.max())
+        if not width:
+            return
+        place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+        new_scores = torch.full((len(scores), width), float("-inf"), device=row.device)
+        new_keys = torch.full((len(scores), width), -1, dtype=torch.int64, device=row.device)
+        new_scores[row, place] = scores[row, column]
+        new_keys[row, place] = column + start
+        merged = torch.cat([self.scores, new_scores], 1)
+        self.scores, order = merged.sort(dim=1, descending=True, stable=True)
+        self.scores, order = self.scores[:, : self.depth], order[:, : self.depth]
+        self.keys = torch.cat([self.keys, new_keys], 1).gather(1, order)
+
+
+def _joined(groups: list[_Best], depth: int) -> Found:
+    import numpy as np
+
+    if not groups:
+        return Found(np.empty((0, depth), "int64"), np.empty((0, depth), "float32"))
+    scores = np.concatenate([group.scores.cpu().numpy() for group in groups])
+    keys = np.concatenate([group.keys.cpu().numpy() for group in groups])
+    if not np.isfinite(scores[keys >= 0]).all():
+        raise BadInput("a score is not finite: the embeddings hold numbers that are too large, or NaN")
+    return Found(keys, scores)

@@ -1,0 +1,114 @@
+"""An approximate index by faiss, for collections where exact search takes too long. Needs an extra."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.errors import BadSettings, NotAvailable
+from curate.mine.exact_search import Found
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TRAINED_ON = 262_144  # passages at most, evenly spaced
+LISTS_PROBED = 16  # an IVF index looks into one in so many of its lists, into 8 at least
+
+
+def faiss() -> Any:
+    """Return the module faiss, torch having been imported first; raises NotAvailable without it."""
+    import torch  # noqa: F401  # the other order loads two OpenMP runtimes in the wrong one
+
+    try:
+        import faiss as module
+    except ImportError as error:
+        raise NotAvailable("an approximate index needs faiss: pip install 'curate-ir[cpu]' (or [gpu])") from error
+    return module
+
+
+def build(factory: str, arrays: Callable[[], Iterable["np.ndarray"]], rows: int) -> Any:
+    """Return a faiss index by inner product over the rows of `arrays()`, in their order.
+
+    It is trained on rows that are evenly spaced, by faiss's own fixed seed. Raises BadSettings for a factory
+    string that faiss does not take, or that needs more passages than there are.
+    """
+    module = faiss()
+    step = -(-rows // TRAINED_ON)
+    try:
+        sample = _every(step, arrays())
+        index = module.index_factory(sample.shape[1], factory, module.METRIC_INNER_PRODUCT)
+        index.train(sample)
+        with _threads(
+            1 if "HNSW" in factory or "NSG" in factory else None
+        ):  # several give another graph each time
+            for chunk in (chunk for array in arrays() for chunk in _chunks(array)):
+                index.add(chunk)
+    except RuntimeError as error:
+        reason = str(error).rpartition(": ")[2].strip()
+        raise BadSettings(f"faiss cannot make an index '{factory}' of {rows:,} passages: {reason}") from error
+    return index
+
+
+def save(index: Any, path: Path) -> int:
+    """Write an index to a file; return how many passages it holds."""
+    faiss().write_index(index, str(path))
+    return int(index.ntotal)
+
+
+def read(path: Path) -> Any:
+    """Return the index in a file."""
+    return faiss().read_index(str(path))
+
+
+def approximate(index: Any, queries: "np.ndarray", depth: int) -> Found:
+    """Return, for every query, at most `depth` passages that the index finds, in canonical order."""
+    import numpy as np
+
+    _look_wider(index, depth)
+    scores, keys = index.search(queries.astype("float32"), min(depth, index.ntotal))
+    scores = np.where(keys < 0, -np.inf, scores).astype("float32")
+    order = np.lexsort((keys, -scores))
+    return Found(np.take_along_axis(keys, order, 1), np.take_along_axis(scores, order, 1))
+
+
+def recall(found: Found, truth: Found) -> float:
+    """Return the share of the exact search's passages that were found, over all queries."""
+    rows = zip(found.keys.tolist(), truth.keys.tolist(), strict=True)
+    pairs = [(set(ours) - {-1}, set(exact) - {-1}) for ours, exact in rows]
+    wanted = sum(len(exact) for _, exact in pairs)
+    return sum(len(ours & exact) for ours, exact in pairs) / wanted if wanted else 1.0
+
+
+def _look_wider(index: Any, depth: int) -> None:
+    """Set how far a search looks, for the kinds of index that have such a knob."""
+    space = faiss().ParameterSpace()
+    with suppress(RuntimeError):
+        lists = faiss().extract_index_ivf(index).nlist
+        space.set_index_parameter(index, "nprobe", min(lists, max(8, lists // LISTS_PROBED)))
+    with suppress(RuntimeError):
+        space.set_index_parameter(index, "efSearch", max(64, 2 * depth))
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = faiss().omp_get_max_threads()
+    faiss().omp_set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        faiss().omp_set_num_threads(before)
+
+
+def _chunks(array: "np.ndarray", size: int = 65_536) -> Iterator["np.ndarray"]:
+    for at in range(0, len(array), size):
+        yield array[at : at + size].astype("float32")
+
+
+def _every(step: int, arrays: Iterable["np.ndarray"]) -> "np.ndarray":
+    import numpy as np
+
+    taken, start = [], 0
+    for array in arrays:
+        taken.append(array[-start % step :: step].astype("float32"))
+        start += len(array)
+    return np.concatenate(taken)

@@ -1,0 +1,45 @@
+"""A hybrid run: the union of a BM25 and a dense run, each of which stays a run of its own."""
+
+from typing import TYPE_CHECKING, Any
+
+from curate import sql_files
+from curate.job_record import Record
+from curate.jobs import Job
+from curate.mine.candidates import Questions, finish, job_of, write_candidates
+from curate.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    import pyarrow as pa
+
+
+def hybrid_job(questions: Questions, sources: list[str], settings: dict[str, Any]) -> Job:
+    """Return the job that unites runs; their ids cover all that decides them."""
+    return job_of(questions, "hybrid", {**settings, "sources": sources}, {})
+
+
+def mine_hybrid(questions: Questions, runs: list[Record], settings: dict[str, Any], progress: Progress) -> Record:
+    """Write the union of `runs`, ranked by reciprocal rank fusion, unless it is there; return its record."""
+    sources = [run.job for run in runs]
+    job = hybrid_job(questions, sources, settings)
+    if job.record:
+        return job.record
+
+    def retrieve(_keys: "np.ndarray", number: int) -> "Iterator[pa.Table]":
+        # The sources are over the same questions in the same blocks: shard n unites with shard n.
+        shards = [Job(job.workspace, "mine", source).shard("candidates", number) for source in sources]
+        with sql_files.connect() as connection:
+            connection.read_parquet([str(shard) for shard in shards]).create_view("found")
+            fused = connection.sql(sql_files.sql("stages", "mine_fuse"), params={"run_id": job.job})
+            yield fused.to_arrow_table()
+
+    write_candidates(job, questions, retrieve, progress)
+    return finish(job, questions, depth=settings["depth"], sources=sources, facts=_of_encoder(runs))
+
+
+def _of_encoder(runs: list[Record]) -> dict[str, Any]:
+    """Return what the dense run's record says of its encoder: it holds for the union as well."""
+    told = ("passages_encoded", "passages_truncated", "encode_seconds", "notes")
+    return {name: run.facts[name] for run in runs for name in told if name in run.facts}

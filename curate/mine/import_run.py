@@ -1,0 +1,148 @@
+"""A run that was made elsewhere becomes a run of this workspace."""
+
+import re
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate import sql_files
+from curate.errors import BadInput, BadSettings
+from curate.job_record import Record
+from curate.jobs import Job
+from curate.load.lines import Advance, require_file
+from curate.load.rejects import Rejects
+from curate.mine.candidates import Questions, finish, job_of, write_candidates
+from curate.mine.embeddings import passage_shards
+from curate.mine.run_file import read_run
+from curate.mine.stage import Mined
+from curate.progress import SILENT, Progress
+from curate.shards import file_sha256
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+
+BATCH = 65_536  # lines
+KB = 1000
+
+
+def import_run(
+    workspace: Workspace,
+    path: str | Path,
+    *,
+    split: str | None = None,
+    name: str | None = None,
+    max_rejects: int = 0,
+    progress: Progress = SILENT,
+) -> Mined:
+    """Write the run in a TREC or MS MARCO file; its ranks are made anew from the scores, ties by passage_key.
+
+    split: whose queries are taken, where the file has several splits. name: the beginning of the run's id,
+    `trec` unless given. Raises BadInput, with file, line and reason of the first lines that cannot be taken
+    (other columns, no number, unknown ids, repeats), when there are more than `max_rejects` of them.
+    """
+    path, started = Path(path), time.monotonic()
+    require_file(path)
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise BadSettings(f"'{name}' cannot begin a run's id: letters, digits, '.', '_' and '-' only")
+    passage_shards(workspace)
+    sha256 = file_sha256(path)
+    before = _same(workspace, sha256, split, name)
+    if before:
+        return Mined.of(before, already=True)
+    rejects = Rejects(max_rejects)
+    with workspace.connect() as connection:
+        _read(workspace, connection, path, rejects, progress)
+        rejects.refuse_too_many()
+        questions = Questions(workspace, _split(connection, path, split))
+        job = _job(questions, sha256, name)
+        _write(job, questions, connection, rejects, progress)
+    notes = [f"{rejects.count:,} lines were rejected; they stand in the table `rejects`"] if rejects.count else []
+    mined = Mined.of(finish(job, questions, facts={"notes": notes}), already=False)
+    return replace(mined, seconds=round(time.monotonic() - started, 3))
+
+
+def _job(questions: Questions, sha256: str, name: str | None) -> Job:
+    return job_of(questions, "trec", {"name": name} if name else {}, {"run": sha256}, name)
+
+
+def _same(workspace: Workspace, sha256: str, split: str | None, name: str | None) -> Record | None:
+    """Return the record of the run that the same file gave over the same passages and queries."""
+    for record in workspace.records("mine"):
+        if record.inputs.get("run") == sha256 and split in {None, record.settings["split"]}:
+            job = _job(Questions(workspace, record.settings["split"]), sha256, name)
+            if job.job == record.job:
+                return job.record
+    return None
+
+
+def _read(
+    workspace: Workspace, connection: "duckdb.DuckDBPyConnection", path: Path, rejects: Rejects, progress: Progress
+) -> None:
+    """Create the table `outcomes` on the connection, and note what cannot be taken."""
+
+    def reject(line: int, reason: str, text: str) -> None:
+        rejects.add(str(path), line, reason, text)
+
+    for left in workspace.root.glob(".import-*"):  # by an import that was killed
+        shutil.rmtree(left)
+    with (
+        tempfile.TemporaryDirectory(prefix=".import-", dir=workspace.root) as folder,
+        progress.task(f"reading {path.name}", path.stat().st_size // KB, "kB") as advance,
+    ):
+        lines = Path(folder) / "lines.parquet"
+        _as_parquet(path, lines, reject, lambda count: advance(count // KB))
+        connection.read_parquet([str(lines)]).create_view("run_lines", replace=True)
+        connection.execute(sql_files.sql("stages", "mine_import_outcomes"))
+    refused = connection.execute(sql_files.sql("stages", "mine_import_refused"))
+    while rows := refused.fetchmany(BATCH):
+        for row in rows:
+            reject(*row)
+
+
+def _as_parquet(path: Path, target: Path, reject: Any, advance: Advance) -> None:
+    import pyarrow as pa
+
+    from curate.shards import write_parquet
+
+    columns = {"line": pa.int64(), "query_id": pa.string(), "passage_id": pa.string(), "score": pa.float64()}
+    schema = pa.schema(columns)
+    found = read_run(path, reject, advance)
+
+    def batches() -> "Iterator[pa.Table]":
+        while rows := list(islice(found, BATCH)):
+            yield pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in columns}, schema)
+
+    write_parquet(target, batches(), schema)
+
+
+def _split(connection: "duckdb.DuckDBPyConnection", path: Path, wanted: str | None) -> str:
+    splits = dict(connection.sql(sql_files.sql("stages", "mine_import_splits")).fetchall())
+    there = ", ".join(f"{split} ({lines:,} lines)" for split, lines in splits.items())
+    if not splits:
+        raise BadInput(f"{path}: no line that can be taken")
+    if wanted is None and len(splits) > 1:
+        raise BadSettings(f"{path} has queries of several splits: {there}. Say which: --split NAME")
+    if wanted is not None and wanted not in splits:
+        raise BadSettings(f"{path} has no query of the split '{wanted}'; it has {there}")
+    return wanted or next(iter(splits))
+
+
+def _write(
+    job: Job, questions: Questions, connection: "duckdb.DuckDBPyConnection", rejects: Rejects, progress: Progress
+) -> None:
+    def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
+        block = {"run_id": job.job, "split": questions.split, "first": int(keys[0]), "last": int(keys[-1])}
+        yield connection.sql(sql_files.sql("stages", "mine_import_block"), params=block).to_arrow_table()
+
+    write_candidates(job, questions, retrieve, progress)
+    if rejects.kept:
+        job.write_rows("rejects", rejects.kept)

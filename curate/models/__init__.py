@@ -1,0 +1,1 @@
+"""Encoders and cross-encoders: what their files say, and their forward passes."""

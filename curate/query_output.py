@@ -1,0 +1,86 @@
+"""The rows of a query, written in the form that was asked for, one batch in memory at a time."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from curate import sql_files
+from curate.shards import whole_file, write_parquet
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+BATCH = 10_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_file(result: "duckdb.DuckDBPyRelation", form: str, path: Path, *, raw: bool = False) -> None:
+    """Write the rows to `path` as parquet, csv, json or ndjson; the file appears whole or not at all."""
+    with whole_file(path) as temporary:
+        if form == "parquet":
+            reader = result.to_arrow_reader(BATCH)
+            write_parquet(temporary, reader, reader.schema)
+            return
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            write_text(result, form, stream, raw=raw)
+
+
+def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, raw: bool = False) -> None:
+    """Write the rows as csv (one header line), json (one array) or ndjson (one object a line)."""
+    if form == "csv":
+        rows = text_rows(result)  # what fails should fail before the header is written
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([_cell(name, raw) for name in result.columns])
+        writer.writerows([_cell(value, raw) for value in row] for row in rows)
+        return
+    lines = json_lines(result)
+    before, between, after = ("[\n", ",\n", "\n]\n") if form == "json" else ("", "\n", "\n")
+    stream.write(before)
+    wrote = False
+    for line in lines:
+        stream.write(between + line if wrote else line)
+        wrote = True
+    stream.write(after if wrote or form == "json" else "")
+
+
+def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, ...]]:
+    """Return the rows with every value as DuckDB writes it; null is None. The query starts at once."""
+    batches = _batches(result, "as_text")
+    return (
+        row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
+
+
+def json_lines(result: "duckdb.DuckDBPyRelation") -> Iterator[str]:
+    """Return the rows as JSON objects; what JSON has no number for (NaN, infinity) is null. Starts at once."""
+    batches = _batches(result, "as_json")
+    lines = (line for batch in batches for line in batch.column(0).to_pylist())
+    return (_strict(line) if "NaN" in line or "Infinity" in line else line for line in lines)
+
+
+def _batches(result: "duckdb.DuckDBPyRelation", form: str) -> "pa.RecordBatchReader":
+    rewritten = result.query("result", sql_files.sql("stages", form))
+    assert rewritten is not None  # DuckDB answers None to statements without rows only
+    return rewritten.to_arrow_reader(BATCH)
+
+
+def _strict(line: str) -> str:
+    return json.dumps(json.loads(line, parse_constant=lambda _: None), ensure_ascii=False)
+
+
+def _cell(value: str | None, raw: bool) -> str | None:
+    """Return a cell that no spreadsheet takes for a formula."""
+    if raw or value is None or not value.startswith(FORMULA) or _is_number(value):
+        return value
+    return "'" + value
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

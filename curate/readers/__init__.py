@@ -1,1 +1,0 @@
-"""Readers of the formats in which retrieval data comes: every problem with its file and line."""

@@ -1,0 +1,104 @@
+"""The rows of the reports: named queries over one connection, and what they speak of."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from curate import named_queries
+from curate.choose_run import chosen_run
+from curate.errors import BadSettings
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+Row = dict[str, Any]
+SCHEMA = 1
+ABOUT_THE_COLLECTION = ("collection", "splits")
+ABOUT_THE_RUN = (
+    "funnel",
+    "denoised_by_rank",
+    "false_negatives_by_retriever",
+    "score_histogram",
+    "positives_recognised",
+    "shortfall",
+    "suspects",
+)
+ABOUT_PSEUDO_LABELS = ("pseudo_label_outcomes", "pseudo_labels")
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Report:
+    """One named query, answered."""
+
+    name: str
+    parameters: Row
+    setting: Row
+    """The run, scorer and cutoffs that it speaks of; empty where it speaks of the collection."""
+    rows: list[Row]
+
+    def json(self) -> Row:
+        """Return what `--json` prints."""
+        return {"schema": f"curate.report.{self.name}/{SCHEMA}", "parameters": self.parameters, "rows": self.rows}
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that is known of a workspace, as far as the work has come."""
+
+    reports: dict[str, Report]
+    next: str | None
+    """What is still to do before the rest can be told."""
+
+    def json(self) -> Row:
+        """Return what `--json` prints."""
+        reports = {name: report.json() for name, report in self.reports.items()}
+        return {"schema": f"curate.report/{SCHEMA}", "reports": reports, "next": self.next}
+
+
+def report(workspace: Workspace, name: str, **given: Any) -> Report:
+    """Return one report; what is None takes its default. Raises BadSettings for what is not there."""
+    parameters = named_queries.values(
+        workspace, name, {key: value for key, value in given.items() if value is not None}
+    )
+    with workspace.connect() as connection:
+        return _answer(connection, name, parameters)
+
+
+def overview(
+    workspace: Workspace, *, run: str | None = None, cutoffs: str | None = None, limit: int = FEW
+) -> Overview:
+    """Return every report that the workspace has rows for, and the command that comes next."""
+    found = _several(workspace, ABOUT_THE_COLLECTION, {})
+    if not found["collection"].rows[0]["passages"]:
+        return Overview(found, "no collection yet. Run: curate load COLLECTION")
+    chosen: Row = {"limit": limit, "negatives": workspace.settings.denoise.negatives}
+    try:
+        chosen["run"] = chosen_run(workspace, run)
+        chosen["cutoffs"] = named_queries.chosen_cutoffs(workspace, cutoffs)
+    except BadSettings as error:
+        if run or cutoffs:
+            raise
+        return Overview(found, str(error))
+    found |= _several(workspace, ABOUT_THE_RUN, chosen)
+    try:
+        chosen["run"] = chosen_run(workspace, None, "unlabeled")
+    except BadSettings:
+        return Overview(found, None)
+    return Overview(found | _several(workspace, ABOUT_PSEUDO_LABELS, chosen), None)
+
+
+def _several(workspace: Workspace, names: tuple[str, ...], chosen: Row) -> dict[str, Report]:
+    with workspace.connect() as connection:
+        return {
+            name: _answer(connection, name, {key: chosen[key] for key in named_queries.parameters(name)})
+            for name in names
+        }
+
+
+def _answer(connection: "duckdb.DuckDBPyConnection", name: str, parameters: Row) -> Report:
+    setting = {}
+    if "run" in parameters and "cutoffs" in parameters:
+        of = {key: parameters[key] for key in ("run", "cutoffs")}
+        setting = named_queries.rows(connection, "setting", of)[0]
+    return Report(name, parameters, setting, named_queries.rows(connection, name, parameters))

@@ -1,0 +1,88 @@
+"""The cross-encoder as a task of the loop: pairs in, the gradients of one loss over their groups out."""
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from curate.config import TrainCrossEncoder
+from curate.models.batching import batches
+from curate.models.pretrained import device
+
+from .groups import Pair
+from .loop import Outcome
+from .losses import binary, listwise, won
+from .towers import TOKEN_BUDGET, computing
+from .world import World
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Ranking:
+    """A cross-encoder, its tokenizer, and the weighted sum of the listwise and the binary loss."""
+
+    lighter = "a smaller --batch-groups or --max-length, under another --name"
+
+    def __init__(
+        self, model: Any, tokenizer: Any, settings: TrainCrossEncoder, dtype: str, world: World | None = None
+    ) -> None:
+        self.model, self.tokenizer, self.settings, self.dtype = model, tokenizer, settings, dtype
+        self.world = world or World()
+
+    def backward(self, batch: list[Pair], seed: int) -> Outcome:
+        """Add the gradients of this process's groups; return its part of the outcome.
+
+        The pairs come group by group, the positive of each first.
+        """
+        import torch
+
+        torch.manual_seed((seed + self.world.rank) % 2**63)
+        groups = [list(group) for _, group in groupby(batch, key=lambda pair: pair["group_number"])]
+        share = self.world.share(len(groups))
+        pairs = [pair for group in groups[share.start : share.stop] for pair in group]
+        if not pairs:
+            return Outcome(0.0, len(groups), 0, 0, 0.0)
+        encoded = self._encode([pair["query"] for pair in pairs], [pair["passage"] for pair in pairs])
+        loss, first = self._loss(pairs, self._logits(encoded), len(groups), len(batch))
+        loss.backward()  # type: ignore[no-untyped-call]
+        return Outcome(loss.item(), len(groups), len(pairs), sum(map(len, encoded["input_ids"])), first)
+
+    def names(self, batch: list[Pair]) -> str:
+        """Return the ids in a batch."""
+        return ", ".join(f"{pair['query_id']} {pair['passage_id']}" for pair in batch)
+
+    def logits(self, queries: list[str], passages: list[str]) -> "torch.Tensor":
+        """Return one fp32 logit a pair, in their order; beyond max_length the longer text loses its end."""
+        return self._logits(self._encode(queries, passages))
+
+    def _loss(
+        self, pairs: list[Pair], logits: "torch.Tensor", groups: int, all_pairs: int
+    ) -> "tuple[torch.Tensor, float]":
+        """Return this process's part of the loss of a batch with `groups` and `all_pairs`, and the groups won."""
+        import torch
+
+        first = pairs[0]["group_number"]
+        rows = torch.tensor([pair["group_number"] - first for pair in pairs], device=logits.device)
+        slots = torch.tensor([pair["slot"] for pair in pairs], device=logits.device)
+        shape = (int(rows[-1]) + 1, 1 + self.settings.negatives)
+        matrix = logits.new_zeros(shape).index_put((rows, slots), logits)
+        present = torch.zeros(shape, dtype=torch.bool, device=logits.device)
+        present[rows, slots] = True
+        total = self.settings.listwise_weight * listwise(matrix, present) / groups
+        total = total + self.settings.binary_weight * binary(matrix, present) / all_pairs
+        return total, float(won(matrix, present).sum())
+
+    def _encode(self, queries: list[str], passages: list[str]) -> Any:
+        return self.tokenizer(queries, passages, truncation="longest_first", max_length=self.settings.max_length)
+
+    def _logits(self, encoded: Any) -> "torch.Tensor":
+        import torch
+
+        on, parts = device(), []
+        order = list(batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET[on]))
+        with computing(self.dtype):
+            for chosen in order:
+                rows = {name: [values[index] for index in chosen] for name, values in encoded.items()}
+                inputs = self.tokenizer.pad(rows, return_tensors="pt").to(on)
+                parts.append(self.model(**inputs).logits[:, 0].float())
+        places = torch.cat([torch.from_numpy(chosen) for chosen in order]).argsort()
+        return torch.cat(parts)[places.to(on)]

@@ -1,0 +1,86 @@
+"""How a dual-encoder does on dev while it is trained: MRR@10 among a sample of the passages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curate import sql_files
+from curate.workspace import Workspace
+
+from .tokens import Ids
+from .towers import Embedded
+from .training_rows import Tokenize
+from .world import World
+
+if TYPE_CHECKING:
+    import torch
+
+TOP = 10
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Questions of dev and passages to search, tokenized."""
+
+    queries: list[Ids]
+    passages: list[Ids]
+    relevant: npt.NDArray[np.bool_]
+    """Queries x passages."""
+
+
+def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokenize) -> Sample | None:
+    """Return the sample of dev, the same for the same seed; None where dev has no question with a positive."""
+    with workspace.connect() as connection:
+        statement = sql_files.sql("stages", "train_dev_queries")
+        asked = connection.sql(statement, params=sql_files.bound(statement, parameters)).to_arrow_table()
+        if not asked.num_rows:
+            return None
+        places = np.arange(asked.num_rows, dtype=np.int32)
+        connection.register("asked", asked.append_column("place", [places]))
+        statement = sql_files.sql("stages", "train_dev_passages")
+        found = connection.sql(statement, params=sql_files.bound(statement, parameters)).to_arrow_table()
+    relevant = np.zeros((asked.num_rows, found.num_rows), np.bool_)
+    for passage, queries in enumerate(found["relevant_to"].to_pylist()):
+        relevant[queries, passage] = True
+    return Sample(
+        [np.asarray(ids, np.int32) for ids in tokenize(asked["text"].to_pylist(), "query")],
+        [np.asarray(ids, np.int32) for ids in tokenize(found["text"].to_pylist(), "passage")],
+        relevant,
+    )
+
+
+def mrr(towers: Any, dev: Sample, dtype: str, world: World) -> float:
+    """Return MRR@10 over the sample; the processes share the embedding, and all return the same."""
+    queries = _vectors(towers, dev.queries, "query", dtype, world)
+    passages = _vectors(towers, dev.passages, "passage", dtype, world)
+    return reciprocal_ranks((queries @ passages.T).cpu().numpy(), dev.relevant)
+
+
+def reciprocal_ranks(scores: npt.NDArray[Any], relevant: npt.NDArray[np.bool_]) -> float:
+    """Return the mean of 1 / rank of the best relevant passage, 0 beyond rank 10.
+
+    Among equal scores the relevant one comes last: a model that gives all the same must not look good, nor one
+    that gives NaN.
+    """
+    best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
+    ranks = 1 + (~(scores < best) & ~relevant).sum(axis=1)
+    return float(np.where(ranks <= TOP, 1 / ranks, 0.0).mean())
+
+
+def _vectors(towers: Any, texts: list[Ids], side: str, dtype: str, world: World) -> "torch.Tensor":
+    import torch
+
+    share = world.share(len(texts))
+    with torch.no_grad():
+        part = Embedded(
+            lambda some: towers.embed(some, side),
+            texts[share.start : share.stop],
+            towers.dimension,
+            dtype=dtype,
+            cached=True,
+            seed=0,
+        )
+        return world.gather(part.vectors.detach(), [len(each) for each in world.shares(len(texts))])

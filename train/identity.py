@@ -1,0 +1,206 @@
+"""What every training has: a name, a start, settings and inputs, and a record that says whether it is done."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from curate import sql_files
+from curate.errors import BadSettings, StaleModel
+from curate.job_record import Record
+from curate.jobs import Job, table_digest
+from curate.models.folder import fingerprint, model_id
+from curate.models.pretrained import number_format
+from curate.shards import digest, file_sha256
+from curate.workspace import Workspace
+
+from . import checkpoint
+
+SCRATCH = ".checkpoint"
+CONTENTS = "contents of "
+
+
+class Training:
+    """One training: where it starts, what it reads, where it writes. No model is loaded here."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        name: str,
+        base: Path,
+        dtype: str,
+        settings: Mapping[str, Any],
+        inputs: Callable[[], Mapping[str, str]],
+    ) -> None:
+        """Take what decides the weights, besides start, number format and seed: `settings` and `inputs`.
+
+        `inputs` is asked once, and only where the job's identity matters: reading them takes a while. What
+        the dtype `auto` is on this machine counts for nothing once the model is trained.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith(SCRATCH):
+            raise BadSettings(
+                f"'{name}' cannot be the name of a model: it takes letters, digits, '.', '_' and '-', and "
+                f"does not end with {SCRATCH}"
+            )
+        self.workspace, self.name, self.base = workspace, name, base
+        self.model = f"models/{name}"
+        self.folder = workspace.root / self.model
+        self.checkpoints = workspace.root / f"{self.model}{SCRATCH}"
+        self.dtype, self._any_dtype = number_format(dtype), dtype == "auto"
+        self.seed = workspace.settings.seed
+        self._settings, self._inputs = settings, inputs
+
+    @property
+    def _questions(self) -> str:
+        """The digest of the questions and of what people say of them."""
+        asked = {"augmented": bool(self._settings.get("augmented")), "dev": bool(self._settings.get("dev_every"))}
+        return str(self.workspace.sql(sql_files.sql("stages", "train_questions_digest"), **asked)["digest"][0])
+
+    @cached_property
+    def _start(self) -> str:
+        return fingerprint(self.base, {})
+
+    @property
+    def own(self) -> str:
+        """A digest of what each process finds out for itself: the start's files, number format and settings."""
+        return digest(self._start, self.dtype, self._settings)
+
+    @cached_property
+    def job(self) -> Job:
+        """The job: equal settings and inputs give equal weights."""
+        own = {"init": model_id(self.base, self._start), "dtype": self.dtype, "seed": self.seed}
+        inputs = {
+            "passages": table_digest(self.workspace, "passages"),
+            "questions": self._questions,
+            **self._inputs(),
+            "init": self._start,
+        }
+        return Job(self.workspace, "train", self._job_name, {**self._settings, **own}, inputs)
+
+    @property
+    def _job_name(self) -> str:
+        return f"train-{self.name}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Settings and inputs in one: what two trainings of one name must share."""
+        return _flat(self.job.settings, self.job.inputs)
+
+    @property
+    def record(self) -> Record | None:
+        """The record of this very training, if its model stands."""
+        record = self.workspace.record(self._job_name)
+        same = record and self.folder.is_dir() and not self._different(*self._finished(record))
+        return record if same else None
+
+    def check(self) -> None:
+        """Raise BadSettings where the name is taken by other settings, other inputs or another model."""
+        if self.base == self.folder.resolve():
+            raise BadSettings(
+                f"{self.model} would start from itself (it mined the run, or curate.toml names it). "
+                "Give another --name, or --init MODEL."
+            )
+        record, state = self.workspace.record(self._job_name), checkpoint.latest(self.checkpoints)
+        if self.record:
+            self._check_weights(self.record)
+        elif state:
+            self._check_same(
+                state.settings, self.identity, f"{self.model}{SCRATCH}", "the unfinished training in "
+            )
+            self._check_place()
+        elif record and self.folder.is_dir() and not self._is_saving:
+            self._check_weights(record)
+            self._check_same(*self._finished(record), self.model)
+        else:
+            self._check_place()
+
+    def mark_saving(self) -> None:
+        """Note that the model's folder is ours from now on, should a kill come before the record."""
+        (self.checkpoints / checkpoint.SAVING).touch()
+
+    def check_plan(self, state: checkpoint.State, plan: str) -> None:
+        """Raise BadSettings where a checkpoint was trained on other rows than those in `plan`, a sha256."""
+        if state.plan != plan:
+            raise BadSettings(
+                f"what stands in {self.model}.checkpoint is not what the training began with (another version of "
+                "duckdb or pyarrow wrote it?). Delete that folder to train anew, or give another --name."
+            )
+
+    def rate(self) -> float | None:
+        """Return the pairs per second that were measured here from the same start, if any were."""
+        for record in reversed(self.workspace.records("train")):
+            same_kind = record.settings.get("kind") == self.job.settings["kind"]
+            if same_kind and record.inputs.get("init") == self.job.inputs["init"]:
+                return float(record.facts["pairs_per_second"])
+        return None
+
+    def _check_weights(self, record: Record) -> None:
+        if weights_sha256(self.folder) != record.facts["sha256"]:
+            raise BadSettings(
+                f"{self.model} is not as it was trained: its weights changed. "
+                "Delete the folder, or give another --name."
+            )
+
+    @property
+    def _is_saving(self) -> bool:
+        return (self.checkpoints / checkpoint.SAVING).exists()
+
+    def _check_place(self) -> None:
+        if self.folder.exists() and not self._is_saving:
+            raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
+
+    def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any], folder: str, what: str = "") -> None:
+        if theirs.get("kind") != ours["kind"]:
+            raise BadSettings(f"{what}{folder} is a {theirs.get('kind')}. Give another --name.")
+        if different := self._different(theirs, ours):
+            found = "; ".join(_difference(key, theirs.get(key), ours.get(key)) for key in different)
+            raise StaleModel(
+                f"{what}{folder} has other settings: {found}. Give the same again, or another --name; or "
+                f"delete {folder} to train anew."
+            )
+
+    def _finished(self, record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the identity of a training that is done, and ours as far as it must be the same."""
+        theirs = _flat(record.settings, record.inputs)
+        return theirs, {**self.identity, **({"dtype": theirs.get("dtype")} if self._any_dtype else {})}
+
+    def _different(self, theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
+        """Return the keys in which two identities differ. What is None may as well not be there."""
+        different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
+        # A start's name counts for nothing where its files are the same.
+        return different if f"{CONTENTS}init" in different else [key for key in different if key != "init"]
+
+
+def start_of(workspace: Workspace, init: str | None, runs: list[str]) -> str:
+    """Return the model to start from: `init`, else the encoder that mined one of the runs, else curate.toml's."""
+    if init:
+        return init
+    with workspace.connect() as connection:
+        for run in runs:
+            found = connection.execute(sql_files.sql("stages", "train_encoder"), {"run": run}).fetchone()
+            if found:
+                return str(found[0])
+    if not workspace.settings.mine.encoder:
+        mined = f"{runs[0]} was mined without an encoder" if runs else "no encoder is named in curate.toml"
+        raise BadSettings(f"{mined}; say where to start: --init MODEL")
+    return str(workspace.settings.mine.encoder)
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return one sha256 over the weights of a model; of a single file, its own."""
+    files = sorted(folder.rglob("*.safetensors"))
+    return file_sha256(files[0]) if len(files) == 1 else digest([file_sha256(path) for path in files])
+
+
+def _flat(settings: Any, inputs: Any) -> dict[str, Any]:
+    return {**settings, **{f"{CONTENTS}{name}": value for name, value in inputs.items()}}
+
+
+def _difference(key: str, theirs: Any, ours: Any) -> str:
+    """Return in words what differs: of contents, which are digests, only that they do."""
+    if key.startswith(CONTENTS):
+        return f"the {key} changed"
+    why = " (without cross-batch negatives it decides the negatives)" if key == "processes" else ""
+    return f"{key} was {json.dumps(theirs)}, is {json.dumps(ours)}{why}"

@@ -1,0 +1,60 @@
+"""The model that a training starts from."""
+
+from pathlib import Path
+from typing import Any
+
+from curate.errors import BadInput
+from curate.models.pretrained import device, load_config, load_pretrained, load_transformer
+
+# The pooler is part of the new head: encoders that were trained without one lack it.
+HEAD = ("pooler.",)
+
+
+def cross_encoder_from(folder: Path, seed: int) -> Any:
+    """Return an fp32 cross-encoder with one logit: the one in `folder`, or its encoder under a new head.
+
+    What is new is drawn from `seed`. Raises BadInput when the encoder lacks weights, or is a classifier of
+    another kind.
+    """
+    return _for_training(_with_head(folder, seed))
+
+
+def tower_from(folder: Path) -> Any:
+    """Return the fp32 transformer in `folder`, without gradients for a pooler: nothing goes through it."""
+    import torch
+
+    torch.manual_seed(0)  # of a pooler that the folder lacks: it is saved all the same
+    tower = load_transformer(folder, "fp32")
+    if getattr(tower, "pooler", None) is not None:
+        tower.pooler.requires_grad_(False)
+    return _for_training(tower)
+
+
+def _for_training(model: Any) -> Any:
+    if device() == "cpu":
+        # A CPU's fused attention knows no dropout and is slow backwards: the plain one takes a tenth less.
+        model.set_attn_implementation("eager")
+    return model
+
+
+def _with_head(folder: Path, seed: int) -> Any:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    config = load_config(folder)
+    if any(name.endswith("ForSequenceClassification") for name in config.architectures or []):
+        model = load_pretrained("AutoModelForSequenceClassification", folder, "fp32")
+        if model.config.num_labels != 1:
+            raise BadInput(
+                f"{folder} has {model.config.num_labels} classes; training goes on from one logit. "
+                "Start from an encoder, or from a cross-encoder with one logit: --init MODEL"
+            )
+        return model
+    torch.manual_seed(seed)
+    config.num_labels = 1
+    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    encoder = load_pretrained("AutoModel", folder, "fp32", may_lack=HEAD)
+    lacking = model.base_model.load_state_dict(encoder.state_dict(), strict=False).missing_keys
+    if lacking:
+        raise BadInput(f"{folder} lacks weights of {type(model).__name__}: {', '.join(lacking[:5])}")
+    return model.to(device())

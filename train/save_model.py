@@ -1,0 +1,185 @@
+"""A trained model as a folder that transformers and sentence-transformers open."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curate.models.embedding_spec import POOLINGS, ROUTER, Recipe
+from curate.models.pretrained import load_tokenizer
+
+from .checkpoint import publish_folder
+
+# What that library keeps in config.json; the version is the first whose layout this is, later ones read it.
+SENTENCE_TRANSFORMERS = {"activation_fn": "torch.nn.modules.activation.Sigmoid", "version": "5.1.0"}
+CARD = """\
+---
+library_name: sentence-transformers
+pipeline_tag: text-ranking
+---
+# {name}
+
+A cross-encoder: it reads a question and a passage together and gives one logit; the sigmoid of the logit is the
+probability that the passage is relevant. Trained by `curate train cross-encoder` on labelled positives against
+negatives drawn from a retriever's own top-k (RocketQA, Qu et al., NAACL 2021, step 2).
+
+| | |
+|---|---|
+{facts}
+
+```python
+from sentence_transformers import CrossEncoder
+
+model = CrossEncoder("{name}")  # the path of this folder
+model.predict([("a question", "title and text of a passage")])
+```
+
+With transformers: `AutoModelForSequenceClassification`; pairs are cut with `truncation="longest_first"`.
+
+Settings:
+
+```json
+{settings}
+```
+"""
+
+
+DUAL_CARD = """\
+---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+---
+# {name}
+
+A dual-encoder: one vector for a question, one for a passage (title and text); the nearest passages answer it.
+Trained by `curate train dual-encoder` (RocketQA, Qu et al., NAACL 2021).
+
+| | |
+|---|---|
+{facts}
+
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("{name}")  # the path of this folder
+model.similarity(model.encode_query(["a question"]), model.encode_document(["title and text of a passage"]))
+```
+
+Settings:
+
+```json
+{settings}
+```
+"""
+# The names under which every sentence-transformers since 2.0 (with two towers: 5.0) finds its modules.
+MODULE = "sentence_transformers.models."
+
+
+def save_cross_encoder(target: Path, model: Any, base: Path, max_length: int, card: str) -> None:
+    """Write weights (fp32, safetensors), configuration, tokenizer and card to the folder `target`, in one step."""
+    model.config.sentence_transformers = SENTENCE_TRANSFORMERS
+    # Read anew: a tokenizer that has been in use would save its last padding and truncation.
+    tokenizer = load_tokenizer(base)
+    tokenizer.model_max_length = max_length
+
+    def write(folder: Path) -> None:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(card, "utf-8")
+
+    publish_folder(target, write)
+
+
+def save_dual_encoder(target: Path, towers: Any, base: Path, recipe: Recipe, card: str) -> None:
+    """Write a dual-encoder (fp32, safetensors) as sentence-transformers lays it out to `target`, in one step.
+
+    With a tower for each side, each stands in a folder of its own behind a router.
+    """
+    separate = towers.query is not towers.passage
+    after = ["Normalize"] if recipe.after else []
+    similarity = "cosine" if recipe.after else "dot"
+
+    def chain(folder: Path, tower: Any, prefix: str) -> dict[str, str]:
+        """Write a tower and what follows it; return folder -> kind of module."""
+        kinds = ["Transformer", "Pooling", *after]
+        paths = {f"{prefix}{number}_{kind}": kind for number, kind in enumerate(kinds)}
+        first, second = (folder / name for name in list(paths)[:2])
+        if not prefix:
+            paths = {"": "Transformer"} | {name: kind for name, kind in paths.items() if kind != "Transformer"}
+            first = folder
+        for name in paths:
+            (folder / name).mkdir(exist_ok=True)
+        _save_tower(first, tower, base / recipe.transformer, recipe)
+        modes = {"word_embedding_dimension": tower.config.hidden_size, "include_prompt": True, **_pooling(recipe)}
+        _json(second / "config.json", modes)
+        return paths
+
+    def write(folder: Path) -> None:
+        if separate:
+            _write_router(
+                folder,
+                {side: chain(folder, tower, f"{side}_") for side, tower in
+                 (("query", towers.query), ("document", towers.passage))},
+            )  # fmt: skip
+        else:
+            paths = chain(folder, towers.query, "")
+            _write_modules(folder, paths)
+        prompts = {"query": recipe.query_prompt, "document": recipe.passage_prompt}
+        _json(
+            folder / "config_sentence_transformers.json",
+            {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": similarity},
+        )
+        (folder / "README.md").write_text(card, "utf-8")
+
+    publish_folder(target, write)
+
+
+def _save_tower(folder: Path, tower: Any, base: Path, recipe: Recipe) -> None:
+    tokenizer = load_tokenizer(base)
+    tokenizer.model_max_length = recipe.passage_max_length
+    tower.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    lengths = {"max_seq_length": recipe.passage_max_length, "do_lower_case": recipe.lower_case}
+    _json(folder / "sentence_bert_config.json", lengths)
+
+
+def _pooling(recipe: Recipe) -> dict[str, bool]:
+    return {key: mode in recipe.pooling for key, mode in POOLINGS.items()}
+
+
+def _write_modules(folder: Path, paths: Mapping[str, str]) -> None:
+    modules = [
+        {"idx": number, "name": str(number), "path": path, "type": f"{MODULE}{kind}"}
+        for number, (path, kind) in enumerate(paths.items())
+    ]
+    _json(folder / "modules.json", modules)
+
+
+def _write_router(folder: Path, routes: Mapping[str, Mapping[str, str]]) -> None:
+    config = {
+        "types": {name: f"{MODULE}{kind}" for paths in routes.values() for name, kind in paths.items()},
+        "structure": {side: list(paths) for side, paths in routes.items()},
+        "parameters": {"default_route": "document", "allow_empty_key": True},
+    }
+    _json(folder / ROUTER, config)
+    _write_modules(folder, {"": "Router"})
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+
+
+def dual_encoder_card(name: str, facts: Mapping[str, Any], settings: str) -> str:
+    """Return the README.md of a trained dual-encoder."""
+    return _card(DUAL_CARD, name, facts, settings)
+
+
+def cross_encoder_card(name: str, facts: Mapping[str, Any], settings: str) -> str:
+    """Return the README.md of a trained cross-encoder."""
+    return _card(CARD, name, facts, settings)
+
+
+def _card(card: str, name: str, facts: Mapping[str, Any], settings: str) -> str:
+    return card.format(
+        name=name, facts="\n".join(f"| {key} | {value} |" for key, value in facts.items()), settings=settings
+    )

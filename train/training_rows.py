@@ -1,0 +1,151 @@
+"""What a dual-encoder is trained on: drawn by SQL, tokenized once, written to three files, read step by step.
+
+models/<name>.checkpoint/
+  rows.parquet    per row of the training its passages: a question's positives first, then its negatives
+  queries.arrow   the questions: tokens, and the texts that are no negatives for them
+  passages.arrow  the passages that stand in a row: tokens
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curate import sql_files
+from curate.errors import BadSettings
+from curate.shards import Lineage, Manifest, done, publish
+from curate.workspace import Workspace
+
+from .parquet_stream import batches
+from .tokens import write_tokens
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+ROWS, QUERIES, PASSAGES = "rows.parquet", "queries.arrow", "passages.arrow"
+TABLES = ("train_found", "train_positives", "train_hard_negatives")
+BATCH = 8192
+Columns = dict[str, npt.NDArray[Any]]
+Tokenize = Callable[[list[str], str], list[list[int]]]
+"""Texts and their side, `query` or `passage`, to token ids."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What there is to train on."""
+
+    questions: int
+    pseudo_labelled: int
+    """Of these: unlabeled questions with a pseudo-label."""
+    short: int
+    """Questions with fewer hard negatives than were asked for."""
+    without: int
+    """Of these: with none."""
+
+
+def count(workspace: Workspace, parameters: Mapping[str, Any]) -> Counts:
+    """Return what there is to train on; raises BadSettings when there is nothing."""
+    with workspace.connect() as connection:
+        return _draw(connection, parameters)
+
+
+def write(
+    workspace: Workspace, folder: Path, parameters: Mapping[str, Any], tokenize: Tokenize, lineage: Lineage
+) -> Manifest:
+    """Write the three files to `folder`, unless all stand; return the manifest of the rows.
+
+    Memory is DuckDB's, which spills, and one batch of texts.
+    """
+    paths = [folder / name for name in (ROWS, QUERIES, PASSAGES)]
+    standing = [done(path, lineage) for path in paths]
+    if standing[0] and all(standing):
+        return standing[0]
+    with workspace.connect() as connection:
+        kept = {name: str(number) for name, number in asdict(_draw(connection, parameters)).items()}
+        for name in ("train_rows", "train_texts"):
+            _execute(connection, name, parameters)
+        slots = _reader(connection, "train_row_slots", parameters)
+        rows = publish(paths[0], partial(_write_rows, slots, kept), lineage)
+        for path, side in ((paths[1], "query"), (paths[2], "passage")):
+            texts = _reader(connection, f"train_row_{'queries' if side == 'query' else 'passages'}", parameters)
+            publish(path, partial(write_tokens, texts=texts, tokenize=tokenize, side=side), lineage)
+    return rows
+
+
+def counts_in(path: Path) -> tuple[Counts, int]:
+    """Return the counts that `write` kept in its file, and the pairs in it."""
+    import pyarrow.parquet as pq
+
+    file = pq.read_metadata(path)
+    return Counts(*(int(file.metadata[field.name.encode()]) for field in fields(Counts))), int(file.num_rows)
+
+
+def read(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, Columns]]:
+    """Yield (step, columns) for each `size` rows of the training, from the step `first` on; the last has the rest.
+
+    Columns: row_number, query_key, passage_key, label, logit (NaN: not scored), one entry a passage.
+    """
+    import pyarrow.dataset as ds
+
+    wanted = ["row_number", "query_key", "passage_key", "label", "logit"]
+    held: Columns = {}
+    for batch in batches(path, ds.field("row_number") >= first * size, BATCH, wanted):
+        part = {name: batch[name].to_numpy(zero_copy_only=False) for name in wanted}
+        held = {name: np.concatenate([held[name], part[name]]) for name in wanted} if held else part
+        steps = held["row_number"] // size
+        # Only what a later row follows is whole.
+        while len(steps) and steps[0] != steps[-1]:
+            end = int(np.searchsorted(steps, steps[0], side="right"))
+            yield int(steps[0]), {name: column[:end] for name, column in held.items()}
+            held = {name: column[end:] for name, column in held.items()}
+            steps = steps[end:]
+    if held and len(held["row_number"]):
+        yield int(held["row_number"][0] // size), held
+
+
+def _draw(connection: "duckdb.DuckDBPyConnection", parameters: Mapping[str, Any]) -> Counts:
+    for name in TABLES:
+        _execute(connection, name, parameters)
+    statement = sql_files.sql("stages", "train_row_counts")
+    [found] = connection.sql(statement, params=sql_files.bound(statement, parameters)).fetchall()
+    counts = Counts(*found)
+    if not counts.questions:
+        raise BadSettings(
+            "nothing to train on: no question of the split train has a labelled positive. "
+            "Load some: curate load --qrels train=FILE"
+        )
+    if parameters["hard_negatives"] and counts.without == counts.questions:
+        raise BadSettings(
+            f"none of the {counts.questions:,} questions has a hard negative in {', '.join(parameters['runs'])}. "
+            "Mine for them: curate mine --split train, then curate denoise; or train without: --hard-negatives 0"
+        )
+    return counts
+
+
+def _execute(connection: "duckdb.DuckDBPyConnection", name: str, parameters: Mapping[str, Any]) -> None:
+    statement = sql_files.sql("stages", name)
+    connection.execute(statement, sql_files.bound(statement, parameters))
+
+
+def _reader(
+    connection: "duckdb.DuckDBPyConnection", name: str, parameters: Mapping[str, Any]
+) -> "pa.RecordBatchReader":
+    statement = sql_files.sql("stages", name)
+    bound = sql_files.bound(statement, parameters)
+    return connection.sql(statement, params=bound or None).to_arrow_reader(BATCH)
+
+
+def _write_rows(rows: "pa.RecordBatchReader", kept: dict[str, str], path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    count = 0
+    with pq.ParquetWriter(path, rows.schema.with_metadata(kept), compression="zstd") as writer:
+        for batch in rows:
+            writer.write_batch(batch.replace_schema_metadata(kept))
+            count += batch.num_rows
+    return count

@@ -1,0 +1,84 @@
+"""What a dual-encoder learns from: runs, cutoffs and the scores behind them."""
+
+from functools import cached_property
+from typing import Any
+
+from curate import sql_files
+from curate.choose_run import training_runs
+from curate.config import TrainDualEncoder
+from curate.cutoffs import current_cutoffs, judging_cutoffs
+from curate.errors import BadSettings
+from curate.jobs import table_digest
+from curate.workspace import Workspace
+
+
+class Source:
+    """What a training learns from: runs and cutoffs, as far as its settings need any."""
+
+    def __init__(
+        self, workspace: Workspace, settings: TrainDualEncoder, run: list[str] | None, cutoffs: str
+    ) -> None:
+        """Settle runs and cutoffs; raises BadSettings for those that are not there."""
+        judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
+        judged = judged or settings.distill != "none"
+        augmented = settings.augmented and _is_augmented(workspace, run, cutoffs)
+        if settings.distill != "none" and not settings.hard_negatives:
+            raise BadSettings(
+                "the cross-encoder teaches the order of a row's own passages, and without hard negatives there is "
+                "only the positive: give --hard-negatives 1 or more, or --distill none"
+            )
+        self.workspace, self.settings = workspace, settings
+        judged = judged or augmented
+        self.cutoffs = _judging(workspace, cutoffs) if judged else None
+        self.augmented = augmented
+        needs_runs = judged or settings.hard_negatives or run
+        self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the SQL of the stage may bind."""
+        names = ("depth", "epochs", "positives", "hard_negatives", "random_negatives", "denoised", "masks")
+        judges = self.cutoffs or {"name": "", "scorer_id": ""}
+        return {
+            **{name: getattr(self.settings, name) for name in names},
+            "runs": self.runs,
+            "cutoffs": judges["name"],
+            "scorer": judges["scorer_id"],
+            "augmented": self.augmented,
+            "seed": self.workspace.settings.seed,
+            "questions": self.settings.dev_questions,
+            "passages": self.settings.dev_passages,
+        }
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What of it decides the weights."""
+        left_out = {"revision"} if self.augmented else {"revision", "pseudo_positives"}
+        values = {key: value for key, value in (self.cutoffs or {}).items() if key not in left_out}
+        return {"runs": self.runs, "cutoffs": values or None, "augmented": self.augmented}
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Name of what is read, besides what every training reads -> its digest."""
+        found = {"candidates": table_digest(self.workspace, "candidates", of_jobs=self.runs)} if self.runs else {}
+        if self.cutoffs:
+            statement = sql_files.sql("stages", "train_scores_digest")
+            parameters = sql_files.bound(statement, self.parameters)
+            found["scores"] = self.workspace.sql(statement, **parameters)["digest"][0]
+        return found
+
+
+def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
+    try:
+        return judging_cutoffs(workspace, cutoffs)
+    except BadSettings as error:
+        without = "Without a judge: --hard-negatives 0 --masks labels"
+        raise BadSettings(f"{error}. {without}") from None
+
+
+def _is_augmented(workspace: Workspace, asked: list[str] | None, cutoffs: str) -> bool:
+    """Return whether a run (of those asked for) over the questions without labels can give pseudo-labels."""
+    if current_cutoffs(workspace, cutoffs) is None:
+        return False
+    known = workspace.sql(sql_files.sql("stages", "runs_newest_first")).to_dicts()
+    return any(run["split"] == "unlabeled" and run["run_id"] in (asked or [run["run_id"]]) for run in known)
