@@ -85,7 +85,7 @@ def _block(queries: np.ndarray) -> tuple[pa.Table, pa.Table]:
 
 def ask(root: Path, what: str, cutoffs: str) -> None:
     """Answer one question in this process and print seconds and peak memory."""
-    text = OUTCOMES if what == "outcomes" else sql_files.sql("reports", what)
+    text = OUTCOMES if what == "outcomes" else sql_files.text(f"reports/{what}")
     workspace = Workspace(root)
     with workspace.connect(threads=2, memory_limit="3GB") as connection:
         started = time.perf_counter()

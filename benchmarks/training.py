@@ -26,12 +26,12 @@ from curate import Workspace
 from curate.models.pretrained import load_tokenizer
 from curate.shards import Lineage
 from curate.train import training_rows
+from curate.training_set import TrainingSet
 
 LENGTH, TEMPERATURE, LEARNING_RATE = 128, 0.05, 3e-5
 BATCHES = (16, 32, 64, 128, 256)
 SETTINGS = {
-    "epochs": 1, "positives": 1, "hard_negatives": 1, "random_negatives": 0, "depth": 50, "denoised": False,
-    "masks": "none", "augmented": False, "cutoffs": "", "scorer": "", "seed": 0,
+    "epochs": 1, "positives": 1, "hard_negatives": 1, "random_negatives": 0, "masks": "none", "scorer": "",
 }  # fmt: skip
 
 
@@ -67,10 +67,14 @@ def prepare(options: argparse.Namespace) -> None:
     run = curate(root, "mine", "--depth", 50)["run_id"]
     tokenizer = load_tokenizer(options.model)
     folder = options.folder / "rows"
+    training_set = TrainingSet(
+        runs=[run], cutoffs="", seed=0, augmented=False, promote=False, denoised=False, depth=50
+    )
     training_rows.write(
         workspace,
         folder,
-        {**SETTINGS, "runs": [run]},
+        training_set,
+        {**training_set.parameters, **SETTINGS},
         lambda texts, _side: tokenizer(texts, truncation=True, max_length=LENGTH)["input_ids"],
         Lineage("benchmark", "rows"),
     )

@@ -5,15 +5,14 @@ lower one a negative. A question without a confident positive gets no row: it is
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack, cast
 
-from curate import sql_files
 from curate.config import Denoise, Mine
 from curate.cutoffs import current_cutoffs, set_cutoffs
 from curate.denoise.scoring import plan_score, score_run
 from curate.errors import BadSettings
-from curate.mine.plan import plan_mine
-from curate.mine.stage import Request, mine
+from curate.mine.request import MineOptions, MineRequest
+from curate.mine.stage import mine, plan_mine
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.workspace import Workspace
@@ -62,70 +61,80 @@ class Augmented:
         )
 
 
-def augment(
-    workspace: Workspace,
-    *,
-    scorer: str | None = None,
-    all_above: bool | None = None,
-    cutoffs: str = "default",
-    encoder: str | None = None,
-    depth: int | None = None,
-    progress: Progress = SILENT,
-) -> Augmented:
+class AugmentOptions(TypedDict, total=False):
+    """The options of `augment`. None is as good as left out."""
+
+    scorer: str | None
+    """Folder or hub name of the cross-encoder; the one of the cutoffs unless given."""
+    all_above: bool | None
+    """Keep every passage above the cutoff as pseudo-positive, not only the best one."""
+    cutoffs: str
+    """The name of the cutoffs that judge; 'default' unless given."""
+    encoder: str | None
+    """Mine a dense run with this model; as the newest train run was mined unless given."""
+    depth: int | None
+    """Passages for each query; as deep as that run unless given."""
+
+
+@dataclass(frozen=True)
+class AugmentRequest:
+    """What is to be augmented: the arguments of `augment`, settled with cutoffs, runs and `curate.toml`."""
+
+    cutoffs: dict[str, Any]
+    """The row in force."""
+    mining: MineOptions
+    scoring: Denoise
+    pseudo_positives: str
+    """`best` or `all`."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
+        """Return the request; raises BadSettings without unlabeled queries, or without the cutoffs."""
+        if not workspace.select("augment/unlabeled_queries")["questions"][0]:
+            raise BadSettings("no unlabeled questions here. Load some: curate load --unlabeled QUESTIONS.jsonl")
+        name = options.get("cutoffs", "default")
+        row = current_cutoffs(workspace, name)
+        if row is None:
+            raise BadSettings(f"no cutoffs '{name}' yet. Run: curate denoise")
+        augment = workspace.settings.augment.override(all_above=options.get("all_above"))
+        return cls(
+            cutoffs=row,
+            mining=_mined_by(workspace, options.get("encoder"), options.get("depth")),
+            scoring=_judged_by(workspace, row, options.get("scorer")),
+            pseudo_positives="all" if augment.all_above else "best",
+        )
+
+
+def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[AugmentOptions]) -> Augmented:
     """Mine and score the unlabeled questions; the view `pseudo_labels` then holds what follows.
 
-    They are mined as the newest train run was, or by `encoder`, `depth` deep, and judged by the cutoffs of
-    `denoise`. `all_above` keeps every passage above the cutoff as pseudo-positive instead of the best one.
-    Raises BadSettings without unlabeled questions.
+    They are judged by the cutoffs of `denoise`. Raises BadSettings without unlabeled questions.
     """
-    _require_questions(workspace)
-    row = _cutoffs(workspace, cutoffs)
-    mined = mine(workspace, split="unlabeled", progress=progress, **_mined_by(workspace, encoder, depth))
-    settings = _judged_by(workspace, row, scorer)
-    scored = score_run(workspace, mined.run_id, settings, only_by=row["scorer_id"], progress=progress)
-    set_cutoffs(workspace, cutoffs, pseudo_positives=_kept(workspace, all_above))
-    counts = workspace.sql(
-        sql_files.sql("stages", "augment_counts"), cutoffs=cutoffs, run=mined.run_id
-    ).to_dicts()[0]
+    request = AugmentRequest.of(workspace, **options)
+    cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
+    mined = mine(workspace, progress=progress, **request.mining)
+    scored = score_run(workspace, mined.run_id, request.scoring, only_by=scorer_id, progress=progress)
+    set_cutoffs(workspace, cutoffs, pseudo_positives=request.pseudo_positives)
+    counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
     return Augmented(
         run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=scored.warnings, **counts
     )
 
 
-def plan_augment(
-    workspace: Workspace,
-    *,
-    scorer: str | None = None,
-    all_above: bool | None = None,
-    cutoffs: str = "default",
-    encoder: str | None = None,
-    depth: int | None = None,
-) -> Plan:
+def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:
     """Return what `augment` would do: mine the unlabeled questions or, where that is done, score them."""
-    _require_questions(workspace)
-    settings = _judged_by(workspace, _cutoffs(workspace, cutoffs), scorer)
-    asked = _mined_by(workspace, encoder, depth)
-    job = Request.of(workspace, "unlabeled", **asked).jobs()[-1]
+    request = AugmentRequest.of(workspace, **options)
+    job = MineRequest.of(workspace, **request.mining).job
     if job.record is None:
-        return plan_mine(workspace, split="unlabeled", **asked)
-    kept = _kept(workspace, all_above)
-    return plan_score(workspace, "augment", job.job, settings, cutoffs, pseudo_positives=kept)
-
-
-def _kept(workspace: Workspace, all_above: bool | None) -> str:
-    return "all" if workspace.settings.augment.override(all_above=all_above).all_above else "best"
-
-
-def _require_questions(workspace: Workspace) -> None:
-    if not workspace.sql(sql_files.sql("stages", "unlabeled_size"))["questions"][0]:
-        raise BadSettings("no unlabeled questions here. Load some: curate load --unlabeled QUESTIONS.jsonl")
-
-
-def _cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
-    row = current_cutoffs(workspace, name)
-    if row is None:
-        raise BadSettings(f"no cutoffs '{name}' yet. Run: curate denoise")
-    return row
+        return plan_mine(workspace, **request.mining)
+    return plan_score(
+        workspace,
+        "augment",
+        job.name,
+        request.scoring,
+        request.cutoffs["name"],
+        pseudo_positives=request.pseudo_positives,
+    )
 
 
 def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) -> Denoise:
@@ -135,17 +144,18 @@ def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) ->
     return workspace.settings.denoise.override(scorer=scorer or known, depth=row["depth"])
 
 
-def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> dict[str, Any]:
-    """Return what mining is asked for: a dense run by `encoder`, else what the newest train run was asked for.
+def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> MineOptions:
+    """Return how to mine: a dense run by `encoder`, else what the newest train run was asked for.
 
     `curate.toml` stands for a run that was made elsewhere.
     """
-    deep = {"depth": depth} if depth else {}
+    deep: MineOptions = {"split": "unlabeled", "depth": depth}
     if encoder:
-        return {"retriever": "dense", "encoder": encoder, **deep}
-    for run in workspace.sql(sql_files.sql("stages", "runs_newest_first")).to_dicts():
+        return {**deep, "retriever": "dense", "encoder": encoder}
+    for run in workspace.select("workspace/runs_newest_first").to_dicts():
         record = workspace.record(run["run_id"])
         if run["split"] == "train" and run["retriever"] != "trec" and record:
             asked = {key: value for key, value in record.settings.items() if key in Mine.model_fields}
-            return {**asked, "retriever": run["retriever"], **deep}
+            asked |= {"retriever": run["retriever"], "split": "unlabeled"} | ({"depth": depth} if depth else {})
+            return cast("MineOptions", asked)
     return deep

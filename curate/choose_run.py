@@ -1,13 +1,14 @@
 """Which run a command means when none is named."""
 
-from curate import sql_files
+from collections.abc import Sequence
+
 from curate.errors import BadSettings
 from curate.workspace import Workspace
 
 
 def chosen_run(workspace: Workspace, run_id: str | None, split: str = "train") -> str:
     """Return `run_id` if there is such a run, or the newest run over `split`; raises BadSettings."""
-    runs = workspace.sql(sql_files.sql("stages", "runs_newest_first")).to_dicts()
+    runs = workspace.select("workspace/runs_newest_first").to_dicts()
     if run_id:
         if any(run["run_id"] == run_id for run in runs):
             return run_id
@@ -19,11 +20,11 @@ def chosen_run(workspace: Workspace, run_id: str | None, split: str = "train") -
     raise BadSettings(f"no candidates for the split '{split}' yet. Run: curate mine --split {split}")
 
 
-def training_runs(workspace: Workspace, asked: list[str] | None, *, augmented: bool) -> list[str]:
+def training_runs(workspace: Workspace, asked: Sequence[str] | None, *, augmented: bool) -> list[str]:
     """Return the runs that are asked for, or the newest over `train` and, if augmented, over `unlabeled`."""
     wanted: list[str | None] = [*asked] if asked else [None]
     chosen = [chosen_run(workspace, run) for run in wanted]
-    newest_first = workspace.sql(sql_files.sql("stages", "runs_newest_first")).to_dicts()
+    newest_first = workspace.select("workspace/runs_newest_first").to_dicts()
     of = {row["run_id"]: row["split"] for row in newest_first}
     wrong = [run for run in chosen if of[run] not in ("train", "unlabeled")]
     if wrong:

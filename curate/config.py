@@ -4,7 +4,6 @@ Every field has a default, so that an empty file works. An unknown key is an err
 """
 
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from curate.errors import BadSettings
 from curate.models.folder import is_same_model
+from curate.nearest import nearest
 
 EMBEDDING = (
     "pooling",
@@ -21,6 +21,8 @@ EMBEDDING = (
     "query_max_length",
     "passage_max_length",
 )
+Split = Literal["train", "dev", "test", "unlabeled"]
+Retriever = Literal["bm25", "dense", "hybrid"]
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
@@ -41,7 +43,7 @@ class Section(BaseModel):
 class Mine(Section):
     """Which retriever finds the candidates, and how deep it looks."""
 
-    retriever: Literal["bm25", "dense", "hybrid"] = "bm25"
+    retriever: Retriever = "bm25"
     """`bm25`, `dense` or `hybrid` (the union of both)."""
     encoder: str | None = None
     """Folder or hub name of the dual-encoder; a folder is looked up from the workspace first."""
@@ -178,6 +180,8 @@ class TrainDualEncoder(Section):
     """Hard negatives come from the runs' top-k, and from no deeper than was judged."""
     denoised: bool = True
     """Hard negatives are those that the cross-encoder rejects; else whatever was mined and nobody labelled."""
+    promote: bool = False
+    """False negatives become extra positives instead of being left out, as in `[export]`."""
     masks: Literal["none", "labels", "decisions"] = "decisions"
     """What is no negative in the batch: `labels`, known positives and passages of their text; `decisions`, also
     false negatives, and whatever the cross-encoder does not reject."""
@@ -290,10 +294,7 @@ def _explain_one(problem: dict[str, Any], model: type[BaseModel]) -> str:
         found = "" if isinstance(problem["input"], dict) else f", found {problem['input']!r}"
         message = str(problem["msg"]).removeprefix("Value error, ")
         return f"{key}: {message}{found}" if key else message
-    known = _keys(model, location[:-1])
-    near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
-    return f"unknown key '{key}': {hint}"
+    return f"unknown key '{key}': {nearest(location[-1], _keys(model, location[:-1]))}"
 
 
 def _keys(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -4,7 +4,6 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from curate import sql_files
 from curate.errors import BadSettings
 from curate.jobs import Job, numbered
 from curate.workspace import Workspace
@@ -30,7 +29,7 @@ def set_cutoffs(workspace: Workspace, name: str, **values: Any) -> dict[str, Any
 
 def current_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Return the row in force under `name`, or None."""
-    rows = workspace.sql(sql_files.sql("stages", "current_cutoffs"), name=name).to_dicts()
+    rows = workspace.select("workspace/current_cutoffs", name=name).to_dicts()
     return rows[0] if rows else None
 
 
@@ -40,12 +39,12 @@ def are_set(workspace: Workspace, name: str, **values: Any) -> bool:
     return all(current.get(key) == value for key, value in _given(values).items())
 
 
-def judging_cutoffs(workspace: Workspace, name: str) -> dict[str, Any]:
+def cutoffs_in_force(workspace: Workspace, name: str) -> dict[str, Any]:
     """Return the values of the cutoffs `name` and the fingerprint of the scorer that they judge.
 
     Raises BadSettings where there are none: what was not scored is no negative.
     """
-    rows = {row["name"]: row for row in workspace.sql(sql_files.sql("stages", "cutoffs_judging")).to_dicts()}
+    rows = {row["name"]: row for row in workspace.select("workspace/cutoffs_in_force").to_dicts()}
     if name in rows:
         return rows[name]
     if rows:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from curate import sql_files
 from curate.bootstrap import Interval, interval
 from curate.choose_run import chosen_run
+from curate.config import Split
 from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
-from curate.mine.stage import Request, mine
+from curate.mine.request import MineOptions, MineRequest
+from curate.mine.stage import mine
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.workspace import Workspace
@@ -17,7 +19,7 @@ from curate.workspace import Workspace
 if TYPE_CHECKING:
     import polars as pl
 
-SPLIT = "test"
+SPLIT: Split = "test"
 
 
 @dataclass(frozen=True)
@@ -58,83 +60,98 @@ class Evaluated:
         return any(found.difference is not None for found in self.metrics if found.run_id == run)
 
 
+class EvaluateOptions(TypedDict, total=False):
+    """The options of `evaluate`."""
+
+    run: Sequence[str]
+    """Ids of runs; all runs over the split unless given."""
+    split: Split | None
+    """The split whose runs are measured; test unless given."""
+    against: str | None
+    """A run to which the others are held, on the same queries."""
+    encoder: str | Sequence[str]
+    """Mine a dense run over the split with this model, or these, first."""
+    depth: int | None
+    """How deep to mine then."""
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What is to be measured: the arguments of `evaluate`, settled."""
+
+    workspace: Workspace
+    runs: list[str]
+    split: str | None
+    against: str | None
+    mining: list[MineOptions]
+    """The runs that are to be mined first."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, **options: Unpack[EvaluateOptions]) -> "EvaluateRequest":
+        """Return the request; raises BadSettings for a run that is not there."""
+        split, against, depth = options.get("split"), options.get("against"), options.get("depth")
+        encoder = options.get("encoder", ())
+        models = [encoder] if isinstance(encoder, str) else list(encoder)
+        if depth and not models:
+            raise BadSettings("--depth is how deep --encoder MODEL mines; runs that stand are as deep as they are")
+        return cls(
+            workspace,
+            [chosen_run(workspace, run) for run in options.get("run", ())],
+            split or (SPLIT if models else None),
+            chosen_run(workspace, against) if against else None,
+            [
+                MineOptions(split=split or SPLIT, retriever="dense", index="exact", depth=depth, encoder=model)
+                for model in models
+            ],
+        )
+
+    def over_one_split(self, mined: Sequence[str]) -> list[str]:
+        """Return the runs to measure, those that were `mined` among them, in the order in which they were made.
+
+        Raises BadSettings where there are none, or where they are over several splits.
+        """
+        newest_first = self.workspace.select("workspace/runs_newest_first").to_dicts()
+        split_of = {row["run_id"]: row["split"] for row in reversed(newest_first)}
+        asked = [*self.runs, *mined] or [run for run in split_of if split_of[run] == (self.split or SPLIT)]
+        asked += [self.against] if self.against else []
+        if not asked:
+            wanted = self.split or SPLIT
+            raise BadSettings(f"no runs over '{wanted}' yet. Run: curate mine --split {wanted}")
+        splits = {split_of[run] for run in asked} | ({self.split} if self.split else set())
+        if len(splits) > 1:
+            there = " and ".join(sorted(splits))
+            raise BadSettings(f"asked for {there} at once; runs over one split can be compared")
+        return [run for run in split_of if run in asked]
+
+
 def evaluate(
-    workspace: Workspace,
-    *,
-    run: Sequence[str] = (),
-    split: str | None = None,
-    against: str | None = None,
-    encoder: str | Sequence[str] = (),
-    depth: int | None = None,
-    progress: Progress = SILENT,
+    workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[EvaluateOptions]
 ) -> Evaluated:
     """Measure runs against the qrels of their split, and keep the values of each query in the table `metrics`.
 
     MRR@10, nDCG@10, MAP and Recall@k, as trec_eval and ir_measures define them; a query that a run lacks counts
-    as 0. Without `run`: all runs over `split`, else test. `encoder`: mine a dense run over it with this model (or
-    these) first, `depth` deep. `against`: a run to which the others are held, on the same queries. Intervals are
-    percentiles of a paired bootstrap over queries. Raises BadSettings where there is no such run, or no label.
+    as 0. Intervals are percentiles of a paired bootstrap over queries. Raises BadSettings where there is no such
+    run, or no label.
     """
-    chosen = [chosen_run(workspace, each) for each in run]
-    models = _models(encoder, depth)
-    for model in models:
-        mined = mine(workspace, split=split or SPLIT, encoder=model, **_dense(depth), progress=progress)
-        chosen.append(mined.run_id)
-    chosen = _over_one_split(workspace, chosen, split, against)
-    for each in chosen:
-        _measure(workspace, each)
-    values = workspace.sql(sql_files.sql("stages", "evaluate_values"), runs=chosen)
-    return _summary(workspace, values, chosen, against)
+    request = EvaluateRequest.of(workspace, **options)
+    mined = [mine(workspace, progress=progress, **asked).run_id for asked in request.mining]
+    chosen = request.over_one_split(mined)
+    for run in chosen:
+        _measure(workspace, run)
+    values = workspace.select("evaluate/values", runs=chosen)
+    return _summary(workspace, values, chosen, request.against)
 
 
-def plan_evaluate(
-    workspace: Workspace,
-    *,
-    run: Sequence[str] = (),
-    split: str | None = None,
-    against: str | None = None,
-    encoder: str | Sequence[str] = (),
-    depth: int | None = None,
-) -> Plan:
-    """Return how many runs `evaluate` with the same arguments would measure, mining them first where need be."""
-    models = _models(encoder, depth)
-    mined = [Request.of(workspace, split or SPLIT, encoder=model, **_dense(depth)).jobs()[-1] for model in models]
-    runs = [job.job for job in mined if job.record]
-    held_against = [against] if models and against else []
-    asked = [chosen_run(workspace, each) for each in [*run, *held_against]] + runs
-    if asked or not models:
-        asked = _over_one_split(workspace, asked, split or (SPLIT if models else None), against)
-    to_mine = [job.job for job in mined if not job.record]
-    done = [each for each in asked if _job(workspace, each).record]
+def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> Plan:
+    """Return how many runs `evaluate` with the same options would measure, mining them first where need be."""
+    request = EvaluateRequest.of(workspace, **options)
+    jobs = [MineRequest.of(workspace, **asked).job for asked in request.mining]
+    mined, to_mine = [job.name for job in jobs if job.record], [job.name for job in jobs if not job.record]
+    only_to_mine = to_mine and not (mined or request.runs or request.against)
+    chosen = [] if only_to_mine else request.over_one_split(mined)
+    done = [run for run in chosen if _job(workspace, run).record]
     notes = [f"to mine: {', '.join(to_mine)}"] if to_mine else []
-    return Plan("evaluate", "runs", len(asked) + len(to_mine), len(done), notes=notes)
-
-
-def _models(encoder: str | Sequence[str], depth: int | None) -> list[str]:
-    models = [encoder] if isinstance(encoder, str) else list(encoder)
-    if depth and not models:
-        raise BadSettings("--depth is how deep --encoder MODEL mines; runs that stand are as deep as they are")
-    return models
-
-
-def _dense(depth: int | None) -> dict[str, Any]:
-    return {"retriever": "dense", "index": "exact", "depth": depth}
-
-
-def _over_one_split(workspace: Workspace, asked: list[str], split: str | None, against: str | None) -> list[str]:
-    """Return the runs to measure, all over one split, in the order in which they were made."""
-    newest_first = workspace.sql(sql_files.sql("stages", "runs_newest_first")).to_dicts()
-    split_of = {row["run_id"]: row["split"] for row in reversed(newest_first)}
-    if not asked:
-        asked = [run for run in split_of if split_of[run] == (split or SPLIT)]
-    if against:
-        asked = [*asked, chosen_run(workspace, against)]
-    if not asked:
-        raise BadSettings(f"no runs over '{split or SPLIT}' yet. Run: curate mine --split {split or SPLIT}")
-    splits = {split_of[run] for run in asked} | ({split} if split else set())
-    if len(splits) > 1:
-        raise BadSettings(f"asked for {' and '.join(sorted(splits))} at once; runs over one split can be compared")
-    return [run for run in split_of if run in asked]
+    return Plan("evaluate", "runs", len(chosen) + len(to_mine), len(done), notes=notes)
 
 
 def _measure(workspace: Workspace, run: str) -> None:
@@ -143,7 +160,7 @@ def _measure(workspace: Workspace, run: str) -> None:
     if job.record:
         return
     with workspace.connect() as connection:
-        found = connection.sql(sql_files.sql("stages", "evaluate_queries"), params={"run": run}).to_arrow_table()
+        found = sql_files.select(connection, "evaluate/queries", run=run).to_arrow_table()
     if not found.num_rows:
         raise BadSettings(
             f"the queries of run {run} have no labels. Load some: curate load --qrels SPLIT=FILE, "
@@ -173,7 +190,7 @@ def _summary(workspace: Workspace, values: "pl.DataFrame", runs: list[str], agai
             difference = None if theirs is None else interval(ours - theirs, seed)
             measured.append(Measured(run, str(metric), interval(ours, seed), difference))
     split: str = workspace.scan("runs").filter(run_id=runs[0]).collect()["split"][0]
-    rounds = workspace.sql(sql_files.sql("reports", "rounds")).to_dicts()
+    rounds = workspace.select("reports/rounds").to_dicts()
     models = {row["run_id"]: row["model"] for row in rounds if row["run_id"] in runs and row["model"]}
     return Evaluated(split, values["query_key"].n_unique(), runs, against, measured, models)
 

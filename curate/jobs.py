@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import curate
-from curate import sql_files
+from curate import __version__, sql_files
 from curate.job_record import Record
 from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet, write_text
 from curate.workspace import Workspace
@@ -25,7 +24,7 @@ class Job:
 
     workspace: Workspace
     stage: str
-    job: str
+    name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -33,18 +32,18 @@ class Job:
     @property
     def lineage(self) -> Lineage:
         """What every shard's manifest says of where it comes from."""
-        return Lineage(self.stage, self.job, self.settings, self.inputs)
+        return Lineage(self.stage, self.name, self.settings, self.inputs)
 
     @property
     def record(self) -> Record | None:
         """The record of this very job, if it is complete: same settings, same inputs."""
-        record = self.workspace.record(self.job)
+        record = self.workspace.record(self.name)
         same = record and canonical([record.settings, record.inputs]) == canonical([self.settings, self.inputs])
         return record if same else None
 
     def shard(self, table: str, number: int) -> Path:
         """Return where shard `number` of a table stands."""
-        return self.workspace.root / "tables" / table / self.job / f"{number:05d}.parquet"
+        return self.workspace.root / "tables" / table / self.name / f"{number:05d}.parquet"
 
     def has(self, table: str, number: int) -> Manifest | None:
         """Return the manifest of a shard that is done and intact, else None."""
@@ -66,30 +65,30 @@ class Job:
     def discard(self) -> None:
         """Delete every shard of this job: the work was refused as a whole."""
         for table in sql_files.TABLES:
-            shutil.rmtree(self.workspace.root / "tables" / table / self.job, ignore_errors=True)
+            shutil.rmtree(self.workspace.root / "tables" / table / self.name, ignore_errors=True)
 
     def finish(self, **facts: Any) -> Record:
         """Write the job's record, which makes its shards count, and refresh the catalogue."""
         record = Record(
-            job=self.job,
+            job=self.name,
             stage=self.stage,
             number=1 + max((record.number for record in self.workspace.records()), default=0),
             settings=self.settings,
             inputs=self.inputs,
             outputs=self._outputs(),
             facts=facts,
-            version=curate.__version__,
+            version=__version__,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self.started, 3),
         )
-        path = self.workspace.root / "tables" / "stages" / f"{self.job}.json"
+        path = self.workspace.root / "tables" / "stages" / f"{self.name}.json"
         write_text(path, canonical(asdict(record)) + "\n")
         self.workspace.refresh_catalogue()
         return record
 
     def _outputs(self) -> dict[str, str]:
         root = self.workspace.root
-        shards = sorted(root.glob(f"tables/*/{self.job}/*.parquet"))
+        shards = sorted(root.glob(f"tables/*/{self.name}/*.parquet"))
         manifests = {str(path.relative_to(root)): Manifest.read(path) for path in shards}
         return {name: manifest.sha256 for name, manifest in manifests.items() if manifest}
 

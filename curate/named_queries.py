@@ -5,14 +5,13 @@ of the workspace. The same queries serve `curate sql NAME`, `curate report` and 
 """
 
 import json
-import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
 from curate.choose_run import chosen_run
 from curate.errors import BadSettings
+from curate.nearest import nearest
 from curate.query_output import json_lines
 from curate.workspace import Workspace
 
@@ -26,16 +25,15 @@ OVER_UNLABELED = ("pseudo_labels", "pseudo_label_outcomes")
 
 def text(name: str) -> str:
     """Return the SQL of a named query; raises BadSettings, with the nearest name, for one that is not there."""
-    known = sql_files.names("reports")
+    known = sql_files.report_names()
     if name not in known:
         raise BadSettings(f"no query named '{name}': {nearest(name, known)}")
-    return sql_files.sql("reports", name)
+    return sql_files.text(f"reports/{name}")
 
 
 def parameters(name: str) -> list[str]:
     """Return the names of a query's parameters, sorted."""
-    statements = re.sub(r"--.*", "", text(name))
-    return sorted(set(re.findall(r"\$([a-z_]+)", statements)))
+    return sql_files.parameter_names(text(name))
 
 
 def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,10 +73,10 @@ def chosen_cutoffs(workspace: Workspace, name: str | None) -> str:
 
 def split_of(workspace: Workspace, query_id: str) -> str:
     """Return the split of a query; raises BadSettings, with ids that look like it, where nobody has the id."""
-    splits = workspace.sql(sql_files.sql("stages", "query_split"), query_id=query_id).to_dicts()
+    splits = workspace.select("workspace/query_split", query_id=query_id).to_dicts()
     if splits:
         return str(splits[0]["split"])
-    near = workspace.sql(sql_files.sql("stages", "near_query_ids"), query_id=query_id).to_dicts()
+    near = workspace.select("workspace/near_query_ids", query_id=query_id).to_dicts()
     if not near:
         raise BadSettings("no queries yet. Run: curate load COLLECTION")
     raise BadSettings(f"no query '{query_id}'; near it: {', '.join(row['query_id'] for row in near)}")
@@ -90,12 +88,6 @@ def rows(
     """Return the rows of a named query; `parameters` as `values` gives them."""
     result = connection.sql(text(name), params=dict(parameters) or None)
     return [json.loads(line) for line in json_lines(result)]
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """Return the end of an error's sentence: the known word that looks like `word`, or all of them."""
-    near = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known) or 'none'}"
 
 
 def _number(key: str, value: Any) -> int:

@@ -48,7 +48,7 @@ def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, 
 
 def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, ...]]:
     """Return the rows with every value as DuckDB writes it; null is None. The query starts at once."""
-    batches = _batches(result, "as_text")
+    batches = _batches(result, "workspace/as_text")
     return (
         row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
@@ -56,13 +56,13 @@ def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, .
 
 def json_lines(result: "duckdb.DuckDBPyRelation") -> Iterator[str]:
     """Return the rows as JSON objects; what JSON has no number for (NaN, infinity) is null. Starts at once."""
-    batches = _batches(result, "as_json")
+    batches = _batches(result, "workspace/as_json")
     lines = (line for batch in batches for line in batch.column(0).to_pylist())
     return (_strict(line) if "NaN" in line or "Infinity" in line else line for line in lines)
 
 
-def _batches(result: "duckdb.DuckDBPyRelation", form: str) -> "pa.RecordBatchReader":
-    rewritten = result.query("result", sql_files.sql("stages", form))
+def _batches(result: "duckdb.DuckDBPyRelation", path: str) -> "pa.RecordBatchReader":
+    rewritten = result.query("result", sql_files.text(path))
     assert rewritten is not None  # DuckDB answers None to statements without rows only
     return rewritten.to_arrow_reader(BATCH)
 

@@ -28,9 +28,9 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
     try:
         with workspace.connect(memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
             paths = [str(path) for table in sql_files.TABLES for path in workspace.shards(table)]
-            connection.execute(sql_files.sql("stages", "sandbox_paths"), {"paths": paths})
-            connection.execute(sql_files.sql("stages", "sandbox_access"))
-            connection.execute(sql_files.sql("stages", "sandbox_lock"))
+            sql_files.execute(connection, "workspace/sandbox_paths", paths=paths)
+            sql_files.execute(connection, "workspace/sandbox_access")
+            sql_files.execute(connection, "workspace/sandbox_lock")
             yield connection
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
@@ -67,5 +67,5 @@ def explain(error: Exception) -> str:
 
 
 def _is_select(connection: "duckdb.DuckDBPyConnection", query: str) -> bool:
-    answer = connection.execute(sql_files.sql("stages", "is_select"), {"query": query}).fetchall()
+    answer = sql_files.select(connection, "workspace/is_select", query=query).fetchall()
     return bool(answer[0][0])

@@ -1,7 +1,8 @@
-"""The SQL files by name, and a DuckDB connection on which they all stand.
+"""The SQL files, and the DuckDB connection on which their tables, macros and views stand.
 
-`sql/tables` holds the schemas of the Parquet shards, `sql/macros` and `sql/views` what is derived from
-them, `sql/reports` the named queries that people ask for, `sql/stages` the steps of the stages.
+`sql/tables` holds the schemas of the Parquet shards. `sql/macros`, `sql/views` and `sql/training_set/found.sql`
+derive from them. `sql/reports` holds the named queries that people ask for, and each of the other folders the
+queries of one step. Code names a file by its path below `sql/`, without the suffix: "export/blocks".
 """
 
 import re
@@ -28,47 +29,81 @@ TABLES = (
     "metrics",
     "rejects",
 )
-# A table with a view of its own name keeps its shards under another one; both stand in its SQL file.
+# A table with a view of its own name keeps its shards under another one; both names stand in its SQL file.
 SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
-MACROS = ("passage_text", "probability", "draw", "decision", "training_of")
-TABLE_MACROS = ("pairs_to_score",)
-VIEWS = (
-    "models",
-    "queries",
-    "training_queries",
-    "judgements",
-    "positives",
-    "duplicates",
-    "candidate_sources",
-    "cutoffs",
-    "decisions",
-    "leaked_questions",
-    "pseudo_labels",
+MACROS = (
+    "macros/passage_text",
+    "macros/probability",
+    "macros/draw",
+    "macros/decision",
+    "macros/is_judged",
+    "macros/is_denoised",
+    "macros/pseudo_label_place",
+    "macros/training_of",
 )
+VIEWS = (
+    "views/models",
+    "views/queries",
+    "views/training_queries",
+    "views/judgements",
+    "views/positives",
+    "views/duplicates",
+    "views/candidate_sources",
+    "views/cutoffs",
+    "views/decisions",
+    "training_set/found",
+    "views/leaked_questions",
+    "views/pseudo_labels",
+)
+TABLE_MACROS = ("macros/pairs_to_score",)  # they read views
 
 
-def sql(kind: str, name: str) -> str:
-    """Return the text of `sql/<kind>/<name>.sql`."""
-    return (files("curate.sql") / kind / f"{name}.sql").read_text("utf-8")
+def text(path: str) -> str:
+    """Return the text of `sql/<path>.sql`."""
+    return files("curate.sql").joinpath(f"{path}.sql").read_text("utf-8")
 
 
-def names(kind: str) -> list[str]:
-    """Return the names of the relations in `sql/<kind>`, sorted."""
-    return sorted(
-        entry.name.removesuffix(".sql")
-        for entry in (files("curate.sql") / kind).iterdir()
-        if entry.name.endswith(".sql")
-    )
+def select(
+    connection: "duckdb.DuckDBPyConnection",
+    path: str,
+    /,
+    **parameters: Any,
+) -> "duckdb.DuckDBPyRelation":
+    """Return the rows of the query in `sql/<path>.sql`; parameters that it does not name are left out."""
+    statement = text(path)
+    return connection.sql(statement, params=_bound(statement, parameters) or None)
 
 
-def purpose(kind: str, name: str) -> str:
-    """Return the first line of a SQL file without its comment marker: what the relation is, and its grain."""
-    return sql(kind, name).partition("\n")[0].removeprefix("-- ")
+def execute(connection: "duckdb.DuckDBPyConnection", path: str, /, **parameters: Any) -> None:
+    """Run the statement in `sql/<path>.sql`; parameters that it does not name are left out."""
+    statement = text(path)
+    connection.execute(statement, _bound(statement, parameters))
 
 
-def bound(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that a statement names: DuckDB refuses more."""
-    return {name: parameters[name] for name in sorted(set(re.findall(r"\$(\w+)", statement)))}
+    return {name: parameters[name] for name in parameter_names(statement)}
+
+
+def parameter_names(statement: str) -> list[str]:
+    """Return the names of a statement's parameters, sorted; what stands in comments is none."""
+    return sorted(set(re.findall(r"\$([a-z_]+)", re.sub(r"--.*", "", statement))))
+
+
+def report_names() -> list[str]:
+    """Return the names of the queries in `sql/reports`, sorted."""
+    folder = files("curate.sql").joinpath("reports")
+    return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
+
+
+def view_names() -> list[str]:
+    """Return the names of the views, in the order in which they build on each other."""
+    return [path.rpartition("/")[2] for path in VIEWS]
+
+
+def purpose(path: str) -> str:
+    """Return the first line of a SQL file without its comment marker: what the relation is, and its grain."""
+    return text(path).partition("\n")[0].removeprefix("-- ")
 
 
 @cache
@@ -77,7 +112,7 @@ def schema(table: str) -> "pa.Schema":
     import duckdb
 
     with duckdb.connect() as connection:
-        connection.execute(sql("tables", table))
+        connection.execute(text(f"tables/{table}"))
         return connection.table(SHARDS_OF.get(table, table)).to_arrow_table().schema
 
 
@@ -86,9 +121,8 @@ def define(connection: "duckdb.DuckDBPyConnection", shards: Mapping[str, Iterabl
     for table in TABLES:
         paths = [str(path) for path in shards[table]]
         connection.read_parquet(paths).create_view(SHARDS_OF.get(table, table), replace=True)
-    for kind, relations in (("macros", MACROS), ("views", VIEWS), ("macros", TABLE_MACROS)):
-        for name in relations:
-            connection.execute(sql(kind, name))
+    for path in (*MACROS, *VIEWS, *TABLE_MACROS):
+        execute(connection, path)
 
 
 def connect(path: str = ":memory:", **config: Any) -> "duckdb.DuckDBPyConnection":

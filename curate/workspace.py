@@ -12,7 +12,6 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from curate import sql_files
 from curate.config import Settings, read_settings
 from curate.errors import BadSettings, CurateError, NoSpace, WorkspaceBusy
 from curate.job_record import Record, read_record
+from curate.nearest import nearest
 from curate.shards import Lineage, Manifest, publish, write_parquet, write_text
 
 if TYPE_CHECKING:
@@ -137,10 +137,16 @@ class Workspace:
         """Create the tables, macros and views on `connection`, `stages` among them."""
         records = self.records()
         sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
-        connection.execute(sql_files.sql("tables", "stages"))
+        sql_files.execute(connection, "tables/stages")
         rows = [record.row() for record in records]
         if rows:
-            connection.executemany(sql_files.sql("stages", "insert_stage"), rows)
+            connection.executemany(sql_files.text("workspace/insert_stage"), rows)
+
+    def select(self, path: str, /, **parameters: Any) -> "pl.DataFrame":
+        """Return the rows of the query in `sql/<path>.sql`, as a Polars frame."""
+        with self.connect() as connection:
+            rows: pl.DataFrame = sql_files.select(connection, path, **parameters).pl()
+        return rows
 
     def sql(self, query: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of a query over the tables and views, as a Polars frame; `$name` takes a parameter."""
@@ -157,11 +163,9 @@ class Workspace:
 
         if name in sql_files.TABLES and name not in sql_files.SHARDS_OF:
             return pl.scan_parquet(self.shards(name))
-        known = [*sql_files.TABLES, *sql_files.VIEWS, "stages"]
+        known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(set(known)))}"
-            raise BadSettings(f"no table or view '{name}': {hint}")
+            raise BadSettings(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
         with self.connect() as connection:
             rows: pl.DataFrame = connection.table(name).pl()
         return rows.lazy()

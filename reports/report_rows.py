@@ -11,7 +11,7 @@ from curate.workspace import Workspace
 if TYPE_CHECKING:
     import duckdb
 
-Row = dict[str, Any]
+ReportRow = dict[str, Any]
 SCHEMA = 1
 ABOUT_THE_COLLECTION = ("collection", "splits")
 ABOUT_THE_RUN = (
@@ -32,12 +32,12 @@ class Report:
     """One named query, answered."""
 
     name: str
-    parameters: Row
-    setting: Row
+    parameters: ReportRow
+    setting: ReportRow
     """The run, scorer and cutoffs that it speaks of; empty where it speaks of the collection."""
-    rows: list[Row]
+    rows: list[ReportRow]
 
-    def json(self) -> Row:
+    def json(self) -> ReportRow:
         """Return what `--json` prints."""
         return {"schema": f"curate.report.{self.name}/{SCHEMA}", "parameters": self.parameters, "rows": self.rows}
 
@@ -50,7 +50,7 @@ class Overview:
     next: str | None
     """What is still to do before the rest can be told."""
 
-    def json(self) -> Row:
+    def json(self) -> ReportRow:
         """Return what `--json` prints."""
         reports = {name: report.json() for name, report in self.reports.items()}
         return {"schema": f"curate.report/{SCHEMA}", "reports": reports, "next": self.next}
@@ -72,7 +72,7 @@ def overview(
     found = _several(workspace, ABOUT_THE_COLLECTION, {})
     if not found["collection"].rows[0]["passages"]:
         return Overview(found, "no collection yet. Run: curate load COLLECTION")
-    chosen: Row = {"limit": limit, "negatives": workspace.settings.denoise.negatives}
+    chosen: ReportRow = {"limit": limit, "negatives": workspace.settings.denoise.negatives}
     try:
         chosen["run"] = chosen_run(workspace, run)
         chosen["cutoffs"] = named_queries.chosen_cutoffs(workspace, cutoffs)
@@ -88,7 +88,7 @@ def overview(
     return Overview(found | _several(workspace, ABOUT_PSEUDO_LABELS, chosen), None)
 
 
-def _several(workspace: Workspace, names: tuple[str, ...], chosen: Row) -> dict[str, Report]:
+def _several(workspace: Workspace, names: tuple[str, ...], chosen: ReportRow) -> dict[str, Report]:
     with workspace.connect() as connection:
         return {
             name: _answer(connection, name, {key: chosen[key] for key in named_queries.parameters(name)})
@@ -96,7 +96,7 @@ def _several(workspace: Workspace, names: tuple[str, ...], chosen: Row) -> dict[
         }
 
 
-def _answer(connection: "duckdb.DuckDBPyConnection", name: str, parameters: Row) -> Report:
+def _answer(connection: "duckdb.DuckDBPyConnection", name: str, parameters: ReportRow) -> Report:
     setting = {}
     if "run" in parameters and "cutoffs" in parameters:
         of = {key: parameters[key] for key in ("run", "cutoffs")}

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .captions import CAPTIONS, TITLES
 from .page import DIM, TITLE, Page, number, percent
-from .report_rows import Overview, Report, Row
+from .report_rows import Overview, Report, ReportRow
 from .tables import records
 
 SIGNS = {"all": " ", "taken away": "-", "left over": "="}
@@ -27,7 +27,7 @@ def show_report(page: Page, found: Report, lines: int = MANY_LINES) -> None:
     page.print(block(page, found, lines))
 
 
-def print_audit(audit: dict[str, list[Row]], parameters: Row) -> None:
+def print_audit(audit: dict[str, list[ReportRow]], parameters: ReportRow) -> None:
     """Print the rows of several reports on stdout; `setting` among them is what the others speak of."""
     page, setting = Page(), audit["setting"][0]
     for name, rows in audit.items():
@@ -62,7 +62,7 @@ def block(page: Page, found: Report, lines: int) -> RenderableType:
     return Group(Text(title, style=TITLE), Padding(body, (0, 0, 0, 2), expand=False), page.text(caption, DIM))
 
 
-def setting_line(setting: Row) -> str:
+def setting_line(setting: ReportRow) -> str:
     """Return run, scorer and cutoffs in words."""
     queries = f"{number(setting['queries'])} {setting['split']} queries"
     cuts = f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
@@ -136,7 +136,7 @@ def by_rank(page: Page, found: Report, _lines: int) -> RenderableType:
     return bars(page, ["rank", "judged", "unscored", "false negatives", "denoised", ""], rows)
 
 
-def ranks(row: Row) -> str:
+def ranks(row: ReportRow) -> str:
     """Return '4-5', or '1' where there is one rank."""
     first, last = row.get("first_rank", row.get("rank")), row.get("last_rank", row.get("rank"))
     return f"{first}" if first == last else f"{first}-{last}"

@@ -14,7 +14,7 @@ from curate.cli.main import run
 
 @pytest.mark.parametrize(
     ("given", "says"),
-    [("laod", "No such command 'laod'. Did you mean 'load'?"), ("xyzzy", "No such command 'xyzzy'.\n")],
+    [("laod", "no command 'laod': did you mean 'load'?"), ("xyzzy", "no command 'xyzzy': there are init, load, ")],
 )
 def test_a_misspelt_command_names_the_nearest(given: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2: the command cannot mean anything."""

@@ -9,7 +9,7 @@ import torch
 
 from curate.errors import BadInput, CurateError
 from curate.models import cross_encoder
-from curate.models.cross_encoder import CrossEncoder, batches, longest_first
+from curate.models.cross_encoder import CrossEncoder, longest_first, token_batches
 
 Model = Callable[..., Path]
 QUERIES = ["capital of france", "a query that is so long that it fills half of the room on its own account", "x"]
@@ -153,5 +153,5 @@ def test_the_fingerprint_covers_weights_and_settings(tiny_cross_encoder: Model) 
 
 def test_batches_hold_like_lengths_within_the_budget() -> None:
     """Longest first; a row longer than the budget goes alone; every row once."""
-    plan = [batch.tolist() for batch in batches([3, 9, 3, 5, 20], budget=10)]
+    plan = [batch.tolist() for batch in token_batches([3, 9, 3, 5, 20], budget=10)]
     assert plan == [[4], [1], [3, 0], [2]]

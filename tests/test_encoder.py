@@ -10,7 +10,7 @@ import pytest
 
 from curate.errors import BadInput, BadSettings
 from curate.models import encoder as encoder_module
-from curate.models.embedding_spec import read_recipe
+from curate.models.embedding_spec import read_embedding_spec
 from curate.models.encoder import Encoder, Side
 
 Write = Callable[..., Path]
@@ -87,16 +87,16 @@ def test_a_prompt_named_passage_stands_before_passages(write_encoder: Write) -> 
     """The names that models use for it: document, passage, corpus."""
     folder = write_encoder(config={"prompts": {"query": "query: ", "passage": "passage: "}})
 
-    assert read_recipe(folder, {}).passage_prompt == "passage: "
+    assert read_embedding_spec(folder, {}).passage_prompt == "passage: "
 
 
 def test_the_default_prompt_stands_before_both(write_encoder: Write) -> None:
     """Where there is none of the side's own."""
     folder = write_encoder(config={"prompts": {"general": "embed: "}, "default_prompt_name": "general"})
 
-    recipe = read_recipe(folder, {})
+    spec = read_embedding_spec(folder, {})
 
-    assert (recipe.query_prompt, recipe.passage_prompt) == ("embed: ", "embed: ")
+    assert (spec.query_prompt, spec.passage_prompt) == ("embed: ", "embed: ")
 
 
 @pytest.mark.parametrize("activation", ["torch.nn.modules.activation.Tanh", "torch.nn.modules.linear.Identity"])
@@ -128,8 +128,8 @@ def test_without_modules_mean_pooling_is_assumed_and_said(tiny_encoder: Write) -
     """As sentence-transformers does; the answer of `curate mine` shows the note."""
     folder = tiny_encoder()
 
-    assert "mean pooling is assumed" in read_recipe(folder, {}).notes[0]
-    assert not read_recipe(folder, {"pooling": "cls"}).notes
+    assert "mean pooling is assumed" in read_embedding_spec(folder, {}).notes[0]
+    assert not read_embedding_spec(folder, {"pooling": "cls"}).notes
     assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
 
 
@@ -145,11 +145,11 @@ def test_options_come_before_the_files(write_encoder: Write) -> None:
         "passage_max_length": 16,
     }
 
-    recipe = read_recipe(folder, options)
+    spec = read_embedding_spec(folder, options)
 
-    assert recipe.pooling == ("cls",)
-    assert (recipe.query_prompt, recipe.passage_prompt, recipe.after) == ("ask: ", "", ())
-    assert (recipe.query_max_length, recipe.passage_max_length) == (8, 16)
+    assert spec.pooling == ("cls",)
+    assert (spec.query_prompt, spec.passage_prompt, spec.after) == ("ask: ", "", ())
+    assert (spec.query_max_length, spec.passage_max_length) == (8, 16)
 
 
 def test_a_text_longer_than_the_maximum_is_cut_and_counted(write_encoder: Write) -> None:
@@ -200,13 +200,13 @@ def test_a_module_that_is_not_computed_is_refused_by_name(write_encoder: Write, 
     folder = write_encoder("Pooling", module)
 
     with pytest.raises(BadInput, match=f"sentence_transformers.models.{module}"):
-        read_recipe(folder, {})
+        read_embedding_spec(folder, {})
 
 
 def test_a_length_beyond_the_positions_is_refused(write_encoder: Write) -> None:
     """This model numbers 64 tokens."""
     with pytest.raises(BadSettings, match="more than the 64 tokens"):
-        read_recipe(write_encoder(), {"passage_max_length": 65})
+        read_embedding_spec(write_encoder(), {"passage_max_length": 65})
 
 
 def test_vectors_that_are_not_finite_are_refused(write_encoder: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from curate.errors import BadSettings, CurateError, NotAvailable
 from curate.jobs import Job
 from curate.mine import candidates
 from curate.mine.exact_search import exact
-from curate.mine.plan import plan_mine
+from curate.mine.stage import plan_mine
 from curate.models.encoder import Encoder
 
 Make = Callable[..., Workspace]

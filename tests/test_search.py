@@ -83,8 +83,8 @@ def test_lists_that_an_index_cannot_fill_are_short() -> None:
 
 def test_recall_is_the_share_of_the_exact_list_that_was_found() -> None:
     """Two of four passages."""
-    truth = exact_search.Found(np.array([[1, 2], [3, 4]]), np.zeros((2, 2), "float32"))
-    found = exact_search.Found(np.array([[2, 9], [4, -1]]), np.zeros((2, 2), "float32"))
+    truth = exact_search.TopPassages(np.array([[1, 2], [3, 4]]), np.zeros((2, 2), "float32"))
+    found = exact_search.TopPassages(np.array([[2, 9], [4, -1]]), np.zeros((2, 2), "float32"))
 
     assert faiss_search.recall(found, truth) == 0.5
 
@@ -112,7 +112,7 @@ def whole_numbers(count: int, values: int, seed: int) -> Array:
     return np.random.default_rng(seed).integers(0, values, (count, 4)).astype("float32")
 
 
-def rows(found: exact_search.Found) -> list[list[tuple[float, int]]]:
+def rows(found: exact_search.TopPassages) -> list[list[tuple[float, int]]]:
     """Return what was found, as (score, key) lists."""
     return [
         [(float(score), int(key)) for score, key in zip(*row, strict=True) if key >= 0]

@@ -124,7 +124,7 @@ def test_questions_are_answered(ask: Ask, query: str) -> None:
 def test_every_table_and_view_can_be_read(here: Workspace) -> None:
     """The sandbox keeps nothing from a reader that belongs to the workspace."""
     with sandbox(here) as connection:
-        for name in (*sql_files.TABLES, *sql_files.VIEWS, "stages"):
+        for name in (*sql_files.TABLES, *sql_files.view_names(), "stages"):
             query = f"from {name}"
             only_select(connection, query)
             assert connection.sql(query).fetchall() is not None
@@ -133,15 +133,15 @@ def test_every_table_and_view_can_be_read(here: Workspace) -> None:
 def test_every_named_query_is_a_single_select(here: Workspace) -> None:
     """Also those with parameters: the check needs no values."""
     with sandbox(here) as connection:
-        for name in sql_files.names("reports"):
-            only_select(connection, sql_files.sql("reports", name))
+        for name in sql_files.report_names():
+            only_select(connection, sql_files.text(f"reports/{name}"))
 
 
 def test_every_named_query_says_what_it_is_and_its_grain() -> None:
     """`curate sql --list` shows the first line of the file."""
-    for name in sql_files.names("reports"):
-        assert sql_files.purpose("reports", name).startswith(f"{name}: ")
-        assert "Grain: one row" in sql_files.purpose("reports", name)
+    for name in sql_files.report_names():
+        assert sql_files.purpose(f"reports/{name}").startswith(f"{name}: ")
+        assert "Grain: one row" in sql_files.purpose(f"reports/{name}")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_the_list_has_every_name_with_its_purpose(ask: Ask) -> None:
 
 def test_explain_prints_the_file(ask: Ask) -> None:
     """The SQL is there to be copied and changed."""
-    assert ask("--explain", "funnel")[1] == sql_files.sql("reports", "funnel")
+    assert ask("--explain", "funnel")[1] == sql_files.text("reports/funnel")
 
 
 def test_a_question_comes_from_stdin(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,14 +20,14 @@ from curate import Workspace
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadInput, BadSettings, CurateError, NoSpace, NotAvailable, StaleModel
 from curate.jobs import Job
-from curate.mine.stage import Request
+from curate.mine.request import MineRequest
 from curate.models.encoder import Encoder
 from curate.progress import Lines
 from curate.train import dev_eval, identity
 from curate.train.cross_encoder import train_cross_encoder
 from curate.train.dev_eval import reciprocal_ranks
 from curate.train.dual_encoder import TrainedDualEncoder, plan_train_dual_encoder, train_dual_encoder
-from curate.train.dual_encoder_task import Contrast
+from curate.train.dual_encoder_task import DualEncoderTask
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -120,8 +120,8 @@ def test_the_model_of_another_library_is_trained_further(workspace: Workspace, i
     model.prompts = {"query": "query: ", "document": "passage: "}
     model.save(str(tmp_path / "theirs"))
     folder = workspace.root / train(workspace, tmp_path / "theirs", learning_rate=1e-2).model
-    recipe = Encoder.open(str(folder)).recipe
-    assert (recipe.query_prompt, recipe.passage_prompt) == ("query: ", "passage: ")
+    spec = Encoder.open(str(folder)).spec
+    assert (spec.query_prompt, spec.passage_prompt) == ("query: ", "passage: ")
     theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
     ours = next(iter(Encoder.open(str(folder), dtype="fp32").encode(list(QUERIES.values()), "query"))).array
     assert np.allclose(ours, theirs.encode_query(list(QUERIES.values())), atol=1e-5)
@@ -424,11 +424,11 @@ def test_what_mine_says_of_an_encoder_holds_for_its_training_and_for_no_other_mo
     toml = f'[mine]\nretriever = "dense"\nencoder = "{init}"\npooling = "cls"\nquery_prompt = "query: "\n'
     (workspace.root / "curate.toml").write_text(toml)
     here = Workspace(workspace.root)
-    recipe = Encoder.open(str(here.root / train(here, init).model)).recipe
-    assert (recipe.pooling, recipe.query_prompt) == (("cls",), "query: ")
-    assert Request.of(here, "train").settings.pooling == "cls"
-    assert Request.of(here, "train", encoder=f"{init.parent}/./{init.name}/").settings.pooling == "cls"
-    assert Request.of(here, "train", encoder="models/dual-encoder").settings.pooling is None
+    spec = Encoder.open(str(here.root / train(here, init).model)).spec
+    assert (spec.pooling, spec.query_prompt) == (("cls",), "query: ")
+    assert MineRequest.of(here).settings.pooling == "cls"
+    assert MineRequest.of(here, encoder=f"{init.parent}/./{init.name}/").settings.pooling == "cls"
+    assert MineRequest.of(here, encoder="models/dual-encoder").settings.pooling is None
 
 
 def test_pseudo_labels_train_where_there_are_some_even_if_nothing_else_is_judged(
@@ -529,7 +529,7 @@ def test_a_full_gpu_is_told_with_what_takes_less_memory(
     def full(*_arguments: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity")
 
-    monkeypatch.setattr(Contrast, "backward", full)
+    monkeypatch.setattr(DualEncoderTask, "backward", full)
     told = r"^step 1: CUDA out of memory\. Try --gradient-cache, then a smaller --part-tokens, or more --devices$"
     with pytest.raises(NoSpace, match=told):
         train(workspace, init)

@@ -1,6 +1,7 @@
 """What a dual-encoder is trained on (train/training_rows.py, train/batch.py, sql/stages/train_*.sql)."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from curate.shards import Lineage
 from curate.train import training_rows
 from curate.train.batch import Batch, Batches, ahead
 from curate.train.world import World
+from curate.training_set import TrainingSet
 
 Make = Callable[..., Workspace]
 PASSAGES = {
@@ -31,7 +33,7 @@ LOGITS = {
 PARAMETERS: dict[str, Any] = {
     "runs": ["bm25-train"], "cutoffs": "default", "scorer": "judge", "depth": 50, "epochs": 2, "positives": 1,
     "hard_negatives": 2, "random_negatives": 0, "denoised": True, "masks": "decisions",
-    "augmented": False, "seed": 0,
+    "augmented": False, "promote": False, "seed": 0,
 }  # fmt: skip
 
 
@@ -68,14 +70,20 @@ def workspace(make_workspace: Make) -> Workspace:
 
 def write(workspace: Workspace, folder: Path, **changes: Any) -> Path:
     """Write the files; a text's token ids are the codes of its letters."""
+    parameters = {**PARAMETERS, **changes}
     training_rows.write(
         workspace,
         folder,
-        {**PARAMETERS, **changes},
+        training_set(parameters),
+        parameters,
         lambda texts, _side: [[ord(letter) for letter in text] for text in texts],
         Lineage("test", "rows", changes),
     )
     return folder
+
+
+def training_set(parameters: dict[str, Any]) -> TrainingSet:
+    return TrainingSet(**{field.name: parameters[field.name] for field in fields(TrainingSet)})
 
 
 def listed(folder: Path) -> list[tuple[int, str, list[str]]]:
@@ -244,8 +252,9 @@ def test_the_files_are_the_same_bytes_again(workspace: Workspace, tmp_path: Path
 def test_nothing_to_train_on_is_said(make_workspace: Make) -> None:
     """No labels; or labels, and no run with a negative for them."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q-rain", "rain")], candidates={"q-rain": ["rain"]})
+    undenoised = {**PARAMETERS, "denoised": False}
     with pytest.raises(BadSettings, match=r"none of the 1 questions has a hard negative in bm25-train\. Mine"):
-        training_rows.count(workspace, {**PARAMETERS, "denoised": False})
+        training_rows.count(workspace, training_set(undenoised), undenoised)
 
 
 def test_batches_are_made_ahead_and_their_errors_are_raised() -> None:

@@ -20,6 +20,7 @@ from curate.train import training_rows
 from curate.train.launch import launch
 from curate.train.lifecycle import seen
 from curate.train.world import World, join
+from curate.training_set import TrainingSet
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -54,15 +55,15 @@ def denoised(workspace: Workspace) -> None:
 
 def write_rows(workspace: Workspace, model: Path, folder: Path, **options: Any) -> None:
     tokenizer = load_tokenizer(model)
-    parameters = {
-        "runs": ["bm25-train"], "cutoffs": "default", "scorer": "judge", "depth": 50, "epochs": 3, "positives": 2,
-        "hard_negatives": 2, "random_negatives": 1, "denoised": True, "masks": "decisions", "augmented": False,
-        "seed": 0, **options,
-    }  # fmt: skip
+    training_set = TrainingSet(
+        runs=["bm25-train"], cutoffs="default", seed=0, augmented=False, promote=False, depth=50
+    )
+    drawn = {"scorer": "judge", "epochs": 3, "positives": 2, "hard_negatives": 2, "random_negatives": 1}
     training_rows.write(
         workspace,
         folder,
-        parameters,
+        training_set,
+        {**training_set.parameters, **drawn, "masks": "decisions", **options},
         lambda texts, _side: tokenizer(texts, truncation=True, max_length=24)["input_ids"],
         Lineage("test", "rows"),
     )

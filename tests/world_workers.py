@@ -8,11 +8,11 @@ import torch
 
 from curate.config import TrainCrossEncoder, TrainDualEncoder
 from curate.errors import CurateError
-from curate.models.embedding_spec import read_recipe
+from curate.models.embedding_spec import read_embedding_spec
 from curate.models.pretrained import load_tokenizer
 from curate.train.batch import Batches
-from curate.train.cross_encoder_task import Ranking
-from curate.train.dual_encoder_task import Contrast
+from curate.train.cross_encoder_task import CrossEncoderTask
+from curate.train.dual_encoder_task import DualEncoderTask
 from curate.train.initial_model import cross_encoder_from
 from curate.train.towers import towers_from
 from curate.train.world import World
@@ -24,11 +24,11 @@ def gradients(world: World, folder: Path, options: dict[str, Any], batch_rows: i
     """Write the summed gradient of the first batch, and the loss, as the first process has them."""
     torch.manual_seed(0)
     model = folder / "encoder"
-    towers = towers_from(model, read_recipe(model, {}), separate=options.pop("separate", False))
+    towers = towers_from(model, read_embedding_spec(model, {}), separate=options.pop("separate", False))
     towers.eval()  # without dropout, whose draws differ with the number of processes
     chosen = TrainDualEncoder(**options)
     batches = Batches(folder / "rows", world, cross_batch=chosen.cross_batch)
-    task = Contrast(towers, chosen, 1.0, "fp32", world, batches)
+    task = DualEncoderTask(towers, chosen, 1.0, "fp32", world, batches)
     _, batch = next(batches.read(batch_rows))
     outcome = task.backward(batch, SEED)
     keep(world, towers, outcome.loss, folder / target)
@@ -47,7 +47,9 @@ def ranking(world: World, folder: Path, groups: int, target: str) -> None:
     """Write a cross-encoder's summed gradient of one batch, and the loss, as the first process has them."""
     model = cross_encoder_from(folder / "tiny-ce", 0)
     model.eval()  # without dropout, as above
-    task = Ranking(model, load_tokenizer(folder / "tiny-ce"), TrainCrossEncoder(max_length=48), "fp32", world)
+    task = CrossEncoderTask(
+        model, load_tokenizer(folder / "tiny-ce"), TrainCrossEncoder(max_length=48), "fp32", world
+    )
     outcome = task.backward(pairs(groups), SEED)
     keep(world, model, outcome.loss, folder / target)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from curate.errors import CurateError, NoSpace
 from curate.shards import UNWRITABLE, file_sha256, fsync, whole_file
 
-from .log import Curve
+from .curve import Curve
 
 if TYPE_CHECKING:
     import torch

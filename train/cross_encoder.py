@@ -11,15 +11,17 @@ from curate.choose_run import chosen_run
 from curate.jobs import table_digest
 from curate.models.embedding_spec import passage_transformer
 from curate.models.folder import model_folder
+from curate.models.pretrained import load_tokenizer
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
-from . import checkpoint, lifecycle
-from .groups import count_queries, counts_in, read_batches, write_groups
-from .identity import Training, start_of
-from .lifecycle import Trained
+from . import checkpoint
+from .groups import Pair, count_queries, counts_in, read_batches, write_groups
+from .identity import TrainingIdentity
+from .initial_model import choose_initial_model, cross_encoder_from
+from .lifecycle import Trained, Work, run_training
 from .world import World
 
 # Either they change no weight, or their effect stands beside them under another key.
@@ -44,46 +46,78 @@ class TrainedCrossEncoder(Trained):
         return "\n".join([*lines, f"Next: curate denoise --scorer {self.model}"])
 
 
-class CrossEncoder:
+class CrossEncoderTraining:
     """One training of a cross-encoder, as its settings and the workspace make it."""
 
     def __init__(self, workspace: Workspace, *, run: str | None, name: str, options: Mapping[str, Any]) -> None:
         self.settings = workspace.settings.train.cross_encoder.override(**options)
         self.run_id = chosen_run(workspace, run)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
-        base = model_folder(start_of(workspace, self.settings.init, [self.run_id]), workspace.root)
+        base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
         self.start = passage_transformer(base)
-        told = {
+        identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
             "kind": "cross-encoder",
             "run": self.run_id,
         }
-        self.training = Training(
+        self.identity = TrainingIdentity(
             workspace,
             name,
             base,
             self.settings.dtype,
-            told,
+            identity_settings,
             lambda: {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])},
         )
 
     @property
     def data(self) -> Path:
         """The file with the groups."""
-        return self.training.checkpoints / "groups.parquet"
+        return self.identity.checkpoints / "groups.parquet"
 
     def write_data(self) -> None:
         """Write the groups, unless they stand."""
-        training = self.training
+        identity = self.identity
         write_groups(
-            training.workspace, self.data, self.run_id, self.settings, training.seed, training.job.lineage
+            identity.workspace, self.data, self.run_id, self.settings, identity.seed, identity.job.lineage
         )
 
-    def fit(self, data: Manifest, world: World, progress: Progress) -> dict[str, Any]:
-        """Train, and write the model; return the record's facts."""
-        outcome = _fit(self, data.sha256, world, progress)
+    def work(self, world: World, progress: Progress) -> Work[list[Pair]]:  # noqa: ARG002
+        """Load the initial model and open the groups."""
+        from .cross_encoder_task import CrossEncoderTask
+
+        settings, identity = self.settings, self.identity
+        model = cross_encoder_from(self.start, identity.seed)
+        return Work(
+            task=CrossEncoderTask(model, load_tokenizer(self.start), settings, identity.dtype, world),
+            read=partial(read_batches, self.data, settings.batch_groups),
+            steps=self.steps,
+            total=settings.groups,
+            a_step=settings.batch_groups,
+            unit="groups",
+        )
+
+    def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
+        """Return what the record says of the groups."""
         done = {"groups": self.settings.groups, "pairs": data.rows, "steps": self.steps}
-        return {**asdict(counts_in(self.data)), **done, **outcome}
+        return {**asdict(counts_in(self.data)), **done}
+
+    def save(self, model: Any, outcome: Mapping[str, Any], best: dict[str, Any] | None) -> None:  # noqa: ARG002
+        """Write the trained cross-encoder to its folder."""
+        from .save_model import cross_encoder_card, save_cross_encoder
+
+        identity, settings = self.identity, self.settings
+        facts = {
+            "trained from": identity.job.settings["init"],
+            "run": self.run_id,
+            "groups": f"{settings.groups:,}, {self.steps:,} steps of {settings.batch_groups}",
+            "computed in": identity.dtype,
+            "at the end": f"loss {outcome['loss']:.3f}, positive first in {outcome['won']:.0%} of the groups",
+        }
+        identity.mark_saving()
+        card = cross_encoder_card(
+            identity.name, facts, json.dumps(identity.job.settings, indent=1, sort_keys=True)
+        )
+        save_cross_encoder(identity.folder, model, self.start, settings.max_length, card)
 
 
 def train_cross_encoder(
@@ -106,7 +140,7 @@ def train_cross_encoder(
     CurateError at a loss that is not finite.
     """
     arguments = {"run": run, "name": name, "options": options}
-    work, outcome = lifecycle.run(CrossEncoder, workspace, arguments, devices, world or World(), progress)
+    work, outcome = run_training(CrossEncoderTraining, workspace, arguments, devices, world or World(), progress)
     return TrainedCrossEncoder(run_id=work.run_id, **outcome)
 
 
@@ -115,66 +149,20 @@ def plan_train_cross_encoder(
 ) -> Plan:
     """Return what `train_cross_encoder` with the same arguments would do."""
     del devices  # the twin of `train_cross_encoder`
-    work = CrossEncoder(workspace, run=run, name=name, options=options)
-    training, settings = work.training, work.settings
-    training.check()
-    if training.record:
-        notes = [f"{training.model}: already trained."]
+    work = CrossEncoderTraining(workspace, run=run, name=name, options=options)
+    identity, settings = work.identity, work.settings
+    identity.check()
+    if identity.record:
+        notes = [f"{identity.model}: already trained."]
         return Plan("train cross-encoder", "groups", settings.groups, settings.groups, notes=notes)
-    counts = count_queries(workspace, work.run_id, training.seed)
-    state = checkpoint.latest(training.checkpoints)
+    counts = count_queries(workspace, work.run_id, identity.seed)
+    state = checkpoint.latest(identity.checkpoints)
     done = state.step * settings.batch_groups if state else 0
-    rate = training.rate()
+    rate = identity.rate()
     notes = [
-        f"from {training.job.settings['init']} on run {work.run_id}, {work.steps:,} steps; "
-        f"the model goes to {training.model}",
+        f"from {identity.job.settings['init']} on run {work.run_id}, {work.steps:,} steps; "
+        f"the model goes to {identity.model}",
         f"{counts.queries:,} train queries have a positive and negatives; {counts.skipped:,} have no negative",
     ]
     pairs = (settings.groups - done) * (1 + settings.negatives)
     return Plan("train cross-encoder", "groups", settings.groups, done, pairs / rate if rate else None, notes)
-
-
-def _fit(work: CrossEncoder, plan: str, world: World, progress: Progress) -> dict[str, Any]:
-    from curate.models.pretrained import load_tokenizer
-
-    from .cross_encoder_task import Ranking
-    from .fit import Work, fit
-    from .initial_model import cross_encoder_from
-
-    settings, training = work.settings, work.training
-    model = cross_encoder_from(work.start, training.seed)
-    outcome = fit(
-        training,
-        Work(
-            task=Ranking(model, load_tokenizer(work.start), settings, training.dtype, world),
-            read=partial(read_batches, work.data, settings.batch_groups),
-            plan=plan,
-            steps=work.steps,
-            total=settings.groups,
-            a_step=settings.batch_groups,
-            unit="groups",
-        ),
-        settings,
-        world,
-        progress,
-    )
-    del outcome["best"]  # no dev: the cutoffs' audit is what judges a cross-encoder
-    if world.is_first:
-        _save(work, model, outcome)
-    return outcome
-
-
-def _save(work: CrossEncoder, model: Any, outcome: Mapping[str, Any]) -> None:
-    from .save_model import cross_encoder_card, save_cross_encoder
-
-    training, settings = work.training, work.settings
-    facts = {
-        "trained from": training.job.settings["init"],
-        "run": work.run_id,
-        "groups": f"{settings.groups:,}, {work.steps:,} steps of {settings.batch_groups}",
-        "computed in": training.dtype,
-        "at the end": f"loss {outcome['loss']:.3f}, positive first in {outcome['won']:.0%} of the groups",
-    }
-    training.mark_saving()
-    card = cross_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
-    save_cross_encoder(training.folder, model, work.start, settings.max_length, card)

@@ -4,11 +4,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from curate.config import TrainCrossEncoder
-from curate.models.batching import batches
+from curate.models.batching import token_batches
 from curate.models.pretrained import device
 
+from .curve import Outcome
 from .groups import Pair
-from .loop import Outcome
 from .losses import binary, listwise, won
 from .towers import TOKEN_BUDGET, computing
 from .world import World
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Ranking:
+class CrossEncoderTask:
     """A cross-encoder, its tokenizer, and the weighted sum of the listwise and the binary loss."""
 
     lighter = "a smaller --batch-groups or --max-length, under another --name"
@@ -50,10 +50,6 @@ class Ranking:
         """Return the ids in a batch."""
         return ", ".join(f"{pair['query_id']} {pair['passage_id']}" for pair in batch)
 
-    def logits(self, queries: list[str], passages: list[str]) -> "torch.Tensor":
-        """Return one fp32 logit a pair, in their order; beyond max_length the longer text loses its end."""
-        return self._logits(self._encode(queries, passages))
-
     def _loss(
         self, pairs: list[Pair], logits: "torch.Tensor", groups: int, all_pairs: int
     ) -> "tuple[torch.Tensor, float]":
@@ -78,7 +74,7 @@ class Ranking:
         import torch
 
         on, parts = device(), []
-        order = list(batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET[on]))
+        order = list(token_batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET[on]))
         with computing(self.dtype):
             for chosen in order:
                 rows = {name: [values[index] for index in chosen] for name, values in encoded.items()}

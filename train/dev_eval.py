@@ -34,14 +34,12 @@ class Sample:
 def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokenize) -> Sample | None:
     """Return the sample of dev, the same for the same seed; None where dev has no question with a positive."""
     with workspace.connect() as connection:
-        statement = sql_files.sql("stages", "train_dev_queries")
-        asked = connection.sql(statement, params=sql_files.bound(statement, parameters)).to_arrow_table()
+        asked = sql_files.select(connection, "train/dev_queries", **parameters).to_arrow_table()
         if not asked.num_rows:
             return None
         places = np.arange(asked.num_rows, dtype=np.int32)
         connection.register("asked", asked.append_column("place", [places]))
-        statement = sql_files.sql("stages", "train_dev_passages")
-        found = connection.sql(statement, params=sql_files.bound(statement, parameters)).to_arrow_table()
+        found = sql_files.select(connection, "train/dev_passages", **parameters).to_arrow_table()
     relevant = np.zeros((asked.num_rows, found.num_rows), np.bool_)
     for passage, queries in enumerate(found["relevant_to"].to_pylist()):
         relevant[queries, passage] = True

@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from curate.config import Mine, TrainDualEncoder
-from curate.models.embedding_spec import Recipe, positions, read_recipe
+from curate.models.embedding_spec import EmbeddingSpec, positions, read_embedding_spec
 from curate.models.folder import model_folder
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
-from . import checkpoint, lifecycle, training_rows
-from .identity import Training, start_of
-from .lifecycle import Trained
+from . import checkpoint, training_rows
+from .batch import Batch, Batches
+from .identity import TrainingIdentity
+from .initial_model import choose_initial_model
+from .lifecycle import Trained, Work, run_training
+from .loop import Dev
 from .towers import check_start
-from .training_source import Source
+from .training_source import TrainingSource
 from .world import World
 
 # They stand in the job's settings under another key, or decide how much memory is taken: what changes with them is
@@ -61,7 +64,7 @@ class TrainedDualEncoder(Trained):
         return "\n".join([*lines, f"Next: curate mine --retriever dense --encoder {self.model}"])
 
 
-class DualEncoder:
+class DualEncoderTraining:
     """One training of a dual-encoder, as its settings and the workspace make it."""
 
     def __init__(
@@ -75,38 +78,40 @@ class DualEncoder:
         options: Mapping[str, Any],
     ) -> None:
         self.settings = workspace.settings.train.dual_encoder.override(**options)
-        self.source = Source(workspace, self.settings, run, cutoffs)
-        start = start_of(workspace, self.settings.init, self.source.runs)
+        self.source = TrainingSource(workspace, self.settings, run, cutoffs)
+        start = choose_initial_model(workspace, self.settings.init, self.source.runs)
         base = model_folder(start, workspace.root)
         mine = workspace.settings.mine.about(start, workspace.root)
-        self.recipe = _recipe(base, mine, self.settings)
-        check_start(base, self.recipe, separate=self.settings.towers == "separate")
-        self.similarity = "cosine" if "normalize" in self.recipe.after else "dot"
+        self.spec = _spec(base, mine, self.settings)
+        check_start(base, self.spec, separate=self.settings.towers == "separate")
+        self.similarity = "cosine" if "normalize" in self.spec.after else "dot"
         self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
-        told = {
+        identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS | _switched_off(self.settings)),
             "kind": "dual-encoder",
-            **self.source.told,
-            "pooling": list(self.recipe.pooling),
-            "query_prompt": self.recipe.query_prompt,
-            "passage_prompt": self.recipe.passage_prompt,
+            **self.source.identity_settings,
+            "pooling": list(self.spec.pooling),
+            "query_prompt": self.spec.query_prompt,
+            "passage_prompt": self.spec.passage_prompt,
             "similarity": self.similarity,
             "temperature": self.temperature,
-            "query_max_length": self.recipe.query_max_length,
-            "passage_max_length": self.recipe.passage_max_length,
+            "query_max_length": self.spec.query_max_length,
+            "passage_max_length": self.spec.passage_max_length,
         }
         if not self.settings.cross_batch:
-            told["processes"] = processes  # a question's negatives are those of its own process
-        self.training = Training(workspace, name, base, self.settings.dtype, told, lambda: self.source.digests)
+            identity_settings["processes"] = processes  # a question's negatives are those of its own process
+        self.identity = TrainingIdentity(
+            workspace, name, base, self.settings.dtype, identity_settings, lambda: self.source.digests
+        )
 
     @cached_property
     def tokenize(self) -> training_rows.Tokenize:
         """Texts of a side to token ids, cut to its length, with its prompt before them."""
         from curate.models.encoder import Encoder
 
-        encoder = Encoder("", self.training.base, self.recipe, "fp32")
-        prompts = {"query": self.recipe.query_prompt, "passage": self.recipe.passage_prompt}
-        lengths = {"query": self.recipe.query_max_length, "passage": self.recipe.passage_max_length}
+        encoder = Encoder("", self.identity.base, self.spec, "fp32")
+        prompts = {"query": self.spec.query_prompt, "passage": self.spec.passage_prompt}
+        lengths = {"query": self.spec.query_max_length, "passage": self.spec.passage_max_length}
 
         def ids(texts: list[str], side: str) -> list[list[int]]:
             prompted = [prompts[side] + text for text in texts]
@@ -120,23 +125,70 @@ class DualEncoder:
     @property
     def data(self) -> Path:
         """The file with the rows."""
-        return self.training.checkpoints / training_rows.ROWS
+        return self.identity.checkpoints / training_rows.ROWS
 
     def write_data(self) -> None:
         """Write what is trained on, unless it stands."""
-        training = self.training
+        identity = self.identity
         training_rows.write(
-            training.workspace, training.checkpoints, self.source.parameters, self.tokenize, training.job.lineage
+            identity.workspace,
+            identity.checkpoints,
+            self.source.training_set,
+            self.source.parameters,
+            self.tokenize,
+            identity.job.lineage,
         )
 
-    def fit(self, data: Manifest, world: World, progress: Progress) -> dict[str, Any]:
-        """Train, and write the model; return the record's facts."""
-        counts, pairs = training_rows.counts_in(self.data)
-        total, steps = self.steps(counts.questions)
-        outcome = _fit(self, data.sha256, total, steps, world, progress)
-        return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, **outcome}
+    def work(self, world: World, progress: Progress) -> Work[Batch]:
+        """Load the initial model and open the rows, and dev's sample where dev is asked."""
+        from .dev_eval import mrr, sample
+        from .dual_encoder_task import DualEncoderTask
+        from .towers import towers_from
 
-    def steps(self, questions: int) -> tuple[int, int]:
+        settings, identity = self.settings, self.identity
+        towers = towers_from(identity.base, self.spec, separate=settings.towers == "separate")
+        batches = Batches(identity.checkpoints, world, cross_batch=settings.cross_batch)
+        for note in self.spec.notes:
+            progress.say(note)
+        asked = sample(identity.workspace, self.source.parameters, self.tokenize) if settings.dev_every else None
+        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].questions)
+        return Work(
+            task=DualEncoderTask(towers, settings, self.temperature, identity.dtype, world, batches),
+            read=partial(batches.read, settings.batch_rows),
+            steps=steps,
+            total=total,
+            a_step=settings.batch_rows,
+            unit="rows",
+            dev=Dev(settings.dev_every, lambda: mrr(towers, asked, identity.dtype, world)) if asked else None,
+        )
+
+    def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
+        """Return what the record says of the rows."""
+        counts, pairs = training_rows.counts_in(self.data)
+        total, steps = self.total_and_steps(counts.questions)
+        return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, "best": best}
+
+    def save(self, model: Any, outcome: Mapping[str, Any], best: dict[str, Any] | None) -> None:
+        """Write the trained dual-encoder to its folder."""
+        from .save_model import dual_encoder_card, save_dual_encoder
+
+        identity = self.identity
+        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].questions)
+        facts = {
+            "trained from": identity.job.settings["init"],
+            "runs": ", ".join(self.source.runs) or "none",
+            "rows": f"{total:,}, {steps:,} steps of {self.settings.batch_rows:,}",
+            "similarity": self.similarity,
+            "computed in": identity.dtype,
+            "at the end": f"loss {outcome['loss']:.3f}, a positive first in {outcome['won']:.0%} of the rows",
+        }
+        if best:
+            facts["kept"] = f"step {best['step']:,}, MRR@10 on a sample of dev {best['measure']:.4f}"
+        identity.mark_saving()
+        card = dual_encoder_card(identity.name, facts, json.dumps(identity.job.settings, indent=1, sort_keys=True))
+        save_dual_encoder(identity.folder, model, identity.base, self.spec, card)
+
+    def total_and_steps(self, questions: int) -> tuple[int, int]:
         """Return the rows of all epochs over `questions`, and the steps that they make."""
         count = questions * self.settings.epochs
         return count, -(-count // self.settings.batch_rows)
@@ -166,7 +218,7 @@ def train_dual_encoder(
     world = world or World()
     processes = world.size if world.size > 1 else devices
     arguments = {"run": run, "cutoffs": cutoffs, "name": name, "processes": processes, "options": options}
-    work, outcome = lifecycle.run(DualEncoder, workspace, arguments, devices, world, progress)
+    work, outcome = run_training(DualEncoderTraining, workspace, arguments, devices, world, progress)
     return TrainedDualEncoder(runs=work.source.runs, **outcome)
 
 
@@ -180,25 +232,25 @@ def plan_train_dual_encoder(
     **options: Any,
 ) -> Plan:
     """Return what `train_dual_encoder` with the same arguments would do."""
-    work = DualEncoder(workspace, run=run, cutoffs=cutoffs, name=name, processes=devices, options=options)
-    work.training.check()
-    training = work.training
-    if training.record:
-        done = int(training.record.facts["rows"])
-        return Plan("train dual-encoder", "rows", done, done, notes=[f"{training.model}: already trained."])
-    counts = training_rows.count(workspace, work.source.parameters)
-    total, steps = work.steps(counts.questions)
-    state = checkpoint.latest(training.checkpoints)
+    work = DualEncoderTraining(workspace, run=run, cutoffs=cutoffs, name=name, processes=devices, options=options)
+    identity = work.identity
+    identity.check()
+    if identity.record:
+        done = int(identity.record.facts["rows"])
+        return Plan("train dual-encoder", "rows", done, done, notes=[f"{identity.model}: already trained."])
+    counts = training_rows.count(workspace, work.source.training_set, work.source.parameters)
+    total, steps = work.total_and_steps(counts.questions)
+    state = checkpoint.latest(identity.checkpoints)
     done = min(total, state.step * work.settings.batch_rows) if state else 0
-    rate = training.rate()
+    rate = identity.rate()
     settings = work.settings
     pairs = (total - done) * (settings.positives + settings.hard_negatives + settings.random_negatives)
     notes = [
-        f"from {training.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
-        f"the model goes to {training.model}",
+        f"from {identity.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
+        f"the model goes to {identity.model}",
         f"{counts.questions:,} questions ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
-        *work.recipe.notes,
+        *work.spec.notes,
     ]
     return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
 
@@ -207,10 +259,11 @@ def _switched_off(settings: TrainDualEncoder) -> set[str]:
     """Return the settings that count for nothing, because of the others."""
     off = set() if settings.hard_negatives else {"depth", "denoised"}
     off |= set() if settings.distill != "none" else {"distill_weight"}
+    off |= set() if settings.promote else {"promote"}  # trainings of 0.1 do not know it
     return off | (set() if settings.dev_every else {"dev_questions", "dev_passages"})
 
 
-def _recipe(base: Path, mine: Mine, settings: TrainDualEncoder) -> Recipe:
+def _spec(base: Path, mine: Mine, settings: TrainDualEncoder) -> EmbeddingSpec:
     """Return how the model will embed: as its files and [mine] say, but for what the settings give."""
     normalize = mine.normalize if settings.similarity is None else settings.similarity == "cosine"
     given = {
@@ -219,64 +272,9 @@ def _recipe(base: Path, mine: Mine, settings: TrainDualEncoder) -> Recipe:
         "query_prompt": mine.query_prompt,
         "passage_prompt": mine.passage_prompt,
     }
-    limit = positions(base / read_recipe(base, given).transformer)
+    limit = positions(base / read_embedding_spec(base, given).transformer)
     lengths = {
         "query_max_length": settings.query_max_length or min(QUERY_LENGTH, limit or QUERY_LENGTH),
         "passage_max_length": settings.passage_max_length or min(PASSAGE_LENGTH, limit or PASSAGE_LENGTH),
     }
-    return read_recipe(base, {**given, **lengths})
-
-
-def _fit(work: DualEncoder, plan: str, total: int, steps: int, world: World, progress: Progress) -> dict[str, Any]:
-    from .batch import Batches
-    from .dev_eval import mrr, sample
-    from .dual_encoder_task import Contrast
-    from .fit import Work, fit
-    from .loop import Dev
-    from .towers import towers_from
-
-    settings, training = work.settings, work.training
-    towers = towers_from(training.base, work.recipe, separate=settings.towers == "separate")
-    batches = Batches(training.checkpoints, world, cross_batch=settings.cross_batch)
-    task = Contrast(towers, settings, work.temperature, training.dtype, world, batches)
-    for note in work.recipe.notes if world.is_first else ():
-        progress.say(note)
-    asked = sample(training.workspace, work.source.parameters, work.tokenize) if settings.dev_every else None
-    outcome = fit(
-        training,
-        Work(
-            task=task,
-            read=partial(batches.read, settings.batch_rows),
-            plan=plan,
-            steps=steps,
-            total=total,
-            a_step=settings.batch_rows,
-            unit="rows",
-            dev=Dev(settings.dev_every, lambda: mrr(towers, asked, training.dtype, world)) if asked else None,
-        ),
-        settings,
-        world,
-        progress,
-    )
-    if world.is_first:
-        _save(work, towers, outcome, total, steps)
-    return outcome
-
-
-def _save(work: DualEncoder, towers: Any, outcome: Mapping[str, Any], total: int, steps: int) -> None:
-    from .save_model import dual_encoder_card, save_dual_encoder
-
-    training, best = work.training, outcome["best"]
-    facts = {
-        "trained from": training.job.settings["init"],
-        "runs": ", ".join(work.source.runs) or "none",
-        "rows": f"{total:,}, {steps:,} steps of {work.settings.batch_rows:,}",
-        "similarity": work.similarity,
-        "computed in": training.dtype,
-        "at the end": f"loss {outcome['loss']:.3f}, a positive first in {outcome['won']:.0%} of the rows",
-    }
-    if best:
-        facts["kept"] = f"step {best['step']:,}, MRR@10 on a sample of dev {best['measure']:.4f}"
-    training.mark_saving()
-    card = dual_encoder_card(training.name, facts, json.dumps(training.job.settings, indent=1, sort_keys=True))
-    save_dual_encoder(training.folder, towers, training.base, work.recipe, card)
+    return read_embedding_spec(base, {**given, **lengths})

@@ -6,7 +6,7 @@ from curate.config import TrainDualEncoder
 from curate.shards import digest
 
 from .batch import Batch, Batches
-from .loop import Outcome
+from .curve import Outcome
 from .losses import contrastive, kl, margin_mse
 from .towers import Embedded
 from .world import World
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Contrast:
+class DualEncoderTask:
     """Towers, and the weighted sum of the contrastive loss and of what is learnt from the cross-encoder.
 
     Cross-batch negatives: RocketQA (NAACL 2021) 3.1.

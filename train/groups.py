@@ -68,9 +68,9 @@ def read_batches(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, l
 
 
 def _open_queries(connection: "duckdb.DuckDBPyConnection", run_id: str, seed: int) -> Counts:
-    connection.execute(sql_files.sql("stages", "train_negatives"))
-    connection.execute(sql_files.sql("stages", "train_queries"), {"run": run_id, "seed": seed})
-    [(queries, skipped)] = connection.execute(sql_files.sql("stages", "train_query_counts")).fetchall()
+    sql_files.execute(connection, "train/negatives")
+    sql_files.execute(connection, "train/queries", run=run_id, seed=seed)
+    [(queries, skipped)] = sql_files.select(connection, "train/query_counts").fetchall()
     if not queries:
         why = (
             f"{skipped} have no candidate that could be a negative" if skipped else "none has a labelled positive"
@@ -96,8 +96,8 @@ def _write(workspace: Workspace, target: Path, run_id: str, settings: TrainCross
             "negatives": settings.negatives,
             "uniform": settings.uniform,
         }
-        connection.execute(sql_files.sql("stages", "train_cross_encoder_groups"), drawn)
-        reader = connection.sql(sql_files.sql("stages", "train_pairs")).to_arrow_reader(PAIRS_A_READ)
+        sql_files.execute(connection, "train/groups", **drawn)
+        reader = sql_files.select(connection, "train/pairs").to_arrow_reader(PAIRS_A_READ)
         kept = {name: str(count) for name, count in asdict(counts).items()}
         with pq.ParquetWriter(target, reader.schema.with_metadata(kept), compression="zstd") as writer:
             for batch in reader:

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from curate import sql_files
 from curate.errors import BadSettings, StaleModel
 from curate.job_record import Record
 from curate.jobs import Job, table_digest
@@ -22,7 +21,7 @@ SCRATCH = ".checkpoint"
 CONTENTS = "contents of "
 
 
-class Training:
+class TrainingIdentity:
     """One training: where it starts, what it reads, where it writes. No model is loaded here."""
 
     def __init__(
@@ -56,14 +55,14 @@ class Training:
     def _questions(self) -> str:
         """The digest of the questions and of what people say of them."""
         asked = {"augmented": bool(self._settings.get("augmented")), "dev": bool(self._settings.get("dev_every"))}
-        return str(self.workspace.sql(sql_files.sql("stages", "train_questions_digest"), **asked)["digest"][0])
+        return str(self.workspace.select("train/questions_digest", **asked)["digest"][0])
 
     @cached_property
     def _start(self) -> str:
         return fingerprint(self.base, {})
 
     @property
-    def own(self) -> str:
+    def local_digest(self) -> str:
         """A digest of what each process finds out for itself: the start's files, number format and settings."""
         return digest(self._start, self.dtype, self._settings)
 
@@ -84,7 +83,7 @@ class Training:
         return f"train-{self.name}"
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def all_settings(self) -> dict[str, Any]:
         """Settings and inputs in one: what two trainings of one name must share."""
         return _flat(self.job.settings, self.job.inputs)
 
@@ -107,7 +106,7 @@ class Training:
             self._check_weights(self.record)
         elif state:
             self._check_same(
-                state.settings, self.identity, f"{self.model}{SCRATCH}", "the unfinished training in "
+                state.settings, self.all_settings, f"{self.model}{SCRATCH}", "the unfinished training in "
             )
             self._check_place()
         elif record and self.folder.is_dir() and not self._is_saving:
@@ -164,28 +163,13 @@ class Training:
     def _finished(self, record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the identity of a training that is done, and ours as far as it must be the same."""
         theirs = _flat(record.settings, record.inputs)
-        return theirs, {**self.identity, **({"dtype": theirs.get("dtype")} if self._any_dtype else {})}
+        return theirs, {**self.all_settings, **({"dtype": theirs.get("dtype")} if self._any_dtype else {})}
 
     def _different(self, theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
         """Return the keys in which two identities differ. What is None may as well not be there."""
         different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
         # A start's name counts for nothing where its files are the same.
         return different if f"{CONTENTS}init" in different else [key for key in different if key != "init"]
-
-
-def start_of(workspace: Workspace, init: str | None, runs: list[str]) -> str:
-    """Return the model to start from: `init`, else the encoder that mined one of the runs, else curate.toml's."""
-    if init:
-        return init
-    with workspace.connect() as connection:
-        for run in runs:
-            found = connection.execute(sql_files.sql("stages", "train_encoder"), {"run": run}).fetchone()
-            if found:
-                return str(found[0])
-    if not workspace.settings.mine.encoder:
-        mined = f"{runs[0]} was mined without an encoder" if runs else "no encoder is named in curate.toml"
-        raise BadSettings(f"{mined}; say where to start: --init MODEL")
-    return str(workspace.settings.mine.encoder)
 
 
 def weights_sha256(folder: Path) -> str:

@@ -3,11 +3,26 @@
 from pathlib import Path
 from typing import Any
 
-from curate.errors import BadInput
+from curate.errors import BadInput, BadSettings
 from curate.models.pretrained import device, load_config, load_pretrained, load_transformer
+from curate.workspace import Workspace
 
 # The pooler is part of the new head: encoders that were trained without one lack it.
 HEAD = ("pooler.",)
+
+
+def choose_initial_model(workspace: Workspace, init: str | None, runs: list[str]) -> str:
+    """Return the model to start from: `init`, else the encoder that mined one of the runs, else curate.toml's."""
+    if init:
+        return init
+    for run in runs:
+        found = workspace.select("train/encoder", run=run)["path"].to_list()
+        if found:
+            return str(found[0])
+    if not workspace.settings.mine.encoder:
+        mined = f"{runs[0]} was mined without an encoder" if runs else "no encoder is named in curate.toml"
+        raise BadSettings(f"{mined}; say where to start: --init MODEL")
+    return str(workspace.settings.mine.encoder)
 
 
 def cross_encoder_from(folder: Path, seed: int) -> Any:

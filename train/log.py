@@ -4,28 +4,16 @@ import json
 import resource
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curate.progress import Progress, duration
 
-if TYPE_CHECKING:
-    from .loop import Outcome
+from .curve import Curve, Outcome
 
 STEPS_A_LINE = 10
 SAID = 20
 """Lines for people, over the whole training."""
-
-
-@dataclass
-class Curve:
-    """What a training has logged so far: a checkpoint keeps it."""
-
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    """What stands in the file."""
-    waiting: list[dict[str, float]] = field(default_factory=list)
-    """Steps since: loss, rows, rows won, pairs, tokens, seconds, of these waiting for data."""
 
 
 class Log:
@@ -39,7 +27,7 @@ class Log:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(json.dumps(line) + "\n" for line in curve.lines), "utf-8")
 
-    def add(self, step: int, outcome: "Outcome", learning_rate: float, waited: float) -> None:
+    def add(self, step: int, outcome: Outcome, learning_rate: float, waited: float) -> None:
         """Take one step's outcome; every tenth, and the last, writes a line."""
         before, self.now, done = self.now, time.monotonic(), step + 1
         self.curve.waiting.append({

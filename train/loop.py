@@ -15,6 +15,7 @@ from curate.progress import Advance
 from curate.shards import digest
 
 from . import checkpoint
+from .curve import Outcome
 from .log import Log
 from .optimizer import Schedule
 from .world import World
@@ -24,20 +25,6 @@ if TYPE_CHECKING:
 
 Batch = TypeVar("Batch")
 Taken_contra = TypeVar("Taken_contra", contravariant=True)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one step did, over all processes."""
-
-    loss: float
-    rows: int
-    """Groups or rows of the batch: what the epochs count."""
-    pairs: int
-    tokens: int
-    """Without padding."""
-    won: float
-    """Rows whose positive stands first."""
 
 
 class Task(Protocol[Taken_contra]):

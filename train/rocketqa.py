@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from curate import sql_files
 from curate.augment import augment, plan_augment
 from curate.config import Recipe, Section
 from curate.denoise.stage import denoise, plan_denoise
 from curate.errors import BadSettings, StaleModel
 from curate.evaluate import evaluate, plan_evaluate
 from curate.mine.embeddings import passage_shards
-from curate.mine.plan import plan_mine
-from curate.mine.stage import Request, mine
+from curate.mine.request import MineRequest
+from curate.mine.stage import mine, plan_mine
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
@@ -156,7 +155,7 @@ class Procedure:
     def steps(self) -> tuple[str, ...]:
         """The steps of this workspace: without unlabeled questions nothing is augmented."""
         left_out = {"evaluate"} if self.recipe.evaluate == "none" else set()
-        if not self.workspace.sql(sql_files.sql("stages", "unlabeled_size"))["questions"][0]:
+        if not self.workspace.select("augment/unlabeled_queries")["questions"][0]:
             self.progress.say("no unlabeled questions: the recipe ends with M_D1")
             left_out |= {"augment", "m-d2"}
         return tuple(name for name in STEPS if name not in left_out)
@@ -181,14 +180,16 @@ class Procedure:
             raise BadSettings(
                 f"nothing to do from {first} to {last}: the steps of this recipe are {', '.join(self.steps)}"
             )
-        if "evaluate" in found:
-            judged = sql_files.sql("stages", "evaluate_judged")
-            if not self.workspace.sql(judged, split=self.recipe.evaluate)["queries"][0]:
-                raise BadSettings(
-                    f"no labels for the split '{self.recipe.evaluate}', by which the models are to be measured. "
-                    'Load some, or say in curate.toml: [recipe] evaluate = "dev" or "none"'
-                )
+        if "evaluate" in found and not self._judged_queries():
+            raise BadSettings(
+                f"no labels for the split '{self.recipe.evaluate}', by which the models are to be measured. "
+                'Load some, or say in curate.toml: [recipe] evaluate = "dev" or "none"'
+            )
         return found
+
+    def _judged_queries(self) -> int:
+        """Return how many queries of the split that measures have labels."""
+        return int(self.workspace.select("evaluate/judged", split=self.recipe.evaluate)["queries"][0])
 
     def dev_chooses(self, steps: list[str]) -> bool:
         """Return whether a step keeps the weights that do best on dev, by which the models are measured too."""
@@ -257,11 +258,16 @@ class Procedure:
 
     def _run(self, step: str) -> str:
         asked = self.arguments(step)
-        options = {"retriever": "dense", "encoder": asked["encoder"], "depth": asked["depth"]}
-        job = Request.of(self.workspace, asked.get("split", "unlabeled"), **options).jobs()[-1]
+        job = MineRequest.of(
+            self.workspace,
+            split=asked.get("split", "unlabeled"),
+            retriever="dense",
+            encoder=asked["encoder"],
+            depth=asked["depth"],
+        ).job
         if job.record is None:
             raise BadSettings(f"the step {step} is not done. Run: curate run --to {step}")
-        return job.job
+        return job.name
 
 
 def _given(section: Section) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.models.embedding_spec import POOLINGS, ROUTER, Recipe
+from curate.models.embedding_spec import POOLINGS, ROUTER, EmbeddingSpec
 from curate.models.pretrained import load_tokenizer
 
 from .checkpoint import publish_folder
@@ -90,14 +90,14 @@ def save_cross_encoder(target: Path, model: Any, base: Path, max_length: int, ca
     publish_folder(target, write)
 
 
-def save_dual_encoder(target: Path, towers: Any, base: Path, recipe: Recipe, card: str) -> None:
+def save_dual_encoder(target: Path, towers: Any, base: Path, spec: EmbeddingSpec, card: str) -> None:
     """Write a dual-encoder (fp32, safetensors) as sentence-transformers lays it out to `target`, in one step.
 
     With a tower for each side, each stands in a folder of its own behind a router.
     """
     separate = towers.query is not towers.passage
-    after = ["Normalize"] if recipe.after else []
-    similarity = "cosine" if recipe.after else "dot"
+    after = ["Normalize"] if spec.after else []
+    similarity = "cosine" if spec.after else "dot"
 
     def chain(folder: Path, tower: Any, prefix: str) -> dict[str, str]:
         """Write a tower and what follows it; return folder -> kind of module."""
@@ -109,8 +109,8 @@ def save_dual_encoder(target: Path, towers: Any, base: Path, recipe: Recipe, car
             first = folder
         for name in paths:
             (folder / name).mkdir(exist_ok=True)
-        _save_tower(first, tower, base / recipe.transformer, recipe)
-        modes = {"word_embedding_dimension": tower.config.hidden_size, "include_prompt": True, **_pooling(recipe)}
+        _save_tower(first, tower, base / spec.transformer, spec)
+        modes = {"word_embedding_dimension": tower.config.hidden_size, "include_prompt": True, **_pooling(spec)}
         _json(second / "config.json", modes)
         return paths
 
@@ -124,7 +124,7 @@ def save_dual_encoder(target: Path, towers: Any, base: Path, recipe: Recipe, car
         else:
             paths = chain(folder, towers.query, "")
             _write_modules(folder, paths)
-        prompts = {"query": recipe.query_prompt, "document": recipe.passage_prompt}
+        prompts = {"query": spec.query_prompt, "document": spec.passage_prompt}
         _json(
             folder / "config_sentence_transformers.json",
             {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": similarity},
@@ -134,17 +134,17 @@ def save_dual_encoder(target: Path, towers: Any, base: Path, recipe: Recipe, car
     publish_folder(target, write)
 
 
-def _save_tower(folder: Path, tower: Any, base: Path, recipe: Recipe) -> None:
+def _save_tower(folder: Path, tower: Any, base: Path, spec: EmbeddingSpec) -> None:
     tokenizer = load_tokenizer(base)
-    tokenizer.model_max_length = recipe.passage_max_length
+    tokenizer.model_max_length = spec.passage_max_length
     tower.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    lengths = {"max_seq_length": recipe.passage_max_length, "do_lower_case": recipe.lower_case}
+    lengths = {"max_seq_length": spec.passage_max_length, "do_lower_case": spec.lower_case}
     _json(folder / "sentence_bert_config.json", lengths)
 
 
-def _pooling(recipe: Recipe) -> dict[str, bool]:
-    return {key: mode in recipe.pooling for key, mode in POOLINGS.items()}
+def _pooling(spec: EmbeddingSpec) -> dict[str, bool]:
+    return {key: mode in spec.pooling for key, mode in POOLINGS.items()}
 
 
 def _write_modules(folder: Path, paths: Mapping[str, str]) -> None:

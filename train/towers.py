@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curate.errors import BadSettings
-from curate.models.batching import batches
-from curate.models.embedding_spec import Recipe
+from curate.models.batching import token_batches
+from curate.models.embedding_spec import EmbeddingSpec
 from curate.models.encoder import pooled
 from curate.models.pretrained import device
 
@@ -25,37 +25,37 @@ TOKEN_BUDGET = {"cpu": 2048, "cuda": 16384, "mps": 8192}
 Embed = Callable[[Sequence[Ids]], "torch.Tensor"]
 
 
-def check_start(folder: Path, recipe: Recipe, *, separate: bool) -> None:
+def check_start(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> None:
     """Raise BadSettings for a model that cannot be trained as it embeds."""
-    if any(step != "normalize" for step in recipe.after):
+    if any(step != "normalize" for step in spec.after):
         raise BadSettings(f"{folder.name} has a Dense layer behind its pooling; start from another model: --init")
-    if not recipe.include_prompt:
+    if not spec.include_prompt:
         raise BadSettings(f"{folder.name} leaves its prompt out of the pooling; start from another model: --init")
-    if recipe.query_transformer is not None and not separate:
+    if spec.query_transformer is not None and not separate:
         raise BadSettings(f"{folder.name} has a tower for each side: train it with --towers separate")
 
 
-def towers_from(folder: Path, recipe: Recipe, *, separate: bool) -> Any:
+def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
     """Return the fp32 dual-encoder that starts from `folder`: a module with `embed(texts, side)`."""
     import torch
 
-    normalize = bool(recipe.after)
+    normalize = bool(spec.after)
 
     class Towers(torch.nn.Module):
         """Token ids in, one vector a text out."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.query = tower_from(folder / recipe.query_folder)
-            self.passage = tower_from(folder / recipe.transformer) if separate else self.query
-            self.dimension = self.query.config.hidden_size * len(recipe.pooling)
+            self.query = tower_from(folder / spec.query_folder)
+            self.passage = tower_from(folder / spec.transformer) if separate else self.query
+            self.dimension = self.query.config.hidden_size * len(spec.pooling)
 
         def embed(self, texts: Sequence[Ids], side: str) -> torch.Tensor:
             """Return texts x dimension, fp32."""
             tower = self.query if side == "query" else self.passage
             ids, mask = padded(texts, tower.config.pad_token_id or 0)
             hidden = tower(input_ids=ids, attention_mask=mask)[0].float()
-            vectors = pooled(hidden, mask, recipe.pooling)
+            vectors = pooled(hidden, mask, spec.pooling)
             return torch.nn.functional.normalize(vectors) if normalize else vectors
 
     return Towers().to(device())
@@ -97,7 +97,7 @@ class Embedded:
 
         self.embed, self.texts, self.dtype, self.cached, self.seed = embed, texts, dtype, cached, seed
         budget = part_tokens or TOKEN_BUDGET[device()]
-        self.plan = list(batches([len(ids) for ids in texts], budget)) if texts else []
+        self.plan = list(token_batches([len(ids) for ids in texts], budget)) if texts else []
         with torch.set_grad_enabled(not cached), computing(dtype):
             self.parts = [self._part(number) for number in range(len(self.plan))]
         vectors = torch.zeros(len(texts), width, device=device())

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from curate import sql_files
 from curate.errors import BadSettings
 from curate.shards import Lineage, Manifest, done, publish
+from curate.training_set import TrainingSet
 from curate.workspace import Workspace
 
 from .parquet_stream import batches
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS, QUERIES, PASSAGES = "rows.parquet", "queries.arrow", "passages.arrow"
-TABLES = ("train_found", "train_positives", "train_hard_negatives")
 BATCH = 8192
 Columns = dict[str, npt.NDArray[Any]]
 Tokenize = Callable[[list[str], str], list[list[int]]]
@@ -48,14 +48,19 @@ class Counts:
     """Of these: with none."""
 
 
-def count(workspace: Workspace, parameters: Mapping[str, Any]) -> Counts:
+def count(workspace: Workspace, training_set: TrainingSet, parameters: Mapping[str, Any]) -> Counts:
     """Return what there is to train on; raises BadSettings when there is nothing."""
     with workspace.connect() as connection:
-        return _draw(connection, parameters)
+        return _draw(connection, training_set, parameters)
 
 
 def write(
-    workspace: Workspace, folder: Path, parameters: Mapping[str, Any], tokenize: Tokenize, lineage: Lineage
+    workspace: Workspace,
+    folder: Path,
+    training_set: TrainingSet,
+    parameters: Mapping[str, Any],
+    tokenize: Tokenize,
+    lineage: Lineage,
 ) -> Manifest:
     """Write the three files to `folder`, unless all stand; return the manifest of the rows.
 
@@ -66,13 +71,16 @@ def write(
     if standing[0] and all(standing):
         return standing[0]
     with workspace.connect() as connection:
-        kept = {name: str(number) for name, number in asdict(_draw(connection, parameters)).items()}
-        for name in ("train_rows", "train_texts"):
-            _execute(connection, name, parameters)
-        slots = _reader(connection, "train_row_slots", parameters)
+        kept = {name: str(number) for name, number in asdict(_draw(connection, training_set, parameters)).items()}
+        for table in ("train/rows", "train/texts"):
+            sql_files.execute(connection, table, **parameters)
+        slots = sql_files.select(connection, "train/row_slots", **parameters).to_arrow_reader(BATCH)
         rows = publish(paths[0], partial(_write_rows, slots, kept), lineage)
-        for path, side in ((paths[1], "query"), (paths[2], "passage")):
-            texts = _reader(connection, f"train_row_{'queries' if side == 'query' else 'passages'}", parameters)
+        for path, side, query in (
+            (paths[1], "query", "train/row_queries"),
+            (paths[2], "passage", "train/row_passages"),
+        ):
+            texts = sql_files.select(connection, query, **parameters).to_arrow_reader(BATCH)
             publish(path, partial(write_tokens, texts=texts, tokenize=tokenize, side=side), lineage)
     return rows
 
@@ -108,36 +116,23 @@ def read(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, Columns]]
         yield int(held["row_number"][0] // size), held
 
 
-def _draw(connection: "duckdb.DuckDBPyConnection", parameters: Mapping[str, Any]) -> Counts:
-    for name in TABLES:
-        _execute(connection, name, parameters)
-    statement = sql_files.sql("stages", "train_row_counts")
-    [found] = connection.sql(statement, params=sql_files.bound(statement, parameters)).fetchall()
+def _draw(
+    connection: "duckdb.DuckDBPyConnection", training_set: TrainingSet, parameters: Mapping[str, Any]
+) -> Counts:
+    training_set.create(connection)
+    [found] = sql_files.select(connection, "train/row_counts", **parameters).fetchall()
     counts = Counts(*found)
     if not counts.questions:
         raise BadSettings(
-            "nothing to train on: no question of the split train has a labelled positive. "
+            "nothing to train on: no query of the split train has a labelled positive. "
             "Load some: curate load --qrels train=FILE"
         )
     if parameters["hard_negatives"] and counts.without == counts.questions:
         raise BadSettings(
-            f"none of the {counts.questions:,} questions has a hard negative in {', '.join(parameters['runs'])}. "
+            f"none of the {counts.questions:,} questions has a hard negative in {', '.join(training_set.runs)}. "
             "Mine for them: curate mine --split train, then curate denoise; or train without: --hard-negatives 0"
         )
     return counts
-
-
-def _execute(connection: "duckdb.DuckDBPyConnection", name: str, parameters: Mapping[str, Any]) -> None:
-    statement = sql_files.sql("stages", name)
-    connection.execute(statement, sql_files.bound(statement, parameters))
-
-
-def _reader(
-    connection: "duckdb.DuckDBPyConnection", name: str, parameters: Mapping[str, Any]
-) -> "pa.RecordBatchReader":
-    statement = sql_files.sql("stages", name)
-    bound = sql_files.bound(statement, parameters)
-    return connection.sql(statement, params=bound or None).to_arrow_reader(BATCH)
 
 
 def _write_rows(rows: "pa.RecordBatchReader", kept: dict[str, str], path: Path) -> int:

@@ -3,16 +3,16 @@
 from functools import cached_property
 from typing import Any
 
-from curate import sql_files
 from curate.choose_run import training_runs
 from curate.config import TrainDualEncoder
-from curate.cutoffs import current_cutoffs, judging_cutoffs
+from curate.cutoffs import current_cutoffs, cutoffs_in_force
 from curate.errors import BadSettings
 from curate.jobs import table_digest
+from curate.training_set import TrainingSet
 from curate.workspace import Workspace
 
 
-class Source:
+class TrainingSource:
     """What a training learns from: runs and cutoffs, as far as its settings need any."""
 
     def __init__(
@@ -35,23 +35,32 @@ class Source:
         self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
 
     @property
+    def training_set(self) -> TrainingSet:
+        """The training set that is drawn from."""
+        return TrainingSet(
+            runs=self.runs,
+            cutoffs=(self.cutoffs or {"name": ""})["name"],
+            seed=self.workspace.settings.seed,
+            augmented=self.augmented,
+            promote=self.settings.promote,
+            denoised=self.settings.denoised,
+            depth=self.settings.depth,
+        )
+
+    @property
     def parameters(self) -> dict[str, Any]:
-        """What the SQL of the stage may bind."""
-        names = ("depth", "epochs", "positives", "hard_negatives", "random_negatives", "denoised", "masks")
-        judges = self.cutoffs or {"name": "", "scorer_id": ""}
+        """The parameters of the queries in `sql/train`."""
+        names = ("epochs", "positives", "hard_negatives", "random_negatives", "masks")
         return {
+            **self.training_set.parameters,
             **{name: getattr(self.settings, name) for name in names},
-            "runs": self.runs,
-            "cutoffs": judges["name"],
-            "scorer": judges["scorer_id"],
-            "augmented": self.augmented,
-            "seed": self.workspace.settings.seed,
+            "scorer": (self.cutoffs or {"scorer_id": ""})["scorer_id"],
             "questions": self.settings.dev_questions,
             "passages": self.settings.dev_passages,
         }
 
     @property
-    def told(self) -> dict[str, Any]:
+    def identity_settings(self) -> dict[str, Any]:
         """What of it decides the weights."""
         left_out = {"revision"} if self.augmented else {"revision", "pseudo_positives"}
         values = {key: value for key, value in (self.cutoffs or {}).items() if key not in left_out}
@@ -62,15 +71,13 @@ class Source:
         """Name of what is read, besides what every training reads -> its digest."""
         found = {"candidates": table_digest(self.workspace, "candidates", of_jobs=self.runs)} if self.runs else {}
         if self.cutoffs:
-            statement = sql_files.sql("stages", "train_scores_digest")
-            parameters = sql_files.bound(statement, self.parameters)
-            found["scores"] = self.workspace.sql(statement, **parameters)["digest"][0]
+            found["scores"] = self.workspace.select("train/scores_digest", **self.parameters)["digest"][0]
         return found
 
 
 def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
     try:
-        return judging_cutoffs(workspace, cutoffs)
+        return cutoffs_in_force(workspace, cutoffs)
     except BadSettings as error:
         without = "Without a judge: --hard-negatives 0 --masks labels"
         raise BadSettings(f"{error}. {without}") from None
@@ -80,5 +87,5 @@ def _is_augmented(workspace: Workspace, asked: list[str] | None, cutoffs: str) -
     """Return whether a run (of those asked for) over the questions without labels can give pseudo-labels."""
     if current_cutoffs(workspace, cutoffs) is None:
         return False
-    known = workspace.sql(sql_files.sql("stages", "runs_newest_first")).to_dicts()
+    known = workspace.select("workspace/runs_newest_first").to_dicts()
     return any(run["split"] == "unlabeled" and run["run_id"] in (asked or [run["run_id"]]) for run in known)

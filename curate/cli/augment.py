@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 
 
@@ -28,11 +29,9 @@ def augment(all_above: bool | None, dry_run: bool, as_json: bool, **options: Any
       curate augment
       curate augment --encoder models/dual-encoder --depth 50
     """
-    from curate import augment as stage
-
     here = workspace()
     if dry_run:
-        return show(stage.plan_augment(here, all_above=all_above, **options), as_json)
+        return show(curate.plan_augment(here, all_above=all_above, **options), as_json)
     with here.lock():
-        result = stage.augment(here, all_above=all_above, progress=progress(), **options)
+        result = curate.augment(here, all_above=all_above, progress=progress(), **options)
     return show(result, as_json)

@@ -32,7 +32,7 @@ COMMANDS = (
     "report",
     "export --format labeled-list",
 )
-TO_TRY = ("demo_same_thing_elsewhere", "demo_pseudo_labels", "demo_hardest_negatives")
+TO_TRY = ("demo/same_thing_elsewhere", "demo/pseudo_labels", "demo/hardest_negatives")
 SECONDS = 540.0
 
 
@@ -89,7 +89,7 @@ def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
     started = time.monotonic()
     with contextlib.chdir(_made(folder)):
         steps = [_collect(as_json)] + [_run(command, as_json) for command in commands if _is_to_do(command)]
-        steps += [_run(f'sql "\n{sql_files.sql("stages", name).strip()}"', as_json) for name in TO_TRY]
+        steps += [_run(f'sql "\n{sql_files.text(path).strip()}"', as_json) for path in TO_TRY]
         checked = check(Workspace("."), Path("collection"))
         result = Demonstrated(str(Path.cwd()), steps, checked, round(time.monotonic() - started, 1))
     return show(result, as_json)

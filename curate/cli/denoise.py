@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 
 
@@ -28,13 +29,11 @@ def denoise(dry_run: bool, as_json: bool, cutoffs: str, **options: Any) -> None:
       curate denoise --scorer models/cross-encoder
       curate denoise --negative-below 0.05 --cutoffs strict
     """
-    from curate.denoise import stage
-
     here = workspace()
     if dry_run:
-        return show(stage.plan_denoise(here, cutoffs=cutoffs, **options), as_json)
+        return show(curate.plan_denoise(here, cutoffs=cutoffs, **options), as_json)
     with here.lock():
-        result = stage.denoise(here, cutoffs=cutoffs, progress=progress(), **options)
+        result = curate.denoise(here, cutoffs=cutoffs, progress=progress(), **options)
     show(result, as_json)
     if not as_json:
         from curate.reports.terminal import print_audit

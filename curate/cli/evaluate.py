@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 
 
@@ -28,11 +29,9 @@ def evaluate(dry_run: bool, as_json: bool, **options: Any) -> None:
       curate evaluate --split dev
       curate evaluate dense-test-1a2b3c4d --against bm25-test-5e6f7a8b
     """
-    from curate import evaluate as stage
-
     here = workspace()
     if dry_run:
-        return show(stage.plan_evaluate(here, **options), as_json)
+        return show(curate.plan_evaluate(here, **options), as_json)
     with here.lock():
-        result = stage.evaluate(here, progress=progress(), **options)
+        result = curate.evaluate(here, progress=progress(), **options)
     return show(result, as_json)

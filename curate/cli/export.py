@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 from curate.export.formats import FORMATS
 
@@ -49,12 +50,10 @@ def export(run: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -
       curate export --format triplet
       curate export --format tevatron --negatives 8 --promote --name round-1
     """
-    from curate.export.stage import export, plan_export
-
     here = workspace()
     if dry_run:
-        show(plan_export(here, run=list(run), **options), as_json)
+        show(curate.plan_export(here, run=list(run), **options), as_json)
         return
     with here.lock():
-        result = export(here, run=list(run), progress=progress(), **options)
+        result = curate.export(here, run=list(run), progress=progress(), **options)
     show(result, as_json)

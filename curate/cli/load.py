@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 
 file = click.Path(path_type=Path)
@@ -48,13 +49,10 @@ def load(sources: tuple[Path, ...], dry_run: bool, as_json: bool, **options: Any
       curate load --passages corpus.jsonl.gz --queries queries.tsv --qrels dev=judged.txt
       curate load squad-win --qrels train=squad-win/qrels/train_sparse.tsv
     """
-    from curate.load.stage import load as run
-    from curate.load.stage import plan_load
-
     here = workspace()
     if dry_run:
         del options["max_rejects"]
-        show(plan_load(here, *sources, **options), as_json)
+        show(curate.plan_load(here, *sources, **options), as_json)
         return
     with here.lock():
-        show(run(here, *sources, **options, progress=progress()), as_json)
+        show(curate.load(here, *sources, **options, progress=progress()), as_json)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +12,7 @@ import click
 
 import curate
 from curate.errors import CurateError
+from curate.nearest import nearest
 
 COMMANDS = {
     "init": "curate.cli.init:init",
@@ -56,8 +56,7 @@ class Commands(click.Group):
         """Find the command; for a name that is none the error has the nearest."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            near = get_close_matches(name, COMMANDS, n=1)
-            ctx.fail(f"No such command '{name}'." + (f" Did you mean '{near[0]}'?" if near else ""))
+            ctx.fail(f"no command '{name}': {nearest(name, COMMANDS)}")
         return super().resolve_command(ctx, args)
 
 

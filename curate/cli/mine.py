@@ -1,12 +1,16 @@
 """`curate mine`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 from curate.errors import BadSettings
+
+if TYPE_CHECKING:
+    from curate.config import Split
 
 POOLINGS = ["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 RETRIEVERS = ["bm25", "dense", "hybrid"]
@@ -34,7 +38,7 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
 @json_option
 def mine(
     run_file: Path | None,
-    split: str | None,
+    split: "Split | None",
     name: str | None,
     max_rejects: int | None,
     dry_run: bool,
@@ -54,9 +58,7 @@ def mine(
     _check(run_file, {"name": name, "max-rejects": max_rejects}, options, dry_run=dry_run)
     here = workspace()
     if dry_run:
-        from curate.mine.plan import plan_mine
-
-        return show(plan_mine(here, split=split or "train", **options), as_json)
+        return show(curate.plan_mine(here, split=split, **options), as_json)
     with here.lock():
         if run_file:
             from curate.mine.import_run import import_run
@@ -65,9 +67,7 @@ def mine(
                 here, run_file, split=split, name=name, max_rejects=max_rejects or 0, progress=progress()
             )
         else:
-            from curate.mine.stage import mine as stage
-
-            result = stage(here, split=split or "train", progress=progress(), **options)
+            result = curate.mine(here, split=split, progress=progress(), **options)
     return show(result, as_json)
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 
 
@@ -24,11 +25,9 @@ def run(first: str, last: str, dry_run: bool, as_json: bool) -> None:
       curate run
       curate runs
     """
-    from curate.train.rocketqa import plan_recipe, run_recipe
-
     here = workspace()
     if dry_run:
-        return show(plan_recipe(here, first=first, last=last), as_json)
+        return show(curate.plan_recipe(here, first=first, last=last), as_json)
     with here.lock():
-        result = run_recipe(here, first=first, last=last, progress=progress())
+        result = curate.run_recipe(here, first=first, last=last, progress=progress())
     return show(result, as_json)

@@ -131,32 +131,31 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 def _named(name: str) -> str:
     from curate import named_queries, sql_files
 
-    if name in (*sql_files.TABLES, *sql_files.VIEWS, "stages"):
+    if name in (*sql_files.TABLES, *sql_files.view_names(), "stages"):
         raise BadSettings(f"'{name}' is a table. Its rows: curate sql \"from {name} limit 10\"")
     return named_queries.text(name)
 
 
 def _kinds() -> dict[str, list[str]]:
-    """Return what can be asked, by the folder of sql/ that it stands in."""
+    """Return what can be asked, by kind: the paths of its SQL files."""
     from curate import sql_files
 
-    tables = [*sql_files.TABLES, "stages"]
     return {
-        "reports": sql_files.names("reports"),
+        "reports": [f"reports/{name}" for name in sql_files.report_names()],
         "views": list(sql_files.VIEWS),
-        "tables": tables,
-        "macros": list(sql_files.MACROS),
+        "tables": [f"tables/{name}" for name in (*sql_files.TABLES, "stages")],
+        "macros": [*sql_files.MACROS, *sql_files.TABLE_MACROS],
     }
 
 
 def _listing(as_json: bool) -> str:
-    from curate import named_queries, sql_files
+    from curate import sql_files
 
     found: list[dict[str, Any]] = []
-    for kind, names in _kinds().items():
-        for name in names:
-            shown, _, purpose = sql_files.purpose(kind, name).partition(": ")
-            parameters = named_queries.parameters(name) if kind == "reports" else []
+    for kind, paths in _kinds().items():
+        for path in paths:
+            shown, _, purpose = sql_files.purpose(path).partition(": ")
+            parameters = sql_files.parameter_names(sql_files.text(path)) if kind == "reports" else []
             found.append({"kind": kind, "name": shown, "purpose": purpose, "parameters": parameters})
     if as_json:
         return json.dumps(found) + "\n"
@@ -175,7 +174,8 @@ def _described(entry: dict[str, Any]) -> str:
 def _source(name: str) -> str:
     from curate import named_queries, sql_files
 
-    for kind, names in _kinds().items():
-        if name in names:
-            return sql_files.sql(kind, name)
+    for paths in _kinds().values():
+        for path in paths:
+            if path.endswith(f"/{name}"):
+                return sql_files.text(path)
     return named_queries.text(name)

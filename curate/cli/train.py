@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
 from curate.errors import CurateError, NoSpace
 
@@ -66,9 +67,7 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
       curate train cross-encoder --groups 800 --max-length 96 --name quick
       curate train cross-encoder --devices 4
     """
-    from curate.train import cross_encoder as stage
-
-    _run(stage.plan_train_cross_encoder, stage.train_cross_encoder, dry_run, as_json, options)
+    _run(curate.plan_train_cross_encoder, curate.train_cross_encoder, dry_run, as_json, options)
 
 
 @train.command("dual-encoder")
@@ -95,6 +94,7 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @click.option("--random-negatives", type=int, help="Random passages a row [0].")
 @click.option("--depth", type=int, help="Hard negatives come from the top-k [50].")
 @click.option("--denoised/--no-denoised", default=None, help="Only negatives that the judge rejects [denoised].")
+@click.option("--promote/--no-promote", default=None, help="False negatives become extra positives [left out].")
 @click.option(
     "--masks",
     type=click.Choice(["none", "labels", "decisions"]),

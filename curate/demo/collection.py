@@ -104,7 +104,7 @@ def check(workspace: Workspace, folder: Path) -> Check:
     with workspace.connect() as connection:
         for view, file in (("hidden", "hidden.tsv"), ("own", "unlabeled.tsv")):
             connection.read_csv(str(folder / "truth" / file), sep="\t").create_view(view)
-        return Check(**connection.sql(sql_files.sql("stages", "demo_check")).pl().to_dicts()[0])
+        return Check(**sql_files.select(connection, "demo/check").pl().to_dicts()[0])
 
 
 def split_up(articles: Sequence[Article]) -> tuple[dict[str, str], dict[str, list[Article]]]:

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
 from curate.config import Denoise
 from curate.errors import BadSettings
 from curate.models.embedding_spec import token_limit
@@ -91,4 +90,4 @@ def _known(workspace: Workspace, folder: Path, max_length: int) -> str:
 
 
 def _rows(workspace: Workspace) -> list[dict[str, Any]]:
-    return workspace.sql(sql_files.sql("stages", "known_scorers")).to_dicts()
+    return workspace.select("score/known_scorers").to_dicts()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from curate.models.cross_encoder import Row
+    from curate.models.cross_encoder import TokenizedPair
 
 PROBE_PAIRS = 64
 # About 256 shards a job, none so small that its overhead shows, none so large that it hurts to lose.
@@ -43,7 +43,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Block:
+class ScoreBlock:
     """One shard's work: the pairs of the queries from `first_query` to `last_query`."""
 
     block: int
@@ -57,9 +57,9 @@ class Block:
 class Prepared:
     """A block, tokenized."""
 
-    block: Block
+    block: ScoreBlock
     pairs: "pa.Table"
-    rows: "list[Row]"
+    rows: "list[TokenizedPair]"
 
 
 class Scoring:
@@ -90,26 +90,24 @@ class Scoring:
         return Job(self.workspace, "denoise", name, settings, inputs)
 
     @cached_property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[ScoreBlock]:
         """The shards of the job, and how much of each the ledger answers already."""
         with self.connect() as connection:
-            parameters = {"run": self.run_id, "depth": self.depth}
-            total = connection.sql(sql_files.sql("stages", "score_size"), params=parameters).fetchall()[0][0]
+            parameters = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
+            total = sql_files.select(connection, "score/size", **parameters).fetchall()[0][0]
             size = min(max(total // SHARDS, SMALLEST_SHARD), LARGEST_SHARD)
-            rows = connection.sql(sql_files.sql("stages", "score_blocks"), params={**parameters, "pairs": size})
-            return [Block(*row) for row in rows.fetchall()]
+            rows = sql_files.select(connection, "score/blocks", **parameters, pairs=size)
+            return [ScoreBlock(*row) for row in rows.fetchall()]
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
-        """Return a connection on which `ledger` is what this scorer had scored before this job began."""
+        """Return a connection on which `ledger_shards` is the ledger as it was before this job began."""
         connection = self.workspace.connect()
-        before = self.workspace.shards("scores", without=self.job.job)
+        before = self.workspace.shards("scores", without=self.job.name)
         connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
-        connection.execute(sql_files.sql("stages", "set_scorer"), {"scorer": self.scorer.scorer_id})
-        connection.execute(sql_files.sql("stages", "score_ledger"))
         return connection
 
     @cached_property
-    def to_do(self) -> list[Block]:
+    def to_do(self) -> list[ScoreBlock]:
         """The blocks with pairs that nobody scored, this job included."""
         pending = [block for block in self.blocks if block.unscored]
         return [block for block in pending if not self.job.has("scores", block.block)]
@@ -126,7 +124,7 @@ class Scoring:
                 refuse_if_alike(self.scorer.scorer_id, logits)
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
 
-    def _prepared(self, blocks: list[Block]) -> Iterator[Prepared]:
+    def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
             following = None
             for block in blocks:
@@ -136,20 +134,18 @@ class Scoring:
             if following:
                 yield following.result()
 
-    def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: Block) -> Prepared:
+    def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: ScoreBlock) -> Prepared:
         """Fetch and tokenize a block on a cursor of its own."""
         import numpy as np
 
-        cursor.execute(sql_files.sql("stages", "set_scorer"), {"scorer": self.scorer.scorer_id})
-        cursor.execute(sql_files.sql("stages", "score_ledger"))
         queries = {"first_query": block.first_query, "last_query": block.last_query}
-        values = {**queries, "run": self.run_id, "depth": self.depth}
-        pairs = cursor.sql(sql_files.sql("stages", "score_pairs"), params=values).to_arrow_table()
+        values = {**queries, "run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
+        pairs = sql_files.select(cursor, "score/pairs", **values).to_arrow_table()
         query_keys = pairs["query_key"].to_numpy()
         wanted, which_passage = np.unique(pairs["passage_key"].to_numpy(), return_inverse=True)
         cursor.register("wanted", _column("passage_key", wanted))
-        passages = cursor.sql(sql_files.sql("stages", "score_passages")).fetchall()
-        texts = cursor.sql(sql_files.sql("stages", "score_queries"), params=queries).fetchall()
+        passages = sql_files.select(cursor, "score/passages").fetchall()
+        texts = sql_files.select(cursor, "score/queries", **queries).fetchall()
         which_query = np.searchsorted([key for key, _ in texts], query_keys)
         indices = np.stack([which_query, which_passage], axis=1)
         rows = self.scorer.model.tokenize([text for _, text in texts], [text for _, text in passages], indices)
@@ -164,7 +160,7 @@ class Scoring:
     def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
         """Return what makes the scores look unlike probabilities; the cutoffs mean little then."""
         values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
-        result = connection.sql(sql_files.sql("stages", "score_scale"), params=values).pl().to_dicts()
+        result = sql_files.select(connection, "score/scale", **values).pl().to_dicts()
         return scale_warnings(**result[0])
 
 

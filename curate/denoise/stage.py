@@ -5,7 +5,7 @@ Scores go into the ledger, once per (scorer, query, passage). Decisions follow f
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from curate import named_queries
 from curate.choose_run import chosen_run
@@ -48,48 +48,71 @@ class Denoised:
         )
 
 
-def denoise(
-    workspace: Workspace,
-    *,
-    run: str | None = None,
-    cutoffs: str = "default",
-    progress: Progress = SILENT,
-    **options: Any,
-) -> Denoised:
+class DenoiseOptions(TypedDict, total=False):
+    """The options of `denoise`: the fields of `curate.config.Denoise`, a run and the name of the cutoffs."""
+
+    run: str | None
+    """Id of the run; the newest one over train unless given."""
+    cutoffs: str
+    """The name under which the cutoffs are kept; 'default' unless given."""
+    scorer: str | None
+    negative_below: float | None
+    positive_above: float | None
+    depth: int | None
+    negatives: int | None
+    max_length: int | None
+
+
+@dataclass(frozen=True)
+class DenoiseRequest:
+    """What is to be denoised: the arguments of `denoise`, settled with `curate.toml`."""
+
+    workspace: Workspace
+    run_id: str
+    cutoffs: str
+    settings: Denoise
+
+    @classmethod
+    def of(cls, workspace: Workspace, **options: Unpack[DenoiseOptions]) -> "DenoiseRequest":
+        """Return the request that options and `curate.toml` make; raises BadSettings without such a run."""
+        run, cutoffs = options.pop("run", None), options.pop("cutoffs", "default")
+        settings = workspace.settings.denoise.override(**options)
+        return cls(workspace, chosen_run(workspace, run), cutoffs, settings)
+
+    @property
+    def cutoff_values(self) -> dict[str, Any]:
+        """What the cutoffs are set to, besides their scorer."""
+        return self.settings.model_dump(include={"depth", "negative_below", "positive_above"})
+
+
+def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[DenoiseOptions]) -> Denoised:
     """Score every candidate of a run's top-k that has no score yet, and set the cutoffs.
 
-    `options` are the fields of `curate.config.Denoise`; the workspace's settings stand for what is not given.
-    The run is the newest one over the split train unless given. Raises BadInput for a model that is no
+    The settings of the workspace stand for what is not given. Raises BadInput for a model that is no
     cross-encoder, CurateError for scores that are all alike or not finite. An interruption loses at most the
     shard in work.
     """
-    settings = workspace.settings.denoise.override(**options)
-    run_id = chosen_run(workspace, run)
-    scored = score_run(workspace, run_id, settings, progress=progress)
-    row = set_cutoffs(workspace, cutoffs, scorer_id=scored.scorer_id, **_judged_by(settings))
+    request = DenoiseRequest.of(workspace, **options)
+    scored = score_run(workspace, request.run_id, request.settings, progress=progress)
+    row = set_cutoffs(workspace, request.cutoffs, scorer_id=scored.scorer_id, **request.cutoff_values)
     return Denoised(
-        run_id=run_id,
+        run_id=request.run_id,
         scorer_id=scored.scorer_id,
         pairs=scored.pairs,
         scored_now=scored.scored_now,
         seconds=scored.seconds,
         cutoffs=row,
         warnings=scored.warnings,
-        audit=audit(workspace, run_id, cutoffs, settings.negatives),
+        audit=audit(workspace, request.run_id, request.cutoffs, request.settings.negatives),
     )
 
 
-def plan_denoise(
-    workspace: Workspace, *, run: str | None = None, cutoffs: str = "default", **options: Any
-) -> Plan:
-    """Return how many pairs `denoise` would score with these options, and about how long that takes."""
-    settings = workspace.settings.denoise.override(**options)
-    run_id = chosen_run(workspace, run)
-    return plan_score(workspace, "denoise", run_id, settings, cutoffs, **_judged_by(settings))
-
-
-def _judged_by(settings: Denoise) -> dict[str, Any]:
-    return settings.model_dump(include={"depth", "negative_below", "positive_above"})
+def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Plan:
+    """Return how many pairs `denoise` would score with the same options, and about how long that takes."""
+    request = DenoiseRequest.of(workspace, **options)
+    return plan_score(
+        workspace, "denoise", request.run_id, request.settings, request.cutoffs, **request.cutoff_values
+    )
 
 
 def audit(workspace: Workspace, run_id: str, cutoffs: str, negatives: int) -> dict[str, list[dict[str, Any]]]:

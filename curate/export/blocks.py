@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
 from curate.export.formats import Part
-from curate.export.request import Request
+from curate.export.request import ExportRequest
 from curate.shards import done, publish
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ PASSAGES = 327_680
 """Passages a block has about: positives and negatives of its questions, or a piece of the collection."""
 ROW_GROUP = 16_384
 AT_ONCE = 2
-AUDIT = Part(".blocks/audit.parquet", "export_audit")
-TABLES = ("queries", "found", "positives", "negatives", "sources", "passages")
+AUDIT = Part(".blocks/audit.parquet", "export/audit")
+TABLES = ("export/queries", "export/negatives", "export/sources", "export/passages")
 
 
 @dataclass(frozen=True)
-class Block:
+class ExportBlock:
     """A range of query or passage keys, and what is written of it."""
 
     number: int
@@ -44,41 +44,42 @@ class Block:
         return self.parts[0].over == "queries"
 
 
-def blocks(request: Request, connection: "duckdb.DuckDBPyConnection") -> list[Block]:
+def blocks(request: ExportRequest, connection: "duckdb.DuckDBPyConnection") -> list[ExportBlock]:
     """Return all blocks of an export, those of the questions first."""
     parts = request.format.parts(request.settings["negatives"])
     of_queries = tuple(part for part in parts if part.over == "queries")
     of_passages = tuple(part for part in parts if part.over == "passages")
     size = max(1, PASSAGES // (request.settings["negatives"] + 1))
-    found = _ranges(connection, "export_blocks", (*of_queries, AUDIT), {**request.parameters, "size": size})
+    found = _ranges(connection, "export/blocks", (*of_queries, AUDIT), {**request.parameters, "size": size})
     if of_passages:
-        found += _ranges(connection, "export_passage_blocks", of_passages, {"size": PASSAGES})
+        found += _ranges(connection, "export/passage_blocks", of_passages, {"size": PASSAGES})
     return found
 
 
 def _ranges(
-    connection: "duckdb.DuckDBPyConnection", relation: str, parts: tuple[Part, ...], parameters: Mapping[str, Any]
-) -> list[Block]:
-    rows = _select(connection, relation, parameters).fetchall() or [(0, -1, 0)]
+    connection: "duckdb.DuckDBPyConnection", query: str, parts: tuple[Part, ...], parameters: Mapping[str, Any]
+) -> list[ExportBlock]:
+    rows = sql_files.select(connection, query, **parameters).fetchall() or [(0, -1, 0)]
     return [
-        Block(number, len(rows), first, last, items, parts) for number, (first, last, items) in enumerate(rows)
+        ExportBlock(number, len(rows), first, last, items, parts)
+        for number, (first, last, items) in enumerate(rows)
     ]
 
 
-def is_done(request: Request, block: Block) -> bool:
+def is_done(request: ExportRequest, block: ExportBlock) -> bool:
     """Return whether every file of a block stands, intact."""
     return all(done(path, request.job.lineage) for path in _targets(request, block))
 
 
 def write_blocks(
-    request: Request,
+    request: ExportRequest,
     connection: "duckdb.DuckDBPyConnection",
-    todo: list[Block],
+    todo: list[ExportBlock],
     advance: Callable[[int], None],
 ) -> None:
     """Write the files of the blocks that are to do; a block's tables live on a connection of its own."""
 
-    def write(block: Block) -> int:
+    def write(block: ExportBlock) -> int:
         with connection.cursor() as own:
             _write_block(request, own, block)
         return block.items
@@ -92,28 +93,22 @@ def write_blocks(
             raise
 
 
-def _write_block(request: Request, connection: "duckdb.DuckDBPyConnection", block: Block) -> None:
+def _write_block(request: ExportRequest, connection: "duckdb.DuckDBPyConnection", block: ExportBlock) -> None:
     parameters = {**request.parameters, "first": block.first, "last": block.last}
-    for name in TABLES if block.needs_tables else ():
-        statement = sql_files.sql("stages", f"export_{name}")
-        connection.execute(statement, sql_files.bound(statement, parameters))
+    if block.needs_tables:
+        request.training_set.create(connection, first=block.first, last=block.last)
+        for table in TABLES:
+            sql_files.execute(connection, table, **parameters)
     for part, target in zip(block.parts, _targets(request, block), strict=True):
         if done(target, request.job.lineage):
             continue
-        rows = _select(connection, part.relation, {**parameters, **part.parameters})
+        rows = sql_files.select(connection, part.query, **{**parameters, **part.parameters})
         write = _write_parquet if part.is_parquet else _write_lines
         publish(target, partial(write, rows.to_arrow_reader(ROW_GROUP), part), request.job.lineage)
 
 
-def _targets(request: Request, block: Block) -> list[Path]:
+def _targets(request: ExportRequest, block: ExportBlock) -> list[Path]:
     return [request.staging / part.file(block.number, block.of) for part in block.parts]
-
-
-def _select(
-    connection: "duckdb.DuckDBPyConnection", relation: str, parameters: Mapping[str, Any]
-) -> "duckdb.DuckDBPyRelation":
-    statement = sql_files.sql("stages", relation)
-    return connection.sql(statement, params=sql_files.bound(statement, parameters) or None)
 
 
 def _write_parquet(reader: "pa.RecordBatchReader", part: Part, path: Path) -> int:

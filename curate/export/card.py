@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from curate.export.request import Request
+    from curate.export.request import ExportRequest
 
 FIGURES = {
     "queries": "questions with a positive",
@@ -67,7 +67,7 @@ The texts are those of your collection, and so is their licence.
 """
 
 
-def card(request: "Request", manifest: Mapping[str, Any], configs: Mapping[str, str]) -> str:
+def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping[str, str]) -> str:
     """Return the dataset card as Markdown, with the YAML block that `datasets` reads."""
     settings = manifest["settings"]
     text = CARD.format(
@@ -87,7 +87,7 @@ def card(request: "Request", manifest: Mapping[str, Any], configs: Mapping[str, 
     return "\n".join([*_front_matter(configs), text])
 
 
-def _loading(request: "Request", configs: Mapping[str, str]) -> str:
+def _loading(request: "ExportRequest", configs: Mapping[str, str]) -> str:
     """Return how the folder is loaded, with the configurations that it has."""
     folder = f"exports/{request.name}"
     lines = [request.format.loading.format(folder=folder)]

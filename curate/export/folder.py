@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import curate
-from curate import sql_files
+from curate import __version__, sql_files
 from curate.errors import CurateError
-from curate.export.blocks import AUDIT, Block
+from curate.export.blocks import AUDIT, ExportBlock
 from curate.export.card import card
-from curate.export.request import Request
+from curate.export.request import ExportRequest
 from curate.shards import Manifest, file_sha256, publish, write_text
 
 if TYPE_CHECKING:
@@ -40,7 +39,9 @@ def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
     )
 
 
-def finish(request: Request, connection: "duckdb.DuckDBPyConnection", blocks: list[Block]) -> dict[str, Any]:
+def finish(
+    request: ExportRequest, connection: "duckdb.DuckDBPyConnection", blocks: list[ExportBlock]
+) -> dict[str, Any]:
     """Make the folder from the blocks in staging, put it in its place and return its manifest."""
     _join_lines(request, blocks)
     figures = _figures(request, connection, blocks)
@@ -53,7 +54,7 @@ def finish(request: Request, connection: "duckdb.DuckDBPyConnection", blocks: li
     return manifest
 
 
-def _join_lines(request: Request, blocks: list[Block]) -> None:
+def _join_lines(request: ExportRequest, blocks: list[ExportBlock]) -> None:
     """Join what the blocks added to each part of lines."""
     for part in request.format.parts(request.settings["negatives"]):
         if part.is_parquet:
@@ -77,32 +78,39 @@ def _rows(path: Path) -> int:
     return made.rows if made else 0
 
 
-def _figures(request: Request, connection: "duckdb.DuckDBPyConnection", blocks: list[Block]) -> dict[str, int]:
+def _figures(
+    request: ExportRequest, connection: "duckdb.DuckDBPyConnection", blocks: list[ExportBlock]
+) -> dict[str, int]:
     """Return the audit of the whole export, and its rows."""
     audits = [str(request.staging / AUDIT.file(b.number, b.of)) for b in blocks if AUDIT in b.parts]
     connection.read_parquet(audits).create_view("export_audits", replace=True)
-    rows = connection.sql(
-        sql_files.sql("stages", "export_figures"),
-        params={"needed": request.format.needs_negatives, "augmented": request.settings["augmented"]},
+    rows = sql_files.select(
+        connection,
+        "export/figures",
+        needed=request.format.needs_negatives,
+        augmented=request.settings["augmented"],
     ).fetchall()
     return dict(sorted(rows))
 
 
 def _manifest(
-    request: Request, connection: "duckdb.DuckDBPyConnection", blocks: list[Block], figures: dict[str, int]
+    request: ExportRequest,
+    connection: "duckdb.DuckDBPyConnection",
+    blocks: list[ExportBlock],
+    figures: dict[str, int],
 ) -> dict[str, Any]:
     files = dict(_files(request, blocks))
     rows = sum(facts["rows"] for facts in files.values() if facts["training"])
     if not rows:
         shutil.rmtree(request.workshop)
         raise CurateError(_nothing(request, figures))
-    runs = connection.sql(sql_files.sql("stages", "export_runs"), params={"runs": request.settings["runs"]}).pl()
+    runs = sql_files.select(connection, "export/runs", runs=request.settings["runs"]).pl()
     return {
         "name": request.name,
         "settings": request.settings,
         "runs": runs.to_dicts(),
         "inputs": request.inputs,
-        "version": curate.__version__,
+        "version": __version__,
         "rows": rows,
         "items": sum(block.items for block in blocks),
         "figures": figures,
@@ -110,7 +118,7 @@ def _manifest(
     }
 
 
-def _nothing(request: Request, figures: dict[str, int]) -> str:
+def _nothing(request: ExportRequest, figures: dict[str, int]) -> str:
     queries, without = figures.get("queries", 0), figures.get("queries_without_negatives", 0)
     return (
         f"exports/{request.name} would be empty and was not written: of {queries:,} questions with a positive, "
@@ -118,7 +126,7 @@ def _nothing(request: Request, figures: dict[str, int]) -> str:
     )
 
 
-def _files(request: Request, blocks: list[Block]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _files(request: ExportRequest, blocks: list[ExportBlock]) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield every file with its facts; a configuration without rows is left out: no loader reads it."""
     for part in request.format.parts(request.settings["negatives"]):
         names = [part.file(b.number, b.of) for b in blocks if part in b.parts] if part.is_parquet else [part.path]
@@ -130,7 +138,7 @@ def _files(request: Request, blocks: list[Block]) -> Iterable[tuple[str, dict[st
             yield name, {**facts, "training": part.is_rows}
 
 
-def _configs(request: Request, files: dict[str, Any]) -> dict[str, str]:
+def _configs(request: ExportRequest, files: dict[str, Any]) -> dict[str, str]:
     """Return the configurations that `datasets` finds: name -> pattern of its files.
 
     Where no row has the full width, the widest rows that there are are the default too, with their provenance.
@@ -154,7 +162,7 @@ def _clear(folder: Path, keep: set[str]) -> None:
             path.unlink()
 
 
-def _put_in_place(request: Request) -> None:
+def _put_in_place(request: ExportRequest) -> None:
     """Rename the finished folder to its name; what stood there goes only then."""
     old = request.workshop / "replaced"
     shutil.rmtree(old, ignore_errors=True)

@@ -1,25 +1,43 @@
 """What one export is: its settings, resolved, and the digests of what it reads. Equal requests, equal bytes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from curate.choose_run import training_runs
-from curate.cutoffs import judging_cutoffs
+from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings
-from curate.export.formats import Format, named
+from curate.export.formats import Format, format_named
 from curate.jobs import Job, table_digest
 from curate.shards import digest
+from curate.training_set import TrainingSet
 from curate.workspace import Workspace
 
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}")
 
 
+class ExportOptions(TypedDict, total=False):
+    """The options of `export`: the fields of `curate.config.Export`, and these. None is as good as left out."""
+
+    name: str | None
+    """The folder below `exports/`; the format's name unless given."""
+    run: Sequence[str] | None
+    """Ids of runs; the newest over train and, if augmented, the newest over unlabeled unless given."""
+    cutoffs: str
+    """The name of the cutoffs that decide; 'default' unless given."""
+    seed: int | None
+    """Of the drawing of negatives; the workspace's unless given."""
+    format: str | None
+    negatives: int | None
+    promote: bool | None
+    augmented: bool | None
+
+
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """One training set, asked for."""
 
     workspace: Workspace
@@ -27,6 +45,24 @@ class Request:
     format: Format
     settings: Mapping[str, Any]
     """What decides the rows: format, runs, cutoffs with their values, negatives, promote, augmented, seed."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, **options: Unpack[ExportOptions]) -> "ExportRequest":
+        """Return the request that the options make together with `curate.toml`; raises BadSettings."""
+        name, run, seed = options.pop("name", None), options.pop("run", None), options.pop("seed", None)
+        cutoffs = options.pop("cutoffs", "default")
+        chosen = workspace.settings.export.override(**options)
+        form = format_named(chosen.format)
+        settings = {
+            "format": form.name,
+            "runs": training_runs(workspace, run, augmented=chosen.augmented),
+            "cutoffs": cutoffs_in_force(workspace, cutoffs),
+            "negatives": chosen.negatives,
+            "promote": chosen.promote,
+            "augmented": chosen.augmented,
+            "seed": workspace.settings.seed if seed is None else seed,
+        }
+        return cls(workspace, _folder_name(name or form.name), form, settings)
 
     @property
     def target(self) -> Path:
@@ -36,7 +72,7 @@ class Request:
     @property
     def staging(self) -> Path:
         """Where it grows: a folder for these very settings and inputs, so that nothing old gets in."""
-        return self.workshop / self.job.job
+        return self.workshop / self.job.name
 
     @property
     def workshop(self) -> Path:
@@ -59,35 +95,15 @@ class Request:
         return Job(self.workspace, "export", f"export-{self.name}-{print_}", self.settings, self.inputs)
 
     @property
+    def training_set(self) -> TrainingSet:
+        """The training set that is written."""
+        keys = ("runs", "promote", "augmented", "seed")
+        return TrainingSet(cutoffs=self.settings["cutoffs"]["name"], **{key: self.settings[key] for key in keys})
+
+    @property
     def parameters(self) -> dict[str, Any]:
-        """What the SQL of the stage may bind."""
-        keys = ("runs", "negatives", "promote", "augmented", "seed")
-        return {"cutoffs": self.settings["cutoffs"]["name"], **{key: self.settings[key] for key in keys}}
-
-
-def request(
-    workspace: Workspace,
-    *,
-    name: str | None = None,
-    run: list[str] | None = None,
-    cutoffs: str = "default",
-    seed: int | None = None,
-    **options: Any,
-) -> Request:
-    """Return the request that the options make together with `curate.toml`; raises BadSettings."""
-    chosen = workspace.settings.export.override(**options)
-    form = named(chosen.format)
-    name = _folder_name(name or form.name)
-    settings = {
-        "format": form.name,
-        "runs": training_runs(workspace, run, augmented=chosen.augmented),
-        "cutoffs": judging_cutoffs(workspace, cutoffs),
-        "negatives": chosen.negatives,
-        "promote": chosen.promote,
-        "augmented": chosen.augmented,
-        "seed": workspace.settings.seed if seed is None else seed,
-    }
-    return Request(workspace, name, form, settings)
+        """The parameters of the queries in `sql/export`."""
+        return {**self.training_set.parameters, "negatives": self.settings["negatives"]}
 
 
 def _folder_name(name: str) -> str:

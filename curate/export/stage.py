@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from curate.errors import BadSettings
-from curate.export.blocks import Block, blocks, is_done, write_blocks
+from curate.export.blocks import ExportBlock, blocks, is_done, write_blocks
 from curate.export.folder import finish, is_intact, read_manifest
-from curate.export.request import Request, request
+from curate.export.request import ExportOptions, ExportRequest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import canonical
@@ -53,28 +53,15 @@ class Exported:
 
 
 def export(
-    workspace: Workspace,
-    *,
-    format: str | None = None,  # noqa: A002
-    name: str | None = None,
-    run: list[str] | None = None,
-    cutoffs: str = "default",
-    negatives: int | None = None,
-    promote: bool | None = None,
-    augmented: bool | None = None,
-    seed: int | None = None,
-    force: bool = False,
-    progress: Progress = SILENT,
+    workspace: Workspace, *, force: bool = False, progress: Progress = SILENT, **options: Unpack[ExportOptions]
 ) -> Exported:
     """Write `exports/<name>`: the labelled train questions, and the pseudo-labelled ones, with hard negatives.
 
-    `run`: ids of runs; else the newest over `train` and, when augmented, the newest over `unlabeled`.
-    What is None comes from `curate.toml`. Nothing is written when the same set stands already; another set of
-    that name is only replaced with `force`. Raises BadSettings. Source: RocketQA (NAACL 2021) 3.2 and 3.3,
-    except that nothing unscored ever becomes a negative.
+    The settings of the workspace stand for what is not given. Nothing is written when the same set stands already;
+    another set of that name is only replaced with `force`. Raises BadSettings. Source: RocketQA (NAACL 2021) 3.2
+    and 3.3, except that nothing unscored ever becomes a negative.
     """
-    options = {"format": format, "negatives": negatives, "promote": promote, "augmented": augmented}
-    asked = request(workspace, name=name, run=run, cutoffs=cutoffs, seed=seed, **options)
+    asked = ExportRequest.of(workspace, **options)
     manifest = _standing(asked, force)
     already = manifest is not None
     if manifest is None:
@@ -90,9 +77,9 @@ def export(
     return Exported(path, asked.format.name, rows, asked.settings["negatives"], already, figures)
 
 
-def plan_export(workspace: Workspace, *, force: bool = False, **options: Any) -> Plan:
+def plan_export(workspace: Workspace, *, force: bool = False, **options: Unpack[ExportOptions]) -> Plan:
     """Return what `export` with the same arguments would write; raises what it would raise."""
-    asked = request(workspace, **options)
+    asked = ExportRequest.of(workspace, **options)
     standing = _standing(asked, force) is not None
     with workspace.connect() as connection:
         every, todo = _blocks(asked, connection)
@@ -108,23 +95,25 @@ def plan_export(workspace: Workspace, *, force: bool = False, **options: Any) ->
     )
 
 
-def _seconds(asked: Request, total: int, rest: int) -> float | None:
+def _seconds(asked: ExportRequest, total: int, rest: int) -> float | None:
     """Return how long `rest` takes at the pace of the last export in this format."""
     past = [r for r in asked.workspace.records("export") if r.settings.get("format") == asked.format.name]
     return past[-1].seconds / past[-1].facts["items"] * rest if past and total else None
 
 
-def _blocks(asked: Request, connection: "duckdb.DuckDBPyConnection") -> tuple[list[Block], list[Block]]:
+def _blocks(
+    asked: ExportRequest, connection: "duckdb.DuckDBPyConnection"
+) -> tuple[list[ExportBlock], list[ExportBlock]]:
     """Return all blocks, and those that are to do."""
     every = blocks(asked, connection)
     return every, [block for block in every if not is_done(asked, block)]
 
 
-def _items(some: list[Block]) -> int:
+def _items(some: list[ExportBlock]) -> int:
     return sum(block.items for block in some)
 
 
-def _standing(asked: Request, force: bool) -> dict[str, Any] | None:
+def _standing(asked: ExportRequest, force: bool) -> dict[str, Any] | None:
     """Return the manifest of this very export if it stands; raises BadSettings if another one is in its place."""
     if not asked.target.exists():
         return None
@@ -140,7 +129,7 @@ def _standing(asked: Request, force: bool) -> dict[str, Any] | None:
     return None
 
 
-def _differences(asked: Request, manifest: Mapping[str, Any]) -> list[str]:
+def _differences(asked: ExportRequest, manifest: Mapping[str, Any]) -> list[str]:
     """Return what distinguishes a standing export from the one that is asked for."""
     if not manifest:
         return ["it has no manifest of an export"]

@@ -11,7 +11,7 @@ from curate.load.lines import BLANK, PARQUET, Advance, Lines, first_line, head
 from curate.load.parquet_rows import ParquetRows
 from curate.load.value_checks import CHECKS
 
-Row = tuple[str, int, tuple[Any, ...]]
+CheckedRow = tuple[str, int, tuple[Any, ...]]
 """File, line from 1, checked values."""
 
 BEGINNING = 120
@@ -25,7 +25,7 @@ class Refuse(Protocol):
         ...
 
 
-def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[Row]:
+def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[CheckedRow]:
     """Yield every good row of a file, and `refuse` the others.
 
     Raises BadInput for a file that is neither text nor Parquet, or has no rows.

@@ -36,7 +36,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Found:
+class InputFiles:
     """What a load reads, in the order in which it is read, and what it leaves out."""
 
     inputs: tuple[Input, ...]
@@ -63,7 +63,7 @@ def split_in(name: str, splits: dict[str, str]) -> str | None:
     return next(iter(found), None)
 
 
-def in_folder(folder: Path, given: Iterable[Input]) -> Found:
+def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     """Return what a folder in the layout of BEIR or MS MARCO holds, beside what the options have `given`.
 
     A split that the options give qrels for is left out. Raises BadInput for a folder of another layout.
@@ -89,7 +89,7 @@ def in_folder(folder: Path, given: Iterable[Input]) -> Found:
     kept = tuple(file for file in inputs if file.kind != "qrels" or file.split not in taken)
     rest = {*_files(folder), *_files(folder / "qrels")} - {file.path for file in kept}
     named = {file.path.resolve() for file in given}
-    return Found(kept, tuple(_left_out(path) for path in sorted(rest) if path.resolve() not in named))
+    return InputFiles(kept, tuple(_left_out(path) for path in sorted(rest) if path.resolve() not in named))
 
 
 def _files(folder: Path) -> list[Path]:

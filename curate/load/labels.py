@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from curate import sql_files
 from curate.jobs import Job
-from curate.load.checked_rows import Row, rows
+from curate.load.checked_rows import CheckedRow, rows
 from curate.load.input_files import Input
 from curate.load.lines import Advance
 from curate.load.rejects import Rejects
-from curate.load.texts import batches, regrouped, reject_all, stand_on, transposed, write_table
+from curate.load.texts import chunks, regrouped, reject_all, stand_on, transposed, write_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,6 +22,9 @@ COLUMNS = {
     "qrels": ("query_id", "passage_id", "relevance", "split", "source"),
     "annotations": ("query_id", "passage_id", "relevant", "annotator", "note", "sample_id", "judged_at"),
 }
+
+OUTCOMES = {"qrels": "load/qrels_outcomes", "annotations": "load/annotations_outcomes"}
+REFUSED = {"qrels": "load/qrels_refused", "annotations": "load/annotations_refused"}
 
 
 def load_labels(
@@ -36,20 +39,20 @@ def load_labels(
         stand_on(connection, job, "passages")
         stand_on(connection, job, "queries")
         connection.read_parquet([str(staged)]).create_view("arrivals")
-        connection.execute(sql_files.sql("stages", f"load_{table}_outcomes"))
-        reject_all(connection.sql(sql_files.sql("stages", f"load_{table}_refused")), rejects)
-        ((collapsed,),) = connection.sql(sql_files.sql("stages", "load_labels_repeated")).fetchall()
+        sql_files.execute(connection, OUTCOMES[table])
+        reject_all(sql_files.select(connection, REFUSED[table]), rejects)
+        ((collapsed,),) = sql_files.select(connection, "load/labels_repeated").fetchall()
         return _write(job, table, connection), collapsed
 
 
-def _stage(table: str, found: Iterable[Row], staged: Path) -> None:
+def _stage(table: str, found: Iterable[CheckedRow], staged: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = _staged_schema(table)
     count = 0
     with pq.ParquetWriter(staged, schema) as writer:
-        for batch in batches(found, STAGED):
+        for batch in chunks(found, STAGED):
             sources, lines, values = transposed(batch)
             numbers = range(count, count + len(batch))
             writer.write_table(pa.table([numbers, sources, lines, *transposed(values)], schema=schema))
@@ -69,7 +72,7 @@ def _write(job: Job, table: str, connection: "duckdb.DuckDBPyConnection") -> int
     import pyarrow as pa
 
     schema = sql_files.schema(table)
-    taken = connection.sql(sql_files.sql("stages", "load_labels_taken")).to_arrow_reader(STAGED)
+    taken = sql_files.select(connection, "load/labels_taken").to_arrow_reader(STAGED)
     tables = (pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in taken)
     count = 0
     for number, shard in enumerate(regrouped(tables, SHARD)):

@@ -5,24 +5,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Unpack
 
-from curate import sql_files
-from curate.errors import BadSettings, NoSpace
+from curate.errors import NoSpace
 from curate.job_record import Record
 from curate.jobs import Job, numbered
-from curate.load.input_files import Found, Input, in_folder, in_order
 from curate.load.labels import load_labels
-from curate.load.lines import Advance, require_file
-from curate.load.option_files import given_inputs
-from curate.load.recognize import recognized
+from curate.load.lines import Advance
 from curate.load.rejects import Rejects
+from curate.load.request import LoadOptions, LoadRequest
 from curate.load.texts import load_texts
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.shards import UNWRITABLE, file_sha256
+from curate.shards import UNWRITABLE
 from curate.workspace import Workspace
-
-Paths = Iterable[str | Path]
 
 STEPS = {
     "passages": (load_texts, ("passages",)),
@@ -72,57 +68,39 @@ class Loaded:
 def load(
     workspace: Workspace,
     *sources: str | Path,
-    passages: Paths = (),
-    queries: Paths = (),
-    unlabeled: Paths = (),
-    qrels: Paths = (),
-    annotations: Paths = (),
     max_rejects: int = 0,
     progress: Progress = SILENT,
+    **options: Unpack[LoadOptions],
 ) -> Loaded:
     """Load files, and folders in the layout of BEIR or MS MARCO, into the tables; what is there stays.
 
-    `qrels` takes `FILE` or `SPLIT=FILE`. All or nothing: raises BadInput, with file, line and reason of the
-    first rows that cannot be taken, when there are more than `max_rejects` of them. The same files again are
-    no second load.
+    All or nothing: raises BadInput, with file, line and reason of the first rows that cannot be taken, when there
+    are more than `max_rejects` of them. The same files again are no second load.
     """
-    found = find(sources, passages, queries, unlabeled, qrels, annotations)
-    hashes = [file_sha256(file.path) for file in found.inputs]
-    before = _same(workspace, found.inputs, hashes)
+    request = LoadRequest.of(*sources, **options)
+    before = _same(workspace, request)
     if before:
-        return _loaded(workspace, before, already=True, notes=found.notes)
-    job = _job(workspace, found.inputs, hashes, max_rejects)
+        return _loaded(workspace, before, already=True, notes=request.notes)
+    job = _job(workspace, request, max_rejects)
     rejects = Rejects(max_rejects)
     job.discard()
     try:
-        counts, collapsed = _load_all(job, found.inputs, rejects, progress)
+        counts, collapsed = _load_all(job, request, rejects, progress)
         rejects.refuse_too_many()
     except BaseException:
         job.discard()
         raise
     if rejects.kept:
         job.write_rows("rejects", rejects.kept)
-    record = job.finish(
-        counts=counts, collapsed=collapsed, rejected=dict(rejects.reasons), bytes=_size(found.inputs)
-    )
-    return _loaded(workspace, record, already=False, notes=found.notes)
+    record = job.finish(counts=counts, collapsed=collapsed, rejected=dict(rejects.reasons), bytes=request.bytes)
+    return _loaded(workspace, record, already=False, notes=request.notes)
 
 
-def plan_load(
-    workspace: Workspace,
-    *sources: str | Path,
-    passages: Paths = (),
-    queries: Paths = (),
-    unlabeled: Paths = (),
-    qrels: Paths = (),
-    annotations: Paths = (),
-    max_rejects: int = 0,  # noqa: ARG001 - the twin of `load`
-) -> Plan:
+def plan_load(workspace: Workspace, *sources: str | Path, **options: Unpack[LoadOptions]) -> Plan:
     """Return which files `load` would read, as what, and how long that takes at the rate of earlier loads."""
-    found = find(sources, passages, queries, unlabeled, qrels, annotations)
-    size = _size(found.inputs)
-    before = _same(workspace, found.inputs, [file_sha256(file.path) for file in found.inputs])
-    files = [f"{file.kind}{f' ({file.split})' if file.split else ''}: {file.path}" for file in found.inputs]
+    request = LoadRequest.of(*sources, **options)
+    size, before = request.bytes, _same(workspace, request)
+    files = [f"{file.kind}{f' ({file.split})' if file.split else ''}: {file.path}" for file in request.files]
     rates = [record.facts["bytes"] / record.seconds for record in workspace.records("load") if record.seconds]
     return Plan(
         "load",
@@ -130,72 +108,43 @@ def plan_load(
         total=size // KB,
         cached=size // KB if before else 0,
         seconds=size / rates[-1] if rates and not before else None,
-        notes=[*files, *found.notes],
+        notes=[*files, *request.notes],
     )
 
 
-def find(
-    sources: Paths, passages: Paths, queries: Paths, unlabeled: Paths, qrels: Paths, annotations: Paths
-) -> Found:
-    """Return the files to load, in the order of loading; raises BadInput for one that is not there."""
-    options = {"passages": passages, "queries": queries, "unlabeled": unlabeled, "annotations": annotations}
-    options["qrels"] = qrels
-    given = [file for kind, paths in options.items() for file in given_inputs(kind, paths)]
-    inputs: list[Input] = []
-    notes: list[str] = []
-    for source in map(Path, sources):
-        folder = in_folder(source, given) if source.is_dir() else Found((recognized(source),), ())
-        inputs += folder.inputs
-        notes += folder.notes
-    inputs += given
-    if not inputs:
-        raise BadSettings("nothing to load. Give a folder or files: curate load SOURCE (more: curate load --help)")
-    for file in inputs:
-        require_file(file.path)
-    notes += [f"{file.path}: no split in its name, taken as train" for file in inputs if file.guessed]
-    return Found(tuple(in_order(inputs)), tuple(notes))
-
-
 def _load_all(
-    job: Job, inputs: tuple[Input, ...], rejects: Rejects, progress: Progress
+    job: Job, request: LoadRequest, rejects: Rejects, progress: Progress
 ) -> tuple[dict[str, int], dict[str, int]]:
     counts, collapsed = {}, {}
-    with _staging(job.workspace) as staging, progress.task("load", _size(inputs) // KB, "kB") as advance:
+    with _staging(job.workspace) as staging, progress.task("load", request.bytes // KB, "kB") as advance:
         read = _in_kilobytes(advance)
         for table, (step, kinds) in STEPS.items():
-            files = [file for file in inputs if file.kind in kinds]
+            files = [file for file in request.files if file.kind in kinds]
             counts[table], collapsed[table] = step(job, table, files, rejects, staging, read)
     return counts, {table: count for table, count in collapsed.items() if count}
 
 
-def _job(workspace: Workspace, inputs: tuple[Input, ...], hashes: list[str], max_rejects: int) -> Job:
-    settings = {"files": _identity(inputs), "max_rejects": max_rejects}
-    names = {f"{at} {file.path}": sha for at, (file, sha) in enumerate(zip(inputs, hashes, strict=True), 1)}
-    return Job(workspace, "load", numbered(workspace, "load"), settings, names)
+def _job(workspace: Workspace, request: LoadRequest, max_rejects: int) -> Job:
+    settings = {"files": request.identity, "max_rejects": max_rejects}
+    numbered_files = enumerate(zip(request.files, request.hashes, strict=True), 1)
+    inputs = {f"{number} {file.path}": sha256 for number, (file, sha256) in numbered_files}
+    return Job(workspace, "load", numbered(workspace, "load"), settings, inputs)
 
 
-def _identity(inputs: tuple[Input, ...]) -> list[str]:
-    return [f"{file.kind} {file.split}" if file.split else file.kind for file in inputs]
-
-
-def _same(workspace: Workspace, inputs: tuple[Input, ...], hashes: list[str]) -> Record | None:
+def _same(workspace: Workspace, request: LoadRequest) -> Record | None:
     """Return the load that took the same bytes as the same kinds, whatever the files were called."""
-    wanted = sorted(zip(_identity(inputs), hashes, strict=True))
+    wanted = sorted(zip(request.identity, request.hashes, strict=True))
     for record in workspace.records("load"):
-        numbered = sorted(record.inputs.items(), key=lambda entry: int(entry[0].partition(" ")[0]))
-        if sorted(zip(record.settings["files"], (sha for _name, sha in numbered), strict=True)) == wanted:
+        in_order = sorted(record.inputs.items(), key=lambda entry: int(entry[0].partition(" ")[0]))
+        if sorted(zip(record.settings["files"], (sha256 for _, sha256 in in_order), strict=True)) == wanted:
             return record
     return None
 
 
 def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Iterable[str]) -> Loaded:
-    totals = {"passages": 0} | dict(workspace.sql(sql_files.sql("stages", "load_totals")).iter_rows())
+    totals = {"passages": 0} | dict(workspace.select("load/totals").iter_rows())
     facts = record.facts
     return Loaded(record.job, already, facts["counts"], facts["collapsed"], facts["rejected"], totals, [*notes])
-
-
-def _size(inputs: tuple[Input, ...]) -> int:
-    return sum(file.path.stat().st_size for file in inputs)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
 from curate.jobs import Job
-from curate.load.checked_rows import Row, rows
+from curate.load.checked_rows import CheckedRow, rows
 from curate.load.input_files import Input
 from curate.load.lines import Advance
 from curate.load.rejects import Rejects
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHARD = 16_384
 COLUMNS = {"passages": ("passage_id", "title", "text"), "queries": ("query_id", "text", "split")}
 KEY = {"passages": "passage_key", "queries": "query_key"}
+BY_ID = {"passages": "load/passages_by_id", "queries": "load/queries_by_id"}
 
 
 def load_texts(
@@ -42,11 +43,11 @@ def load_texts(
         )
         stand_on(connection, job, table)
         connection.read_parquet([str(origins)]).create_view("origins")
-        connection.execute(sql_files.sql("stages", f"load_{table}_by_id"))
-        connection.execute(sql_files.sql("stages", "load_repeats"))
+        sql_files.execute(connection, BY_ID[table])
+        sql_files.execute(connection, "load/repeats")
         before = rejects.count
-        reject_all(connection.sql(sql_files.sql("stages", "load_repeats_refused")), rejects)
-        repeats = connection.sql(sql_files.sql("stages", "load_repeated_keys")).fetchnumpy()["key"]
+        reject_all(sql_files.select(connection, "load/repeats_refused"), rejects)
+        repeats = sql_files.select(connection, "load/repeated_keys").fetchnumpy()["key"]
     if len(repeats):
         _close_gaps(job, table, base, count, repeats)
     return count - len(repeats), len(repeats) - (rejects.count - before)
@@ -66,7 +67,7 @@ def reject_all(refused: "duckdb.DuckDBPyRelation", rejects: Rejects) -> None:
             rejects.add(**row)
 
 
-def batches(items: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def chunks(items: Iterable[CheckedRow], size: int) -> Iterator[list[CheckedRow]]:
     """Yield lists of `size` items; the last one may be shorter."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
@@ -78,7 +79,7 @@ def transposed(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     return [[row[place] for row in rows] for place in range(len(rows[0]))]
 
 
-def _write(job: Job, table: str, base: int, found: Iterator[Row], origins: Path) -> int:
+def _write(job: Job, table: str, base: int, found: Iterator[CheckedRow], origins: Path) -> int:
     """Write shards, and where each row comes from; a second thread hashes and writes while this one reads."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -87,7 +88,7 @@ def _write(job: Job, table: str, base: int, found: Iterator[Row], origins: Path)
     count = 0
     with pq.ParquetWriter(origins, schema) as writer, ThreadPoolExecutor(1) as background:
         writing: Future[Any] | None = None
-        for number, batch in enumerate(batches(found, SHARD)):
+        for number, batch in enumerate(chunks(found, SHARD)):
             keys = range(base + count, base + count + len(batch))
             sources, lines, values = transposed(batch)
             writer.write_table(pa.table([keys, sources, lines], schema=schema))

@@ -10,7 +10,7 @@ from curate.jobs import Job
 from curate.mine.bm25_index import TOKENIZER, Bm25
 from curate.mine.candidates import Questions, as_table, finish, job_of, write_candidates
 from curate.mine.embeddings import passage_shards, passages
-from curate.mine.exact_search import Found
+from curate.mine.exact_search import TopPassages
 from curate.progress import Progress
 from curate.shards import digest
 from curate.workspace import Workspace
@@ -35,16 +35,18 @@ def mine_bm25(questions: Questions, depth: int, progress: Progress) -> Record:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
             texts = questions.texts(connection, keys)
-            yield as_table(job.job, keys, _found(index, texts, depth))
+            yield as_table(job.name, keys, _found(index, texts, depth))
 
         write_candidates(job, questions, retrieve, progress)
     return finish(job, questions, depth=depth, facts={})
 
 
-def _found(index: Bm25, texts: list[str], depth: int) -> Found:
+def _found(index: Bm25, texts: list[str], depth: int) -> TopPassages:
     import numpy as np
 
-    found = Found(np.full((len(texts), depth), -1, np.int64), np.full((len(texts), depth), -np.inf, np.float32))
+    found = TopPassages(
+        np.full((len(texts), depth), -1, np.int64), np.full((len(texts), depth), -np.inf, np.float32)
+    )
     for row, text in enumerate(texts):
         for column, (score, key) in enumerate(index.search(text, depth)):
             found.keys[row, column], found.scores[row, column] = key, score

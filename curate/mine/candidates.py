@@ -10,7 +10,7 @@ from curate import sql_files
 from curate.errors import BadSettings
 from curate.job_record import Record
 from curate.jobs import Job, table_digest
-from curate.mine.exact_search import Found
+from curate.mine.exact_search import TopPassages
 from curate.progress import Progress
 from curate.shards import canonical, digest
 from curate.workspace import Workspace
@@ -37,14 +37,14 @@ class Questions:
     def keys(self) -> "np.ndarray":
         """Their query_key, int32, ascending; raises BadSettings when the split has none."""
         with self.workspace.connect() as connection:
-            query = sql_files.sql("stages", "mine_keys")
-            keys: np.ndarray = connection.sql(query, params={"split": self.split}).fetchnumpy()["query_key"]
+            found = sql_files.select(connection, "mine/keys", split=self.split)
+            keys: np.ndarray = found.fetchnumpy()["query_key"]
         if not len(keys):
             raise BadSettings(self._none())
         return keys
 
     def _none(self) -> str:
-        splits = self.workspace.sql(sql_files.sql("stages", "mine_splits")).rows()
+        splits = self.workspace.select("mine/splits").rows()
         there = ", ".join(f"{split} ({count:,})" for split, count in splits)
         found = f"the splits are {there}" if there else "there are no queries at all. Run: curate load COLLECTION"
         return f"no queries of the split '{self.split}'; {found}"
@@ -54,7 +54,7 @@ class Questions:
         """Equal for equal questions of this split, whatever is loaded into the others."""
         hashed = hashlib.sha256()
         with self.workspace.connect() as connection:
-            questions = connection.sql(sql_files.sql("stages", "mine_questions"), params={"split": self.split})
+            questions = sql_files.select(connection, "mine/queries", split=self.split)
             for batch in questions.to_arrow_reader(8192):
                 hashed.update(canonical(batch.to_pydict()).encode())
         return hashed.hexdigest()
@@ -68,7 +68,7 @@ class Questions:
         import pyarrow as pa
 
         connection.register("block", pa.table({"query_key": keys}))
-        return [text for (text,) in connection.sql(sql_files.sql("stages", "mine_texts")).fetchall()]
+        return [text for (text,) in sql_files.select(connection, "mine/texts").fetchall()]
 
 
 def job_of(
@@ -99,7 +99,7 @@ def finish(
     """Write the run's row and the job's record, with what was counted; `row` fills columns of `runs`."""
     counts = _counted(job, len(questions.blocks()))
     run = {
-        "run_id": job.job,
+        "run_id": job.name,
         "retriever": job.settings["retriever"],
         "split": questions.split,
         "depth": depth or counts["deepest"],
@@ -118,11 +118,11 @@ def _counted(job: Job, blocks: int) -> dict[str, int]:
     with sql_files.connect() as connection:
         shards = [str(job.shard("candidates", number)) for number in range(blocks)]
         connection.read_parquet(shards).create_view("mined")
-        row: dict[str, int] = connection.sql(sql_files.sql("stages", "mine_count")).pl().row(0, named=True)
+        row: dict[str, int] = sql_files.select(connection, "mine/count").pl().row(0, named=True)
         return row
 
 
-def as_table(run_id: str, keys: "np.ndarray", found: Found) -> "pa.Table":
+def as_table(run_id: str, keys: "np.ndarray", found: TopPassages) -> "pa.Table":
     """Return the candidates of a block: what was found for the queries `keys`, ranked from 1."""
     import numpy as np
     import pyarrow as pa

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.candidates import Questions, as_table, finish, job_of, write_candidates
 from curate.mine.embeddings import Work, embed_passages, embed_questions, load, passage_shards
-from curate.mine.exact_search import Found, exact
+from curate.mine.exact_search import TopPassages, exact
 from curate.models.encoder import Encoder
 from curate.progress import Progress
 from curate.shards import Lineage, canonical, digest, done, publish
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 EXACT = "exact"
 SAMPLE = 200  # queries on which an approximate index is measured
 
-Search = Callable[["np.ndarray"], Found]
+Search = Callable[["np.ndarray"], TopPassages]
 
 
 def dense_job(questions: Questions, encoder: Encoder, settings: dict[str, Any]) -> Job:
@@ -46,7 +45,7 @@ def mine_dense(questions: Questions, encoder: Encoder, settings: dict[str, Any],
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
             vectors = embed_questions(questions.workspace, encoder, questions.texts(connection, keys))
-            yield as_table(job.job, keys, search(vectors))
+            yield as_table(job.name, keys, search(vectors))
 
         write_candidates(job, questions, retrieve, progress)
     recall = None if index == EXACT else _recall(questions, encoder, search, partial(_exact, files, depth))
@@ -55,13 +54,13 @@ def mine_dense(questions: Questions, encoder: Encoder, settings: dict[str, Any],
         "passages_encoded": work.encoded,
         "passages_truncated": work.truncated,
         "encode_seconds": round(work.seconds, 3),
-        "notes": list(encoder.recipe.notes),
+        "notes": list(encoder.spec.notes),
     }
     row = {"depth": depth, "model_id": encoder.model_id, "index": index, "recall": recall}
     return finish(job, questions, facts=facts, **row)
 
 
-def _exact(files: "list[Path]", depth: int, queries: "np.ndarray") -> Found:
+def _exact(files: "list[Path]", depth: int, queries: "np.ndarray") -> TopPassages:
     return exact(queries, load(files), depth)
 
 
@@ -88,7 +87,7 @@ def _recall(questions: Questions, encoder: Encoder, search: Search, truth: Searc
 
     workspace = questions.workspace
     parameters = {"split": questions.split, "seed": workspace.settings.seed, "size": SAMPLE}
-    texts = workspace.sql(sql_files.sql("stages", "mine_sample"), **parameters)["text"].to_list()
+    texts = workspace.select("mine/sample", **parameters)["text"].to_list()
     vectors = embed_questions(workspace, encoder, texts)
     return recall(search(vectors), truth(vectors))
 

@@ -60,7 +60,7 @@ def passages(connection: "duckdb.DuckDBPyConnection", shards: Iterable[PassageSh
     """Yield (passage_key, title and text) of shards; only one batch of them is in memory."""
     for shard in shards:
         connection.read_parquet([str(shard.path)]).create_view("passage_shard", replace=True)
-        reader = connection.sql(sql_files.sql("stages", "mine_passages")).to_arrow_reader(8192)
+        reader = sql_files.select(connection, "mine/passages").to_arrow_reader(8192)
         for batch in reader:
             yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
 

@@ -20,7 +20,7 @@ GROUP = 1024  # queries in one product
 
 
 @dataclass(frozen=True)
-class Found:
+class TopPassages:
     """The best passages of some queries, best first: rows are queries, columns ranks."""
 
     keys: "np.ndarray"
@@ -29,7 +29,7 @@ class Found:
     """float32; -inf where there is no passage."""
 
 
-def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -> Found:
+def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -> TopPassages:
     """Return the `depth` passages with the largest inner product for every query.
 
     queries: float, queries x dimension. passages: float arrays, passages x dimension, of any lengths; the
@@ -119,13 +119,13 @@ class _Best:
         self.keys = torch.cat([self.keys, new_keys], 1).gather(1, order)
 
 
-def _joined(groups: list[_Best], depth: int) -> Found:
+def _joined(groups: list[_Best], depth: int) -> TopPassages:
     import numpy as np
 
     if not groups:
-        return Found(np.empty((0, depth), "int64"), np.empty((0, depth), "float32"))
+        return TopPassages(np.empty((0, depth), "int64"), np.empty((0, depth), "float32"))
     scores = np.concatenate([group.scores.cpu().numpy() for group in groups])
     keys = np.concatenate([group.keys.cpu().numpy() for group in groups])
     if not np.isfinite(scores[keys >= 0]).all():
         raise BadInput("a score is not finite: the embeddings hold numbers that are too large, or NaN")
-    return Found(keys, scores)
+    return TopPassages(keys, scores)

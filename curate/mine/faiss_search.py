@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadSettings, NotAvailable
-from curate.mine.exact_search import Found
+from curate.mine.exact_search import TopPassages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def read(path: Path) -> Any:
     return faiss().read_index(str(path))
 
 
-def approximate(index: Any, queries: "np.ndarray", depth: int) -> Found:
+def approximate(index: Any, queries: "np.ndarray", depth: int) -> TopPassages:
     """Return, for every query, at most `depth` passages that the index finds, in canonical order."""
     import numpy as np
 
@@ -68,10 +68,10 @@ def approximate(index: Any, queries: "np.ndarray", depth: int) -> Found:
     scores, keys = index.search(queries.astype("float32"), min(depth, index.ntotal))
     scores = np.where(keys < 0, -np.inf, scores).astype("float32")
     order = np.lexsort((keys, -scores))
-    return Found(np.take_along_axis(keys, order, 1), np.take_along_axis(scores, order, 1))
+    return TopPassages(np.take_along_axis(keys, order, 1), np.take_along_axis(scores, order, 1))
 
 
-def recall(found: Found, truth: Found) -> float:
+def recall(found: TopPassages, truth: TopPassages) -> float:
     """Return the share of the exact search's passages that were found, over all queries."""
     rows = zip(found.keys.tolist(), truth.keys.tolist(), strict=True)
     pairs = [(set(ours) - {-1}, set(exact) - {-1}) for ours, exact in rows]

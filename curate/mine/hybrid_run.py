@@ -32,7 +32,7 @@ def mine_hybrid(questions: Questions, runs: list[Record], settings: dict[str, An
         shards = [Job(job.workspace, "mine", source).shard("candidates", number) for source in sources]
         with sql_files.connect() as connection:
             connection.read_parquet([str(shard) for shard in shards]).create_view("found")
-            fused = connection.sql(sql_files.sql("stages", "mine_fuse"), params={"run_id": job.job})
+            fused = sql_files.select(connection, "mine/fuse", run_id=job.name)
             yield fused.to_arrow_table()
 
     write_candidates(job, questions, retrieve, progress)

@@ -79,7 +79,7 @@ def _same(workspace: Workspace, sha256: str, split: str | None, name: str | None
     for record in workspace.records("mine"):
         if record.inputs.get("run") == sha256 and split in {None, record.settings["split"]}:
             job = _job(Questions(workspace, record.settings["split"]), sha256, name)
-            if job.job == record.job:
+            if job.name == record.job:
                 return job.record
     return None
 
@@ -101,11 +101,10 @@ def _read(
         lines = Path(folder) / "lines.parquet"
         _as_parquet(path, lines, reject, lambda count: advance(count // KB))
         connection.read_parquet([str(lines)]).create_view("run_lines", replace=True)
-        connection.execute(sql_files.sql("stages", "mine_import_outcomes"))
-    refused = connection.execute(sql_files.sql("stages", "mine_import_refused"))
-    while rows := refused.fetchmany(BATCH):
-        for row in rows:
-            reject(*row)
+        sql_files.execute(connection, "mine/import_outcomes")
+    refused = sql_files.select(connection, "mine/import_refused").to_arrow_reader(BATCH)
+    for row in (row for batch in refused for row in batch.to_pylist()):
+        reject(**row)
 
 
 def _as_parquet(path: Path, target: Path, reject: Any, advance: Advance) -> None:
@@ -125,7 +124,7 @@ def _as_parquet(path: Path, target: Path, reject: Any, advance: Advance) -> None
 
 
 def _split(connection: "duckdb.DuckDBPyConnection", path: Path, wanted: str | None) -> str:
-    splits = dict(connection.sql(sql_files.sql("stages", "mine_import_splits")).fetchall())
+    splits = dict(sql_files.select(connection, "mine/import_splits").fetchall())
     there = ", ".join(f"{split} ({lines:,} lines)" for split, lines in splits.items())
     if not splits:
         raise BadInput(f"{path}: no line that can be taken")
@@ -140,8 +139,8 @@ def _write(
     job: Job, questions: Questions, connection: "duckdb.DuckDBPyConnection", rejects: Rejects, progress: Progress
 ) -> None:
     def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
-        block = {"run_id": job.job, "split": questions.split, "first": int(keys[0]), "last": int(keys[-1])}
-        yield connection.sql(sql_files.sql("stages", "mine_import_block"), params=block).to_arrow_table()
+        block = {"run_id": job.name, "split": questions.split, "first": int(keys[0]), "last": int(keys[-1])}
+        yield sql_files.select(connection, "mine/import_block", **block).to_arrow_table()
 
     write_candidates(job, questions, retrieve, progress)
     if rejects.kept:

@@ -1,4 +1,4 @@
-"""`curate mine`: the passages that a retriever finds for the questions of a split become candidates.
+"""`curate mine`: the passages that a retriever finds for the queries of a split become candidates.
 
 Everything that is found is kept at its rank, labelled positives and duplicates included: the view
 `decisions` marks them, and they never become negatives.
@@ -6,22 +6,20 @@ Everything that is found is kept at its rank, labelled positives and duplicates 
 
 import time
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Unpack
 
-from curate.config import EMBEDDING, Mine
-from curate.errors import BadSettings
 from curate.job_record import Record
-from curate.jobs import Job
-from curate.mine.bm25_run import bm25_job, mine_bm25
-from curate.mine.candidates import Questions
-from curate.mine.dense_run import dense_job, mine_dense
-from curate.mine.embeddings import passage_shards
-from curate.mine.hybrid_run import hybrid_job, mine_hybrid
+from curate.mine.embeddings import is_embedded, passage_shards, passages
+from curate.mine.request import MineOptions, MineRequest
+from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     from curate.models.encoder import Encoder
+
+PROBED = 32  # passages at a time, until two seconds are over
 
 
 @dataclass(frozen=True)
@@ -97,96 +95,69 @@ class Mined:
         return "curate train cross-encoder, or curate denoise --scorer MODEL"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be mined: the settings, the questions and, where one is needed, the encoder."""
+def mine(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[MineOptions]) -> Mined:
+    """Write a run: the `depth` best passages of the collection for every query of a split.
 
-    settings: Mine
-    questions: Questions
-    encoder: "Encoder | None"
-
-    @classmethod
-    def of(cls, workspace: Workspace, split: str, **options: Any) -> "Request":
-        """Return the request that options and `curate.toml` make; raises BadSettings if it cannot be met."""
-        settings = workspace.settings.mine.about(options.get("encoder"), workspace.root).override(**options)
-        passage_shards(workspace)  # says what to do when there are none
-        questions = Questions(workspace, split)
-        if settings.retriever == "bm25":
-            return cls(settings, questions, None)
-        if not settings.encoder:
-            raise BadSettings(f"retriever '{settings.retriever}' needs a model: --encoder FOLDER-OR-HUB-NAME")
-        from curate.models.encoder import Encoder
-
-        recipe = {name: getattr(settings, name) for name in EMBEDDING}
-        return cls(settings, questions, Encoder.open(settings.encoder, workspace.root, **recipe))
-
-    @property
-    def dense(self) -> dict[str, Any]:
-        """The settings that a dense run's record shows: as given, for whoever mines like it again."""
-        names = ("depth", "index", *EMBEDDING)
-        shown = {name: value for name in names if (value := getattr(self.settings, name)) is not None}
-        return {**shown, "encoder": self.encoder.path} if self.encoder else shown
-
-    def jobs(self) -> list[Job]:
-        """Return the jobs of the request, the one that answers it last."""
-        if not self.encoder:
-            return [bm25_job(self.questions, self.settings.depth)]
-        dense = dense_job(self.questions, self.encoder, self.dense)
-        if self.settings.retriever == "dense":
-            return [dense]
-        sources = [bm25_job(self.questions, self.settings.depth), dense]
-        return [*sources, hybrid_job(self.questions, [job.job for job in sources], self.dense)]
-
-    def run(self, progress: Progress) -> Record:
-        """Mine what is not there yet; return the record of the run that answers the request."""
-        if not self.encoder:
-            return mine_bm25(self.questions, self.settings.depth, progress)
-        if self.settings.retriever == "dense":
-            return mine_dense(self.questions, self.encoder, self.dense, progress)
-        sources = [
-            mine_bm25(self.questions, self.settings.depth, progress),
-            mine_dense(self.questions, self.encoder, self.dense, progress),
-        ]
-        return mine_hybrid(self.questions, sources, self.dense, progress)
-
-
-def mine(
-    workspace: Workspace,
-    *,
-    split: str = "train",
-    retriever: str | None = None,
-    encoder: str | None = None,
-    depth: int | None = None,
-    index: str | None = None,
-    pooling: str | None = None,
-    query_prompt: str | None = None,
-    passage_prompt: str | None = None,
-    normalize: bool | None = None,
-    query_max_length: int | None = None,
-    passage_max_length: int | None = None,
-    progress: Progress = SILENT,
-) -> Mined:
-    """Write a run: the `depth` best passages of the collection for every query of `split`.
-
-    What is None stands in `curate.toml`. A hybrid run is the union of a BM25 and a dense run, up to twice
-    `depth` a query. The same call again computes nothing. Raises BadSettings where there are no passages, no
-    queries of the split or no encoder, NotAvailable without the model or faiss, BadInput for a model that
-    cannot be computed. Source: RocketQA (NAACL 2021) 3.2, whose candidates are the top-k of the retriever.
+    The settings of the workspace stand for what is not given. A hybrid run is the union of a BM25 and a dense run,
+    up to twice `depth` a query. The same call again computes nothing. Raises BadSettings where there are no
+    passages, no queries of the split or no encoder, NotAvailable without the model or faiss, BadInput for a model
+    that cannot be computed. Source: RocketQA (NAACL 2021) 3.2, whose candidates are the top-k of the retriever.
     """
-    request = Request.of(
-        workspace,
-        split,
-        retriever=retriever,
-        encoder=encoder,
-        depth=depth,
-        index=index,
-        pooling=pooling,
-        query_prompt=query_prompt,
-        passage_prompt=passage_prompt,
-        normalize=normalize,
-        query_max_length=query_max_length,
-        passage_max_length=passage_max_length,
-    )
-    already, started = request.jobs()[-1].record is not None, time.monotonic()
+    request = MineRequest.of(workspace, **options)
+    already, started = request.job.record is not None, time.monotonic()
     mined = Mined.of(request.run(progress), already)
     return mined if already else replace(mined, seconds=round(time.monotonic() - started, 3))
+
+
+def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
+    """Return what `mine` with the same arguments would do; embeds for two seconds where no rate is known."""
+    request = MineRequest.of(workspace, **options)
+    queries = len(request.questions.keys)
+    job = request.job
+    if job.record:
+        return Plan("mine", "queries", queries, queries, 0.0, [f"The run is there: {job.name}"])
+    notes = [f"Makes the run {job.name}: {queries:,} queries, depth {request.settings.depth}."]
+    if not request.encoder:
+        return Plan("mine", "queries", queries, 0, _bm25_seconds(workspace, queries), notes)
+    shards = passage_shards(workspace)
+    total = sum(shard.rows for shard in shards)
+    cached = sum(shard.rows for shard in shards if is_embedded(workspace, request.encoder, shard))
+    rest = total - cached
+    if not rest:
+        return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is embedded."])
+    seconds = rest / _rate(workspace, request.encoder)
+    return Plan("mine", "passages to embed", total, cached, seconds, notes + list(request.encoder.spec.notes))
+
+
+def _bm25_seconds(workspace: Workspace, queries: int) -> float | None:
+    rates = [
+        record.facts["queries"] / record.seconds
+        for record in workspace.records("mine")
+        if record.settings.get("retriever") == "bm25" and record.seconds
+    ]
+    return queries / rates[-1] if rates else None
+
+
+def _rate(workspace: Workspace, encoder: "Encoder") -> float:
+    """Return how many passages are embedded a second: as in the newest run of this encoder, or measured now."""
+    measured = [rate for record in workspace.records("mine") if (rate := _rate_of(record, encoder))]
+    return measured[-1] if measured else _probe(workspace, encoder)
+
+
+def _rate_of(record: Record, encoder: "Encoder") -> float | None:
+    if record.inputs.get("encoder") != encoder.fingerprint or not record.facts.get("encode_seconds"):
+        return None
+    return float(record.facts["passages_encoded"] / record.facts["encode_seconds"])
+
+
+def _probe(workspace: Workspace, encoder: "Encoder", seconds: float = 2.0) -> float:
+    with workspace.connect() as connection:
+        texts = (text for _, text in passages(connection, passage_shards(workspace)))
+        first = list(islice(texts, PROBED))
+        list(encoder.encode(first, "passage"))  # loads the model, and warms it
+        started, count = time.monotonic(), 0
+        while time.monotonic() - started < seconds:
+            batch = list(islice(texts, PROBED)) or first
+            list(encoder.encode(batch, "passage"))
+            count += len(batch)
+        return count / (time.monotonic() - started)

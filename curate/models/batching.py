@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def batches(lengths: Sequence[int], budget: int) -> "Iterator[npt.NDArray[np.int64]]":
+def token_batches(lengths: Sequence[int], budget: int) -> "Iterator[npt.NDArray[np.int64]]":
     """Yield indices in batches of like length: longest first, at most `budget` tokens with padding.
 
     The plan depends on the lengths alone: equal texts give equal batches, and equal batches equal bytes.

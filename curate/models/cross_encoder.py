@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.errors import BadInput, CurateError
-from curate.models.batching import batches
+from curate.models.batching import token_batches
 from curate.models.embedding_spec import token_limit
 from curate.models.folder import fingerprint, model_id
 from curate.models.pretrained import device, load_pretrained, load_tokenizer, number_format
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-Row = tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]
+TokenizedPair = tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]
 """Token ids of a pair, and the segment of each token."""
 
 # Tokens of one forward pass. It belongs to the batch plan, which decides the last bits of the scores.
@@ -70,7 +70,7 @@ class CrossEncoder:
         self.frame = _frame(self.tokenizer)
         self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer()
 
-    def tokenize(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[Row]:
+    def tokenize(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), each cut to fit."""
         if self.frame is None or not self.tokenizes_apart:
             return self._tokenize_pairs([queries[q] for q, _ in pairs], [passages[p] for _, p in pairs])
@@ -88,13 +88,13 @@ class CrossEncoder:
             rows.append((np.concatenate([before, first, between, second, after]), np.repeat(segments, sizes)))
         return rows
 
-    def score(self, rows: Sequence[Row], advance: Callable[[int], None] = lambda _count: None) -> Floats:
+    def score(self, rows: Sequence[TokenizedPair], advance: Callable[[int], None] = lambda _count: None) -> Floats:
         """Return the logits of tokenized pairs, float32, in their order. Equal rows give equal bytes.
 
         Raises CurateError when a logit is not finite.
         """
         logits = np.empty(len(rows), np.float32)
-        for batch in batches([len(ids) for ids, _ in rows], TOKEN_BUDGET[device()]):
+        for batch in token_batches([len(ids) for ids, _ in rows], TOKEN_BUDGET[device()]):
             logits[batch] = self._forward([rows[index] for index in batch])
             advance(len(batch))
         if not np.isfinite(logits).all():
@@ -105,7 +105,7 @@ class CrossEncoder:
             )
         return logits
 
-    def _forward(self, rows: list[Row]) -> Floats:
+    def _forward(self, rows: list[TokenizedPair]) -> Floats:
         import torch
 
         width = max(len(ids) for ids, _ in rows)
@@ -133,7 +133,7 @@ class CrossEncoder:
         )
         return [np.asarray(ids, np.int32) for ids in encoded["input_ids"]]
 
-    def _tokenize_pairs(self, queries: list[str], passages: list[str]) -> list[Row]:
+    def _tokenize_pairs(self, queries: list[str], passages: list[str]) -> list[TokenizedPair]:
         if not queries:
             return []
         encoded = self.tokenizer(queries, passages, truncation="longest_first", max_length=self.max_length)

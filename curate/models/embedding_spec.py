@@ -26,7 +26,7 @@ FALLBACK_LENGTH = 512
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EmbeddingSpec:
     """Everything besides the weights that an embedding depends on."""
 
     transformer: str = ""
@@ -61,8 +61,8 @@ class Recipe:
         return self.transformer if self.query_transformer is None else self.query_transformer
 
 
-def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
-    """Return the recipe in a model's folder, with every option that is not None in its place.
+def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
+    """Return the spec in a model's folder, with every option that is not None in its place.
 
     options: pooling, query_prompt, passage_prompt, normalize, query_max_length, passage_max_length.
     Raises BadInput for a cross-encoder and for a module that curate does not compute, BadSettings for a length
@@ -87,13 +87,13 @@ def read_recipe(folder: Path, options: dict[str, Any]) -> Recipe:
     if "pooling" in given:
         facts["pooling"] = (given.pop("pooling"),)
     _check_lengths(folder / facts.get("transformer", ""), given)
-    return Recipe(**{**facts, **given})
+    return EmbeddingSpec(**{**facts, **given})
 
 
 def passage_transformer(folder: Path) -> Path:
     """Return where the transformer of a model stands, of one with a tower for each side that of the passages."""
     alone = (folder / "config.json").is_file()
-    return folder if alone else folder / read_recipe(folder, {}).transformer
+    return folder if alone else folder / read_embedding_spec(folder, {}).transformer
 
 
 def _refuse_cross_encoder(folder: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from curate.errors import BadInput
-from curate.models.batching import batches
-from curate.models.embedding_spec import Recipe, read_recipe
+from curate.models.batching import token_batches
+from curate.models.embedding_spec import EmbeddingSpec, read_embedding_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.pretrained import device, load_tokenizer, load_transformer, number_format
 from curate.progress import Advance
@@ -37,26 +37,29 @@ class Vectors:
 class Encoder:
     """A transformers or sentence-transformers model; its weights are loaded when they are first needed."""
 
-    def __init__(self, path: str, folder: Path, recipe: Recipe, dtype: str) -> None:
+    def __init__(self, path: str, folder: Path, spec: EmbeddingSpec, dtype: str) -> None:
         self.path = path
         """The hub name or the folder; relative to the workspace where it stands there, so that both move."""
         self.folder = folder
-        self.recipe = recipe
+        self.spec = spec
         self.dtype = dtype
 
     @classmethod
     def open(cls, name: str, root: Path | None = None, dtype: str = "auto", **options: Any) -> Self:
-        """Return the encoder in a folder (first below `root`) or of a hub name; options as in `read_recipe`."""
+        """Return the encoder in a folder (first below `root`) or of a hub name.
+
+        Options as in `read_embedding_spec`.
+        """
         folder = model_folder(name, root)
         path = str(folder) if any((base / name).is_dir() for base in (root or Path(), Path())) else name
         if root:
             path = path_below(root, folder, path)
-        return cls(path, folder, read_recipe(folder, options), number_format(dtype))
+        return cls(path, folder, read_embedding_spec(folder, options), number_format(dtype))
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What the vectors depend on besides the files."""
-        return {**self.recipe.settings(), "dtype": self.dtype, "device": device()}
+        return {**self.spec.settings(), "dtype": self.dtype, "device": device()}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -87,10 +90,10 @@ class Encoder:
     def _chunk(self, texts: list[str], side: Side, advance: Advance) -> Vectors:
         import numpy as np
 
-        prompt = self.recipe.query_prompt if side == "query" else self.recipe.passage_prompt
+        prompt = self.spec.query_prompt if side == "query" else self.spec.passage_prompt
         tokens, truncated = self._tokenize([prompt + text for text in texts], side)
         array: np.ndarray | None = None
-        for batch in batches([len(ids) for ids in tokens["input_ids"]], BUDGET[device()]):
+        for batch in token_batches([len(ids) for ids in tokens["input_ids"]], BUDGET[device()]):
             padded = self.tokenizer.pad(
                 {key: [rows[at] for at in batch] for key, rows in tokens.items()}, return_tensors="pt"
             )
@@ -103,15 +106,15 @@ class Encoder:
         return Vectors(array, truncated)
 
     def _tokenize(self, texts: list[str], side: Side) -> tuple[dict[str, list[list[int]]], int]:
-        most = self.recipe.query_max_length if side == "query" else self.recipe.passage_max_length
+        most = self.spec.query_max_length if side == "query" else self.spec.passage_max_length
         tokens = self.tokenizer(texts, truncation=True, max_length=most, return_attention_mask=True)
         truncated = sum(bool(encoding.overflowing) for encoding in tokens.encodings)
         return dict(tokens), truncated
 
     def _forward(self, batch: Any, side: Side, prompt: str) -> "torch.Tensor":
         hidden = (self.query_model if side == "query" else self.model)(**batch)[0].float()
-        skip = self._prompt_length(prompt) if prompt and not self.recipe.include_prompt else 0
-        vectors = pooled(hidden, batch["attention_mask"], self.recipe.pooling, skip)
+        skip = self._prompt_length(prompt) if prompt and not self.spec.include_prompt else 0
+        vectors = pooled(hidden, batch["attention_mask"], self.spec.pooling, skip)
         for step in self.after:
             vectors = step(vectors)
         return vectors
@@ -123,10 +126,10 @@ class Encoder:
     @cached_property
     def tokenizer(self) -> Any:
         """The fast tokenizer."""
-        tokenizer = load_tokenizer(self.folder / self.recipe.transformer)
+        tokenizer = load_tokenizer(self.folder / self.spec.transformer)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
-        if self.recipe.lower_case:
+        if self.spec.lower_case:
             from tokenizers.normalizers import Lowercase, Sequence
 
             rust = tokenizer.backend_tokenizer
@@ -136,21 +139,21 @@ class Encoder:
     @cached_property
     def model(self) -> Any:
         """The transformer, of passages where queries have one of their own."""
-        return load_transformer(self.folder / self.recipe.transformer, self.dtype)
+        return load_transformer(self.folder / self.spec.transformer, self.dtype)
 
     @cached_property
     def query_model(self) -> Any:
         """The transformer of queries."""
-        if self.recipe.query_transformer is None:
+        if self.spec.query_transformer is None:
             return self.model
-        return load_transformer(self.folder / self.recipe.query_transformer, self.dtype)
+        return load_transformer(self.folder / self.spec.query_transformer, self.dtype)
 
     @cached_property
     def after(self) -> list[Any]:
         """What follows the pooling, as functions of a batch of vectors."""
         from torch.nn.functional import normalize
 
-        return [normalize if step == "normalize" else _dense(self.folder / step) for step in self.recipe.after]
+        return [normalize if step == "normalize" else _dense(self.folder / step) for step in self.spec.after]
 
 
 def pooled(hidden: "torch.Tensor", mask: "torch.Tensor", modes: tuple[str, ...], skip: int = 0) -> "torch.Tensor":

@@ -4,20 +4,19 @@
 -- Parameters: $run, $negatives.
 with per_query as (
     select
-        decisions.cutoffs,
-        decisions.query_key,
+        found.cutoffs,
+        found.query_key,
         count(*) as candidates,
-        count(*) filter (where decisions.decision = 'positive') as positives,
-        count(*) filter (where decisions.decision = 'duplicate') as duplicates,
-        count(*) filter (where decisions.decision = 'unscored') as unscored,
-        count(*) filter (where decisions.decision = 'false_negative') as false_negatives,
-        count(*) filter (where decisions.decision = 'pseudo_positive') as pseudo_positives,
-        count(*) filter (where decisions.decision = 'uncertain') as uncertain,
-        count(*) filter (where decisions.decision = 'hard_negative') as hard_negatives,
-    from decisions
-    inner join cutoffs on cutoffs.name = decisions.cutoffs and decisions.rank <= cutoffs.depth
-    where decisions.run_id = $run
-    group by decisions.cutoffs, decisions.query_key
+        count(*) filter (where found.decision = 'positive') as positives,
+        count(*) filter (where found.decision = 'duplicate') as duplicates,
+        count(*) filter (where found.decision = 'unscored') as unscored,
+        count(*) filter (where found.decision = 'false_negative') as false_negatives,
+        count(*) filter (where found.decision = 'pseudo_positive') as pseudo_positives,
+        count(*) filter (where found.decision = 'uncertain') as uncertain,
+        count(*) filter (where found.decision = 'hard_negative') as hard_negatives,
+    from found
+    where found.run_id = $run
+    group by found.cutoffs, found.query_key
 )
 select
     cutoffs.name,

@@ -10,7 +10,7 @@ with buckets (first_rank, last_rank) as (
 ),
 per_rank as (
     select rank, decision, count(*) as pairs
-    from decisions
+    from found
     where cutoffs = $cutoffs and run_id = $run
     group by rank, decision
 ),
@@ -27,7 +27,6 @@ summed as (
         sum(pairs) filter (where decision = 'unscored') as unscored,
     from per_rank
     inner join buckets on per_rank.rank between buckets.first_rank and buckets.last_rank
-    where per_rank.rank <= (select depth from cutoffs where name = $cutoffs)
     group by buckets.first_rank
 ),
 whole as (

@@ -7,21 +7,19 @@
 -- The pairs are counted by decision first: comparing each pair's decision again would take longer than the joins.
 with counted as (
     select rank, decision, count(*) as pairs
-    from decisions
+    from found
     where cutoffs = $cutoffs and run_id = $run
     group by rank, decision
 ),
 summed as (
     select
         rank,
-        coalesce(sum(pairs) filter (where decision not in ('positive', 'unscored')), 0)::bigint as judged,
+        coalesce(sum(pairs) filter (where is_judged(decision)), 0)::bigint as judged,
         coalesce(sum(pairs) filter (where decision = 'false_negative'), 0)::bigint as false_negatives,
         coalesce(sum(pairs) filter (where decision = 'pseudo_positive'), 0)::bigint as pseudo_positives,
-        coalesce(sum(pairs) filter (where decision not in ('positive', 'unscored', 'hard_negative')), 0)::bigint
-            as denoised,
+        coalesce(sum(pairs) filter (where is_denoised(decision)), 0)::bigint as denoised,
         coalesce(sum(pairs) filter (where decision = 'unscored'), 0)::bigint as unscored,
     from counted
-    where rank <= (select depth from cutoffs where name = $cutoffs)
     group by rank
 )
 select

@@ -5,10 +5,10 @@
 -- Parameters: $run (a hybrid run has several sources), $cutoffs.
 with judged as (
     select query_key, passage_key, decision
-    from decisions
-    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
+    from found
+    where cutoffs = $cutoffs and run_id = $run
 ),
-found as (
+by_source as (
     select
         candidate_sources.source_run_id,
         candidate_sources.retriever,
@@ -24,14 +24,14 @@ select
     source_run_id,
     retriever,
     count(*) filter (where decision = 'positive') as positives,
-    count(*) filter (where decision not in ('positive', 'unscored')) as judged,
-    count(*) filter (where decision not in ('positive', 'unscored') and finders = 1) as only_here,
+    count(*) filter (where is_judged(decision)) as judged,
+    count(*) filter (where is_judged(decision) and finders = 1) as only_here,
     count(*) filter (where decision = 'false_negative') as false_negatives,
     count(*) filter (where decision = 'pseudo_positive') as pseudo_positives,
-    count(*) filter (where decision not in ('positive', 'unscored', 'hard_negative')) as denoised,
+    count(*) filter (where is_denoised(decision)) as denoised,
     count(*) filter (where decision = 'unscored') as unscored,
     round(false_negatives / nullif(judged, 0), 6) as false_negative_rate,
     round(denoised / nullif(judged, 0), 6) as denoised_rate,
-from found
+from by_source
 group by source_run_id, retriever
 order by retriever, source_run_id;

@@ -5,8 +5,8 @@
 -- Parameters: $run, $cutoffs (their depth is the k), $negatives: how many hard negatives a query should have.
 with judged as (
     select query_key, decision
-    from decisions
-    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
+    from found
+    where cutoffs = $cutoffs and run_id = $run
 ),
 per_query as (
     select

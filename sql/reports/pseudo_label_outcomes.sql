@@ -11,11 +11,10 @@ with best as (
             when bool_or(decision = 'unscored') then 4
             else 3
         end as step,
-    from decisions
+    from found
     where
         cutoffs = $cutoffs
         and run_id = $run
-        and rank <= (select depth from cutoffs where name = $cutoffs)
         and query_key not in (select query_key from leaked_questions)
     group by query_key
 ),

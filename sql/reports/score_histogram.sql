@@ -14,12 +14,11 @@ with labelled as (
 ),
 unlabelled as (
     select probability
-    from decisions
+    from found
     where
         cutoffs = $cutoffs
         and run_id = $run
-        and rank <= (select depth from cutoffs where name = $cutoffs)
-        and decision not in ('positive', 'unscored')
+        and is_judged(decision)
         and probability is not null
 ),
 counted as (

@@ -4,8 +4,8 @@
 -- Parameters: $run, $cutoffs, $negatives: the N.
 with per_query as (
     select least(count(*) filter (where decision = 'hard_negative'), $negatives) as hard_negatives
-    from decisions
-    where cutoffs = $cutoffs and run_id = $run and rank <= (select depth from cutoffs where name = $cutoffs)
+    from found
+    where cutoffs = $cutoffs and run_id = $run
     group by query_key
 ),
 counted as (

@@ -4,11 +4,10 @@
 -- Parameters: $run, $cutoffs, $limit.
 with chosen as (
     select query_key, passage_key, rank, retriever_score, probability
-    from decisions
+    from found
     where
         cutoffs = $cutoffs
         and run_id = $run
-        and rank <= (select depth from cutoffs where name = $cutoffs)
         and decision = 'false_negative'
     order by rank, probability desc, query_key, passage_key
     limit $limit

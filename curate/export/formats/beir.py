@@ -22,8 +22,8 @@ ids, sources and probabilities."""
     def parts(self, negatives: int) -> list[Part]:  # noqa: ARG002
         """Return qrels, questions, hard negatives and the collection."""
         return [
-            Part("qrels/train.tsv", "export_beir_qrels", header="query-id\tcorpus-id\tscore\n", is_rows=True),
-            Part("queries.jsonl", "export_beir_queries"),
-            Part("hard-negatives.jsonl", "export_evidence"),
-            Part("corpus.jsonl", "export_beir_corpus", over="passages"),
+            Part("qrels/train.tsv", "export/beir_qrels", header="query-id\tcorpus-id\tscore\n", is_rows=True),
+            Part("queries.jsonl", "export/beir_queries"),
+            Part("hard-negatives.jsonl", "export/evidence"),
+            Part("corpus.jsonl", "export/beir_corpus", over="passages"),
         ]

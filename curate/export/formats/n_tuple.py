@@ -37,13 +37,13 @@ def _of_width(width: int, full: int) -> list[Part]:
     return [
         Part(
             f"{rows}/train.parquet",
-            "export_n_tuple",
+            "export/n_tuple",
             {"width": width},
             config="default" if width == full else rows,
             is_rows=True,
             shape=lambda table: _spread(table, width),
         ),
-        Part(f"{evidence}/train.parquet", "export_n_tuple_provenance", {"width": width}, config=evidence),
+        Part(f"{evidence}/train.parquet", "export/n_tuple_provenance", {"width": width}, config=evidence),
     ]
 
 

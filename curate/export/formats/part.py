@@ -17,8 +17,8 @@ class Part:
     """
 
     path: str
-    relation: str
-    """The file in `sql/stages`; of a part of lines it has one column, the lines with their ends."""
+    query: str
+    """Its rows: a file of `sql/`. For a part of lines it has one column, the lines with their ends."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     config: str | None = None
     """The name under which `datasets.load_dataset` finds it."""

@@ -21,6 +21,6 @@ Tevatron itself, by repeating its own."""
     def parts(self, negatives: int) -> list[Part]:  # noqa: ARG002
         """Return the lines and their provenance."""
         return [
-            Part("data/train.jsonl", "export_tevatron", config="default", is_rows=True),
-            Part("provenance.jsonl", "export_evidence", config="provenance"),
+            Part("data/train.jsonl", "export/tevatron", config="default", is_rows=True),
+            Part("provenance.jsonl", "export/evidence", config="provenance"),
         ]

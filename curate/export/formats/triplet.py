@@ -21,6 +21,6 @@ evidence = load_dataset("{folder}", "provenance", split="train")  # the same row
     def parts(self, negatives: int) -> list[Part]:  # noqa: ARG002
         """Return the rows and their provenance."""
         return [
-            Part("data/train.parquet", "export_triplet", config="default", is_rows=True),
-            Part("provenance/train.parquet", "export_triplet_provenance", config="provenance"),
+            Part("data/train.parquet", "export/triplet", config="default", is_rows=True),
+            Part("provenance/train.parquet", "export/triplet_provenance", config="provenance"),
         ]

@@ -1,0 +1,77 @@
+"""What is to be loaded: the arguments of `load`, settled as files of which it is known what they hold."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from curate.errors import BadSettings
+from curate.load.input_files import Input, InputFiles, in_folder, in_order
+from curate.load.lines import require_file
+from curate.load.option_files import given_inputs
+from curate.load.recognize import recognized
+from curate.shards import file_sha256
+
+Paths = Iterable[str | Path]
+
+
+class LoadOptions(TypedDict, total=False):
+    """The options of `load` that name files, or folders of files of one kind."""
+
+    passages: Paths
+    queries: Paths
+    unlabeled: Paths
+    annotations: Paths
+    qrels: Paths
+    """`FILE` or `SPLIT=FILE`."""
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """The files of a load, in the order in which they are read."""
+
+    files: tuple[Input, ...]
+    notes: tuple[str, ...]
+    """What was left out or guessed."""
+
+    @classmethod
+    def of(cls, *sources: str | Path, **options: Unpack[LoadOptions]) -> "LoadRequest":
+        """Return the request; raises BadInput for a file that is not there, BadSettings where there is none."""
+        given = [
+            *given_inputs("passages", options.get("passages", ())),
+            *given_inputs("queries", options.get("queries", ())),
+            *given_inputs("unlabeled", options.get("unlabeled", ())),
+            *given_inputs("annotations", options.get("annotations", ())),
+            *given_inputs("qrels", options.get("qrels", ())),
+        ]
+        files: list[Input] = []
+        notes: list[str] = []
+        for source in map(Path, sources):
+            found = in_folder(source, given) if source.is_dir() else InputFiles((recognized(source),), ())
+            files += found.inputs
+            notes += found.notes
+        files += given
+        if not files:
+            raise BadSettings(
+                "nothing to load. Give a folder or files: curate load SOURCE (more: curate load --help)"
+            )
+        for file in files:
+            require_file(file.path)
+        notes += [f"{file.path}: no split in its name, taken as train" for file in files if file.guessed]
+        return cls(tuple(in_order(files)), tuple(notes))
+
+    @cached_property
+    def hashes(self) -> list[str]:
+        """The sha256 of each file."""
+        return [file_sha256(file.path) for file in self.files]
+
+    @property
+    def identity(self) -> list[str]:
+        """What each file is taken as: its kind and, where it has one, its split."""
+        return [f"{file.kind} {file.split}" if file.split else file.kind for file in self.files]
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(file.path.stat().st_size for file in self.files)

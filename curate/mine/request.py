@@ -1,0 +1,91 @@
+"""What is to be mined: the arguments of `mine`, settled with `curate.toml`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from curate.config import EMBEDDING, Mine, Pooling, Retriever, Split
+from curate.errors import BadSettings
+from curate.job_record import Record
+from curate.jobs import Job
+from curate.mine.bm25_run import bm25_job, mine_bm25
+from curate.mine.candidates import Questions
+from curate.mine.dense_run import dense_job, mine_dense
+from curate.mine.embeddings import passage_shards
+from curate.mine.hybrid_run import hybrid_job, mine_hybrid
+from curate.progress import Progress
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from curate.models.encoder import Encoder
+
+
+class MineOptions(TypedDict, total=False):
+    """The options of `mine`: the fields of `curate.config.Mine`, and a split. None is as good as left out."""
+
+    split: Split | None
+    """Whose queries are mined for; train unless given."""
+    retriever: Retriever | None
+    encoder: str | None
+    depth: int | None
+    index: str | None
+    pooling: Pooling | None
+    query_prompt: str | None
+    passage_prompt: str | None
+    normalize: bool | None
+    query_max_length: int | None
+    passage_max_length: int | None
+
+
+@dataclass(frozen=True)
+class MineRequest:
+    """A run that is asked for: the settings, the queries and, where one is needed, the encoder."""
+
+    settings: Mine
+    questions: Questions
+    encoder: "Encoder | None"
+
+    @classmethod
+    def of(cls, workspace: Workspace, **options: Unpack[MineOptions]) -> "MineRequest":
+        """Return the request that options and `curate.toml` make; raises BadSettings if it cannot be met."""
+        split = options.pop("split", None) or "train"
+        settings = workspace.settings.mine.about(options.get("encoder"), workspace.root).override(**options)
+        passage_shards(workspace)  # says what to do when there are none
+        questions = Questions(workspace, split)
+        if settings.retriever == "bm25":
+            return cls(settings, questions, None)
+        if not settings.encoder:
+            raise BadSettings(f"retriever '{settings.retriever}' needs a model: --encoder FOLDER-OR-HUB-NAME")
+        from curate.models.encoder import Encoder
+
+        embedding = {name: getattr(settings, name) for name in EMBEDDING}
+        return cls(settings, questions, Encoder.open(settings.encoder, workspace.root, **embedding))
+
+    @property
+    def job(self) -> Job:
+        """The job that answers the request; its name is the run's id."""
+        if not self.encoder:
+            return bm25_job(self.questions, self.settings.depth)
+        dense = dense_job(self.questions, self.encoder, self.dense)
+        if self.settings.retriever == "dense":
+            return dense
+        bm25 = bm25_job(self.questions, self.settings.depth)
+        return hybrid_job(self.questions, [bm25.name, dense.name], self.dense)
+
+    @property
+    def dense(self) -> dict[str, Any]:
+        """The settings that a dense run's record shows: as given, for whoever mines like it again."""
+        names = ("depth", "index", *EMBEDDING)
+        shown = {name: value for name in names if (value := getattr(self.settings, name)) is not None}
+        return {**shown, "encoder": self.encoder.path} if self.encoder else shown
+
+    def run(self, progress: Progress) -> Record:
+        """Mine what is not there yet; return the record of the run that answers the request."""
+        if not self.encoder:
+            return mine_bm25(self.questions, self.settings.depth, progress)
+        if self.settings.retriever == "dense":
+            return mine_dense(self.questions, self.encoder, self.dense, progress)
+        sources = [
+            mine_bm25(self.questions, self.settings.depth, progress),
+            mine_dense(self.questions, self.encoder, self.dense, progress),
+        ]
+        return mine_hybrid(self.questions, sources, self.dense, progress)

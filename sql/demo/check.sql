@@ -1,0 +1,25 @@
+-- check: how curation judged what is known to be relevant. Grain: one row.
+-- hidden, own: pairs of ids (collection/truth). known: hidden positives in the judged top-k, without a label;
+-- taken_out: those of them that are no negatives; own_answers: pseudo-labels that name the question's own docstring.
+with mined as (
+    select decisions.query_key, decisions.passage_key, any_value(decisions.decision) as decision
+    from decisions
+    inner join queries on queries.query_key = decisions.query_key
+    inner join passages on passages.passage_key = decisions.passage_key
+    inner join hidden on hidden."query-id" = queries.query_id and hidden."corpus-id" = passages.passage_id
+    where decisions.cutoffs = 'default' and decisions.decision not in ('unscored', 'positive')
+    group by decisions.query_key, decisions.passage_key
+),
+answered as (
+    select pseudo_labels.query_key, own."corpus-id" is not null as is_own
+    from pseudo_labels
+    inner join queries on queries.query_key = pseudo_labels.query_key
+    inner join passages on passages.passage_key = pseudo_labels.passage_key
+    left join own on own."query-id" = queries.query_id and own."corpus-id" = passages.passage_id
+    where pseudo_labels.cutoffs = 'default' and pseudo_labels.run_id = (select max_by(run_id, round) from runs)
+)
+select
+    (select count(*) from mined) as known,
+    (select count(*) from mined where decision <> 'hard_negative') as taken_out,
+    (select count(*) from answered) as pseudo_labels,
+    (select count(*) from answered where is_own) as own_answers,

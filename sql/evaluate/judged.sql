@@ -1,0 +1,5 @@
+-- judged: how many queries of a split have labels. Grain: one row.
+select count(distinct qrels.query_key) as queries
+from qrels
+inner join queries on queries.query_key = qrels.query_key
+where queries.split = $split;

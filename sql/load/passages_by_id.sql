@@ -1,0 +1,9 @@
+-- passages_by_id: the passages, those of the load in work among them, as load_repeats compares them. Grain: one row per passage.
+create or replace temp view by_id as
+select
+    passage_key as key,
+    passage_id as id,
+    md5(concat(length(title), ':', title, text)) as content,
+    left(text, 100) as beginning,
+    'id known with another text or title' as reason,
+from passages;

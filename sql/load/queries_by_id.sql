@@ -1,0 +1,9 @@
+-- queries_by_id: the queries, those of the load in work among them, as load_repeats compares them. Grain: one row per query.
+create or replace temp view by_id as
+select
+    query_key as key,
+    query_id as id,
+    md5(concat(split, ':', text)) as content,
+    left(text, 100) as beginning,
+    'id known with another text or in another split' as reason,
+from stored_queries;

@@ -1,0 +1,2 @@
+-- queries: the queries of a split as they are asked. Grain: one row per query.
+select query_key, text from queries where split = $split order by query_key;

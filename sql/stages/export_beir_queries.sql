@@ -1,5 +1,0 @@
--- export_beir_queries: the questions with a positive as lines of BEIR's JSON. Grain: one row per query.
-select to_json({'_id': query_id, 'text': text, 'metadata': '{}'::json})::varchar || chr(10) as line
-from export_queries
-semi join export_positives on export_positives.query_key = export_queries.query_key
-order by query_key;

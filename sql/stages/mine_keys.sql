@@ -1,2 +1,0 @@
--- mine_keys: the queries of a split. Grain: one row per query.
-select query_key from queries where split = $split order by query_key;

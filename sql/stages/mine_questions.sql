@@ -1,2 +1,0 @@
--- mine_questions: the queries of a split as they are asked. Grain: one row per query.
-select query_key, text from queries where split = $split order by query_key;

@@ -1,6 +1,0 @@
--- score_pairs: a block's pairs that the ledger does not answer. Grain: one row per (query_key, passage_key).
-select pairs.query_key, pairs.passage_key
-from pairs_to_score($run, $depth) as pairs
-anti join ledger on ledger.query_key = pairs.query_key and ledger.passage_key = pairs.passage_key
-where pairs.query_key between $first_query and $last_query
-order by pairs.query_key, pairs.passage_key;

@@ -1,7 +1,0 @@
--- train_dev_queries: questions of dev that a training is measured by, drawn by hash. Grain: one row per query.
-select queries.query_key, queries.text
-from queries
-semi join positives on positives.query_key = queries.query_key
-where queries.split = 'dev'
-order by draw($seed, queries.query_id, 'dev'), queries.query_key
-limit $questions;

@@ -1,0 +1,21 @@
+-- dev_passages: the passages among which the questions in `asked` search. Grain: one row per passage.
+-- Their positives, and $passages others drawn by hash. relevant_to: places, from 0, of the questions that it answers.
+with answers as (
+    select positives.passage_key, array_agg(asked.place order by asked.place) as relevant_to
+    from positives
+    inner join asked on asked.query_key = positives.query_key
+    group by positives.passage_key
+),
+others as (
+    select passage_key from passages order by draw($seed, passage_id, 'dev'), passage_key limit $passages
+),
+chosen as (
+    select passage_key from answers
+    union
+    select passage_key from others
+)
+select passage_text(passages.title, passages.text) as text, coalesce(answers.relevant_to, []) as relevant_to
+from chosen
+inner join passages on passages.passage_key = chosen.passage_key
+left join answers on answers.passage_key = chosen.passage_key
+order by passages.passage_key;

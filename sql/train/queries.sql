@@ -1,0 +1,16 @@
+-- queries: the questions to train on, in the fixed order of their draws. Grain: one row per train query with a positive.
+-- place counts from 0; null where the run ($run) found nothing that can be a negative: no group is made of that query.
+create or replace temp table train_queries as
+with labelled as (
+    select
+        query_key,
+        query_id,
+        query_key in (select query_key from train_negatives($run)) as usable,
+    from training_queries
+    where split = 'train' and query_key in (select query_key from positives)
+)
+select
+    query_key,
+    query_id,
+    case when usable then row_number() over (order by not usable, draw($seed, query_id, ''), query_key) - 1 end as place,
+from labelled;

@@ -1,0 +1,26 @@
+-- row_queries: the questions of train_rows, with the texts that are no negatives for them. Grain: one row per query.
+-- masked: text keys, the first passage of each text. $masks: 'none', 'labels' (positives and all passages with their
+-- texts) or 'decisions' (also whatever was found and is no hard negative: false negatives, uncertain and unscored ones).
+with masked as (
+    select query_key, passage_key from training_positives where $masks <> 'none'
+    union
+    select query_key, passage_key from positives semi join training_positives using (query_key) where $masks <> 'none'
+    union
+    select query_key, passage_key from found_pairs where $masks = 'decisions' and decision <> 'hard_negative'
+),
+lists as (
+    select masked.query_key, array_agg(distinct train_texts.text_key order by train_texts.text_key) as masked,
+    from masked
+    inner join passages on passages.passage_key = masked.passage_key
+    inner join train_texts on train_texts.text_hash = passages.text_hash
+    group by masked.query_key
+)
+select
+    queries.query_key as key,
+    queries.query_id as id,
+    queries.text,
+    coalesce(lists.masked, []) as masked,
+from queries
+semi join training_positives on training_positives.query_key = queries.query_key
+left join lists on lists.query_key = queries.query_key
+order by queries.query_key;

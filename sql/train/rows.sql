@@ -1,0 +1,82 @@
+-- rows: what a dual-encoder is trained on, row after row. Grain: one row per (row_number, passage_key).
+-- Every epoch has each question once, in an order of its own. A question's positives and negatives keep the order of
+-- their draws and are turned on by the epoch, so that the next epoch sees others. A question with fewer negatives than
+-- $hard_negatives has fewer: nothing fills the gap (RocketQA's scripts take passages that nobody scored).
+-- Random negatives are any passage but the question's positives and what the runs found for it.
+create or replace temp table train_rows as
+with positives_in_turn as (
+    select
+        query_key,
+        passage_key,
+        row_number() over (partition by query_key order by draw($seed, query_id, passage_id), passage_key) - 1 as place,
+        count(*) over (partition by query_key) as size,
+    from training_positives
+    where not repeated
+),
+negatives_in_turn as (
+    select query_key, passage_key, place, count(*) over (partition by query_key) as size from training_negatives
+),
+epochs as (
+    select
+        numbers.epoch,
+        questions.query_key,
+        questions.query_id,
+        row_number() over (
+            order by numbers.epoch, draw($seed, questions.query_id, concat('epoch ', numbers.epoch)), questions.query_key
+        ) - 1 as row_number,
+    from (select unnest(range($epochs)) as epoch) as numbers
+    cross join (select distinct query_key, query_id from training_positives) as questions
+),
+labelled as (
+    select
+        epochs.row_number,
+        epochs.query_key,
+        labelled.passage_key,
+        (labelled.place + labelled.size - (epochs.epoch * $positives) % labelled.size) % labelled.size as turn,
+    from epochs
+    inner join positives_in_turn as labelled on labelled.query_key = epochs.query_key
+    where turn < $positives
+),
+hard as (
+    select
+        epochs.row_number,
+        epochs.query_key,
+        found.passage_key,
+        (found.place + found.size - (epochs.epoch * $hard_negatives) % found.size) % found.size as turn,
+    from epochs
+    inner join negatives_in_turn as found on found.query_key = epochs.query_key
+    where turn < $hard_negatives
+),
+tries as (
+    select
+        epochs.row_number,
+        epochs.query_key,
+        numbers.attempt,
+        (
+            draw($seed, epochs.query_id, concat('any passage', chr(31), epochs.epoch, chr(31), numbers.attempt))
+            % (select max(passage_key) + 1 from passages)::uhugeint -- draw % integer would be a DOUBLE
+        )::integer as passage_key,
+    from epochs
+    cross join (select unnest(range($random_negatives + 8)) as attempt) as numbers
+    where $random_negatives > 0
+),
+strangers as (
+    select
+        tries.row_number,
+        tries.query_key,
+        tries.passage_key,
+        row_number() over (partition by tries.row_number order by min(tries.attempt)) - 1 as turn,
+    from tries
+    anti join positives using (query_key, passage_key)
+    anti join duplicates using (query_key, passage_key)
+    anti join training_positives using (query_key, passage_key)
+    anti join (select query_key, passage_key from candidates where list_contains($runs, run_id)) as found
+        using (query_key, passage_key)
+    group by tries.row_number, tries.query_key, tries.passage_key
+    qualify turn < $random_negatives
+)
+select row_number, query_key, passage_key, true as label, 'positive' as kind, turn from labelled
+union all
+select row_number, query_key, passage_key, false, 'hard', turn from hard
+union all
+select row_number, query_key, passage_key, false, 'random', turn from strangers;

@@ -1,0 +1,22 @@
+-- scores_digest: a number that changes with any logit of $scorer that a training reads. Grain: one row.
+-- Of what $runs hold in the judged depth (or down to $depth, where negatives need no judge), and of the positives of their
+-- questions; scoring anything else leaves it as it is, so that what was trained before does not look outdated.
+with found as (
+    select query_key, passage_key from candidates
+    where
+        list_contains($runs, run_id)
+        and rank <= (select greatest(max(depth), if($denoised, 0, $depth)) from cutoffs where name = $cutoffs)
+),
+pairs as (
+    select query_key, passage_key from found
+    union
+    select positives.query_key, positives.passage_key
+    from positives
+    semi join training_queries on training_queries.query_key = positives.query_key
+)
+select
+    count(*) as pairs,
+    coalesce(bit_xor(md5_number(concat_ws(' ', scores.query_key, scores.passage_key, scores.logit))), 0)::varchar as digest,
+from scores
+semi join pairs on pairs.query_key = scores.query_key and pairs.passage_key = scores.passage_key
+where scores.scorer_id = $scorer;

@@ -1,0 +1,17 @@
+-- found: what the runs found within the depth that the cutoffs judge. Grain: one row per (cutoffs, run_id, query_key, passage_key).
+-- Whoever counts candidates or builds a training set reads this view. Deeper candidates stand in `decisions` only.
+-- judged: every decision but `positive` (labelled by people) and `unscored` (nobody knows).
+-- denoised: judged, and no `hard_negative` (RocketQA, NAACL 2021, 3.2). Unscored candidates are counted apart.
+create or replace view found as
+select
+    decisions.cutoffs,
+    decisions.run_id,
+    decisions.query_key,
+    decisions.passage_key,
+    decisions.rank,
+    decisions.retriever_score,
+    decisions.probability,
+    decisions.decision,
+from decisions
+inner join cutoffs on cutoffs.name = decisions.cutoffs
+where decisions.rank <= cutoffs.depth;

@@ -1,0 +1,13 @@
+-- found_pairs: what the runs of a training set found, whichever of them did. Grain: one row per (query_key, passage_key).
+-- Probability and decision belong to the pair; rank is its best. Parameters: $cutoffs, $runs, and the range of query
+-- keys from $first to $last. Without cutoffs nothing is judged, and the table is empty.
+create or replace temp table found_pairs as
+select
+    query_key,
+    passage_key,
+    any_value(probability) as probability,
+    any_value(decision) as decision,
+    min(rank) as rank,
+from found
+where cutoffs = $cutoffs and list_contains($runs, run_id) and query_key between $first and $last
+group by query_key, passage_key;
