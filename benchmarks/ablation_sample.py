@@ -7,18 +7,18 @@ from pathlib import Path
 import polars as pl
 from planted import by_hash, truth
 
-SIZES = {"questions": 400, "unlabeled": 200, "test": 300, "passages": 2000}
+SIZES = {"queries": 400, "unlabeled": 200, "test": 300, "passages": 2000}
 KEPT_LAYERS = 2
 
 
 def sample(collection: Path, target: Path) -> None:
-    """Write a BEIR folder: questions by hash, all their passages, labelled or not, and others by hash."""
+    """Write a BEIR folder: queries by hash, all their passages, labelled or not, and others by hash."""
     if target.exists():
         return
     qrels = {path.stem: truth(path) for path in (collection / "qrels").glob("*.tsv")}
     labelled = qrels["train_sparse"]
     asked = {
-        "train": by_hash(labelled["query_id"].unique().to_list(), SIZES["questions"]),
+        "train": by_hash(labelled["query_id"].unique().to_list(), SIZES["queries"]),
         "test": by_hash(qrels["test"]["query_id"].unique().to_list(), SIZES["test"]),
         "unlabeled": by_hash(qrels["unlabeled_gold"]["query_id"].unique().to_list(), SIZES["unlabeled"]),
     }
@@ -31,9 +31,9 @@ def sample(collection: Path, target: Path) -> None:
     (made / "qrels").mkdir()
     write(made / "corpus.jsonl", [passages[name] for name in sorted(needed & set(passages))])
     queries = {json.loads(line)["_id"]: line for line in lines(collection / "queries.jsonl")}
-    questions = {json.loads(line)["_id"]: line for line in lines(collection / "unlabeled.jsonl")}
+    queries = {json.loads(line)["_id"]: line for line in lines(collection / "unlabeled.jsonl")}
     write(made / "queries.jsonl", [queries[name] for name in sorted([*asked["train"], *asked["test"]])])
-    write(made / "unlabeled.jsonl", [questions[name] for name in sorted(asked["unlabeled"])])
+    write(made / "unlabeled.jsonl", [queries[name] for name in sorted(asked["unlabeled"])])
     columns = {"query_id": "query-id", "passage_id": "corpus-id"}
     for split, name in (("train", "train_sparse"), ("test", "test")):
         kept = qrels[name].filter(pl.col("query_id").is_in(asked[split]))

@@ -79,7 +79,7 @@ def training_cells(roots: list[Path], arm: str) -> list[str]:
     if not records:
         return ["", ""]
     steps = np.mean([record.facts["steps"] for record in records])
-    without = np.mean([record.facts["without"] / record.facts["questions"] for record in records])
+    without = np.mean([record.facts["without"] / record.facts["queries"] for record in records])
     return [f"{steps:.0f}", f"{without:.0%}" if records[0].settings["hard_negatives"] else ""]
 
 
@@ -140,7 +140,7 @@ def false_share_cells(workspace: Workspace, runs: dict[str, Any], gold: pl.DataF
 
 
 def pseudo_label_cells(workspace: Workspace, gold: pl.DataFrame) -> list[str]:
-    """Return how many questions got a pseudo-label, and how many a right one: the sample's answers are known."""
+    """Return how many queries got a pseudo-label, and how many a right one: the sample's answers are known."""
     found = workspace.sql(
         "select query_id, passage_id from pseudo_labels join queries using (query_key) "
         "join passages using (passage_key)"

@@ -84,7 +84,7 @@ def _block(queries: np.ndarray) -> tuple[pa.Table, pa.Table]:
 
 
 def ask(root: Path, what: str, cutoffs: str) -> None:
-    """Answer one question in this process and print seconds and peak memory."""
+    """Answer one query in this process and print seconds and peak memory."""
     text = OUTCOMES if what == "outcomes" else sql_files.text(f"reports/{what}")
     workspace = Workspace(root)
     with workspace.connect(threads=2, memory_limit="3GB") as connection:
@@ -110,7 +110,7 @@ def main() -> None:
         return
     if not (options.folder / "curate.toml").exists():
         build(options.folder, options.queries)
-    print("| question | cutoffs | rows | first | again | peak memory |\n|---|---|---|---|---|---|", flush=True)
+    print("| query | cutoffs | rows | first | again | peak memory |\n|---|---|---|---|---|---|", flush=True)
     for what in ("false_negatives_by_rank", "outcomes"):
         for cutoffs in ("default", "other"):
             command = [sys.executable, __file__, "--folder", str(options.folder), "--ask", what, cutoffs]

@@ -1,6 +1,6 @@
 """Planted false negatives: how many denoising finds, what else it removes, how right pseudo-labels are.
 
-    python benchmarks/planted.py COLLECTION SCORER --folder DIR [--encoder MODEL] [--queries N] [--questions N]
+    python benchmarks/planted.py COLLECTION SCORER --folder DIR [--encoder MODEL] [--queries N] [--unlabeled N]
 
 COLLECTION is a BEIR folder with qrels/train_sparse.tsv (the labels to curate with), qrels/train_hidden.tsv
 (positives that were taken away) and qrels/unlabeled_gold.tsv (the truth of unlabeled.jsonl). A sample of its
@@ -29,12 +29,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the sample and the workspace are made")
     parser.add_argument("--encoder", help="dense mining with this model; BM25 without")
     parser.add_argument("--queries", type=int, default=1500)
-    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--unlabeled", type=int, default=500)
     parser.add_argument("--depth", type=int, default=20)
     options = parser.parse_args()
     options.folder = options.folder.resolve()
     root = options.folder / "set"
-    sample(options.collection, options.folder / "sample", options.queries, options.questions)
+    sample(options.collection, options.folder / "sample", options.queries, options.unlabeled)
     if not root.exists():
         curate("init", root)
     curate("-C", root, "load", options.folder / "sample")
@@ -50,8 +50,8 @@ def curate(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "curate", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
-def sample(collection: Path, target: Path, queries: int, questions: int) -> None:
-    """Write a BEIR folder with the whole corpus and, by hash of the ids, some queries and questions."""
+def sample(collection: Path, target: Path, queries: int, unlabeled: int) -> None:
+    """Write a BEIR folder with the whole corpus and, by hash, some labelled and some unlabeled queries."""
     (target / "qrels").mkdir(parents=True, exist_ok=True)
     (target / "corpus.jsonl").write_bytes((collection / "corpus.jsonl").read_bytes())
     labels = truth(collection / "qrels" / "train_sparse.tsv")
@@ -67,8 +67,8 @@ def sample(collection: Path, target: Path, queries: int, questions: int) -> None
     }
     answerable = set(truth(collection / "qrels" / "unlabeled_gold.tsv")["query_id"])
     # Half of them have an answer in the truth, where that many do: precision needs both kinds.
-    picked = by_hash([name for name in asked if name in answerable], questions // 2)
-    picked += by_hash([name for name in asked if name not in set(picked)], questions - len(picked))
+    picked = by_hash([name for name in asked if name in answerable], unlabeled // 2)
+    picked += by_hash([name for name in asked if name not in set(picked)], unlabeled - len(picked))
     (target / "unlabeled.jsonl").write_text("\n".join(asked[name] for name in sorted(picked)) + "\n", "utf-8")
 
 
@@ -111,10 +111,10 @@ def report(workspace: Workspace, collection: Path) -> None:
     print(f"true negatives in the top-k: {others.height:,}; kept as negatives: {share(kept, others.height)}")
     before, after = share(planted.height, mined.height), share(left, left + kept)
     print(f"false among the negatives: before {before}, after {after}")
-    asked = f"pseudo-positives: {labels.height:,}, of questions with a known answer {judged.height:,}"
+    asked = f"pseudo-positives: {labels.height:,}, of queries with a known answer {judged.height:,}"
     print(f"{asked}; right: {share(right, judged.height)}")
     answered = share(judged["query_id"].n_unique(), answerable)
-    print(f"questions with a known answer that got a pseudo-positive: {answered}")
+    print(f"queries with a known answer that got a pseudo-positive: {answered}")
 
 
 def share(part: int, whole: int) -> str:

@@ -3,7 +3,7 @@
     python benchmarks/training.py COLLECTION MODEL --folder DIR [--rows 640] [--batch-rows 32] [--memory]
         [--tevatron PYTHON]
 
-Both train MODEL on the same rows (a question, its positive, one mined passage) in bf16, cosine at temperature
+Both train MODEL on the same rows (a query, its positive, one mined passage) in bf16, cosine at temperature
 0.05, at most 128 tokens, AdamW with the same schedule; sentence-transformers by its cached loss. Each runs in a
 process of its own; tokens are counted without padding, and loading is in nobody's time. `--memory` gives the peak
 memory of curate's trainer by batch instead, with and without gradient caching. Needs accelerate. PYTHON: that of

@@ -7,7 +7,7 @@ transformers 4.45 and not with 4.46:
 
     pip install tevatron==0.1.0 transformers==4.45.2 accelerate==1.0.1 torch datasets polars
 
-It pools CLS and scores by the dot product, so its loss is not that of the others. Questions are padded to 32
+It pools CLS and scores by the dot product, so its loss is not that of the others. Queries are padded to 32
 tokens, which cuts none of them.
 """
 

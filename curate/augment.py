@@ -1,7 +1,7 @@
-"""Augmentation, RocketQA's step 4: questions without labels get confident pseudo-labels (NAACL 2021, 3.3).
+"""Augmentation, RocketQA's step 4: queries without labels get confident pseudo-labels (NAACL 2021, 3.3).
 
 The retriever mines for them, the cross-encoder judges; above the upper cutoff is a pseudo-positive, below the
-lower one a negative. A question without a confident positive gets no row: it is counted, not guessed.
+lower one a negative. A query without a confident positive gets no row: it is counted, not guessed.
 """
 
 from dataclasses import dataclass
@@ -20,32 +20,32 @@ from curate.workspace import Workspace
 
 @dataclass(frozen=True)
 class Augmented:
-    """What `augment` found, in questions and passages."""
+    """What `augment` found, in queries and passages."""
 
     run_id: str
     scorer_id: str
     cutoffs: str
-    questions: int
-    """Unlabeled questions in all."""
+    queries: int
+    """Unlabeled queries in all."""
     asked_by_dev_or_test: int
     """Of these: left out, because a dev or test query has the same text."""
     without_candidates: int
     """Of these: the retriever found nothing."""
     pseudo_labelled: int
-    """Questions with at least one pseudo-positive."""
+    """Queries with at least one pseudo-positive."""
     without_positive: int
-    """Questions whose candidates are all at or below the upper cutoff: reported, not guessed."""
+    """Queries whose candidates are all at or below the upper cutoff: reported, not guessed."""
     pseudo_positives: int
     hard_negatives: int
-    """Of the pseudo-labelled questions."""
+    """Of the pseudo-labelled queries."""
     warnings: list[str]
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        share = f" ({self.pseudo_labelled / self.questions:.0%})" if self.questions else ""
+        share = f" ({self.pseudo_labelled / self.queries:.0%})" if self.queries else ""
         return "\n".join(
             [
-                f"{self.pseudo_labelled:,} of {self.questions:,} unlabeled questions{share} got a pseudo-label: "
+                f"{self.pseudo_labelled:,} of {self.queries:,} unlabeled queries{share} got a pseudo-label: "
                 f"{self.pseudo_positives:,} pseudo-positives, {self.hard_negatives:,} negatives.",
                 f"{self.without_positive:,} got none: nothing was confidently relevant to them.",
                 *([f"{self.without_candidates:,} had no candidates."] if self.without_candidates else []),
@@ -90,8 +90,8 @@ class AugmentRequest:
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
         """Return the request; raises BadSettings without unlabeled queries, or without the cutoffs."""
-        if not workspace.select("augment/unlabeled_queries")["questions"][0]:
-            raise BadSettings("no unlabeled questions here. Load some: curate load --unlabeled QUESTIONS.jsonl")
+        if not workspace.select("augment/unlabeled_queries")["queries"][0]:
+            raise BadSettings("no unlabeled queries here. Load some: curate load --unlabeled QUERIES.jsonl")
         name = options.get("cutoffs", "default")
         row = current_cutoffs(workspace, name)
         if row is None:
@@ -106,9 +106,9 @@ class AugmentRequest:
 
 
 def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[AugmentOptions]) -> Augmented:
-    """Mine and score the unlabeled questions; the view `pseudo_labels` then holds what follows.
+    """Mine and score the unlabeled queries; the view `pseudo_labels` then holds what follows.
 
-    They are judged by the cutoffs of `denoise`. Raises BadSettings without unlabeled questions.
+    They are judged by the cutoffs of `denoise`. Raises BadSettings without unlabeled queries.
     """
     request = AugmentRequest.of(workspace, **options)
     cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
@@ -122,7 +122,7 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
 
 
 def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:
-    """Return what `augment` would do: mine the unlabeled questions or, where that is done, score them."""
+    """Return what `augment` would do: mine the unlabeled queries or, where that is done, score them."""
     request = AugmentRequest.of(workspace, **options)
     job = MineRequest.of(workspace, **request.mining).job
     if job.record is None:

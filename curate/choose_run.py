@@ -28,10 +28,10 @@ def training_runs(workspace: Workspace, asked: Sequence[str] | None, *, augmente
     of = {row["run_id"]: row["split"] for row in newest_first}
     wrong = [run for run in chosen if of[run] not in ("train", "unlabeled")]
     if wrong:
-        raise BadSettings(f"run '{wrong[0]}' is over {of[wrong[0]]}: dev and test questions never train")
+        raise BadSettings(f"run '{wrong[0]}' is over {of[wrong[0]]}: dev and test queries never train")
     if not augmented and all(of[run] == "unlabeled" for run in chosen):
         raise BadSettings(
-            f"run '{chosen[0]}' is over questions without labels, which --no-augmented leaves out: "
+            f"run '{chosen[0]}' is over queries without labels, which --no-augmented leaves out: "
             "nothing is left. Give a run over train, or leave out --no-augmented"
         )
     if augmented and not asked:

@@ -98,7 +98,7 @@ class Denoise(Section):
 
 
 class Augment(Section):
-    """How questions without labels get pseudo-labels."""
+    """How queries without labels get pseudo-labels."""
 
     all_above: bool = False
     """Keep every passage above the cutoff as pseudo-positive, not only the best (RocketQA keeps the best)."""
@@ -154,12 +154,12 @@ class TrainCrossEncoder(Section):
 
 
 class TrainDualEncoder(Section):
-    """RocketQA's steps 1, 3 and 4: questions against the passages of the whole batch, and hard negatives."""
+    """RocketQA's steps 1, 3 and 4: queries against the passages of the whole batch, and hard negatives."""
 
     init: str | None = None
     """Folder or hub name of the encoder to start from; the mining encoder unless given."""
     towers: Literal["shared", "separate"] = "shared"
-    """One transformer for questions and passages, or one for each, which start alike."""
+    """One transformer for queries and passages, or one for each, which start alike."""
     pooling: Literal["mean", "cls"] | None = None
     """As the files of the model say, unless given."""
     similarity: Literal["dot", "cosine"] | None = None
@@ -167,9 +167,9 @@ class TrainDualEncoder(Section):
     temperature: float | None = Field(default=None, gt=0)
     """Scores are divided by it; 0.05 for cosine and 1 for dot unless given."""
     epochs: int = Field(default=3, ge=1)
-    """How often each question stands in a row."""
+    """How often each query stands in a row."""
     batch_rows: int = Field(default=64, ge=1)
-    """Rows in a step, over all processes: one is a question with its passages."""
+    """Rows in a step, over all processes: one is a query with its passages."""
     positives: int = Field(default=1, ge=1)
     """Positives in a row at most; further ones take turns over the epochs."""
     hard_negatives: int = Field(default=1, ge=0)
@@ -186,9 +186,9 @@ class TrainDualEncoder(Section):
     """What is no negative in the batch: `labels`, known positives and passages of their text; `decisions`, also
     false negatives, and whatever the cross-encoder does not reject."""
     augmented: bool = True
-    """Pseudo-labelled questions train too, where `curate augment` has run."""
+    """Pseudo-labelled queries train too, where `curate augment` has run."""
     cross_batch: bool = True
-    """A question is held against the passages of all processes, not only of its own."""
+    """A query is held against the passages of all processes, not only of its own."""
     contrastive_weight: float = Field(default=1.0, ge=0)
     """Of the cross-entropy of a positive against all negatives."""
     distill: Literal["none", "kl", "margin-mse"] = "none"
@@ -209,15 +209,15 @@ class TrainDualEncoder(Section):
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients are scaled down to this norm."""
     query_max_length: int | None = Field(default=None, ge=4)
-    """Tokens of a question in training; 32, or what the model can take, unless given."""
+    """Tokens of a query in training; 32, or what the model can take, unless given."""
     passage_max_length: int | None = Field(default=None, ge=8)
     """Tokens of title and passage, the trained model's maximum; 128, or what the model can take, unless given."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto` is bf16 where the processor computes in it."""
     dev_every: int = Field(default=100, ge=0)
     """Steps between two looks at dev, whose best weights are kept; 0: never, and the last weights are kept."""
-    dev_questions: int = Field(default=200, ge=1)
-    """Questions of dev that are asked, drawn by hash."""
+    dev_queries: int = Field(default=200, ge=1)
+    """Queries of dev that are asked, drawn by hash."""
     dev_passages: int = Field(default=2000, ge=1)
     """Passages, besides their positives, among which they search."""
     checkpoint_every: int = Field(default=100, ge=1)
@@ -240,13 +240,13 @@ class Recipe(Section):
     devices: int = Field(default=1, ge=1)
     """Processes that train."""
     depth: int | None = Field(default=None, ge=1)
-    """Passages that M_D0 finds for a train question; as in `[mine]` unless given."""
+    """Passages that M_D0 finds for a train query; as in `[mine]` unless given."""
     augment_depth: int | None = Field(default=None, ge=1)
-    """Passages that M_D1 finds for an unlabeled question; as `depth` unless given."""
+    """Passages that M_D1 finds for an unlabeled query; as `depth` unless given."""
     evaluate: Literal["dev", "test", "none"] = "test"
     """The split by whose labels the three dual-encoders are measured."""
     evaluate_depth: int = Field(default=100, ge=1)
-    """Passages that they find for each of its questions."""
+    """Passages that they find for each of its queries."""
     m_d0: TrainDualEncoder = TrainDualEncoder()
     """The first dual-encoder: no hard negatives and masks by labels unless given, since nothing is judged yet."""
     m_c: TrainCrossEncoder = TrainCrossEncoder()
@@ -254,7 +254,7 @@ class Recipe(Section):
     m_d1: TrainDualEncoder = TrainDualEncoder()
     """The dual-encoder on denoised hard negatives."""
     m_d2: TrainDualEncoder = TrainDualEncoder()
-    """The dual-encoder on these and the pseudo-labelled questions."""
+    """The dual-encoder on these and the pseudo-labelled queries."""
 
 
 class Settings(Section):

@@ -52,7 +52,7 @@ VIEWS = (
     "views/cutoffs",
     "views/decisions",
     "training_set/found",
-    "views/leaked_questions",
+    "views/leaked_queries",
     "views/pseudo_labels",
 )
 TABLE_MACROS = ("macros/pairs_to_score",)  # they read views

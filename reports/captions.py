@@ -9,7 +9,7 @@ TITLES = {
     "positives_recognised": "Does the scorer recognise the labelled positives?",
     "shortfall": "How many hard negatives the queries get",
     "suspects": "Suspects: unlabelled, but relevant by the scorer",
-    "pseudo_label_outcomes": "Questions without labels",
+    "pseudo_label_outcomes": "Queries without labels",
     "pseudo_labels": "Pseudo-labels: what the scorer is sure of",
     "query_card": "One query",
     "lineage": "Where the decisions come from",
@@ -62,7 +62,7 @@ CAPTIONS = {
         "comparison. Read a few: are they right?"
     ),
     "pseudo_label_outcomes": (
-        "One row per outcome, over the questions without labels of run {run}. A question gets a label "
+        "One row per outcome, over the queries without labels of run {run}. A query gets a label "
         "when a passage of its top {depth} lies above {positive_above:g} by {scorer_id}; the others "
         "get none."
     ),

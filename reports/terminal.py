@@ -253,7 +253,7 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "positives_recognised": shares("verdict", "positives"),
     "shortfall": shortfall,
     "suspects": pairs,
-    "pseudo_label_outcomes": shares("outcome", "questions"),
+    "pseudo_label_outcomes": shares("outcome", "queries"),
     "pseudo_labels": pairs,
     "query_card": query_card,
 }

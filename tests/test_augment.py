@@ -29,7 +29,7 @@ QUERIES = {
     "dev": "Sea capital",
 }
 LABELS = [("labelled", "paris")]
-PROBABILITY = {  # (question, passage) -> what the judge says
+PROBABILITY = {  # (query, passage) -> what the judge says
     ("asked", "rome"): 0.99, ("asked", "paris"): 0.95, ("odd", "sea"): 0.5, ("odd", "paris"): 0.02,
     ("odd", "rome"): 0.02, ("copied", "sea"): 0.99,
 }  # fmt: skip
@@ -90,13 +90,13 @@ def test_all_above_keeps_every_confident_passage(judged_set: Workspace) -> None:
     assert labels(judged_set) == [("asked", "rome")]
 
 
-def test_a_question_without_a_confident_passage_is_counted_not_guessed(judged_set: Workspace) -> None:
+def test_a_query_without_a_confident_passage_is_counted_not_guessed(judged_set: Workspace) -> None:
     """0.5 is no label."""
     result = curate.augment(judged_set)
-    assert (result.questions, result.without_positive) == (3, 1)
+    assert (result.queries, result.without_positive) == (3, 1)
 
 
-def test_a_question_that_dev_asks_gets_no_label(judged_set: Workspace) -> None:
+def test_a_query_that_dev_asks_gets_no_label(judged_set: Workspace) -> None:
     """Training on it would be training on the evaluation."""
     result = curate.augment(judged_set)
     assert result.asked_by_dev_or_test == 1
@@ -111,7 +111,7 @@ def test_it_mines_and_judges_as_the_train_run_was(judged_set: Workspace) -> None
 
 
 def test_a_dry_run_tells_what_is_next_to_do(judged_set: Workspace) -> None:
-    """Questions to mine, then pairs to score, then the cutoffs alone, then nothing."""
+    """Queries to mine, then pairs to score, then the cutoffs alone, then nothing."""
     assert plan_augment(judged_set).stage == "mine"
     curate.mine(judged_set, split="unlabeled", retriever="bm25", depth=3)
     plan = plan_augment(judged_set)
@@ -132,7 +132,7 @@ def test_another_scorer_than_the_cutoffs_is_refused_before_it_scores(
     assert judged_set.scan("scores").collect().height == before
 
 
-def test_without_questions_or_cutoffs_the_error_says_what_to_run(make_workspace: Make) -> None:
-    """Load questions, or denoise first."""
+def test_without_queries_or_cutoffs_the_error_says_what_to_run(make_workspace: Make) -> None:
+    """Load queries, or denoise first."""
     with pytest.raises(BadSettings, match="curate load --unlabeled"):
         curate.augment(make_workspace(PASSAGES, {"labelled": "?"}, qrels=LABELS, candidates={}))

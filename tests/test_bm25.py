@@ -37,14 +37,14 @@ def test_tokens_are_runs_of_letters_and_digits_and_bigrams_without_spaces(text: 
     assert tokens(text) == expected
 
 
-@pytest.mark.parametrize("question", ["cat", "the cat", "dog dog mat", "carpet of animals", "share the log"])
-def test_scores_are_those_of_the_formula(tmp_path: Path, question: str) -> None:
+@pytest.mark.parametrize("query", ["cat", "the cat", "dog dog mat", "carpet of animals", "share the log"])
+def test_scores_are_those_of_the_formula(tmp_path: Path, query: str) -> None:
     """k1 = 1.2, b = 0.75, idf = ln(1 + (N - n + 0.5) / (n + 0.5)); short passages keep their exact length."""
     index = Bm25.build(tmp_path / "index", enumerate(PASSAGES))
 
-    found = index.search(question, 10)
+    found = index.search(query, 10)
 
-    expected = by_hand(question)
+    expected = by_hand(query)
     assert [key for _, key in found] == [key for _, key in expected]
     assert [score for score, _ in found] == pytest.approx([score for score, _ in expected], rel=1e-5)
 
@@ -65,32 +65,30 @@ def test_a_depth_beyond_the_collection_gives_what_there_is(tmp_path: Path) -> No
     assert {key for _, key in index.search("mat", 1000)} == {0, 3, 4}
 
 
-@pytest.mark.parametrize(
-    "question", ["what is: a cat?", 'c++ "unclosed cat', "(((cat", "NOT cat", "cat AND", "cat*"]
-)
-def test_no_question_is_a_syntax_error(tmp_path: Path, question: str) -> None:
-    """Questions are words, never a query language."""
+@pytest.mark.parametrize("query", ["what is: a cat?", 'c++ "unclosed cat', "(((cat", "NOT cat", "cat AND", "cat*"])
+def test_no_query_is_a_syntax_error(tmp_path: Path, query: str) -> None:
+    """Queries are words, never a query language."""
     index = Bm25.build(tmp_path / "index", enumerate(PASSAGES))
 
-    assert 0 in {key for _, key in index.search(question, 10)}
+    assert 0 in {key for _, key in index.search(query, 10)}
 
 
-@pytest.mark.parametrize("question", ["", "?!", "zebra"])
-def test_a_question_without_a_known_term_finds_nothing(tmp_path: Path, question: str) -> None:
+@pytest.mark.parametrize("query", ["", "?!", "zebra"])
+def test_a_query_without_a_known_term_finds_nothing(tmp_path: Path, query: str) -> None:
     """No term, no candidate."""
     index = Bm25.build(tmp_path / "index", enumerate(PASSAGES))
 
-    assert index.search(question, 10) == []
+    assert index.search(query, 10) == []
 
 
-def by_hand(question: str) -> list[tuple[float, int]]:
+def by_hand(query: str) -> list[tuple[float, int]]:
     """Return the formula's scores of every passage."""
     documents = [Counter(tokens(text)) for text in PASSAGES]
     average = sum(document.total() for document in documents) / len(documents)
     scores = []
     for key, document in enumerate(documents):
         score = 0.0
-        for term in tokens(question):
+        for term in tokens(query):
             holding = sum(term in other for other in documents)
             idf = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
             length = 1.2 * (0.25 + 0.75 * document.total() / average)

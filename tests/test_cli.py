@@ -50,13 +50,13 @@ def test_json_says_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     made = tmp_path / "set"
     assert run(["init", str(made), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "schema": "curate.created/1",
+        "schema": "curate.created/2",
         "folder": str(made),
         "settings": str(made / "curate.toml"),
     }
     assert run(["-C", str(made), "rebuild", "--json"]) == 0
     rebuilt = json.loads(capsys.readouterr().out)
-    assert rebuilt["schema"] == "curate.rebuilt/1"
+    assert rebuilt["schema"] == "curate.rebuilt/2"
     assert rebuilt["catalogue"] == str(made / "curate.duckdb")
 
 

@@ -54,7 +54,7 @@ def decision(workspace: Workspace, passage: str, cutoffs: str = "default") -> st
         (True, 0.50, "uncertain"),
         (True, 0.91, "false_negative"),  # relevant, but nobody had judged it
         (True, None, "unscored"),  # unknown is never a negative
-        (False, 0.91, "pseudo_positive"),  # the same evidence on a question without labels
+        (False, 0.91, "pseudo_positive"),  # the same evidence on a query without labels
         (False, 0.09, "hard_negative"),
         (False, None, "unscored"),
     ],

@@ -1,4 +1,4 @@
-"""The demo's collection: docstrings become questions, passages and labels."""
+"""The demo's collection: docstrings become queries, passages and labels."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from curate.cli.main import cli
 from curate.cutoffs import set_cutoffs
-from curate.demo.articles import Article, article, first_sentence, plain_text, question_of
+from curate.demo.articles import Article, article, first_sentence, plain_text, query_of
 from curate.demo.collection import Check, build_collection, check, deal, split_up
 from curate.demo.docstrings import Docstring, docstrings
 from curate.jobs import Job
@@ -101,7 +101,7 @@ def test_the_first_sentence_asks_and_the_rest_answers():
         "See Also\n--------\ncumprod : The product of them all.\n",
         "torch.cumsum",
     )
-    assert found.question == "cumulative sum of elements of input in a dimension"
+    assert found.query == "cumulative sum of elements of input in a dimension"
     assert found.passage == (
         "cumsum(input, dim) -> Tensor The i-th one is a sum of i. "
         "Parameters: dim : int The dimension over which all of the elements are summed."
@@ -124,7 +124,7 @@ def test_a_docstring_that_says_no_more_than_its_first_sentence_is_no_passage(tex
 
 
 @pytest.mark.parametrize(
-    ("summary", "question"),
+    ("summary", "query"),
     [
         ("Return a list of all open files.", "list of all open files"),
         ("Split a string into its words", "split a string into its words"),
@@ -135,9 +135,9 @@ def test_a_docstring_that_says_no_more_than_its_first_sentence_is_no_passage(tex
         ("Too short.", None),
     ],
 )
-def test_questions_read_like_a_search(summary, question):
+def test_queries_read_like_a_search(summary, query):
     """Without "Return the", the function's own name and the full stop; what is generic makes none."""
-    assert question_of(summary, "lib.thing") == question
+    assert query_of(summary, "lib.thing") == query
 
 
 def test_sentences_end_where_people_end_them():
@@ -160,17 +160,17 @@ def test_a_passage_that_several_docstrings_share_is_left_out():
     assert split_up(articles) == ({}, {})
 
 
-def test_every_question_is_dealt_once_and_the_same_way():
+def test_every_query_is_dealt_once_and_the_same_way():
     """The splits are drawn by the hash of the text: they do not depend on the order."""
-    questions = [f"question number {number}" for number in range(500)]
-    splits = deal(questions)
+    queries = [f"query number {number}" for number in range(500)]
+    splits = deal(queries)
     assert {split: len(asked) for split, asked in splits.items()} == {"test": 200, "dev": 200, "train": 100}
-    assert sorted(q for split in splits.values() for q in split) == sorted(questions)
-    assert deal(reversed(questions)) == splits
+    assert sorted(q for split in splits.values() for q in split) == sorted(queries)
+    assert deal(reversed(queries)) == splits
 
 
 def test_the_collection_is_a_beir_folder(sums, tmp_path):
-    """A question asked by two docstrings is labelled with the shorter name; the other one is kept as truth."""
+    """A query asked by two docstrings is labelled with the shorter name; the other one is kept as truth."""
     collection = build_collection(tmp_path / "c", sums)
     passages = {row["_id"]: row for row in rows(tmp_path / "c" / "corpus.jsonl")}
     assert list(passages) == ["sums_for_test.Frame", "sums_for_test.Frame.add_up", "sums_for_test.again"]
@@ -186,7 +186,7 @@ def test_the_collection_is_a_beir_folder(sums, tmp_path):
     assert (tmp_path / "c" / "truth" / "hidden.tsv").read_text("utf-8").splitlines()[1:] == [
         "sums_for_test.again\tsums_for_test.Frame.add_up\t1"
     ]
-    assert (collection.passages, collection.questions["test"], collection.hidden) == (3, 2, 1)
+    assert (collection.passages, collection.queries["test"], collection.hidden) == (3, 2, 1)
 
 
 def test_the_same_versions_give_the_same_bytes(sums, tmp_path):

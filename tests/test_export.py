@@ -1,4 +1,4 @@
-"""Which questions, positives and negatives a training set holds; that it is whole, repeatable and resumable."""
+"""Which queries, positives and negatives a training set holds; that it is whole, repeatable and resumable."""
 
 import hashlib
 import json
@@ -49,7 +49,7 @@ QRELS = {
     "q-test": ["p4"],
     "q-copy": ["p4"],
 }
-# run -> question -> passage with its probability (None: nobody scored it), in the order of the ranks
+# run -> query -> passage with its probability (None: nobody scored it), in the order of the ranks
 RUNS: dict[str, dict[str, list[tuple[str, float | None]]]] = {
     "bm25-train": {
         "q-train": [("p6", 0.95), ("p0", 0.99), ("p1", 0.05), ("p2", 0.05), ("p3", 0.01), ("p4", 0.02)],
@@ -88,8 +88,8 @@ def workspace(tmp_path: Path) -> Workspace:
     return made
 
 
-def test_only_labelled_train_and_pseudo_labelled_questions_are_exported(workspace: Workspace) -> None:
-    """Dev and test questions never are, nor one that asks the same, nor an unlabeled one without a label."""
+def test_only_labelled_train_and_pseudo_labelled_queries_are_exported(workspace: Workspace) -> None:
+    """Dev and test queries never are, nor one that asks the same, nor an unlabeled one without a label."""
     curate.export(workspace, format="beir")
     assert set(_lines(workspace, "beir/queries.jsonl", "_id")) == {"q-train", "q-short", "q-none", "u-sure"}
 
@@ -113,7 +113,7 @@ def test_a_row_with_too_few_negatives_stays_short_and_is_counted(workspace: Work
     assert (done.figures["queries_short"], done.figures["queries_without_negatives"]) == (2, 1)
     assert done.figures["queries_left_out"] == 1
     assert "1 has none and is left out" in done.text()
-    assert "4 rows (triplet) of 3 questions" in done.text()
+    assert "4 rows (triplet) of 3 queries" in done.text()
 
 
 def test_false_negatives_are_dropped_or_promoted(workspace: Workspace) -> None:
@@ -126,7 +126,7 @@ def test_false_negatives_are_dropped_or_promoted(workspace: Workspace) -> None:
     assert dropped == {("p0", "qrels"), ("p7", "qrels"), ("p5", "pseudo")}
 
 
-def test_pseudo_labelled_questions_can_be_left_out(workspace: Workspace) -> None:
+def test_pseudo_labelled_queries_can_be_left_out(workspace: Workspace) -> None:
     """Without `augmented`, neither they nor their run are part of the set."""
     done = curate.export(workspace, format="beir", augmented=False)
     assert "u-sure" not in _lines(workspace, "beir/queries.jsonl", "_id")
@@ -279,12 +279,12 @@ def test_the_card_shows_the_audits_figures(workspace: Workspace) -> None:
     curate.export(workspace, format="labeled-list")
     card = (workspace.root / "exports/labeled-list/README.md").read_text("utf-8")
     for line in (
-        "| questions with a positive | 4 |",
-        "| questions left out, because dev or test ask the same | 1 |",
-        "| candidates of these questions in the top-k | 13 |",
+        "| queries with a positive | 4 |",
+        "| queries left out, because dev or test ask the same | 1 |",
+        "| candidates in the judged top-k of the runs | 14 |",
         "| - false negatives (probability above the upper cutoff) | 1 |",
         "| - uncertain (between the cutoffs) | 2 |",
-        "| - unscored: nobody knows, so no negatives | 1 |",
+        "| of them unscored: nobody knows, so no negatives | 1 |",
     ):
         assert line in card
 
@@ -330,13 +330,13 @@ def test_nothing_is_exported_before_anything_is_scored(tmp_path: Path) -> None:
 def test_an_export_without_a_row_is_refused(workspace: Workspace) -> None:
     """No loader reads an empty set, and nobody wants one: the error counts what is missing."""
     _cutoffs(workspace, "none", depth=1)
-    with pytest.raises(CurateError, match="of 3 questions with a positive, 3 have no safe negative"):
+    with pytest.raises(CurateError, match="of 3 queries with a positive, 3 have no safe negative"):
         curate.export(workspace, format="triplet", cutoffs="none", augmented=False)
     assert not (workspace.root / "exports/triplet").exists()
 
 
 def test_the_plan_says_what_is_to_do_and_what_is_done(workspace: Workspace) -> None:
-    """`--dry-run` counts questions; after the export all of them are done."""
+    """`--dry-run` counts queries; after the export all of them are done."""
     before = plan_export(workspace, format="triplet")
     assert (before.total, before.cached, before.seconds) == (5, 0, None)
     curate.export(workspace, format="triplet")

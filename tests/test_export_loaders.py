@@ -130,7 +130,7 @@ def test_tevatron_reads_exactly_its_keys(exported: Callable[..., Path], load: Ca
 
 
 def test_beirs_loader_reads_the_folder(exported: Callable[..., Path]) -> None:
-    """Collection, questions and qrels come back whole, ids with quotes and promoted positives included."""
+    """Collection, queries and qrels come back whole, ids with quotes and promoted positives included."""
     from beir.datasets.data_loader import GenericDataLoader
 
     folder = exported("beir", promote=True)

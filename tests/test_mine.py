@@ -273,9 +273,9 @@ def rows(workspace: Workspace, run: str, query: str) -> list[tuple[Any, ...]]:
     """Return (rank, passage_id) of a query."""
     return workspace.sql(
         "select rank, passage_id from candidates join passages using (passage_key) join queries using (query_key) "
-        "where run_id = $run and query_id = $question order by rank",
+        "where run_id = $run and query_id = $query order by rank",
         run=run,
-        question=query,
+        query=query,
     ).rows()
 
 

@@ -81,7 +81,7 @@ def weather() -> tuple[Lines, Lines, dict[str, list[str]]]:
 
 
 def collection(folder: Path) -> Path:
-    """Write some 100 passages; 32 train, 8 dev, 8 test, 8 unlabeled questions: of Cranfield, where it is here."""
+    """Write some 100 passages; 32 train, 8 dev, 8 test, 8 unlabeled queries: of Cranfield, where it is here."""
     texts, queries, relevant = cranfield() if SHARED.is_dir() else weather()
     chosen = sorted(relevant)[:56]
     kept = {passage for query in chosen for passage in relevant[query][:2]}

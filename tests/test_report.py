@@ -47,7 +47,7 @@ PROBABILITIES = {
 
 @pytest.fixture
 def mined(make_workspace: Make) -> Workspace:
-    """Return two labelled queries with candidates, and a question without labels; nothing is scored."""
+    """Return two labelled queries with candidates, and a query without labels; nothing is scored."""
     return make_workspace(PASSAGES, QUERIES, qrels=QRELS, unlabeled=["river"], candidates=CANDIDATES)
 
 
@@ -209,12 +209,12 @@ def test_suspects_show_the_false_negative_beside_a_labelled_positive(denoised: W
     }
 
 
-def test_pseudo_labels_are_reported_over_the_run_of_the_questions_without_labels(denoised: Workspace) -> None:
-    """The best passage above the cutoff; a question whose candidates are unscored gets none."""
+def test_pseudo_labels_are_reported_over_the_run_of_the_queries_without_labels(denoised: Workspace) -> None:
+    """The best passage above the cutoff; a query whose candidates are unscored gets none."""
     add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
     (label,) = report_rows.report(denoised, "pseudo_labels").rows
     assert (label["query_id"], label["passage_id"], label["probability"]) == ("river", "rome", 0.93)
-    assert column(report_rows.report(denoised, "pseudo_label_outcomes"), "questions") == [1, 0, 0, 0, 0, 0]
+    assert column(report_rows.report(denoised, "pseudo_label_outcomes"), "queries") == [1, 0, 0, 0, 0, 0]
 
 
 def test_pseudo_positives_are_no_false_negatives(denoised: Workspace) -> None:
@@ -233,8 +233,8 @@ def test_pseudo_positives_are_no_false_negatives(denoised: Workspace) -> None:
     assert (compared["false_negatives"], compared["pseudo_positives"]) == (0, 2)
 
 
-def test_only_the_runs_own_questions_are_left_out_as_leaked(make_workspace: Make) -> None:
-    """Two questions ask what dev asks; the run knows one of them."""
+def test_only_the_runs_own_queries_are_left_out_as_leaked(make_workspace: Make) -> None:
+    """Two queries ask what dev asks; the run knows one of them."""
     asked = {"france": "river of rome", "seven": "River of Rome?", "river": "river of ROME"}
     workspace = make_workspace(
         PASSAGES, asked, qrels=[("france", "rome")], split="dev", unlabeled=["seven", "river"]
@@ -242,7 +242,7 @@ def test_only_the_runs_own_questions_are_left_out_as_leaked(make_workspace: Make
     add_scores(workspace)
     set_cutoffs(workspace, "default", scorer_id="judge", depth=5, negative_below=0.1, positive_above=0.9)
     add_run(workspace, "early", {"river": ["rome"]}, split="unlabeled")
-    assert column(report_rows.report(workspace, "pseudo_label_outcomes"), "questions") == [0, 0, 0, 0, 0, 1]
+    assert column(report_rows.report(workspace, "pseudo_label_outcomes"), "queries") == [0, 0, 0, 0, 0, 1]
 
 
 def test_the_query_card_has_labelled_positives_that_were_not_found(denoised: Workspace) -> None:
@@ -295,7 +295,7 @@ def test_a_model_trained_under_an_old_name_has_not_made_the_old_scores(denoised:
 
 
 def test_splits_count_queries_and_labels(denoised: Workspace) -> None:
-    """Two queries of train with one positive each, one question without."""
+    """Two queries of train with one positive each, one query without."""
     assert report_rows.report(denoised, "splits").rows == [
         {"split": "train", "queries": 2, "labelled": 2, "judged": 2, "positives": 2},
         {"split": "unlabeled", "queries": 1, "labelled": 0, "judged": 0, "positives": 0},

@@ -1,4 +1,4 @@
-"""`curate sql`: any question to the tables, and nothing but questions."""
+"""`curate sql`: any query to the tables, and nothing but queries."""
 
 import csv
 import io
@@ -71,7 +71,7 @@ def ask(here: Workspace, capsys: pytest.CaptureFixture[str]) -> Ask:
         "",
     ],
 )
-def test_whatever_is_no_question_to_the_tables_is_refused(ask: Ask, query: str, tmp_path: Path) -> None:
+def test_whatever_is_no_query_to_the_tables_is_refused(ask: Ask, query: str, tmp_path: Path) -> None:
     """Exit code 2, one line, and nothing on stdout or on the disk."""
     before = sorted(tmp_path.iterdir())
     code, out, err = ask(query.format(folder=tmp_path))
@@ -114,7 +114,7 @@ def test_a_write_in_disguise_never_reaches_a_shard(ask: Ask, here: Workspace, qu
         "select 1 -- a comment\n",
     ],
 )
-def test_questions_are_answered(ask: Ask, query: str) -> None:
+def test_queries_are_answered(ask: Ask, query: str) -> None:
     """SELECT in all its forms, and EXPLAIN of one."""
     code, out, _ = ask(query)
     assert code == 0
@@ -233,7 +233,7 @@ def test_a_table_of_many_columns_stays_in_the_width(ask: Ask, monkeypatch: pytes
 
 
 def test_a_named_query_takes_parameters(ask: Ask) -> None:
-    """Those of the query itself, or of `$name` in a question of one's own."""
+    """Those of the query itself, or of `$name` in a query of one's own."""
     assert ask("select $word as word", "-p", "word=x")[1] == "word\nx\n"
     code, _, err = ask("splits", "-p", "limit=3")
     assert (code, "has no parameter 'limit'" in err) == (2, True)
@@ -260,8 +260,8 @@ def test_explain_prints_the_file(ask: Ask) -> None:
     assert ask("--explain", "funnel")[1] == sql_files.text("reports/funnel")
 
 
-def test_a_question_comes_from_stdin(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`curate sql - < question.sql`."""
+def test_a_query_comes_from_stdin(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`curate sql - < query.sql`."""
     monkeypatch.setattr("sys.stdin", io.StringIO("-- a comment first\nselect 1 as one"))
     assert ask("-")[1] == "one\n1\n"
 

@@ -71,7 +71,7 @@ def arguments(init: Path, **options: Any) -> dict[str, Any]:
 def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> None:
     """Counts, the end of the curve, and the next command; the record keeps the same facts."""
     trained = train(workspace, init)
-    assert (trained.rows, trained.steps, trained.questions, trained.pairs) == (24, 6, 8, 72)
+    assert (trained.rows, trained.steps, trained.queries, trained.pairs) == (24, 6, 8, 72)
     assert (trained.short, trained.without, trained.pseudo_labelled, trained.best) == (0, 0, 0, None)
     assert trained.text().endswith("Next: curate mine --retriever dense --encoder models/dual-encoder")
     [record] = workspace.records("train")
@@ -82,7 +82,7 @@ def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> No
 
 
 def test_it_learns(workspace: Workspace, init: Path) -> None:
-    """Forty looks at eight questions: first far more often than the one time in twenty of chance."""
+    """Forty looks at eight queries: first far more often than the one time in twenty of chance."""
     assert train(workspace, init, epochs=40, batch_rows=8, learning_rate=3e-3).won > 0.5
 
 
@@ -296,16 +296,16 @@ def load(workspace: Workspace, job: str, table: str, row: dict[str, Any]) -> Non
     more.finish()
 
 
-def test_questions_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
-    """More unlabeled questions do not make M_D0 look outdated; another label of a train question does."""
+def test_queries_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
+    """More unlabeled queries do not make M_D0 look outdated; another label of a train query does."""
     first = {"hard_negatives": 0, "masks": "labels", "augmented": False, "dev_every": 0}
     train(workspace, init, **first)
-    question = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
-    load(workspace, "load-2", "queries", {**question, "split": "unlabeled"})
+    query = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
+    load(workspace, "load-2", "queries", {**query, "split": "unlabeled"})
     assert train(workspace, init, **first).trained_now is False
     label = {"query_key": 0, "passage_key": 9, "relevance": 1, "split": "train", "source": "more.tsv"}
     load(workspace, "load-3", "qrels", label)
-    with pytest.raises(StaleModel, match=r"the contents of questions changed.* delete models/dual-encoder"):
+    with pytest.raises(StaleModel, match=r"the contents of queries changed.* delete models/dual-encoder"):
         train(workspace, init, **first)
 
 
@@ -400,13 +400,13 @@ def test_a_kill_between_model_and_record_goes_on_though_an_older_record_stands(
     assert train(workspace, init, **options).rows == 24
 
 
-def test_more_unlabeled_questions_leave_a_model_as_it_is_where_none_were_mined(
+def test_more_unlabeled_queries_leave_a_model_as_it_is_where_none_were_mined(
     workspace: Workspace, init: Path
 ) -> None:
     """With the default settings, whose `augmented` has nothing to take yet."""
     train(workspace, init)
-    question = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
-    load(workspace, "load-2", "queries", {**question, "split": "unlabeled"})
+    query = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
+    load(workspace, "load-2", "queries", {**query, "split": "unlabeled"})
     assert train(workspace, init).trained_now is False
 
 
@@ -434,9 +434,9 @@ def test_what_mine_says_of_an_encoder_holds_for_its_training_and_for_no_other_mo
 def test_pseudo_labels_train_where_there_are_some_even_if_nothing_else_is_judged(
     workspace: Workspace, init: Path
 ) -> None:
-    """A question without labels and its confident passage; --no-augmented leaves it out."""
-    question = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
-    load(workspace, "load-2", "queries", {**question, "split": "unlabeled"})
+    """A query without labels and its confident passage; --no-augmented leaves it out."""
+    query = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
+    load(workspace, "load-2", "queries", {**query, "split": "unlabeled"})
     found = {"run_id": "bm25-unlabeled", "query_key": 8, "passage_key": 1, "rank": 1, "score": 1.0}
     add_run(workspace, "bm25-unlabeled", "unlabeled", [found])
     score = {"scorer_id": "judge", "query_key": 8, "passage_key": 1, "logit": 4.0}
@@ -472,7 +472,7 @@ def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: 
         )
         more.finish()
 
-    score("score-2", 99, 31)  # of another question
+    score("score-2", 99, 31)  # of another query
     score("score-3", 0, 8 + 1)  # rank 10 of q0
     assert train(workspace, init).trained_now is False
     assert train(workspace, init).sha256 == trained.sha256

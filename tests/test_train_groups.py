@@ -137,7 +137,7 @@ def test_queries_without_a_negative_are_counted(make_workspace: Make) -> None:
 
 
 def test_a_run_without_labelled_train_queries_is_refused(make_workspace: Make) -> None:
-    """Questions of dev and test are never trained on."""
+    """Queries of dev and test are never trained on."""
     workspace = make_workspace(
         {"p0": "a", "p1": "b"}, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": ["p1"]}, split="dev"
     )

@@ -87,17 +87,17 @@ def training_set(parameters: dict[str, Any]) -> TrainingSet:
 
 
 def listed(folder: Path) -> list[tuple[int, str, list[str]]]:
-    """Return (row, question, its passages: positives, then negatives)."""
+    """Return (row, query, its passages: positives, then negatives)."""
     frame = pl.read_parquet(folder / training_rows.ROWS)
-    names, questions = list(PASSAGES), list(QUERIES)
+    names, queries = list(PASSAGES), list(QUERIES)
     return [
-        (row, questions[group["query_key"][0]], [names[key] for key in group["passage_key"]])
+        (row, queries[group["query_key"][0]], [names[key] for key in group["passage_key"]])
         for (row,), group in frame.group_by("row_number", maintain_order=True)
     ]
 
 
-def negatives(folder: Path, question: str) -> set[str]:
-    return {name for _, asked, found in listed(folder) if asked == question for name in found[1:]}
+def negatives(folder: Path, query: str) -> set[str]:
+    return {name for _, asked, found in listed(folder) if asked == query for name in found[1:]}
 
 
 def test_hard_negatives_are_what_the_judge_rejects(workspace: Workspace, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_without_denoising_they_are_whatever_was_mined_and_not_labelled(
     assert negatives(folder, "q-snow") == {"rain", "sun"}
 
 
-def test_every_epoch_has_each_question_once_and_other_negatives(workspace: Workspace, tmp_path: Path) -> None:
+def test_every_epoch_has_each_query_once_and_other_negatives(workspace: Workspace, tmp_path: Path) -> None:
     """One negative a row: the two take turns."""
     found = listed(write(workspace, tmp_path, hard_negatives=1))
     assert [row for row, _, _ in found] == [0, 1, 2, 3]
@@ -141,7 +141,7 @@ def test_random_negatives_are_none_that_the_runs_found(workspace: Workspace, tmp
     assert negatives(folder, "q-rain") == {"sun", "dew"}
 
 
-def test_pseudo_labelled_questions_train_when_asked_for(workspace: Workspace, tmp_path: Path) -> None:
+def test_pseudo_labelled_queries_train_when_asked_for(workspace: Workspace, tmp_path: Path) -> None:
     """q-new has no label; the judge is sure of sun and rejects dew."""
     job = Job(workspace, "mine", "bm25-unlabeled")
     job.write_rows(
@@ -163,8 +163,8 @@ def batch(folder: Path, world: World | None = None, **options: bool) -> Batch:
 
 
 def relations(found: Batch) -> Iterator[tuple[str, str, str, bool]]:
-    """Yield question, passage, what it is to the question, and whether it stands in the question's own row."""
-    questions, passages = list(QUERIES), list(PASSAGES)
+    """Yield query, passage, what it is to the query, and whether it stands in the query's own row."""
+    queries, passages = list(QUERIES), list(PASSAGES)
     for row in range(found.rows):
         for column, key in enumerate(found.passage_keys):
             is_what = (
@@ -174,31 +174,31 @@ def relations(found: Batch) -> Iterator[tuple[str, str, str, bool]]:
                 if found.negative[row, column]
                 else "masked"
             )
-            yield questions[found.query_keys[row]], passages[key], is_what, column in found.slots[row]
+            yield queries[found.query_keys[row]], passages[key], is_what, column in found.slots[row]
 
 
-def expected(question: str, passage: str, masks: str) -> set[str]:
-    """Return what a passage may be for a question, by the rules in words."""
-    own = {"q-rain": "rain", "q-snow": "snow"}[question]
+def expected(query: str, passage: str, masks: str) -> set[str]:
+    """Return what a passage may be for a query, by the rules in words."""
+    own = {"q-rain": "rain", "q-snow": "snow"}[query]
     if passage == own:
         return {"positive", "masked"}  # once in its own row, masked wherever it stands again
     relevant = {"labels": {("q-rain", "twin")}, "none": set()}.get(
         masks, {("q-rain", "twin"), ("q-rain", "hail"), ("q-rain", "wind"), ("q-snow", "rain"), ("q-snow", "sun")}
     )
-    return {"masked"} if (question, passage) in relevant else {"negative"}
+    return {"masked"} if (query, passage) in relevant else {"negative"}
 
 
 @pytest.mark.parametrize("masks", ["none", "labels", "decisions"])
 def test_masks_in_the_batch_are_what_the_tables_say(workspace: Workspace, tmp_path: Path, masks: str) -> None:
     """Undenoised negatives bring every kind of passage into the batch; each is looked up by a double loop."""
     folder = write(workspace, tmp_path, masks=masks, denoised=False, hard_negatives=9)
-    for question, passage, found, in_own_row in relations(batch(folder)):
-        allowed = expected(question, passage, masks)
-        if masks == "none":  # a positive that stands in another row, too, counts against its question
+    for query, passage, found, in_own_row in relations(batch(folder)):
+        allowed = expected(query, passage, masks)
+        if masks == "none":  # a positive that stands in another row, too, counts against its query
             allowed = {"positive", "negative"} if "positive" in allowed else allowed
         if in_own_row and "positive" not in allowed:  # drawn undenoised, as was asked for
             allowed = {"negative"}
-        assert found in allowed, (question, passage)
+        assert found in allowed, (query, passage)
 
 
 def test_each_process_has_its_rows_and_everybody_s_passages(workspace: Workspace, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_nothing_to_train_on_is_said(make_workspace: Make) -> None:
     """No labels; or labels, and no run with a negative for them."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q-rain", "rain")], candidates={"q-rain": ["rain"]})
     undenoised = {**PARAMETERS, "denoised": False}
-    with pytest.raises(BadSettings, match=r"none of the 1 questions has a hard negative in bm25-train\. Mine"):
+    with pytest.raises(BadSettings, match=r"none of the 1 queries has a hard negative in bm25-train\. Mine"):
         training_rows.count(workspace, training_set(undenoised), undenoised)
 
 

@@ -30,7 +30,7 @@ WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm", "mist",
 
 @pytest.fixture
 def folder(make_workspace: Make, tiny_encoder: Model, tmp_path: Path) -> Path:
-    """Seven questions, two positives for some, hard negatives for most, what denoising took out masked."""
+    """Seven queries, two positives for some, hard negatives for most, what denoising took out masked."""
     passages = {f"p{n}": f"{WORDS[n % 10]} {n} " * (1 + n % 4) for n in range(30)}
     queries = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(7)}
     qrels = [(f"q{n}", f"p{n}") for n in range(7)] + [("q1", "p11"), ("q2", "p12")]
@@ -111,10 +111,10 @@ def test_the_gradient_of_a_cross_encoder_does_not_depend_on_the_number_of_proces
     assert equality(folder) == EQUAL
 
 
-def test_a_process_whose_questions_have_no_negatives_of_their_own_takes_part(
+def test_a_process_whose_queries_have_no_negatives_of_their_own_takes_part(
     make_workspace: Make, tiny_encoder: Model, tmp_path: Path
 ) -> None:
-    """Three questions with their positives alone: the other processes' passages are what they are held against."""
+    """Three queries with their positives alone: the other processes' passages are what they are held against."""
     workspace = make_workspace(
         {"p0": "rain", "p1": "snow", "p2": "hail"},
         {f"q{n}": f"when does {WORDS[n]} fall" for n in range(3)},

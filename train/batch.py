@@ -1,4 +1,4 @@
-"""A batch of a dual-encoder's training: what this process embeds, and which passage is what to which question."""
+"""A batch of a dual-encoder's training: what this process embeds, and which passage is what to which query."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,24 +21,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's rows. Of questions this process's, of passages all processes', in the order of the rows."""
+    """One step's rows. Of queries this process's, of passages all processes', in the order of the rows."""
 
     rows: int
     """In the whole batch."""
     queries: list[Ids]
-    """This process's questions."""
+    """This process's queries."""
     passages: list[Ids]
     """This process's passages."""
     counts: list[int]
     """How many passages each process has; if each uses only its own, just this one's."""
     positive: Bools
-    """Questions x passages: what a question is labelled with in its row."""
+    """Queries x passages: what a query is labelled with in its row."""
     negative: Bools
-    """Questions x passages: what counts against it."""
+    """Queries x passages: what counts against it."""
     slots: npt.NDArray[np.int64]
-    """Questions x slots: the passages of a question's own row, -1 where it has fewer."""
+    """Queries x slots: the passages of a query's own row, -1 where it has fewer."""
     teacher: npt.NDArray[np.float32]
-    """Questions x slots: the cross-encoder's logits, NaN where it has none."""
+    """Queries x slots: the cross-encoder's logits, NaN where it has none."""
     taught_rows: int
     """Rows of the whole batch with two logits or more."""
     taught_pairs: int
@@ -77,18 +77,18 @@ class Batches:
         own = slice(int(starts[mine.start]), int(starts[mine.stop]))
         counts = [int(starts[share.stop] - starts[share.start]) for share in shares]
         seen = slice(None) if self.cross_batch else own
-        questions = self.queries.at(columns["query_key"][starts[mine.start : mine.stop]])
+        queries = self.queries.at(columns["query_key"][starts[mine.start : mine.stop]])
         in_store = self.passages.at(columns["passage_key"])
         row_of_mine = np.arange(mine.start, mine.stop)[:, None]
         own_row = row_of[seen][None, :] == row_of_mine
         positive = own_row & columns["label"][seen][None, :]
         # What a row was drawn with counts, whatever the tables say: that was asked for (--no-denoised).
-        negative = ~positive & ~(self._masked(questions, self.text_keys[in_store[seen]]) & ~own_row)
+        negative = ~positive & ~(self._masked(queries, self.text_keys[in_store[seen]]) & ~own_row)
         slots, teacher = _slots(columns, starts, mine, own.start if seen is own else 0)
         taught = _taught(columns, row_of, count)
         return Batch(
             rows=count,
-            queries=self.queries.ids(questions),
+            queries=self.queries.ids(queries),
             passages=self.passages.ids(in_store[own]),
             counts=counts if self.cross_batch else [counts[self.world.rank]],
             positive=positive,
@@ -106,16 +106,16 @@ class Batches:
         queries, passages = self.queries.names(batch.query_keys), self.passages.names(batch.passage_keys)
         return f"{' '.join(queries)} and {' '.join(passages)}"
 
-    def _masked(self, questions: npt.NDArray[np.int64], text_keys: npt.NDArray[Any]) -> Bools:
-        """Return, questions x passages, whether the tables say that the passage's text is no negative."""
+    def _masked(self, queries: npt.NDArray[np.int64], text_keys: npt.NDArray[Any]) -> Bools:
+        """Return, queries x passages, whether the tables say that the passage's text is no negative."""
         offsets, values = self.masked
-        sizes = offsets[questions + 1] - offsets[questions]
-        rows_of = np.repeat(np.arange(len(questions)), sizes)
-        keys = values[_ranges(offsets[questions], sizes)]
+        sizes = offsets[queries + 1] - offsets[queries]
+        rows_of = np.repeat(np.arange(len(queries)), sizes)
+        keys = values[_ranges(offsets[queries], sizes)]
         order = np.argsort(text_keys, kind="stable")
         first = np.searchsorted(text_keys[order], keys, side="left")
         hits = np.searchsorted(text_keys[order], keys, side="right") - first
-        masked = np.zeros((len(questions), len(text_keys)), np.bool_)
+        masked = np.zeros((len(queries), len(text_keys)), np.bool_)
         masked[np.repeat(rows_of, hits), order[_ranges(first, hits)]] = True
         return masked
 
@@ -164,7 +164,7 @@ def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np
 def _slots(
     columns: training_rows.Columns, starts: npt.NDArray[Any], mine: range, offset: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return, questions x slots, the passages of each of this process's rows, and the logits that they have."""
+    """Return, queries x slots, the passages of each of this process's rows, and the logits that they have."""
     sizes = np.diff(starts)
     width = int(sizes.max())
     here = sizes[mine.start : mine.stop, None]

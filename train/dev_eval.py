@@ -23,7 +23,7 @@ TOP = 10
 
 @dataclass(frozen=True)
 class Sample:
-    """Questions of dev and passages to search, tokenized."""
+    """Queries of dev and passages to search, tokenized."""
 
     queries: list[Ids]
     passages: list[Ids]
@@ -32,7 +32,7 @@ class Sample:
 
 
 def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokenize) -> Sample | None:
-    """Return the sample of dev, the same for the same seed; None where dev has no question with a positive."""
+    """Return the sample of dev, the same for the same seed; None where dev has no query with a positive."""
     with workspace.connect() as connection:
         asked = sql_files.select(connection, "train/dev_queries", **parameters).to_arrow_table()
         if not asked.num_rows:

@@ -41,22 +41,22 @@ class TrainedDualEncoder(Trained):
 
     runs: list[str]
     rows: int
-    questions: int
+    queries: int
     pseudo_labelled: int
-    """Questions whose positive is a pseudo-label."""
+    """Queries whose positive is a pseudo-label."""
     short: int
-    """Questions with fewer hard negatives than were asked for; nothing fills the gap."""
+    """Queries with fewer hard negatives than were asked for; nothing fills the gap."""
     without: int
-    """Questions with none."""
+    """Queries with none."""
     best: dict[str, Any] | None
     """Step and MRR@10 on dev's sample of the weights that were kept; None where dev was not asked."""
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        read = f"{self.questions:,} questions ({self.pseudo_labelled:,} pseudo-labelled), {self.rows:,} rows"
+        read = f"{self.queries:,} queries ({self.pseudo_labelled:,} pseudo-labelled), {self.rows:,} rows"
         lines = self.lines(" and ".join(self.runs), read, "rows")
         if self.short:
-            lines.append(f"Short of hard negatives: {self.short:,} questions, {self.without:,} of them have none.")
+            lines.append(f"Short of hard negatives: {self.short:,} queries, {self.without:,} of them have none.")
         if self.best:
             lines.append(
                 f"Kept: the weights after step {self.best['step']:,}, dev MRR@10 {self.best['measure']:.4f}."
@@ -99,7 +99,7 @@ class DualEncoderTraining:
             "passage_max_length": self.spec.passage_max_length,
         }
         if not self.settings.cross_batch:
-            identity_settings["processes"] = processes  # a question's negatives are those of its own process
+            identity_settings["processes"] = processes  # a query's negatives are those of its own process
         self.identity = TrainingIdentity(
             workspace, name, base, self.settings.dtype, identity_settings, lambda: self.source.digests
         )
@@ -151,7 +151,7 @@ class DualEncoderTraining:
         for note in self.spec.notes:
             progress.say(note)
         asked = sample(identity.workspace, self.source.parameters, self.tokenize) if settings.dev_every else None
-        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].questions)
+        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].queries)
         return Work(
             task=DualEncoderTask(towers, settings, self.temperature, identity.dtype, world, batches),
             read=partial(batches.read, settings.batch_rows),
@@ -165,7 +165,7 @@ class DualEncoderTraining:
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
         """Return what the record says of the rows."""
         counts, pairs = training_rows.counts_in(self.data)
-        total, steps = self.total_and_steps(counts.questions)
+        total, steps = self.total_and_steps(counts.queries)
         return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, "best": best}
 
     def save(self, model: Any, outcome: Mapping[str, Any], best: dict[str, Any] | None) -> None:
@@ -173,7 +173,7 @@ class DualEncoderTraining:
         from .save_model import dual_encoder_card, save_dual_encoder
 
         identity = self.identity
-        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].questions)
+        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].queries)
         facts = {
             "trained from": identity.job.settings["init"],
             "runs": ", ".join(self.source.runs) or "none",
@@ -188,9 +188,9 @@ class DualEncoderTraining:
         card = dual_encoder_card(identity.name, facts, json.dumps(identity.job.settings, indent=1, sort_keys=True))
         save_dual_encoder(identity.folder, model, identity.base, self.spec, card)
 
-    def total_and_steps(self, questions: int) -> tuple[int, int]:
-        """Return the rows of all epochs over `questions`, and the steps that they make."""
-        count = questions * self.settings.epochs
+    def total_and_steps(self, queries: int) -> tuple[int, int]:
+        """Return the rows of all epochs over `queries`, and the steps that they make."""
+        count = queries * self.settings.epochs
         return count, -(-count // self.settings.batch_rows)
 
 
@@ -205,7 +205,7 @@ def train_dual_encoder(
     progress: Progress = SILENT,
     **options: Any,
 ) -> TrainedDualEncoder:
-    """Train a dual-encoder on the labelled questions and, where there are some, pseudo-labelled ones.
+    """Train a dual-encoder on the labelled queries and, where there are some, pseudo-labelled ones.
 
     `options` are the fields of `curate.config.TrainDualEncoder`; the workspace's settings stand for what is not
     given. `run`: ids of runs; else the newest over train and, if augmented, over unlabeled. `devices`: processes
@@ -239,7 +239,7 @@ def plan_train_dual_encoder(
         done = int(identity.record.facts["rows"])
         return Plan("train dual-encoder", "rows", done, done, notes=[f"{identity.model}: already trained."])
     counts = training_rows.count(workspace, work.source.training_set, work.source.parameters)
-    total, steps = work.total_and_steps(counts.questions)
+    total, steps = work.total_and_steps(counts.queries)
     state = checkpoint.latest(identity.checkpoints)
     done = min(total, state.step * work.settings.batch_rows) if state else 0
     rate = identity.rate()
@@ -248,7 +248,7 @@ def plan_train_dual_encoder(
     notes = [
         f"from {identity.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
         f"the model goes to {identity.model}",
-        f"{counts.questions:,} questions ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
+        f"{counts.queries:,} queries ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
         *work.spec.notes,
     ]
@@ -260,7 +260,7 @@ def _switched_off(settings: TrainDualEncoder) -> set[str]:
     off = set() if settings.hard_negatives else {"depth", "denoised"}
     off |= set() if settings.distill != "none" else {"distill_weight"}
     off |= set() if settings.promote else {"promote"}  # trainings of 0.1 do not know it
-    return off | (set() if settings.dev_every else {"dev_questions", "dev_passages"})
+    return off | (set() if settings.dev_every else {"dev_queries", "dev_passages"})
 
 
 def _spec(base: Path, mine: Mine, settings: TrainDualEncoder) -> EmbeddingSpec:

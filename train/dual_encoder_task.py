@@ -1,4 +1,4 @@
-"""The dual-encoder as a task of the loop: each question against the passages of the whole batch."""
+"""The dual-encoder as a task of the loop: each query against the passages of the whole batch."""
 
 from typing import TYPE_CHECKING, Any
 

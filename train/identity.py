@@ -52,10 +52,10 @@ class TrainingIdentity:
         self._settings, self._inputs = settings, inputs
 
     @property
-    def _questions(self) -> str:
-        """The digest of the questions and of what people say of them."""
+    def _queries(self) -> str:
+        """The digest of the queries and of what people say of them."""
         asked = {"augmented": bool(self._settings.get("augmented")), "dev": bool(self._settings.get("dev_every"))}
-        return str(self.workspace.select("train/questions_digest", **asked)["digest"][0])
+        return str(self.workspace.select("train/queries_digest", **asked)["digest"][0])
 
     @cached_property
     def _start(self) -> str:
@@ -72,7 +72,7 @@ class TrainingIdentity:
         own = {"init": model_id(self.base, self._start), "dtype": self.dtype, "seed": self.seed}
         inputs = {
             "passages": table_digest(self.workspace, "passages"),
-            "questions": self._questions,
+            "queries": self._queries,
             **self._inputs(),
             "init": self._start,
         }

@@ -48,7 +48,7 @@ class Task(Protocol[Taken_contra]):
 
 @dataclass(frozen=True)
 class Dev:
-    """The questions of dev, asked every so often: the weights that do best are kept."""
+    """The queries of dev, asked every so often: the weights that do best are kept."""
 
     every: int
     """Steps."""

@@ -153,10 +153,10 @@ class Procedure:
 
     @cached_property
     def steps(self) -> tuple[str, ...]:
-        """The steps of this workspace: without unlabeled questions nothing is augmented."""
+        """The steps of this workspace: without unlabeled queries nothing is augmented."""
         left_out = {"evaluate"} if self.recipe.evaluate == "none" else set()
-        if not self.workspace.select("augment/unlabeled_queries")["questions"][0]:
-            self.progress.say("no unlabeled questions: the recipe ends with M_D1")
+        if not self.workspace.select("augment/unlabeled_queries")["queries"][0]:
+            self.progress.say("no unlabeled queries: the recipe ends with M_D1")
             left_out |= {"augment", "m-d2"}
         return tuple(name for name in STEPS if name not in left_out)
 
@@ -253,7 +253,7 @@ class Procedure:
 
     @cached_property
     def augmented(self) -> str:
-        """The run of M_D1 over the unlabeled questions."""
+        """The run of M_D1 over the unlabeled queries."""
         return self._run("augment")
 
     def _run(self, step: str) -> str:

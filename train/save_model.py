@@ -19,7 +19,7 @@ pipeline_tag: text-ranking
 ---
 # {name}
 
-A cross-encoder: it reads a question and a passage together and gives one logit; the sigmoid of the logit is the
+A cross-encoder: it reads a query and a passage together and gives one logit; the sigmoid of the logit is the
 probability that the passage is relevant. Trained by `curate train cross-encoder` on labelled positives against
 negatives drawn from a retriever's own top-k (RocketQA, Qu et al., NAACL 2021, step 2).
 
@@ -31,7 +31,7 @@ negatives drawn from a retriever's own top-k (RocketQA, Qu et al., NAACL 2021, s
 from sentence_transformers import CrossEncoder
 
 model = CrossEncoder("{name}")  # the path of this folder
-model.predict([("a question", "title and text of a passage")])
+model.predict([("a query", "title and text of a passage")])
 ```
 
 With transformers: `AutoModelForSequenceClassification`; pairs are cut with `truncation="longest_first"`.
@@ -51,7 +51,7 @@ pipeline_tag: sentence-similarity
 ---
 # {name}
 
-A dual-encoder: one vector for a question, one for a passage (title and text); the nearest passages answer it.
+A dual-encoder: one vector for a query, one for a passage (title and text); the nearest passages answer it.
 Trained by `curate train dual-encoder` (RocketQA, Qu et al., NAACL 2021).
 
 | | |
@@ -62,7 +62,7 @@ Trained by `curate train dual-encoder` (RocketQA, Qu et al., NAACL 2021).
 from sentence_transformers import SentenceTransformer
 
 model = SentenceTransformer("{name}")  # the path of this folder
-model.similarity(model.encode_query(["a question"]), model.encode_document(["title and text of a passage"]))
+model.similarity(model.encode_query(["a query"]), model.encode_document(["title and text of a passage"]))
 ```
 
 Settings:

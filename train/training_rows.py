@@ -1,8 +1,8 @@
 """What a dual-encoder is trained on: drawn by SQL, tokenized once, written to three files, read step by step.
 
 models/<name>.checkpoint/
-  rows.parquet    per row of the training its passages: a question's positives first, then its negatives
-  queries.arrow   the questions: tokens, and the texts that are no negatives for them
+  rows.parquet    per row of the training its passages: a query's positives first, then its negatives
+  queries.arrow   the queries: tokens, and the texts that are no negatives for them
   passages.arrow  the passages that stand in a row: tokens
 """
 
@@ -39,11 +39,11 @@ Tokenize = Callable[[list[str], str], list[list[int]]]
 class Counts:
     """What there is to train on."""
 
-    questions: int
+    queries: int
     pseudo_labelled: int
-    """Of these: unlabeled questions with a pseudo-label."""
+    """Of these: unlabeled queries with a pseudo-label."""
     short: int
-    """Questions with fewer hard negatives than were asked for."""
+    """Queries with fewer hard negatives than were asked for."""
     without: int
     """Of these: with none."""
 
@@ -122,14 +122,14 @@ def _draw(
     training_set.create(connection)
     [found] = sql_files.select(connection, "train/row_counts", **parameters).fetchall()
     counts = Counts(*found)
-    if not counts.questions:
+    if not counts.queries:
         raise BadSettings(
             "nothing to train on: no query of the split train has a labelled positive. "
             "Load some: curate load --qrels train=FILE"
         )
-    if parameters["hard_negatives"] and counts.without == counts.questions:
+    if parameters["hard_negatives"] and counts.without == counts.queries:
         raise BadSettings(
-            f"none of the {counts.questions:,} questions has a hard negative in {', '.join(training_set.runs)}. "
+            f"none of the {counts.queries:,} queries has a hard negative in {', '.join(training_set.runs)}. "
             "Mine for them: curate mine --split train, then curate denoise; or train without: --hard-negatives 0"
         )
     return counts

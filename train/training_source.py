@@ -55,7 +55,7 @@ class TrainingSource:
             **self.training_set.parameters,
             **{name: getattr(self.settings, name) for name in names},
             "scorer": (self.cutoffs or {"scorer_id": ""})["scorer_id"],
-            "questions": self.settings.dev_questions,
+            "dev_queries": self.settings.dev_queries,
             "passages": self.settings.dev_passages,
         }
 
@@ -84,7 +84,7 @@ def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
 
 
 def _is_augmented(workspace: Workspace, asked: list[str] | None, cutoffs: str) -> bool:
-    """Return whether a run (of those asked for) over the questions without labels can give pseudo-labels."""
+    """Return whether a run (of those asked for) over the queries without labels can give pseudo-labels."""
     if current_cutoffs(workspace, cutoffs) is None:
         return False
     known = workspace.select("workspace/runs_newest_first").to_dicts()

@@ -15,13 +15,13 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 )
 @click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Judge by these cutoffs.")
 @click.option("--encoder", metavar="MODEL", help="Mine with this dual-encoder [as the newest train run].")
-@click.option("--depth", metavar="K", type=click.IntRange(min=1), help="Passages for each question [likewise].")
+@click.option("--depth", metavar="K", type=click.IntRange(min=1), help="Passages for each query [likewise].")
 @dry_run_option
 @json_option
 def augment(all_above: bool | None, dry_run: bool, as_json: bool, **options: Any) -> None:
-    """Give questions without labels confident pseudo-labels.
+    """Give queries without labels confident pseudo-labels.
 
-    They are mined as the newest train run was and judged as in `curate denoise`. A question without a
+    They are mined as the newest train run was and judged as in `curate denoise`. A query without a
     confident passage gets no label.
 
     \b

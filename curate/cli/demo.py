@@ -61,7 +61,7 @@ class Demonstrated:
             [
                 f"\n{self.check.text()}",
                 f"\nDone in {duration(self.seconds)}. The training set: {exported}",
-                f"More questions to the tables: cd {shlex.quote(self.folder)} && curate sql --list",
+                f"More queries to the tables: cd {shlex.quote(self.folder)} && curate sql --list",
             ]
         )
 

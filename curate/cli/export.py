@@ -23,17 +23,17 @@ from curate.export.formats import FORMATS
     multiple=True,
     metavar="ID",
     help="A run to take; may be repeated. Default: the newest over train, "
-    "and the newest over unlabeled questions if there is one.",
+    "and the newest over unlabeled queries if there is one.",
 )
 @click.option("--cutoffs", default="default", metavar="NAME", help="Which cutoffs decide. Default: 'default'.")
 @click.option(
-    "--negatives", type=click.IntRange(1), metavar="N", help="At most N a question. Default: curate.toml's, 4."
+    "--negatives", type=click.IntRange(1), metavar="N", help="At most N a query. Default: curate.toml's, 4."
 )
 @click.option(
     "--promote/--no-promote", default=None, help="False negatives become extra positives. Default: dropped."
 )
 @click.option(
-    "--augmented/--no-augmented", default=None, help="With or without pseudo-labelled questions. Default: with."
+    "--augmented/--no-augmented", default=None, help="With or without pseudo-labelled queries. Default: with."
 )
 @click.option("--seed", type=int, metavar="N", help="Of the drawing of negatives. Default: curate.toml's, 0.")
 @click.option("--force", is_flag=True, help="Replace another set of the same name.")
@@ -42,8 +42,8 @@ from curate.export.formats import FORMATS
 def export(run: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -> None:
     """Write a training set into exports/NAME, with its dataset card, manifest and provenance.
 
-    Only labelled train questions and pseudo-labelled ones are in it; negatives are drawn by hash from the
-    safe ones, and a question with too few stays short. Dev and test questions are never in it.
+    Only labelled train queries and pseudo-labelled ones are in it; negatives are drawn by hash from the
+    safe ones, and a query with too few stays short. Dev and test queries are never in it.
 
     \b
     Example:

@@ -15,9 +15,7 @@ file = click.Path(path_type=Path)
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=file)
 @click.option("--passages", metavar="FILE", multiple=True, type=file, help="Passages: ids and texts.")
 @click.option("--queries", metavar="FILE", multiple=True, type=file, help="Queries that labels may name.")
-@click.option(
-    "--unlabeled", metavar="FILE", multiple=True, type=file, help="Questions without labels, for augment."
-)
+@click.option("--unlabeled", metavar="FILE", multiple=True, type=file, help="Queries without labels, for augment.")
 @click.option(
     "--qrels",
     metavar="[SPLIT=]FILE",

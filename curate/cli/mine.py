@@ -24,10 +24,10 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
 @click.option("--depth", type=int, help="Candidates a query; hybrid: from each source [100].")
 @click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string: IVF1024,Flat [exact].")
 @click.option("--pooling", type=click.Choice(POOLINGS), help="How tokens become one vector [the model's files].")
-@click.option("--query-prompt", metavar="TEXT", help="Stands before every question [the model's files].")
+@click.option("--query-prompt", metavar="TEXT", help="Stands before every query [the model's files].")
 @click.option("--passage-prompt", metavar="TEXT", help="Stands before every passage [the model's files].")
 @click.option("--normalize/--no-normalize", default=None, help="Vectors of length one [the model's files].")
-@click.option("--query-max-length", type=int, help="Tokens of a question [the model's files].")
+@click.option("--query-max-length", type=int, help="Tokens of a query [the model's files].")
 @click.option("--passage-max-length", type=int, help="Tokens of a passage [the model's files].")
 @click.option(
     "--run", "run_file", metavar="FILE", type=click.Path(path_type=Path), help="Take a run made elsewhere."

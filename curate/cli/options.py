@@ -10,6 +10,9 @@ import click
 from curate.progress import SILENT, Lines, Progress
 from curate.workspace import Workspace
 
+SCHEMA = 2
+"""Of the results' JSON: it rises when a field is renamed or taken away."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option(
     "--dry-run",
@@ -40,7 +43,7 @@ def show(result: Any, as_json: bool) -> None:
     The key `schema` names the kind; fields keep their names as long as the number at its end stays.
     """
     if as_json:
-        fields = {"schema": f"curate.{type(result).__name__.lower()}/1", **dataclasses.asdict(result)}
+        fields = {"schema": f"curate.{type(result).__name__.lower()}/{SCHEMA}", **dataclasses.asdict(result)}
         click.echo(json.dumps(fields, ensure_ascii=False, default=str))
     else:
         click.echo(result.text())

@@ -1,4 +1,4 @@
-"""`curate sql`: questions to the tables, read-only."""
+"""`curate sql`: queries to the tables, read-only."""
 
 import json
 import sys

@@ -87,8 +87,8 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @click.option("--pooling", type=click.Choice(["mean", "cls"]), help="[as the model does]")
 @click.option("--similarity", type=click.Choice(["dot", "cosine"]), help="[as the model does]")
 @click.option("--temperature", type=float, help="Divides the scores [0.05 for cosine, 1 for dot].")
-@click.option("--epochs", type=int, help="How often each question is seen [3].")
-@click.option("--batch-rows", type=int, help="Questions a step, over all processes [64].")
+@click.option("--epochs", type=int, help="How often each query is seen [3].")
+@click.option("--batch-rows", type=int, help="Queries a step, over all processes [64].")
 @click.option("--positives", type=int, help="Positives a row, at most [1].")
 @click.option("--hard-negatives", type=int, help="Hard negatives a row, at most; a row with fewer has fewer [1].")
 @click.option("--random-negatives", type=int, help="Random passages a row [0].")
@@ -98,10 +98,10 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @click.option(
     "--masks",
     type=click.Choice(["none", "labels", "decisions"]),
-    help="Passages of the batch that are no negatives of a question: those labelled, or also those that the judge "
+    help="Passages of the batch that are no negatives of a query: those labelled, or also those that the judge "
     "does not reject [decisions].",
 )
-@click.option("--augmented/--no-augmented", default=None, help="Pseudo-labelled questions train too [augmented].")
+@click.option("--augmented/--no-augmented", default=None, help="Pseudo-labelled queries train too [augmented].")
 @click.option(
     "--cross-batch/--no-cross-batch", default=None, help="Passages of all processes are negatives [cross-batch]."
 )
@@ -116,7 +116,7 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 )
 @click.option("--part-tokens", type=int, help="Size of such a part; less memory, more time [16384 on a GPU].")
 @click.option("--learning-rate", type=float, help="Its peak [3e-5].")
-@click.option("--query-max-length", type=int, help="Tokens of a question [32].")
+@click.option("--query-max-length", type=int, help="Tokens of a query [32].")
 @click.option("--passage-max-length", type=int, help="Tokens of a passage [128].")
 @click.option(
     "--dev-every", type=int, help="Steps between looks at dev; the best weights are kept; 0: never [100]."
@@ -127,9 +127,9 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @dry_run_option
 @json_option
 def dual_encoder(dry_run: bool, as_json: bool, run: tuple[str, ...], **options: Any) -> None:
-    """Train the retriever: each question against the passages of the whole batch, over all processes.
+    """Train the retriever: each query against the passages of the whole batch, over all processes.
 
-    Passages that the tables know as relevant to a question are never its negatives. A training that was
+    Passages that the tables know as relevant to a query are never its negatives. A training that was
     interrupted goes on when the command is given again.
 
     \b

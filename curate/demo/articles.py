@@ -1,4 +1,4 @@
-"""From a docstring to a question and the passage that answers it: plain words, without markup or tables."""
+"""From a docstring to a query and the passage that answers it: plain words, without markup or tables."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from curate.demo.docstrings import Docstring
 PASSAGE_WORDS = 100
 SIGNATURE_WORDS = 12
 FEWEST_WORDS = 10
-QUESTION_WORDS = range(4, 25)
+QUERY_WORDS = range(4, 25)
 
 # cumsum(input, dim) -> Tensor   ·   Table.slice(self, offset=0)   ·   1. read(n: int) -> bytes
 SIGNATURE = re.compile(r"(\d+\. )?[\w.]+\(.*\)( *-+> *.*)?:?|[\w.]+\([^)]*")
@@ -47,18 +47,18 @@ LEADING = re.compile(r"\A(returns?|gets?|gives?) (back )?(an? |the )?(?=\w)", re
 
 @dataclass(frozen=True)
 class Article:
-    """A docstring in plain words, taken apart: the passage, and the question that it answers."""
+    """A docstring in plain words, taken apart: the passage, and the query that it answers."""
 
     name: str
     package: str
-    question: str | None
+    query: str | None
     """The first sentence as a search; None where it says too little."""
     passage: str
     """What stands beside the first sentence: the signature, where the docstring has one, and all that follows."""
 
 
 def article(docstring: Docstring) -> Article | None:
-    """Return a docstring as question and passage; None where next to nothing follows the first sentence."""
+    """Return a docstring as query and passage; None where next to nothing follows the first sentence."""
     signature, text = _split_signature(docstring.text)
     paragraphs = list(_paragraphs(text))
     if not paragraphs:
@@ -68,15 +68,15 @@ def article(docstring: Docstring) -> Article | None:
     if len(words) < FEWEST_WORDS:
         return None
     passage = [*plain_text(signature).split()[:SIGNATURE_WORDS], *words][:PASSAGE_WORDS]
-    return Article(docstring.name, docstring.package, question_of(summary, docstring.name), " ".join(passage))
+    return Article(docstring.name, docstring.package, query_of(summary, docstring.name), " ".join(passage))
 
 
-def question_of(summary: str, name: str) -> str | None:
-    """Return a summary line as somebody searching would put it, or None where it makes no question."""
+def query_of(summary: str, name: str) -> str | None:
+    """Return a summary line as somebody searching would put it, or None where it makes no query."""
     own = re.escape(name.rpartition(".")[2])
     text = re.sub(rf"^(?:{own}|{re.escape(name)})(?:\([^)]*\))?[ :-]+(?=\w)", "", summary.rstrip(" .:;"))
     text = LEADING.sub("", text, count=1)
-    if len(text.split()) not in QUESTION_WORDS or EMPTY.match(summary.lower()) or not text[0].isalpha():
+    if len(text.split()) not in QUERY_WORDS or EMPTY.match(summary.lower()) or not text[0].isalpha():
         return None
     first = text.split()[0]
     return text[0].lower() + text[1:] if first == first.capitalize() else text

@@ -1,6 +1,6 @@
 """The demo's collection: the documentation of Python and of the libraries that curate installs.
 
-A question is what a docstring's first sentence says, its labelled passage is the rest of that docstring. The
+A query is what a docstring's first sentence says, its labelled passage is the rest of that docstring. The
 same function documented elsewhere is the unlabelled positive that every real collection has.
 """
 
@@ -21,7 +21,7 @@ from curate.shards import Json, write_text
 from curate.workspace import Workspace
 
 UNLABELED_LIBRARY = "polars"
-QUESTIONS = {"test": 200, "dev": 200, "train": 2400}
+QUERIES = {"test": 200, "dev": 200, "train": 2400}
 DONE = "collection.json"
 
 
@@ -30,17 +30,17 @@ class Collection:
     """What stands in `collection.json`: counts, and the versions that the texts come from."""
 
     passages: int
-    questions: dict[str, int]
-    """Split -> number of questions."""
+    queries: dict[str, int]
+    """Split -> number of queries."""
     hidden: int
-    """Pairs known to be relevant but not labelled: docstrings whose first sentence is the question too."""
+    """Pairs known to be relevant but not labelled: docstrings whose first sentence is the query too."""
     versions: dict[str, str]
 
     def text(self) -> str:
         """Return the collection for a terminal."""
-        counts = ", ".join(f"{count:,} {split}" for split, count in self.questions.items())
+        counts = ", ".join(f"{count:,} {split}" for split, count in self.queries.items())
         libraries = ", ".join(f"{library} {number}" for library, number in self.versions.items())
-        return f"{self.passages:,} passages, questions: {counts}\nfrom the documentation of {libraries}"
+        return f"{self.passages:,} passages, queries: {counts}\nfrom the documentation of {libraries}"
 
 
 def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Collection:
@@ -53,7 +53,7 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
     if (folder / DONE).is_file():
         return Collection(**json.loads((folder / DONE).read_text("utf-8")))
     articles = [found for found in map(article, docstrings(modules)) if found]
-    if not any(found.question for found in articles):
+    if not any(found.query for found in articles):
         raise CurateError(
             "no docstrings found: the demo reads them, and python -OO leaves them out. Run it without -OO."
         )
@@ -65,12 +65,12 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
     _lines(folder / "corpus.jsonl", ({"_id": i, "title": i, "text": text} for i, text in passages.items()))
     _lines(folder / "queries.jsonl", (_query(q, labelled) for split in splits.values() for q in split))
     _lines(folder / "unlabeled.jsonl", (_query(q, answers) for q in unlabeled))
-    for split, questions in splits.items():
-        _qrels(folder / "qrels" / f"{split}.tsv", ((labelled[q][0], labelled[q][0]) for q in questions))
+    for split, queries in splits.items():
+        _qrels(folder / "qrels" / f"{split}.tsv", ((labelled[q][0], labelled[q][0]) for q in queries))
     hidden = [(labelled[q][0], twin) for split in splits.values() for q in split for twin in labelled[q][1:]]
     _qrels(folder / "truth" / "hidden.tsv", hidden)
     _qrels(folder / "truth" / "unlabeled.tsv", ((answers[q][0], found) for q in unlabeled for found in answers[q]))
-    counts = {split: len(questions) for split, questions in splits.items()} | {"unlabeled": len(unlabeled)}
+    counts = {split: len(queries) for split, queries in splits.items()} | {"unlabeled": len(unlabeled)}
     collection = Collection(len(passages), counts, len(hidden), _versions(modules))
     write_text(folder / DONE, json.dumps(asdict(collection), indent=1) + "\n")
     return collection
@@ -86,14 +86,14 @@ class Check:
     """Of these: no longer negatives."""
     pseudo_labels: int
     own_answers: int
-    """Of these: the passage is the one that the question comes from."""
+    """Of these: the passage is the one that the query comes from."""
 
     def text(self) -> str:
         """Return the check for a terminal."""
         return "\n".join(
             [
                 f"Of {self.known} candidates that are known to be relevant but have no label (their docstrings",
-                f"begin with the very question), denoising took {self.taken_out} out of the negatives.",
+                f"begin with the very query), denoising took {self.taken_out} out of the negatives.",
                 f"Of {self.pseudo_labels} pseudo-labels, {self.own_answers} name the docstring that asks.",
             ]
         )
@@ -108,7 +108,7 @@ def check(workspace: Workspace, folder: Path) -> Check:
 
 
 def split_up(articles: Sequence[Article]) -> tuple[dict[str, str], dict[str, list[Article]]]:
-    """Return the passages (name -> text) and the questions (text -> the articles that answer it).
+    """Return the passages (name -> text) and the queries (text -> the articles that answer it).
 
     A passage that several docstrings share ("See the class") stands for none of them and is left out.
     """
@@ -116,16 +116,16 @@ def split_up(articles: Sequence[Article]) -> tuple[dict[str, str], dict[str, lis
     kept = {found.name: found for found in articles if shared[found.passage] == 1}
     answers: dict[str, list[Article]] = {}
     for found in sorted(kept.values(), key=lambda one: (one.name.count("."), one.name)):
-        if found.question:
-            answers.setdefault(found.question, []).append(found)
+        if found.query:
+            answers.setdefault(found.query, []).append(found)
     return {name: kept[name].passage for name in sorted(kept)}, answers
 
 
-def deal(questions: Iterable[str]) -> dict[str, list[str]]:
-    """Return the questions of each split, drawn by the hash of their texts; what is too many stays out."""
-    drawn = sorted(questions, key=_draw)
+def deal(queries: Iterable[str]) -> dict[str, list[str]]:
+    """Return the queries of each split, drawn by the hash of their texts; what is too many stays out."""
+    drawn = sorted(queries, key=_draw)
     splits = {}
-    for split, count in QUESTIONS.items():
+    for split, count in QUERIES.items():
         splits[split], drawn = drawn[:count], drawn[count:]
     return splits
 
@@ -134,8 +134,8 @@ def _draw(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _query(question: str, answers: Mapping[str, list[Article]]) -> Json:
-    return {"_id": answers[question][0].name, "text": question}
+def _query(query: str, answers: Mapping[str, list[Article]]) -> Json:
+    return {"_id": answers[query][0].name, "text": query}
 
 
 def _lines(path: Path, rows: Iterable[Json]) -> None:
@@ -143,7 +143,7 @@ def _lines(path: Path, rows: Iterable[Json]) -> None:
 
 
 def _qrels(path: Path, pairs: Iterable[tuple[Article, Article]]) -> None:
-    rows = (f"{question.name}\t{passage.name}\t1\n" for question, passage in pairs)
+    rows = (f"{query.name}\t{passage.name}\t1\n" for query, passage in pairs)
     write_text(path, "query-id\tcorpus-id\tscore\n" + "".join(rows))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PASSAGES = 327_680
-"""Passages a block has about: positives and negatives of its questions, or a piece of the collection."""
+"""Passages a block has about: positives and negatives of its queries, or a piece of the collection."""
 ROW_GROUP = 16_384
 AT_ONCE = 2
 AUDIT = Part(".blocks/audit.parquet", "export/audit")
@@ -40,12 +40,12 @@ class ExportBlock:
 
     @property
     def needs_tables(self) -> bool:
-        """Whether its parts are made from the questions' joined tables."""
+        """Whether its parts are made from the queries' joined tables."""
         return self.parts[0].over == "queries"
 
 
 def blocks(request: ExportRequest, connection: "duckdb.DuckDBPyConnection") -> list[ExportBlock]:
-    """Return all blocks of an export, those of the questions first."""
+    """Return all blocks of an export, those of the queries first."""
     parts = request.format.parts(request.settings["negatives"])
     of_queries = tuple(part for part in parts if part.over == "queries")
     of_passages = tuple(part for part in parts if part.over == "passages")

@@ -7,29 +7,30 @@ if TYPE_CHECKING:
     from curate.export.request import ExportRequest
 
 FIGURES = {
-    "queries": "questions with a positive",
-    "queries_pseudo_labelled": "of them unlabeled questions with a pseudo-label",
-    "queries_unlabeled": "unlabeled questions that were mined",
-    "queries_short": "questions with fewer negatives than asked for",
-    "queries_without_negatives": "questions without any negative",
-    "queries_left_out": "questions left out, because this format cannot hold them without a negative",
-    "queries_leaked": "questions left out, because dev or test ask the same",
+    "queries": "queries with a positive",
+    "queries_pseudo_labelled": "of them unlabeled queries with a pseudo-label",
+    "queries_unlabeled": "unlabeled queries that were mined",
+    "queries_short": "queries with fewer negatives than asked for",
+    "queries_without_negatives": "queries without any negative",
+    "queries_left_out": "queries left out, because this format cannot hold them without a negative",
+    "queries_leaked": "queries left out, because dev or test ask the same",
     "positives": "positives",
     "positives_qrels": "of them from qrels",
     "positives_annotation": "of them from annotations",
     "positives_promoted": "of them promoted: false negatives that became positives",
     "positives_pseudo": "of them pseudo-labels",
-    "positives_repeated": "positives whose text the question has already (they make no row of text)",
-    "candidates": "candidates of these questions in the top-k",
-    "candidates_denoised": "of them unlabeled and not kept as negatives",
+    "positives_repeated": "positives whose text the query has already (they make no row of text)",
+    "candidates": "candidates in the judged top-k of the runs",
+    "candidates_positive": "of them labelled positives",
+    "candidates_unscored": "of them unscored: nobody knows, so no negatives",
+    "candidates_judged": "of them judged",
+    "candidates_denoised": "of the judged ones denoised: no hard negatives",
     "candidates_false_negative": "- false negatives (probability above the upper cutoff)",
+    "candidates_pseudo_positive": "- pseudo-positives (the same, for a query without labels)",
     "candidates_uncertain": "- uncertain (between the cutoffs)",
     "candidates_duplicate": "- duplicates of a positive",
-    "candidates_unscored": "- unscored: nobody knows, so no negatives",
-    "candidates_positive": "of them positives",
-    "candidates_pseudo_positive": "of them above the upper cutoff for an unlabeled question",
-    "candidates_hard_negative": "of them safe hard negatives",
-    "negatives": "hard negatives drawn from these",
+    "candidates_hard_negative": "of the judged ones hard negatives",
+    "negatives": "hard negatives drawn, for the queries with a positive",
 }
 
 CARD = """\
@@ -46,10 +47,10 @@ A training set for dense retrievers, curated by RocketQA's procedure: {rows} row
 
 {runs}
 - Judge: {judge}.
-- Negatives: up to {negatives} a question, drawn by a hash of seed {seed}, question id and passage id from its
+- Negatives: up to {negatives} a query, drawn by a hash of seed {seed}, query id and passage id from its
   safe hard negatives: scored below the cutoff, or judged not relevant by people. A row with too few stays short;
   unscored passages never fill it.
-- False negatives {false_negatives}. Pseudo-labelled questions are {pseudo}. Dev and test questions never are.
+- False negatives {false_negatives}. Pseudo-labelled queries are {pseudo}. Dev and test queries never are.
 
 ## Figures
 

@@ -121,7 +121,7 @@ def _manifest(
 def _nothing(request: ExportRequest, figures: dict[str, int]) -> str:
     queries, without = figures.get("queries", 0), figures.get("queries_without_negatives", 0)
     return (
-        f"exports/{request.name} would be empty and was not written: of {queries:,} questions with a positive, "
+        f"exports/{request.name} would be empty and was not written: of {queries:,} queries with a positive, "
         f"{without:,} have no safe negative. See: curate report; then mine deeper or score with another model"
     )
 

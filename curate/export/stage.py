@@ -25,7 +25,7 @@ class Exported:
     format: str
     rows: int
     negatives: int
-    """How many were asked for a question."""
+    """How many were asked for a query."""
     already: bool
     """Nothing was written: it stood there, made with the same settings from the same tables."""
     figures: Mapping[str, int]
@@ -36,16 +36,16 @@ class Exported:
         count, pseudo = self.figures, self.figures.get("queries_pseudo_labelled", 0)
         there = " is already there" if self.already else ""
         left, none = count["queries_left_out"], count["queries_without_negatives"]
-        rows = f"{self.rows:,} rows ({self.format}) of {count['queries'] - left:,} questions"
-        safe = count.get("candidates_hard_negative", 0)
+        rows = f"{self.rows:,} rows ({self.format}) of {count['queries'] - left:,} queries"
         has = "has" if none == 1 else "have"
         why = f" and {'is' if left == 1 else 'are'} left out: {self.format} cannot hold such" if left else ""
-        leaked = f"\nleft out: {count['queries_leaked']:,} questions that dev or test ask too"
+        leaked = f"\nleft out: {count['queries_leaked']:,} queries that dev or test ask too"
         return (
-            f"{self.path}{there}: {rows}; {pseudo:,} pseudo-labelled questions have a positive\n"
-            f"negatives: {count['negatives']:,} drawn from {safe:,} safe ones; "
-            f"{count['candidates_denoised']:,} of {count['candidates']:,} candidates were not safe\n"
-            f"short: {count['queries_short']:,} questions have fewer than {self.negatives} negatives, "
+            f"{self.path}{there}: {rows}; {pseudo:,} pseudo-labelled queries have a positive\n"
+            f"negatives: {count['negatives']:,} drawn; of {count['candidates']:,} candidates "
+            f"{count['candidates_judged']:,} were judged and {count['candidates_denoised']:,} of these denoised, "
+            f"{count.get('candidates_unscored', 0):,} are unscored\n"
+            f"short: {count['queries_short']:,} queries have fewer than {self.negatives} negatives, "
             f"{none:,} {has} none{why}"
             f"{leaked if count['queries_leaked'] else ''}\n"
             f"How to load it: {self.path}/README.md"
@@ -55,7 +55,7 @@ class Exported:
 def export(
     workspace: Workspace, *, force: bool = False, progress: Progress = SILENT, **options: Unpack[ExportOptions]
 ) -> Exported:
-    """Write `exports/<name>`: the labelled train questions, and the pseudo-labelled ones, with hard negatives.
+    """Write `exports/<name>`: the labelled train queries, and the pseudo-labelled ones, with hard negatives.
 
     The settings of the workspace stand for what is not given. Nothing is written when the same set stands already;
     another set of that name is only replaced with `force`. Raises BadSettings. Source: RocketQA (NAACL 2021) 3.2
@@ -91,7 +91,7 @@ def plan_export(workspace: Workspace, *, force: bool = False, **options: Unpack[
         total,
         total - rest,
         _seconds(asked, total, rest),
-        [f"format {asked.format.name}; runs {runs}; up to {asked.settings['negatives']} negatives a question"],
+        [f"format {asked.format.name}; runs {runs}; up to {asked.settings['negatives']} negatives a query"],
     )
 
 

@@ -7,7 +7,7 @@ from curate.errors import BadSettings
 from curate.load.input_files import DATA, SPLITS, Input, by_name
 from curate.load.recognize import kind_by_name
 
-QUESTIONS = {"queries", "unlabeled"}
+QUERIES = {"queries", "unlabeled"}
 
 
 def given_inputs(kind: str, given: Iterable[str | Path]) -> list[Input]:
@@ -34,7 +34,7 @@ def _files(kind: str, path: Path) -> list[Path]:
     found = sorted(file for file in path.iterdir() if DATA.search(file.name) and file.is_file())
     for file in found:
         other = kind_by_name(file)
-        if other not in (None, kind) and not {kind, other} <= QUESTIONS:
+        if other not in (None, kind) and not {kind, other} <= QUERIES:
             raise BadSettings(
                 f"--{kind} {path}: {file.name} goes by the name of {other}. Give the files instead of the folder, "
                 f"or a whole collection as SOURCE: curate load {path}"

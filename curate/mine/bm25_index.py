@@ -1,6 +1,6 @@
 """BM25 over the passages, by tantivy: k1 = 1.2, b = 0.75, over tokens that curate makes itself.
 
-Text never reaches tantivy's query parser, so that no question can be a syntax error. The index is a folder
+Text never reaches tantivy's query parser, so that no query can be a syntax error. The index is a folder
 that anyone may delete: it is made anew from the passages.
 """
 
@@ -92,7 +92,7 @@ class Bm25:
         return cls(folder)
 
     def search(self, text: str, depth: int) -> Hits:
-        """Return the `depth` best passages for a question, fewer where fewer share a term with it."""
+        """Return the `depth` best passages for a query, fewer where fewer share a term with it."""
         terms = tokens(text)
         if not terms:
             return []

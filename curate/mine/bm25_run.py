@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.bm25_index import TOKENIZER, Bm25
-from curate.mine.candidates import Questions, as_table, finish, job_of, write_candidates
+from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
 from curate.mine.embeddings import passage_shards, passages
 from curate.mine.exact_search import TopPassages
 from curate.progress import Progress
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def bm25_job(questions: Questions, depth: int) -> Job:
+def bm25_job(queries: Queries, depth: int) -> Job:
     """Return the job of a BM25 run."""
-    return job_of(questions, "bm25", {"depth": depth, "tokenizer": TOKENIZER}, {})
+    return job_of(queries, "bm25", {"depth": depth, "tokenizer": TOKENIZER}, {})
 
 
-def mine_bm25(questions: Questions, depth: int, progress: Progress) -> Record:
-    """Write a BM25 run over `questions`, unless it is there; return its record."""
-    job = bm25_job(questions, depth)
+def mine_bm25(queries: Queries, depth: int, progress: Progress) -> Record:
+    """Write a BM25 run over `queries`, unless it is there; return its record."""
+    job = bm25_job(queries, depth)
     if job.record:
         return job.record
-    index = _index(questions.workspace, job.inputs["passages"], progress)
-    with questions.workspace.connect() as connection:
+    index = _index(queries.workspace, job.inputs["passages"], progress)
+    with queries.workspace.connect() as connection:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
-            texts = questions.texts(connection, keys)
+            texts = queries.texts(connection, keys)
             yield as_table(job.name, keys, _found(index, texts, depth))
 
-        write_candidates(job, questions, retrieve, progress)
-    return finish(job, questions, depth=depth, facts={})
+        write_candidates(job, queries, retrieve, progress)
+    return finish(job, queries, depth=depth, facts={})
 
 
 def _found(index: Bm25, texts: list[str], depth: int) -> TopPassages:

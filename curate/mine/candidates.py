@@ -1,4 +1,4 @@
-"""What every run has in common: the questions of a split, block by block, and how a run is written."""
+"""What every run has in common: the queries of a split, block by block, and how a run is written."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ Retrieve = Callable[["np.ndarray", int], Iterable["pa.Table"]]
 
 
 @dataclass(frozen=True)
-class Questions:
+class Queries:
     """The queries of one split."""
 
     workspace: Workspace
@@ -51,11 +51,11 @@ class Questions:
 
     @cached_property
     def digest(self) -> str:
-        """Equal for equal questions of this split, whatever is loaded into the others."""
+        """Equal for equal queries of this split, whatever is loaded into the others."""
         hashed = hashlib.sha256()
         with self.workspace.connect() as connection:
-            questions = sql_files.select(connection, "mine/queries", split=self.split)
-            for batch in questions.to_arrow_reader(8192):
+            queries = sql_files.select(connection, "mine/queries", split=self.split)
+            for batch in queries.to_arrow_reader(8192):
                 hashed.update(canonical(batch.to_pydict()).encode())
         return hashed.hexdigest()
 
@@ -72,45 +72,43 @@ class Questions:
 
 
 def job_of(
-    questions: Questions, retriever: str, settings: dict[str, Any], inputs: dict[str, str], name: str | None = None
+    queries: Queries, retriever: str, settings: dict[str, Any], inputs: dict[str, str], name: str | None = None
 ) -> Job:
     """Return the job of a run; its id is the run's: retriever, split and 8 digits over all that decides it."""
-    settings = {"retriever": retriever, "split": questions.split, **settings}
-    inputs = {"passages": table_digest(questions.workspace, "passages"), "queries": questions.digest, **inputs}
-    run_id = f"{name or retriever}-{questions.split}-{digest(settings, inputs)[:8]}"
-    return Job(questions.workspace, "mine", run_id, settings, inputs)
+    settings = {"retriever": retriever, "split": queries.split, **settings}
+    inputs = {"passages": table_digest(queries.workspace, "passages"), "queries": queries.digest, **inputs}
+    run_id = f"{name or retriever}-{queries.split}-{digest(settings, inputs)[:8]}"
+    return Job(queries.workspace, "mine", run_id, settings, inputs)
 
 
-def write_candidates(job: Job, questions: Questions, retrieve: Retrieve, progress: Progress) -> None:
+def write_candidates(job: Job, queries: Queries, retrieve: Retrieve, progress: Progress) -> None:
     """Write one shard of candidates a block of queries; a block that is done is passed over."""
-    blocks = questions.blocks()
+    blocks = queries.blocks()
     done = [job.has("candidates", number) is not None for number in range(len(blocks))]
     ready = sum(len(keys) for keys, is_done in zip(blocks, done, strict=True) if is_done)
-    with progress.task(f"searching {questions.split}", len(questions.keys), "queries", ready) as advance:
+    with progress.task(f"searching {queries.split}", len(queries.keys), "queries", ready) as advance:
         for number, keys in enumerate(blocks):
             if not done[number]:
                 job.write("candidates", number, lambda keys=keys, number=number: retrieve(keys, number))  # type: ignore[misc]
                 advance(len(keys))
 
 
-def finish(
-    job: Job, questions: Questions, *, depth: int | None = None, facts: dict[str, Any], **row: Any
-) -> Record:
+def finish(job: Job, queries: Queries, *, depth: int | None = None, facts: dict[str, Any], **row: Any) -> Record:
     """Write the run's row and the job's record, with what was counted; `row` fills columns of `runs`."""
-    counts = _counted(job, len(questions.blocks()))
+    counts = _counted(job, len(queries.blocks()))
     run = {
         "run_id": job.name,
         "retriever": job.settings["retriever"],
-        "split": questions.split,
+        "split": queries.split,
         "depth": depth or counts["deepest"],
-        "queries": len(questions.keys),
+        "queries": len(queries.keys),
         "sources": [],
         **row,
     }
     job.shard("runs", 0).unlink(missing_ok=True)  # of an attempt that was killed: other runs may have come since
-    made = [record for record in questions.workspace.records("mine") if "run_id" in record.facts]
+    made = [record for record in queries.workspace.records("mine") if "run_id" in record.facts]
     job.write_rows("runs", [{**run, "round": len(made) + 1}])
-    empty = len(questions.keys) - counts["queries"]
+    empty = len(queries.keys) - counts["queries"]
     return job.finish(**run, candidates=counts["candidates"], empty=empty, **facts)
 
 

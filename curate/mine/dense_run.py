@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from curate.job_record import Record
 from curate.jobs import Job
-from curate.mine.candidates import Questions, as_table, finish, job_of, write_candidates
-from curate.mine.embeddings import Work, embed_passages, embed_questions, load, passage_shards
+from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
+from curate.mine.embeddings import Work, embed_passages, embed_queries, load, passage_shards
 from curate.mine.exact_search import TopPassages, exact
 from curate.models.encoder import Encoder
 from curate.progress import Progress
@@ -25,30 +25,30 @@ SAMPLE = 200  # queries on which an approximate index is measured
 Search = Callable[["np.ndarray"], TopPassages]
 
 
-def dense_job(questions: Questions, encoder: Encoder, settings: dict[str, Any]) -> Job:
+def dense_job(queries: Queries, encoder: Encoder, settings: dict[str, Any]) -> Job:
     """Return the job of a dense run."""
-    return job_of(questions, "dense", settings, {"encoder": encoder.fingerprint})
+    return job_of(queries, "dense", settings, {"encoder": encoder.fingerprint})
 
 
-def mine_dense(questions: Questions, encoder: Encoder, settings: dict[str, Any], progress: Progress) -> Record:
-    """Write a dense run over `questions`, unless it is there; return its record.
+def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], progress: Progress) -> Record:
+    """Write a dense run over `queries`, unless it is there; return its record.
 
     settings: depth and index, and what else decides the run besides the encoder's fingerprint.
     """
-    job = dense_job(questions, encoder, settings)
+    job = dense_job(queries, encoder, settings)
     if job.record:
         return job.record
     depth, index, work = settings["depth"], settings["index"], Work()
-    files = embed_passages(questions.workspace, encoder, progress, work)
+    files = embed_passages(queries.workspace, encoder, progress, work)
     search = partial(_exact, files, depth) if index == EXACT else _faiss(job, files, depth, progress)
-    with questions.workspace.connect() as connection:
+    with queries.workspace.connect() as connection:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
-            vectors = embed_questions(questions.workspace, encoder, questions.texts(connection, keys))
+            vectors = embed_queries(queries.workspace, encoder, queries.texts(connection, keys))
             yield as_table(job.name, keys, search(vectors))
 
-        write_candidates(job, questions, retrieve, progress)
-    recall = None if index == EXACT else _recall(questions, encoder, search, partial(_exact, files, depth))
+        write_candidates(job, queries, retrieve, progress)
+    recall = None if index == EXACT else _recall(queries, encoder, search, partial(_exact, files, depth))
     _write_model(job, encoder)
     facts = {
         "passages_encoded": work.encoded,
@@ -57,7 +57,7 @@ def mine_dense(questions: Questions, encoder: Encoder, settings: dict[str, Any],
         "notes": list(encoder.spec.notes),
     }
     row = {"depth": depth, "model_id": encoder.model_id, "index": index, "recall": recall}
-    return finish(job, questions, facts=facts, **row)
+    return finish(job, queries, facts=facts, **row)
 
 
 def _exact(files: "list[Path]", depth: int, queries: "np.ndarray") -> TopPassages:
@@ -81,14 +81,14 @@ def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Sea
     return lambda queries: faiss_search.approximate(index, queries, depth)
 
 
-def _recall(questions: Questions, encoder: Encoder, search: Search, truth: Search) -> float:
-    """Return recall@depth of `search` against `truth`, on a sample of the questions."""
+def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search) -> float:
+    """Return recall@depth of `search` against `truth`, on a sample of the queries."""
     from curate.mine.faiss_search import recall
 
-    workspace = questions.workspace
-    parameters = {"split": questions.split, "seed": workspace.settings.seed, "size": SAMPLE}
+    workspace = queries.workspace
+    parameters = {"split": queries.split, "seed": workspace.settings.seed, "size": SAMPLE}
     texts = workspace.select("mine/sample", **parameters)["text"].to_list()
-    vectors = embed_questions(workspace, encoder, texts)
+    vectors = embed_queries(workspace, encoder, texts)
     return recall(search(vectors), truth(vectors))
 
 

@@ -1,4 +1,4 @@
-"""Embeddings that are kept: one float16 file a shard of passages or a block of questions.
+"""Embeddings that are kept: one float16 file a shard of passages or a block of queries.
 
     embeddings/<16 digits of the encoder's fingerprint>/passages/<sha256 of the shard>.npy
                                                         queries/<digest of the texts>.npy
@@ -91,8 +91,8 @@ def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, w
     return [embeddings_of(workspace, encoder, shard) for shard in shards]
 
 
-def embed_questions(workspace: Workspace, encoder: Encoder, texts: list[str]) -> "np.ndarray":
-    """Return the embeddings of a block of questions, float16, texts x dimension; kept for the next run."""
+def embed_queries(workspace: Workspace, encoder: Encoder, texts: list[str]) -> "np.ndarray":
+    """Return the embeddings of a block of queries, float16, texts x dimension; kept for the next run."""
     import numpy as np
 
     name = digest(texts)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from curate import sql_files
 from curate.job_record import Record
 from curate.jobs import Job
-from curate.mine.candidates import Questions, finish, job_of, write_candidates
+from curate.mine.candidates import Queries, finish, job_of, write_candidates
 from curate.progress import Progress
 
 if TYPE_CHECKING:
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def hybrid_job(questions: Questions, sources: list[str], settings: dict[str, Any]) -> Job:
+def hybrid_job(queries: Queries, sources: list[str], settings: dict[str, Any]) -> Job:
     """Return the job that unites runs; their ids cover all that decides them."""
-    return job_of(questions, "hybrid", {**settings, "sources": sources}, {})
+    return job_of(queries, "hybrid", {**settings, "sources": sources}, {})
 
 
-def mine_hybrid(questions: Questions, runs: list[Record], settings: dict[str, Any], progress: Progress) -> Record:
+def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], progress: Progress) -> Record:
     """Write the union of `runs`, ranked by reciprocal rank fusion, unless it is there; return its record."""
     sources = [run.job for run in runs]
-    job = hybrid_job(questions, sources, settings)
+    job = hybrid_job(queries, sources, settings)
     if job.record:
         return job.record
 
     def retrieve(_keys: "np.ndarray", number: int) -> "Iterator[pa.Table]":
-        # The sources are over the same questions in the same blocks: shard n unites with shard n.
+        # The sources are over the same queries in the same blocks: shard n unites with shard n.
         shards = [Job(job.workspace, "mine", source).shard("candidates", number) for source in sources]
         with sql_files.connect() as connection:
             connection.read_parquet([str(shard) for shard in shards]).create_view("found")
             fused = sql_files.select(connection, "mine/fuse", run_id=job.name)
             yield fused.to_arrow_table()
 
-    write_candidates(job, questions, retrieve, progress)
-    return finish(job, questions, depth=settings["depth"], sources=sources, facts=_of_encoder(runs))
+    write_candidates(job, queries, retrieve, progress)
+    return finish(job, queries, depth=settings["depth"], sources=sources, facts=_of_encoder(runs))
 
 
 def _of_encoder(runs: list[Record]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from curate.job_record import Record
 from curate.jobs import Job
 from curate.load.lines import Advance, require_file
 from curate.load.rejects import Rejects
-from curate.mine.candidates import Questions, finish, job_of, write_candidates
+from curate.mine.candidates import Queries, finish, job_of, write_candidates
 from curate.mine.embeddings import passage_shards
 from curate.mine.run_file import read_run
 from curate.mine.stage import Mined
@@ -62,23 +62,23 @@ def import_run(
     with workspace.connect() as connection:
         _read(workspace, connection, path, rejects, progress)
         rejects.refuse_too_many()
-        questions = Questions(workspace, _split(connection, path, split))
-        job = _job(questions, sha256, name)
-        _write(job, questions, connection, rejects, progress)
+        queries = Queries(workspace, _split(connection, path, split))
+        job = _job(queries, sha256, name)
+        _write(job, queries, connection, rejects, progress)
     notes = [f"{rejects.count:,} lines were rejected; they stand in the table `rejects`"] if rejects.count else []
-    mined = Mined.of(finish(job, questions, facts={"notes": notes}), already=False)
+    mined = Mined.of(finish(job, queries, facts={"notes": notes}), already=False)
     return replace(mined, seconds=round(time.monotonic() - started, 3))
 
 
-def _job(questions: Questions, sha256: str, name: str | None) -> Job:
-    return job_of(questions, "trec", {"name": name} if name else {}, {"run": sha256}, name)
+def _job(queries: Queries, sha256: str, name: str | None) -> Job:
+    return job_of(queries, "trec", {"name": name} if name else {}, {"run": sha256}, name)
 
 
 def _same(workspace: Workspace, sha256: str, split: str | None, name: str | None) -> Record | None:
     """Return the record of the run that the same file gave over the same passages and queries."""
     for record in workspace.records("mine"):
         if record.inputs.get("run") == sha256 and split in {None, record.settings["split"]}:
-            job = _job(Questions(workspace, record.settings["split"]), sha256, name)
+            job = _job(Queries(workspace, record.settings["split"]), sha256, name)
             if job.name == record.job:
                 return job.record
     return None
@@ -136,12 +136,12 @@ def _split(connection: "duckdb.DuckDBPyConnection", path: Path, wanted: str | No
 
 
 def _write(
-    job: Job, questions: Questions, connection: "duckdb.DuckDBPyConnection", rejects: Rejects, progress: Progress
+    job: Job, queries: Queries, connection: "duckdb.DuckDBPyConnection", rejects: Rejects, progress: Progress
 ) -> None:
     def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
-        block = {"run_id": job.name, "split": questions.split, "first": int(keys[0]), "last": int(keys[-1])}
+        block = {"run_id": job.name, "split": queries.split, "first": int(keys[0]), "last": int(keys[-1])}
         yield sql_files.select(connection, "mine/import_block", **block).to_arrow_table()
 
-    write_candidates(job, questions, retrieve, progress)
+    write_candidates(job, queries, retrieve, progress)
     if rejects.kept:
         job.write_rows("rejects", rejects.kept)

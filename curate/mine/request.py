@@ -8,7 +8,7 @@ from curate.errors import BadSettings
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.bm25_run import bm25_job, mine_bm25
-from curate.mine.candidates import Questions
+from curate.mine.candidates import Queries
 from curate.mine.dense_run import dense_job, mine_dense
 from curate.mine.embeddings import passage_shards
 from curate.mine.hybrid_run import hybrid_job, mine_hybrid
@@ -41,7 +41,7 @@ class MineRequest:
     """A run that is asked for: the settings, the queries and, where one is needed, the encoder."""
 
     settings: Mine
-    questions: Questions
+    queries: Queries
     encoder: "Encoder | None"
 
     @classmethod
@@ -50,26 +50,26 @@ class MineRequest:
         split = options.pop("split", None) or "train"
         settings = workspace.settings.mine.about(options.get("encoder"), workspace.root).override(**options)
         passage_shards(workspace)  # says what to do when there are none
-        questions = Questions(workspace, split)
+        queries = Queries(workspace, split)
         if settings.retriever == "bm25":
-            return cls(settings, questions, None)
+            return cls(settings, queries, None)
         if not settings.encoder:
             raise BadSettings(f"retriever '{settings.retriever}' needs a model: --encoder FOLDER-OR-HUB-NAME")
         from curate.models.encoder import Encoder
 
         embedding = {name: getattr(settings, name) for name in EMBEDDING}
-        return cls(settings, questions, Encoder.open(settings.encoder, workspace.root, **embedding))
+        return cls(settings, queries, Encoder.open(settings.encoder, workspace.root, **embedding))
 
     @property
     def job(self) -> Job:
         """The job that answers the request; its name is the run's id."""
         if not self.encoder:
-            return bm25_job(self.questions, self.settings.depth)
-        dense = dense_job(self.questions, self.encoder, self.dense)
+            return bm25_job(self.queries, self.settings.depth)
+        dense = dense_job(self.queries, self.encoder, self.dense)
         if self.settings.retriever == "dense":
             return dense
-        bm25 = bm25_job(self.questions, self.settings.depth)
-        return hybrid_job(self.questions, [bm25.name, dense.name], self.dense)
+        bm25 = bm25_job(self.queries, self.settings.depth)
+        return hybrid_job(self.queries, [bm25.name, dense.name], self.dense)
 
     @property
     def dense(self) -> dict[str, Any]:
@@ -81,11 +81,11 @@ class MineRequest:
     def run(self, progress: Progress) -> Record:
         """Mine what is not there yet; return the record of the run that answers the request."""
         if not self.encoder:
-            return mine_bm25(self.questions, self.settings.depth, progress)
+            return mine_bm25(self.queries, self.settings.depth, progress)
         if self.settings.retriever == "dense":
-            return mine_dense(self.questions, self.encoder, self.dense, progress)
+            return mine_dense(self.queries, self.encoder, self.dense, progress)
         sources = [
-            mine_bm25(self.questions, self.settings.depth, progress),
-            mine_dense(self.questions, self.encoder, self.dense, progress),
+            mine_bm25(self.queries, self.settings.depth, progress),
+            mine_dense(self.queries, self.encoder, self.dense, progress),
         ]
-        return mine_hybrid(self.questions, sources, self.dense, progress)
+        return mine_hybrid(self.queries, sources, self.dense, progress)

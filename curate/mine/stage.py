@@ -112,7 +112,7 @@ def mine(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack
 def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     """Return what `mine` with the same arguments would do; embeds for two seconds where no rate is known."""
     request = MineRequest.of(workspace, **options)
-    queries = len(request.questions.keys)
+    queries = len(request.queries.keys)
     job = request.job
     if job.record:
         return Plan("mine", "queries", queries, queries, 0.0, [f"The run is there: {job.name}"])

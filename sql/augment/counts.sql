@@ -1,6 +1,6 @@
--- counts: what became of the unlabeled questions. Grain: one row per call ($cutoffs, $run).
-with questions as (
-    select query_key, query_key in (select query_key from leaked_questions) as leaked
+-- counts: what became of the unlabeled queries. Grain: one row per call ($cutoffs, $run).
+with asked as (
+    select query_key, query_key in (select query_key from leaked_queries) as leaked
     from queries where split = 'unlabeled'
 ),
 mined as (
@@ -18,7 +18,7 @@ negatives as (
     where found.cutoffs = $cutoffs and found.run_id = $run and found.decision = 'hard_negative'
 )
 select
-    count(*) as questions,
+    count(*) as queries,
     count(*) filter (where leaked) as asked_by_dev_or_test,
     count(*) filter (where not leaked and mined.query_key is null) as without_candidates,
     count(*) filter (where labelled.query_key is not null) as pseudo_labelled,
@@ -26,6 +26,6 @@ select
         as without_positive,
     coalesce(sum(labelled.positives), 0)::bigint as pseudo_positives,
     (select hard_negatives from negatives) as hard_negatives,
-from questions
-left join mined on mined.query_key = questions.query_key
-left join labelled on labelled.query_key = questions.query_key;
+from asked
+left join mined on mined.query_key = asked.query_key
+left join labelled on labelled.query_key = asked.query_key;

@@ -1,5 +1,5 @@
 -- hardest_negatives: what the retriever put first and the cross-encoder rejects. Grain: one row per pair.
-select queries.text as question, passages.passage_id as wrong_answer, decisions.rank, round(decisions.probability, 3) as probability
+select queries.text as query, passages.passage_id as wrong_answer, decisions.rank, round(decisions.probability, 3) as probability
 from decisions
 inner join runs on runs.run_id = decisions.run_id and runs.retriever = 'hybrid' and runs.split = 'train'
 inner join queries on queries.query_key = decisions.query_key

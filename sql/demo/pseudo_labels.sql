@@ -1,5 +1,5 @@
--- pseudo_labels: what Polars' questions found, most probable first. Grain: one row per pseudo-labelled question.
-select queries.text as question, passages.passage_id as answer, round(pseudo_labels.probability, 3) as probability
+-- pseudo_labels: what Polars' queries found, most probable first. Grain: one row per pseudo-labelled query.
+select queries.text as query, passages.passage_id as answer, round(pseudo_labels.probability, 3) as probability
 from pseudo_labels
 inner join runs on runs.run_id = pseudo_labels.run_id and runs.retriever = 'hybrid'
 inner join queries on queries.query_key = pseudo_labels.query_key

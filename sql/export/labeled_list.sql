@@ -1,4 +1,4 @@
--- labeled_list: all positives and negatives of a question, positives first. Grain: one row per query.
+-- labeled_list: all positives and negatives of a query, positives first. Grain: one row per query.
 -- arg_min with a count gives a list in the order of place, at a third of what list(... order by place) costs.
 select
     any_value(queries.text) as query,

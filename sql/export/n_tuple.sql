@@ -1,4 +1,4 @@
--- n_tuple: a positive and its question's negatives, where there are $width of these. Grain: one row per (query, positive).
+-- n_tuple: a positive and its query's negatives, where there are $width of these. Grain: one row per (query, positive).
 with of_width as (
     select query_key from export_passages group by query_key having count(*) filter (where label = 0) = $width
 ),

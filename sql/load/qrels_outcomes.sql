@@ -1,6 +1,6 @@
 -- qrels_outcomes: what becomes of each line of qrels. Grain: one row per line of the load in work (arrivals).
 -- reason is null for a line that is taken, and for one that says again what is known (repeated).
--- A query belongs to the split in which it was judged first; unlabeled questions have no judgements.
+-- A query belongs to the split in which it was judged first; unlabeled queries have no judgements.
 create or replace temp table outcomes as
 with keyed as (
     select arrivals.*, stored_queries.query_key, passages.passage_key

@@ -1,7 +1,7 @@
--- pseudo_label_outcomes: how many questions without labels got one, and why the others did not. Grain: one row per outcome.
--- The outcome of a question is that of its best candidate in the top-k. Nothing is guessed: no candidate, no label.
--- Only questions of the run count: what was loaded later is not among those that dev or test ask too.
--- Parameters: $run (over the questions without labels), $cutoffs.
+-- pseudo_label_outcomes: how many queries without labels got one, and why the others did not. Grain: one row per outcome.
+-- The outcome of a query is that of its best candidate in the top-k. Nothing is guessed: no candidate, no label.
+-- Only queries of the run count: what was loaded later is not among those that dev or test ask too.
+-- Parameters: $run (over the queries without labels), $cutoffs.
 with best as (
     select
         query_key,
@@ -15,7 +15,7 @@ with best as (
     where
         cutoffs = $cutoffs
         and run_id = $run
-        and query_key not in (select query_key from leaked_questions)
+        and query_key not in (select query_key from leaked_queries)
     group by query_key
 ),
 steps (step, outcome) as (
@@ -28,23 +28,23 @@ steps (step, outcome) as (
         (6, 'left out: dev or test asks the same')
 ),
 leaked as (
-    select count(distinct query_key) as questions
+    select count(distinct query_key) as queries
     from candidates
-    where run_id = $run and query_key in (select query_key from leaked_questions)
+    where run_id = $run and query_key in (select query_key from leaked_queries)
 ),
 counted as (
-    select step, count(*) as questions from best group by step
+    select step, count(*) as queries from best group by step
     union all
-    select 5 as step, greatest(runs.queries - (select count(*) from best) - leaked.questions, 0) as questions
+    select 5 as step, greatest(runs.queries - (select count(*) from best) - leaked.queries, 0) as queries
     from runs, leaked
     where runs.run_id = $run
     union all
-    select 6 as step, questions from leaked
+    select 6 as step, queries from leaked
 )
 select
     steps.outcome,
-    coalesce(counted.questions, 0) as questions,
-    round(coalesce(counted.questions, 0) / nullif(sum(counted.questions) over (), 0), 6) as share,
+    coalesce(counted.queries, 0) as queries,
+    round(coalesce(counted.queries, 0) / nullif(sum(counted.queries) over (), 0), 6) as share,
 from steps
 left join counted on counted.step = steps.step
 order by steps.step;

@@ -1,6 +1,6 @@
--- pseudo_labels: questions without labels and the passage that the scorer is sure of. Grain: one row per pseudo-labelled pair.
+-- pseudo_labels: queries without labels and the passage that the scorer is sure of. Grain: one row per pseudo-labelled pair.
 -- The most probable come first. Each is used as a labelled pair by curate export.
--- Parameters: $run (over the questions without labels), $cutoffs, $limit.
+-- Parameters: $run (over the queries without labels), $cutoffs, $limit.
 with chosen as (
     select query_key, passage_key, rank, probability
     from pseudo_labels

@@ -1,4 +1,4 @@
--- stored_queries: the questions as they were loaded. Grain: one row per query.
+-- stored_queries: the queries as they were loaded. Grain: one row per query.
 create table stored_queries (
     query_key integer not null, -- 0..N-1 in load order
     query_id varchar not null, -- the id of the user's file

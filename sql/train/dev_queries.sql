@@ -1,7 +1,7 @@
--- dev_queries: questions of dev that a training is measured by, drawn by hash. Grain: one row per query.
+-- dev_queries: queries of dev that a training is measured by, drawn by hash. Grain: one row per query.
 select queries.query_key, queries.text
 from queries
 semi join positives on positives.query_key = queries.query_key
 where queries.split = 'dev'
 order by draw($seed, queries.query_id, 'dev'), queries.query_key
-limit $questions;
+limit $dev_queries;

@@ -1,4 +1,4 @@
--- queries: the questions to train on, in the fixed order of their draws. Grain: one row per train query with a positive.
+-- queries: the queries to train on, in the fixed order of their draws. Grain: one row per train query with a positive.
 -- place counts from 0; null where the run ($run) found nothing that can be a negative: no group is made of that query.
 create or replace temp table train_queries as
 with labelled as (

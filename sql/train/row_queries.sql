@@ -1,4 +1,4 @@
--- row_queries: the questions of train_rows, with the texts that are no negatives for them. Grain: one row per query.
+-- row_queries: the queries of train_rows, with the texts that are no negatives for them. Grain: one row per query.
 -- masked: text keys, the first passage of each text. $masks: 'none', 'labels' (positives and all passages with their
 -- texts) or 'decisions' (also whatever was found and is no hard negative: false negatives, uncertain and unscored ones).
 with masked as (

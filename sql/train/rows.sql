@@ -1,8 +1,8 @@
 -- rows: what a dual-encoder is trained on, row after row. Grain: one row per (row_number, passage_key).
--- Every epoch has each question once, in an order of its own. A question's positives and negatives keep the order of
--- their draws and are turned on by the epoch, so that the next epoch sees others. A question with fewer negatives than
+-- Every epoch has each query once, in an order of its own. A query's positives and negatives keep the order of
+-- their draws and are turned on by the epoch, so that the next epoch sees others. A query with fewer negatives than
 -- $hard_negatives has fewer: nothing fills the gap (RocketQA's scripts take passages that nobody scored).
--- Random negatives are any passage but the question's positives and what the runs found for it.
+-- Random negatives are any passage but the query's positives and what the runs found for it.
 create or replace temp table train_rows as
 with positives_in_turn as (
     select
@@ -19,13 +19,13 @@ negatives_in_turn as (
 epochs as (
     select
         numbers.epoch,
-        questions.query_key,
-        questions.query_id,
+        asked.query_key,
+        asked.query_id,
         row_number() over (
-            order by numbers.epoch, draw($seed, questions.query_id, concat('epoch ', numbers.epoch)), questions.query_key
+            order by numbers.epoch, draw($seed, asked.query_id, concat('epoch ', numbers.epoch)), asked.query_key
         ) - 1 as row_number,
     from (select unnest(range($epochs)) as epoch) as numbers
-    cross join (select distinct query_key, query_id from training_positives) as questions
+    cross join (select distinct query_key, query_id from training_positives) as asked
 ),
 labelled as (
     select

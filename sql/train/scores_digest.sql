@@ -1,6 +1,6 @@
 -- scores_digest: a number that changes with any logit of $scorer that a training reads. Grain: one row.
 -- Of what $runs hold in the judged depth (or down to $depth, where negatives need no judge), and of the positives of their
--- questions; scoring anything else leaves it as it is, so that what was trained before does not look outdated.
+-- queries; scoring anything else leaves it as it is, so that what was trained before does not look outdated.
 with found as (
     select query_key, passage_key from candidates
     where

@@ -26,7 +26,7 @@ pool as (
         and rank <= $depth
         and query_key between $first and $last
 ),
-questions as (
+asked as (
     select distinct query_key, query_id from training_positives
 ),
 safe as (
@@ -35,9 +35,9 @@ safe as (
         pool.passage_key,
         pool.probability,
         passages.text_hash,
-        draw($seed, questions.query_id, passages.passage_id) as draw,
+        draw($seed, asked.query_id, passages.passage_id) as draw,
     from pool
-    inner join questions on questions.query_key = pool.query_key
+    inner join asked on asked.query_key = pool.query_key
     inner join passages on passages.passage_key = pool.passage_key
 ),
 different as (

@@ -7,15 +7,15 @@
 -- place: 1, 2, ... in this order. repeated: an earlier positive of the query has the same text.
 -- Parameters: $cutoffs, $promote, $augmented, and the range of query keys from $first to $last.
 create or replace temp table training_positives as
-with questions as (
+with asked as (
     select query_key, query_id, split from training_queries where query_key between $first and $last
 ),
 pseudo as (
     select found_pairs.query_key, found_pairs.passage_key
     from found_pairs
-    inner join questions on questions.query_key = found_pairs.query_key
+    inner join asked on asked.query_key = found_pairs.query_key
     inner join cutoffs on cutoffs.name = $cutoffs
-    where $augmented and questions.split = 'unlabeled' and found_pairs.decision = 'pseudo_positive'
+    where $augmented and asked.split = 'unlabeled' and found_pairs.decision = 'pseudo_positive'
     qualify
         cutoffs.pseudo_positives = 'all'
         or pseudo_label_place(
@@ -33,8 +33,8 @@ every as (
 )
 select
     every.query_key,
-    questions.query_id,
-    questions.split,
+    asked.query_id,
+    asked.split,
     every.passage_key,
     passages.passage_id,
     passages.text_hash,
@@ -45,7 +45,7 @@ select
         partition by every.query_key, passages.text_hash order by every.precedence, every.passage_key
     ) > 1 as repeated,
 from every
-inner join questions on questions.query_key = every.query_key
+inner join asked on asked.query_key = every.query_key
 inner join passages on passages.passage_key = every.passage_key
 left join (
     select scores.query_key, scores.passage_key, probability(scores.logit) as probability

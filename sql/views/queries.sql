@@ -1,4 +1,4 @@
--- queries: the questions with their split. Grain: one row per query.
+-- queries: the queries with their split. Grain: one row per query.
 -- A query without a split of its own has that of its qrels; without qrels it is unlabeled.
 create or replace view queries as
 with judged as (

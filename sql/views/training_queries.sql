@@ -1,5 +1,5 @@
--- training_queries: the questions that may train: train and unlabeled ones. Grain: one row per query.
--- A question with the text of a dev or test question stays out, whatever its id: it would leak the answer.
+-- training_queries: the queries that may train: train and unlabeled ones. Grain: one row per query.
+-- A query with the text of a dev or test query stays out, whatever its id: it would leak the answer.
 create or replace view training_queries as
 select queries.query_key, queries.query_id, queries.text, queries.split
 from queries

@@ -9,7 +9,7 @@ class LabeledList:
     name = "labeled-list"
     trainers = "sentence-transformers CrossEncoder (ListNetLoss, ListMLELoss, LambdaLoss, RankNetLoss)"
     needs_negatives = False
-    unit = "questions"
+    unit = "queries"
     loading = """\
 ```python
 from datasets import load_dataset

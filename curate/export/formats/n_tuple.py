@@ -18,7 +18,7 @@ class NTuple:
     name = "n-tuple"
     trainers = "sentence-transformers (MultipleNegativesRankingLoss and its cached forms)"
     needs_negatives = False
-    unit = "questions"
+    unit = "queries"
     loading = """\
 ```python
 from datasets import load_dataset

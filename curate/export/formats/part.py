@@ -54,12 +54,12 @@ class Format(Protocol):
     trainers: str
     """Who reads it."""
     needs_negatives: bool
-    """A question without a negative is left out: the loader could not read it, or there is no row to make."""
+    """A query without a negative is left out: the loader could not read it, or there is no row to make."""
     unit: str
     """What its blocks count."""
     loading: str
     """Markdown: how a trainer loads the folder."""
 
     def parts(self, negatives: int) -> list[Part]:
-        """Return the files, for up to `negatives` negatives a question; the training rows first."""
+        """Return the files, for up to `negatives` negatives a query; the training rows first."""
         ...

@@ -9,13 +9,13 @@ class Tevatron:
     name = "tevatron"
     trainers = "Tevatron (and trove, rlhn: the same lines)"
     needs_negatives = True  # its reader draws with replacement and fails on an empty list
-    unit = "questions"
+    unit = "queries"
     loading = """\
 ```
 tevatron.retriever.driver.train --dataset_name json --dataset_path {folder}/data/train.jsonl ...
 ```
 Title and text are separate; Tevatron joins them by a space. Line n of `provenance.jsonl` tells where line n of
-`data/train.jsonl` comes from. A question with fewer negatives than `--train_group_size` less 1 is filled up by
+`data/train.jsonl` comes from. A query with fewer negatives than `--train_group_size` less 1 is filled up by
 Tevatron itself, by repeating its own."""
 
     def parts(self, negatives: int) -> list[Part]:  # noqa: ARG002

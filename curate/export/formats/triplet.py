@@ -9,7 +9,7 @@ class Triplet:
     name = "triplet"
     trainers = "sentence-transformers (MultipleNegativesRankingLoss, TripletLoss), PyLate"
     needs_negatives = True
-    unit = "questions"
+    unit = "queries"
     loading = """\
 ```python
 from datasets import load_dataset

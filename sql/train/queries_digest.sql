@@ -1,5 +1,5 @@
--- questions_digest: a number that changes with any question of a training, or what people say of it. Grain: one row.
--- Questions of train; with $augmented those without labels; with $dev those of dev, which choose the weights. What is
+-- queries_digest: a number that changes with any query of a training, or what people say of it. Grain: one row.
+-- Queries of train; with $augmented those without labels; with $dev those of dev, which choose the weights. What is
 -- loaded or judged besides leaves it as it is, so that a trained model does not look outdated.
 with asked as (
     select query_key, query_id, text from training_queries where split = 'train' or $augmented or query_key in (select query_key from positives)
@@ -7,7 +7,7 @@ with asked as (
     select query_key, query_id, text from queries where split = 'dev' and $dev
 ),
 parts as (
-    select concat_ws(chr(31), 'question', query_key, query_id, text) as part from asked
+    select concat_ws(chr(31), 'query', query_key, query_id, text) as part from asked
     union all
     select concat_ws(chr(31), 'judged', query_key, passage_key, relevant) from judgements semi join asked using (query_key)
 )

@@ -1,6 +1,6 @@
--- leaked_questions: unlabeled questions that dev or test ask too. Grain: one row per query_key.
+-- leaked_queries: unlabeled queries that dev or test ask too. Grain: one row per query_key.
 -- They get no pseudo-label: training on them would be training on the evaluation.
-create or replace view leaked_questions as
+create or replace view leaked_queries as
 select query_key
 from queries
 where split = 'unlabeled'
