@@ -1,10 +1,14 @@
 # `make demo` and `make test` do all the set-up that they need.
+# Other versions: make test CONSTRAINTS=constraints-lowest.txt; CONSTRAINTS= takes the newest that pyproject.toml allows.
 PYTHON ?= python3
-VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+# Each choice of versions has an environment of its own: .venv, .venv-constraints-lowest, .venv-newest.
+VENV ?= .venv$(patsubst -constraints,,-$(or $(basename $(notdir $(CONSTRAINTS))),newest))
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),--upgrade --upgrade-strategy eager)
+PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
-.PHONY: help demo test lint format wheel clean
+.PHONY: help demo test coverage lint format installed clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -12,12 +16,11 @@ help: ## This list
 demo: $(VENV)/.demo ## Curate a real collection with real models, start to end (about 10 minutes)
 	$(BIN)/curate demo demo-set
 
-test: $(VENV)/.dev ## Run the tests against the installed wheel, offline
-	rm -rf build/lib build/bdist.* build/wheel $(VENV)/.demo
-	mkdir -p build
-	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > build/wheel.log 2>&1 || (cat build/wheel.log; exit 1)
-	$(PIP) --force-reinstall --no-deps build/wheel/*.whl
-	PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+test: installed ## Run the tests against the installed wheel, offline
+	$(PYTEST) $(TESTS)
+
+coverage: installed ## Run the tests, also say which lines and branches they reach (build/coverage/index.html)
+	$(PYTEST) --cov --cov-report=term --cov-report=html $(TESTS)
 
 lint: $(VENV)/.dev ## Check style and types
 	$(BIN)/ruff check .
@@ -29,10 +32,17 @@ format: $(VENV)/.dev ## Put the code into the house style
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .venv .venv-* build *.egg-info
+
+# The wheel of this checkout, built and installed, in place of the demo's editable one.
+installed: $(VENV)/.dev
+	rm -rf build/lib build/bdist.* build/wheel $(VENV)/.demo
+	mkdir -p build
+	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > build/wheel.log 2>&1 || (cat build/wheel.log; exit 1)
+	$(PIP) --force-reinstall --no-deps build/wheel/*.whl
 
 # Torch comes first and alone: later ranges then find it installed and never fetch another build.
-$(VENV)/.torch: constraints.txt
+$(VENV)/.torch: $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "curate needs Python 3.11 or newer; name one: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
