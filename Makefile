@@ -7,8 +7,9 @@ VENV ?= .venv$(patsubst -constraints,,-$(or $(basename $(notdir $(CONSTRAINTS)))
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),--upgrade --upgrade-strategy eager)
 PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+SITE = $(BIN)/python docs/site.py && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: help demo test coverage lint format installed clean
+.PHONY: help demo test coverage lint docs format installed clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,10 +23,14 @@ test: installed ## Run the tests against the installed wheel, offline
 coverage: installed ## Run the tests, also say which lines and branches they reach (build/coverage/index.html)
 	$(PYTEST) --cov --cov-report=term --cov-report=html $(TESTS)
 
-lint: $(VENV)/.dev ## Check style and types
+lint: $(VENV)/.docs ## Check style, types and the documentation's links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(SITE)
+
+docs: $(VENV)/.docs ## Build the documentation's site (build/site)
+	$(SITE)
 
 format: $(VENV)/.dev ## Put the code into the house style
 	$(BIN)/ruff check --fix .
@@ -56,4 +61,8 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	$(PIP) setuptools '.[cpu,dev]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) '.[docs]'
 	touch $@
