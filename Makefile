@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CO
 PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 SITE = $(BIN)/python docs/site.py && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: help demo test coverage lint docs format installed clean
+.PHONY: help demo test coverage lint docs format hooks installed clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ docs: $(VENV)/.docs ## Build the documentation's site (build/site)
 format: $(VENV)/.dev ## Put the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+hooks: $(VENV)/.dev ## Have git check every commit (.pre-commit-config.yaml)
+	$(BIN)/pre-commit install
 
 clean: ## Remove what was built
 	rm -rf $(VENV) .venv .venv-* build *.egg-info
