@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CO
 PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 SITE = $(BIN)/python docs/site.py && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: help demo test coverage lint docs format hooks installed clean
+.PHONY: help demo test coverage lint docs format hooks dist installed clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,8 +39,18 @@ format: $(VENV)/.dev ## Put the code into the house style
 hooks: $(VENV)/.dev ## Have git check every commit (.pre-commit-config.yaml)
 	$(BIN)/pre-commit install
 
+dist: $(VENV)/.release ## Build what is published, and try it in a clean environment (dist/)
+	rm -rf dist *.egg-info
+	mkdir -p build
+	$(BIN)/python -m build --no-isolation --outdir dist . > build/dist.log 2>&1 || (cat build/dist.log; exit 1)
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python .ci/check_dist.py dist
+	$(PYTHON) -m venv --clear build/clean
+	build/clean/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(or $(CONSTRAINTS),/dev/null) dist/*.whl
+	build/clean/bin/python .ci/try_installed.py
+
 clean: ## Remove what was built
-	rm -rf $(VENV) .venv .venv-* build *.egg-info
+	rm -rf $(VENV) .venv .venv-* build dist *.egg-info
 
 # The wheel of this checkout, built and installed, in place of the demo's editable one.
 installed: $(VENV)/.dev
@@ -68,4 +78,8 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.docs: $(VENV)/.dev
 	$(PIP) '.[docs]'
+	touch $@
+
+$(VENV)/.release: $(VENV)/.dev
+	$(PIP) '.[release]'
 	touch $@
