@@ -26,8 +26,9 @@ coverage: installed ## Run the tests, also say which lines and branches they rea
 lint: $(VENV)/.docs ## Check style, types and the documentation's links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(SITE)
+	$(BIN)/mypy -p curate
+	$(BIN)/mypy tests
 
 docs: $(VENV)/.docs ## Build the documentation's site (build/site)
 	$(SITE)

@@ -1,7 +1,7 @@
 """The rows of the reports: named queries over one connection, and what they speak of."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from curate import named_queries
 from curate.choose_run import chosen_run
@@ -56,11 +56,23 @@ class Overview:
         return {"schema": f"curate.report/{SCHEMA}", "reports": reports, "next": self.next}
 
 
-def report(workspace: Workspace, name: str, **given: Any) -> Report:
-    """Return one report; what is None takes its default. Raises BadSettings for what is not there."""
-    parameters = named_queries.values(
-        workspace, name, {key: value for key, value in given.items() if value is not None}
-    )
+class ReportOptions(TypedDict, total=False):
+    """The parameters of the reports; each takes those that its query names. None is as good as left out."""
+
+    run: str | None
+    """Id of the run; the newest one over train by default."""
+    cutoffs: str | None
+    """The name of the cutoffs; `default` by default."""
+    limit: int | None
+    negatives: int | None
+    query: str | None
+    """Id of a query, for `query_card`."""
+
+
+def report(workspace: Workspace, name: str, **options: Unpack[ReportOptions]) -> Report:
+    """Return one report, by the name of its query in `sql/reports`; raises BadSettings for an unknown name."""
+    given = {key: value for key, value in options.items() if value is not None}
+    parameters = named_queries.values(workspace, name, given)
     with workspace.connect() as connection:
         return _answer(connection, name, parameters)
 

@@ -185,9 +185,9 @@ def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_encoder: Callable
     found = rocketqa.plan_recipe(Workspace(workspace.root))
     assert list(found.plans) == ["m-d0"]
     assert found.waiting == list(rocketqa.STEPS[1:-1])
-    assert found.text().splitlines()[:2] == ["m-d0: 3 of 3 rows to do", "mine: waits for what comes before it"]
+    assert found.text().splitlines()[:2] == ["m-d0: 3 of 3 rows to do", "mine: waits for the steps before it"]
     with pytest.raises(
-        BadSettings, match=r"the step m-d0 is not done\. Leave out --from mine, or give --from m-d0"
+        BadSettings, match=r"the step m-d0 is not done\. Leave out --from mine, or use --from m-d0"
     ):
         rocketqa.plan_recipe(Workspace(workspace.root), first="mine")
 
@@ -291,7 +291,7 @@ def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_works
     workspace = Workspace(workspace.root)
     with pytest.raises(BadSettings, match=r"nothing to do from evaluate to evaluate: the steps .* are m-d0, "):
         rocketqa.run_recipe(workspace, first="evaluate")
-    with pytest.raises(BadSettings, match=r"no encoder to start from\. Give one in curate\.toml"):
+    with pytest.raises(BadSettings, match=r"no encoder to start from\. Name one in curate\.toml"):
         rocketqa.run_recipe(workspace)
 
 

@@ -188,5 +188,5 @@ def test_shares_are_contiguous_and_nearly_equal(tmp_path: Path) -> None:
 def test_an_apple_gpu_trains_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither gloo nor NCCL knows its tensors: better said than found out."""
     monkeypatch.setattr(pretrained, "device", lambda: "mps")
-    with pytest.raises(BadSettings, match="an Apple GPU trains in one process"):
+    with pytest.raises(BadSettings, match="training on an Apple GPU runs in one process"):
         join(0, 2, "file:///nowhere", 0)

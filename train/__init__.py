@@ -1,1 +1,1 @@
-"""Training of the models from the tables: cross-encoder now, dual-encoder to come."""
+"""Trainers for the cross-encoder and the dual-encoder, and the recipe that runs every stage."""

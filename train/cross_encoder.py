@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from curate.choose_run import chosen_run
 from curate.jobs import table_digest
@@ -22,6 +22,7 @@ from .groups import Pair, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
 from .initial_model import choose_initial_model, cross_encoder_from
 from .lifecycle import Trained, Work, run_training
+from .options import CrossEncoderOptions
 from .world import World
 
 # Either they change no weight, or their effect stands beside them under another key.
@@ -49,7 +50,8 @@ class TrainedCrossEncoder(Trained):
 class CrossEncoderTraining:
     """One training of a cross-encoder, as its settings and the workspace make it."""
 
-    def __init__(self, workspace: Workspace, *, run: str | None, name: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, workspace: Workspace, **options: Unpack[CrossEncoderOptions]) -> None:
+        run, name = options.pop("run", None), options.pop("name", "cross-encoder")
         self.settings = workspace.settings.train.cross_encoder.override(**options)
         self.run_id = chosen_run(workspace, run)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
@@ -123,33 +125,34 @@ class CrossEncoderTraining:
 def train_cross_encoder(
     workspace: Workspace,
     *,
-    run: str | None = None,
-    name: str = "cross-encoder",
     devices: int = 1,
     world: World | None = None,
     progress: Progress = SILENT,
-    **options: Any,
+    **options: Unpack[CrossEncoderOptions],
 ) -> TrainedCrossEncoder:
     """Train a cross-encoder on labelled positives against negatives of a run; write it to `models/<name>/`.
 
-    `options` are the fields of `curate.config.TrainCrossEncoder`; the workspace's settings stand for what is not
-    given. The run is the newest one over the split train unless given. `devices`: processes that are started
-    here; `world`: this process among those that something else started. After an interruption the same call goes
-    on from the last checkpoint and, with as many processes and threads on the same CPU, ends with the same bytes.
-    Raises BadSettings where there is nothing to train on, or where `name` was trained with other settings;
-    CurateError at a loss that is not finite.
+    `devices` is the number of processes to start here. `world` describes this process among those that something
+    else, such as torchrun, has started. After an interruption the same call continues from the last checkpoint.
+    With as many processes and threads on the same CPU it ends with the same bytes.
+
+    Raises BadSettings if there is nothing to train on, or if `name` was trained with other settings, and
+    CurateError if the loss is not finite.
     """
-    arguments = {"run": run, "name": name, "options": options}
-    work, outcome = run_training(CrossEncoderTraining, workspace, arguments, devices, world or World(), progress)
-    return TrainedCrossEncoder(run_id=work.run_id, **outcome)
+    training, outcome = run_training(
+        CrossEncoderTraining, workspace, dict(options), devices, world or World(), progress
+    )
+    return TrainedCrossEncoder(run_id=training.run_id, **outcome)
 
 
 def plan_train_cross_encoder(
-    workspace: Workspace, *, run: str | None = None, name: str = "cross-encoder", devices: int = 1, **options: Any
+    workspace: Workspace,
+    *,
+    devices: int = 1,  # noqa: ARG001 - the twin of `train_cross_encoder`
+    **options: Unpack[CrossEncoderOptions],
 ) -> Plan:
     """Return what `train_cross_encoder` with the same arguments would do."""
-    del devices  # the twin of `train_cross_encoder`
-    work = CrossEncoderTraining(workspace, run=run, name=name, options=options)
+    work = CrossEncoderTraining(workspace, **options)
     identity, settings = work.identity, work.settings
     identity.check()
     if identity.record:

@@ -1,4 +1,4 @@
-"""The cross-encoder as a task of the loop: pairs in, the gradients of one loss over their groups out."""
+"""The training loop's task for a cross-encoder: it takes pairs and computes the gradients of a loss over groups."""
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class CrossEncoderTask:
     """A cross-encoder, its tokenizer, and the weighted sum of the listwise and the binary loss."""
 
-    lighter = "a smaller --batch-groups or --max-length, under another --name"
+    lighter = "a smaller --batch-groups or --max-length with another --name"
 
     def __init__(
         self, model: Any, tokenizer: Any, settings: TrainCrossEncoder, dtype: str, world: World | None = None
@@ -29,9 +29,9 @@ class CrossEncoderTask:
         self.world = world or World()
 
     def backward(self, batch: list[Pair], seed: int) -> Outcome:
-        """Add the gradients of this process's groups; return its part of the outcome.
+        """Add the gradients of this process's groups and return this process's part of the outcome.
 
-        The pairs come group by group, the positive of each first.
+        The pairs are ordered by group, and each group starts with its positive.
         """
         import torch
 
@@ -47,13 +47,16 @@ class CrossEncoderTask:
         return Outcome(loss.item(), len(groups), len(pairs), sum(map(len, encoded["input_ids"])), first)
 
     def names(self, batch: list[Pair]) -> str:
-        """Return the ids in a batch."""
+        """Return the query and passage ids in a batch."""
         return ", ".join(f"{pair['query_id']} {pair['passage_id']}" for pair in batch)
 
     def _loss(
         self, pairs: list[Pair], logits: "torch.Tensor", groups: int, all_pairs: int
     ) -> "tuple[torch.Tensor, float]":
-        """Return this process's part of the loss of a batch with `groups` and `all_pairs`, and the groups won."""
+        """Return this process's part of the batch loss, and how many of its groups rank the positive first.
+
+        groups, all_pairs: the numbers of groups and pairs in the whole batch.
+        """
         import torch
 
         first = pairs[0]["group_number"]

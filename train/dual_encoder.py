@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from curate.config import Mine, TrainDualEncoder
 from curate.models.embedding_spec import EmbeddingSpec, positions, read_embedding_spec
@@ -21,6 +21,7 @@ from .identity import TrainingIdentity
 from .initial_model import choose_initial_model
 from .lifecycle import Trained, Work, run_training
 from .loop import Dev
+from .options import DualEncoderOptions
 from .towers import check_start
 from .training_source import TrainingSource
 from .world import World
@@ -67,16 +68,9 @@ class TrainedDualEncoder(Trained):
 class DualEncoderTraining:
     """One training of a dual-encoder, as its settings and the workspace make it."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        *,
-        run: list[str] | None,
-        cutoffs: str,
-        name: str,
-        processes: int,
-        options: Mapping[str, Any],
-    ) -> None:
+    def __init__(self, workspace: Workspace, *, processes: int, **options: Unpack[DualEncoderOptions]) -> None:
+        run, cutoffs = options.pop("run", None), options.pop("cutoffs", "default")
+        name = options.pop("name", "dual-encoder")
         self.settings = workspace.settings.train.dual_encoder.override(**options)
         self.source = TrainingSource(workspace, self.settings, run, cutoffs)
         start = choose_initial_model(workspace, self.settings.init, self.source.runs)
@@ -197,42 +191,32 @@ class DualEncoderTraining:
 def train_dual_encoder(
     workspace: Workspace,
     *,
-    run: list[str] | None = None,
-    cutoffs: str = "default",
-    name: str = "dual-encoder",
     devices: int = 1,
     world: World | None = None,
     progress: Progress = SILENT,
-    **options: Any,
+    **options: Unpack[DualEncoderOptions],
 ) -> TrainedDualEncoder:
-    """Train a dual-encoder on the labelled queries and, where there are some, pseudo-labelled ones.
+    """Train a dual-encoder on the labelled queries and on pseudo-labelled ones; write it to `models/<name>/`.
 
-    `options` are the fields of `curate.config.TrainDualEncoder`; the workspace's settings stand for what is not
-    given. `run`: ids of runs; else the newest over train and, if augmented, over unlabeled. `devices`: processes
-    that are started here; `world`: this process among those that something else started. After an interruption
-    the same call goes on from the last checkpoint and, with as many processes and threads on the same CPU, ends
-    with the same bytes. Raises BadSettings where there is nothing to train on, or where `name` was trained with
-    other settings; CurateError at a loss that is not finite. Writes `models/<name>/`, which opens in
+    `devices` is the number of processes to start here. `world` describes this process among those that something
+    else, such as torchrun, has started. After an interruption the same call continues from the last checkpoint.
+    With as many processes and threads on the same CPU it ends with the same bytes. The model opens in
     sentence-transformers.
+
+    Raises BadSettings if there is nothing to train on, or if `name` was trained with other settings, and
+    CurateError if the loss is not finite.
     """
     world = world or World()
-    processes = world.size if world.size > 1 else devices
-    arguments = {"run": run, "cutoffs": cutoffs, "name": name, "processes": processes, "options": options}
-    work, outcome = run_training(DualEncoderTraining, workspace, arguments, devices, world, progress)
-    return TrainedDualEncoder(runs=work.source.runs, **outcome)
+    arguments = {**options, "processes": world.size if world.size > 1 else devices}
+    training, outcome = run_training(DualEncoderTraining, workspace, arguments, devices, world, progress)
+    return TrainedDualEncoder(runs=training.source.runs, **outcome)
 
 
 def plan_train_dual_encoder(
-    workspace: Workspace,
-    *,
-    run: list[str] | None = None,
-    cutoffs: str = "default",
-    name: str = "dual-encoder",
-    devices: int = 1,
-    **options: Any,
+    workspace: Workspace, *, devices: int = 1, **options: Unpack[DualEncoderOptions]
 ) -> Plan:
     """Return what `train_dual_encoder` with the same arguments would do."""
-    work = DualEncoderTraining(workspace, run=run, cutoffs=cutoffs, name=name, processes=devices, options=options)
+    work = DualEncoderTraining(workspace, processes=devices, **options)
     identity = work.identity
     identity.check()
     if identity.record:

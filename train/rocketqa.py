@@ -1,7 +1,7 @@
-"""`curate run`: the whole of RocketQA's procedure (NAACL 2021, 3.4) from `curate.toml`, step after step.
+"""The complete RocketQA procedure (NAACL 2021, 3.4), run by `curate run` with the settings in `curate.toml`.
 
-M_D0 -> mine -> M_C -> denoise -> M_D1 -> augment -> M_D2, then what each dual-encoder is worth. Every step is the
-command that it is by itself: what stands is not done again, and what was killed goes on.
+The steps are M_D0 -> mine -> M_C -> denoise -> M_D1 -> augment -> M_D2, then an evaluation of every dual-encoder.
+Each step works like the command of its own: it is skipped if it is done and resumed if it was interrupted.
 """
 
 import time
@@ -43,13 +43,13 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     **dict.fromkeys(DUAL_ENCODERS, train_dual_encoder),
 }
-# Nothing is mined or judged yet.
+# M_D0 comes before anything is mined or scored.
 FIRST = {"hard_negatives": 0, "masks": "labels", "augmented": False, "distill": "none"}
 
 
 @dataclass(frozen=True)
 class Done:
-    """One step, and what it said."""
+    """One finished step and its result."""
 
     name: str
     seconds: float
@@ -57,26 +57,26 @@ class Done:
 
     @property
     def headline(self) -> str:
-        """The step and the first line of its outcome."""
+        """The step's name and time, and the first line of its result."""
         return f"{self.name} ({duration(self.seconds)}): {self.result.text().partition(chr(10))[0]}"
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What a recipe did."""
+    """The result of running a recipe."""
 
     steps: list[Done]
     seconds: float
     waiting: list[str]
-    """The steps after these."""
+    """The steps of the recipe that come after the last one in `steps`."""
 
     def text(self) -> str:
-        """Return the outcome for a terminal: a line a step, and what the last one says in full."""
+        """Return the result for a terminal: one line for each step, then the full text of the last step."""
         said = [line for line in self.steps[-1].result.text().splitlines() if not line.startswith("Next: ")]
         following = "Next: curate run" if self.waiting else "Next: curate runs"
         lines = [
             *(step.headline for step in self.steps),
-            f"All in {duration(self.seconds)}.",
+            f"Total time: {duration(self.seconds)}.",
             "",
             *said,
             following,
@@ -86,18 +86,18 @@ class Followed:
 
 @dataclass(frozen=True)
 class Plans:
-    """What a recipe would do: the plans of the steps that can be planned, and those that wait for them."""
+    """The plan of a recipe: the steps that can be planned now, and the steps that have to wait for them."""
 
     plans: dict[str, Plan]
     refused: dict[str, str] = field(default_factory=dict)
-    """The step that would be refused, and why: what stands there was made with other settings."""
+    """The step that would be refused because its model was trained with other settings, with the reason."""
     waiting: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """Return the plans for a terminal."""
         lines = [f"{name}: {_short(plan)}" for name, plan in self.plans.items()]
         lines += [f"{name}: refused, {why}" for name, why in self.refused.items()]
-        return "\n".join([*lines, *(f"{name}: waits for what comes before it" for name in self.waiting)])
+        return "\n".join([*lines, *(f"{name}: waits for the steps before it" for name in self.waiting)])
 
 
 def run_recipe(
@@ -107,15 +107,15 @@ def run_recipe(
     last: str = STEPS[-1],
     progress: Progress = SILENT,
 ) -> Followed:
-    """Do the steps from `first` to `last`; those that stand, made with the same settings, are not done again.
+    """Run the steps from `first` to `last`, skipping steps that are already done with the same settings.
 
-    Raises BadSettings for a step that does not exist, or where one before `first` is not done.
+    Raises BadSettings for an unknown step, or if a step before `first` is not done.
     """
     recipe, started = Procedure(workspace, progress), time.monotonic()
     chosen = recipe.chosen(first, last)
     recipe.require_before(first)
     if recipe.dev_chooses(chosen):
-        progress.say("dev chooses the weights and measures the models: the figures flatter them")
+        progress.say("dev both chooses the weights and measures the models, so the figures are optimistic")
     done = []
     for name in chosen:
         progress.say(f"== {name}")
@@ -129,7 +129,7 @@ def run_recipe(
 def plan_recipe(workspace: Workspace, *, first: str = STEPS[0], last: str = STEPS[-1]) -> Plans:
     """Return what `run_recipe` with the same arguments would do.
 
-    A step can be planned once those before it are done.
+    A step can be planned only once the steps before it are done.
     """
     recipe, plans = Procedure(workspace, SILENT), {}
     chosen = recipe.chosen(first, last)
@@ -153,26 +153,26 @@ class Procedure:
 
     @cached_property
     def steps(self) -> tuple[str, ...]:
-        """The steps of this workspace: without unlabeled queries nothing is augmented."""
+        """The steps for this workspace; without unlabeled queries, those for augmentation are left out."""
         left_out = {"evaluate"} if self.recipe.evaluate == "none" else set()
         if not self.workspace.select("augment/unlabeled_queries")["queries"][0]:
-            self.progress.say("no unlabeled queries: the recipe ends with M_D1")
+            self.progress.say("there are no unlabeled queries: M_D1 is the recipe's last model")
             left_out |= {"augment", "m-d2"}
         return tuple(name for name in STEPS if name not in left_out)
 
     def require_before(self, first: str) -> None:
-        """Raise BadSettings where a step before `first` is not done."""
+        """Raise BadSettings if a step before `first` is not done."""
         for name in STEPS[: _place(first)]:
             if name in self.steps and not _is_done(self.plan(name)):
-                raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or give --from {name}")
+                raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or use --from {name}")
 
     def chosen(self, first: str, last: str) -> list[str]:
-        """Return the steps from one to another.
+        """Return the steps from `first` to `last`.
 
-        Raises BadSettings where there are none, or where they end with measuring and there are no labels for it:
-        better now than after hours of training.
+        Raises BadSettings if there are none. Also raises BadSettings if they include the evaluation and its split
+        has no labels: it is better to fail now than after hours of training.
         """
-        passage_shards(self.workspace)  # says what to do where nothing is loaded
+        passage_shards(self.workspace)  # if nothing is loaded, this raises an error that says what to run
         if _place(first) > _place(last):
             raise BadSettings(f"--from {first} comes after --to {last}; the steps are {', '.join(STEPS)}")
         found = [name for name in STEPS[_place(first) : _place(last) + 1] if name in self.steps]
@@ -182,17 +182,17 @@ class Procedure:
             )
         if "evaluate" in found and not self._judged_queries():
             raise BadSettings(
-                f"no labels for the split '{self.recipe.evaluate}', by which the models are to be measured. "
-                'Load some, or say in curate.toml: [recipe] evaluate = "dev" or "none"'
+                f"no labels for the split '{self.recipe.evaluate}', on which the models should be evaluated. "
+                'Load some, or write in curate.toml: [recipe] evaluate = "dev" or "none"'
             )
         return found
 
     def _judged_queries(self) -> int:
-        """Return how many queries of the split that measures have labels."""
+        """Return the number of queries with labels in the split for evaluation."""
         return int(self.workspace.select("evaluate/judged", split=self.recipe.evaluate)["queries"][0])
 
     def dev_chooses(self, steps: list[str]) -> bool:
-        """Return whether a step keeps the weights that do best on dev, by which the models are measured too."""
+        """Return whether one of the steps chooses weights on dev while the models are also evaluated on dev."""
         trained = self.workspace.settings.train.dual_encoder
         every = [
             trained.override(**_given(getattr(self.recipe, name.replace("-", "_")))).dev_every
@@ -202,15 +202,15 @@ class Procedure:
         return self.recipe.evaluate == "dev" and any(every)
 
     def plan(self, name: str) -> Plan:
-        """Return what a step would do; raises where one before it is not done."""
+        """Return what a step would do; raises BadSettings if a step before it is not done."""
         return PLANS[name](self.workspace, **self.arguments(name))
 
     def do(self, name: str) -> Any:
-        """Do a step, unless it stands; return what its command returns."""
+        """Run a step unless it is done already; return the result of its command."""
         return COMMANDS[name](self.workspace, **self.arguments(name), progress=self.progress)
 
     def arguments(self, name: str) -> dict[str, Any]:
-        """Return what a step is called with."""
+        """Return the arguments of a step's function."""
         recipe = self.recipe
         if name == "m-d0":
             return {"run": self.first_runs, **FIRST, **self.training(name)}
@@ -232,28 +232,31 @@ class Procedure:
         return {"encoder": models, "split": recipe.evaluate, "depth": recipe.evaluate_depth}
 
     def training(self, step: str) -> dict[str, Any]:
-        """Return what each training is called with: its name, its start, and what stands in its section."""
+        """Return the arguments common to all trainings: name, devices, the settings in the step's section, and init."""
         settings, own = self.workspace.settings, getattr(self.recipe, step.replace("-", "_"))
         of_kind = settings.train.cross_encoder if step == "m-c" else settings.train.dual_encoder
         init = own.init or of_kind.init or self.recipe.init or settings.mine.encoder
         if not init:
-            raise BadSettings('no encoder to start from. Give one in curate.toml: [recipe] init = "MODEL"')
+            raise BadSettings('no encoder to start from. Name one in curate.toml: [recipe] init = "MODEL"')
         return {"name": step, "devices": self.recipe.devices, **_given(own), "init": init}
 
     @property
     def first_runs(self) -> list[str] | None:
-        """The runs of which M_D0 learnt, where it learns from any: later ones are its own. None: the newest."""
+        """The runs that M_D0 was trained on; None means the newest run.
+
+        They come from its record, because the newest run may by now be the one that M_D0 itself mined.
+        """
         record = self.workspace.record("train-m-d0")
         return (record.settings.get("runs") if record else None) or None
 
     @cached_property
     def mined(self) -> str:
-        """The run of M_D0 over train; raises BadSettings where it is not there."""
+        """The run that M_D0 mined over the split train; raises BadSettings if there is none."""
         return self._run("mine")
 
     @cached_property
     def augmented(self) -> str:
-        """The run of M_D1 over the unlabeled queries."""
+        """The run that M_D1 mined over the unlabeled queries; raises BadSettings if there is none."""
         return self._run("augment")
 
     def _run(self, step: str) -> str:
@@ -271,7 +274,7 @@ class Procedure:
 
 
 def _given(section: Section) -> dict[str, Any]:
-    """Return what stands in a section, without its defaults."""
+    """Return the settings that a section sets explicitly, without defaults."""
     return {name: getattr(section, name) for name in section.model_fields_set}
 
 

@@ -1,4 +1,4 @@
-"""Texts as token ids, tokenized once and kept in a file that is mapped into memory, not read into it."""
+"""Token ids of texts, computed once and kept in a memory-mapped file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ Ids = npt.NDArray[np.int32]
 def write_tokens(
     path: Path, texts: "pa.RecordBatchReader", tokenize: Callable[[list[str], str], list[list[int]]], side: str
 ) -> int:
-    """Write an Arrow file with the rows of `texts`, its column `text` replaced by `tokens`; return the rows.
+    """Write the rows of `texts` to an Arrow file, replacing the column `text` by `tokens`; return the row count.
 
     texts: sorted by `key`; side: `query` or `passage`.
     """
@@ -35,7 +35,7 @@ def write_tokens(
 
 
 class Tokens:
-    """The rows of such a file, found by their keys."""
+    """The rows of a file that `write_tokens` wrote, looked up by key."""
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
@@ -47,21 +47,21 @@ class Tokens:
         self._parts = [(part.offsets.to_numpy(), part.values.to_numpy()) for part in batches]
 
     def column(self, name: str) -> npt.NDArray[Any]:
-        """Return a column of numbers."""
+        """Return a numeric column."""
         column: npt.NDArray[Any] = self.table[name].to_numpy()
         return column
 
     def lists(self, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Return a column of lists of numbers: where each begins (and the last ends), and all values."""
+        """Return a column of lists of numbers as offsets (the last one is the end) and all values in one array."""
         together = self.table[name].combine_chunks()
         return together.offsets.to_numpy(), together.values.to_numpy()
 
     def at(self, keys: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Return the rows in which keys stand; every key does."""
+        """Return the row numbers of keys, all of which must be in the file."""
         return np.searchsorted(self.keys, keys)
 
     def ids(self, rows: npt.NDArray[np.int64]) -> list[Ids]:
-        """Return the token ids of rows: views into the file."""
+        """Return the token ids of each row, as views into the mapped file."""
         parts = np.searchsorted(self._starts, rows, side="right") - 1
         found = []
         for row, part in zip(rows.tolist(), parts.tolist(), strict=True):
@@ -71,5 +71,5 @@ class Tokens:
         return found
 
     def names(self, keys: npt.NDArray[Any]) -> list[str]:
-        """Return the ids that people know rows by."""
+        """Return the original ids of the rows with these keys."""
         return [str(self.table["id"][int(row)]) for row in self.at(keys)]

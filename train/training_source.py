@@ -1,5 +1,6 @@
 """What a dual-encoder learns from: runs, cutoffs and the scores behind them."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,7 @@ class TrainingSource:
     """What a training learns from: runs and cutoffs, as far as its settings need any."""
 
     def __init__(
-        self, workspace: Workspace, settings: TrainDualEncoder, run: list[str] | None, cutoffs: str
+        self, workspace: Workspace, settings: TrainDualEncoder, run: Sequence[str] | None, cutoffs: str
     ) -> None:
         """Settle runs and cutoffs; raises BadSettings for those that are not there."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
@@ -83,7 +84,7 @@ def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
         raise BadSettings(f"{error}. {without}") from None
 
 
-def _is_augmented(workspace: Workspace, asked: list[str] | None, cutoffs: str) -> bool:
+def _is_augmented(workspace: Workspace, asked: Sequence[str] | None, cutoffs: str) -> bool:
     """Return whether a run (of those asked for) over the queries without labels can give pseudo-labels."""
     if current_cutoffs(workspace, cutoffs) is None:
         return False

@@ -1,7 +1,7 @@
-"""The processes that train together: who has which part of a batch, and how tensors go between them.
+"""The group of processes that train together: how they divide a batch and exchange tensors.
 
-A batch is global. Every process knows the whole of it and works on its own part, so that sizes need not be
-exchanged, uneven parts cannot hang, and another number of processes trains on the same batches.
+A batch is global. Every process knows the whole batch and works on its own part of it. The processes therefore
+never exchange sizes, uneven parts cannot hang, and the batches do not depend on the number of processes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,40 +14,40 @@ from curate.errors import BadSettings
 if TYPE_CHECKING:
     import torch
 
-PATIENCE = timedelta(hours=2)  # others wait while the first process reads tables or searches dev
+PATIENCE = timedelta(hours=2)  # the other processes wait while the first one reads tables or searches dev
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among those that train together; alone unless made by `join`."""
+    """This process's place among those that train together. By default it is alone; `join` makes a larger world."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and speaks to people."""
+        """Whether this process is the one that writes files and reports progress."""
         return self.rank == 0
 
     def shares(self, count: int) -> list[range]:
-        """Return which of `count` items each process works on: contiguous, sizes equal but for one."""
+        """Return the contiguous range of `count` items that each process works on; sizes differ by at most one."""
         return [range(count * r // self.size, count * (r + 1) // self.size) for r in range(self.size)]
 
     def share(self, count: int) -> range:
-        """Return which of `count` items are this process's."""
+        """Return the range of `count` items that this process works on."""
         return self.shares(count)[self.rank]
 
     def gather(self, part: "torch.Tensor", counts: Sequence[int]) -> "torch.Tensor":
-        """Return the rows of all processes in the order of their ranks; gradients go back where rows came from.
+        """Return the rows of all processes in rank order; gradients flow back to the process that a row came from.
 
-        part: counts[rank] x width. Every process's loss may use every row: the backward pass sums what they all
-        say of a row, without a factor, so that the sum of the processes' losses has the gradient that one
-        process with all rows would have.
+        part: counts[rank] x width. Every process's loss may use every row. The backward pass sums the gradients
+        that all processes compute for a row, without scaling. The sum of the processes' losses therefore has the
+        same gradient as a single process with all rows.
         """
         return part if self.size == 1 else _gather().apply(part, list(counts), self.rank)
 
     def sum_gradients(self, parameters: "Iterable[torch.nn.Parameter]") -> None:
-        """Replace every gradient by the sum over the processes; one that a process lacks counts as zero."""
+        """Replace every gradient by its sum over the processes; a missing gradient counts as zero."""
         if self.size == 1:
             return
         import torch
@@ -63,7 +63,7 @@ class World:
             parameter.grad = summed.view_as(parameter)
 
     def total(self, values: Sequence[float]) -> list[float]:
-        """Return the sums of numbers over the processes."""
+        """Return the sum of each value over the processes."""
         if self.size == 1:
             return list(values)
         import torch
@@ -76,22 +76,25 @@ class World:
         return [float(value) for value in tensor]
 
     def agree(self, values: Sequence[float]) -> bool:
-        """Return, to all processes alike, whether every process has these values: integers below 2**40."""
+        """Return whether every process has the same values, which must be integers below 2**40.
+
+        All processes get the same answer.
+        """
         sums = self.total(values)
         other = any(total != self.size * value for total, value in zip(sums, values, strict=True))
         return self.total([float(other)]) == [0.0]
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Wait until all processes have reached this call."""
         self.total([0.0])
 
 
 def join(rank: int, size: int, place: str, device_number: int) -> World:
-    """Return this process's world, once all `size` processes are there.
+    """Return this process's world once all `size` processes have joined.
 
-    place: where they meet, an address as `torch.distributed.init_process_group` takes it. device_number: this
-    process's GPU on its machine. NCCL where there are GPUs, else gloo. Raises BadSettings on an Apple GPU, which
-    neither of them knows.
+    place: the address where they meet, as in `init_method` of `torch.distributed.init_process_group`.
+    device_number: this process's GPU on its machine. The backend is NCCL if there are GPUs and gloo otherwise.
+    Raises BadSettings on an Apple GPU, which neither backend supports.
     """
     import torch
     import torch.distributed as dist
@@ -106,11 +109,11 @@ def join(rank: int, size: int, place: str, device_number: int) -> World:
 
 
 def check_device() -> None:
-    """Raise BadSettings where several processes cannot train."""
+    """Raise BadSettings if this machine's device cannot train with several processes."""
     from curate.models.pretrained import device
 
     if device() == "mps":
-        raise BadSettings("an Apple GPU trains in one process; leave out --devices and torchrun")
+        raise BadSettings("training on an Apple GPU runs in one process; leave out --devices and torchrun")
 
 
 def leave() -> None:
@@ -126,7 +129,7 @@ def _gather() -> Any:
     import torch.distributed as dist
 
     class Gather(torch.autograd.Function):
-        """Rows of all processes; backwards, the sum of all processes' gradients of this one's rows."""
+        """Gather the rows of all processes; on the way back, sum all processes' gradients of this one's rows."""
 
         @staticmethod
         def forward(ctx: Any, part: torch.Tensor, counts: list[int], rank: int) -> torch.Tensor:
