@@ -1,8 +1,8 @@
-"""Clean training sets for dense retrievers, by RocketQA's procedure, as tables.
+"""Clean training sets for dense retrievers, made by RocketQA's procedure and kept as tables.
 
-The functions mirror the commands: `curate.mine(workspace, depth=100)` is `curate mine --depth 100`. Each has a
-twin, `curate.plan_mine` and so on, that returns what `--dry-run` prints. Importing this package is cheap: a name
-is loaded when it is first used.
+The functions mirror the commands: `curate.mine(workspace, depth=100)` does what `curate mine --depth 100` does.
+Each stage has a second function, such as `curate.plan_mine`, that returns what `--dry-run` prints. Importing this
+package is cheap because every name is loaded on first use.
 """
 
 import sys
@@ -78,10 +78,10 @@ __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
 
 
 class _Package(ModuleType):
-    """Keeps `curate.mine` the function, although the folder `curate/mine` is a module of the same name.
+    """A module that keeps `curate.mine` the function, although the folder `curate/mine` has the same name.
 
-    Python binds a submodule to its name in the package when it is first imported. For public names that is
-    ignored; `from curate.mine.stage import ...` works all the same.
+    Python binds a submodule to its name in the package when the submodule is first imported. This class ignores
+    that binding for public names. `from curate.mine.stage import ...` still works.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -1,7 +1,8 @@
-"""Augmentation, RocketQA's step 4: queries without labels get confident pseudo-labels (NAACL 2021, 3.3).
+"""Augmentation: RocketQA's step 4, which gives confident pseudo-labels to queries without labels.
 
-The retriever mines for them, the cross-encoder judges; above the upper cutoff is a pseudo-positive, below the
-lower one a negative. A query without a confident positive gets no row: it is counted, not guessed.
+The retriever mines candidates for these queries and the cross-encoder scores them. A candidate above the upper
+cutoff is a pseudo-positive, and one below the lower cutoff is a hard negative. A query without a pseudo-positive
+gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 """
 
 from dataclasses import dataclass
@@ -20,24 +21,24 @@ from curate.workspace import Workspace
 
 @dataclass(frozen=True)
 class Augmented:
-    """What `augment` found, in queries and passages."""
+    """The outcome of `augment`, as counts of queries and passages."""
 
     run_id: str
     scorer_id: str
     cutoffs: str
     queries: int
-    """Unlabeled queries in all."""
+    """All unlabeled queries."""
     asked_by_dev_or_test: int
-    """Of these: left out, because a dev or test query has the same text."""
+    """Unlabeled queries left out because a dev or test query has the same text."""
     without_candidates: int
-    """Of these: the retriever found nothing."""
+    """Unlabeled queries for which the retriever found nothing."""
     pseudo_labelled: int
     """Queries with at least one pseudo-positive."""
     without_positive: int
-    """Queries whose candidates are all at or below the upper cutoff: reported, not guessed."""
+    """Queries whose candidates are all at or below the upper cutoff. They get no pseudo-label."""
     pseudo_positives: int
     hard_negatives: int
-    """Of the pseudo-labelled queries."""
+    """Hard negatives of the pseudo-labelled queries."""
     warnings: list[str]
 
     def text(self) -> str:
@@ -47,10 +48,10 @@ class Augmented:
             [
                 f"{self.pseudo_labelled:,} of {self.queries:,} unlabeled queries{share} got a pseudo-label: "
                 f"{self.pseudo_positives:,} pseudo-positives, {self.hard_negatives:,} negatives.",
-                f"{self.without_positive:,} got none: nothing was confidently relevant to them.",
+                f"{self.without_positive:,} got none, because no candidate was confidently relevant.",
                 *([f"{self.without_candidates:,} had no candidates."] if self.without_candidates else []),
                 *(
-                    [f"{self.asked_by_dev_or_test:,} were left out: dev or test asks the same."]
+                    [f"{self.asked_by_dev_or_test:,} were left out: dev or test has the same text."]
                     if self.asked_by_dev_or_test
                     else []
                 ),
@@ -62,26 +63,26 @@ class Augmented:
 
 
 class AugmentOptions(TypedDict, total=False):
-    """The options of `augment`. None is as good as left out."""
+    """The options of `augment`. None means that the option is not given."""
 
     scorer: str | None
-    """Folder or hub name of the cross-encoder; the one of the cutoffs unless given."""
+    """Folder or hub name of the cross-encoder. By default the scorer of the cutoffs is used."""
     all_above: bool | None
-    """Keep every passage above the cutoff as pseudo-positive, not only the best one."""
+    """Keep every passage above the upper cutoff as a pseudo-positive, not only the best one."""
     cutoffs: str
-    """The name of the cutoffs that judge; 'default' unless given."""
+    """Name of the cutoffs to apply. The default is 'default'."""
     encoder: str | None
-    """Mine a dense run with this model; as the newest train run was mined unless given."""
+    """Mine a dense run with this model. By default mining repeats the settings of the newest train run."""
     depth: int | None
-    """Passages for each query; as deep as that run unless given."""
+    """Passages to mine for each query. The default is the depth of the newest train run."""
 
 
 @dataclass(frozen=True)
 class AugmentRequest:
-    """What is to be augmented: the arguments of `augment`, settled with cutoffs, runs and `curate.toml`."""
+    """The arguments of `augment`, completed from the cutoffs, the runs and `curate.toml`."""
 
     cutoffs: dict[str, Any]
-    """The row in force."""
+    """The row in force of the table `cutoffs`."""
     mining: MineOptions
     scoring: Denoise
     pseudo_positives: str
@@ -89,9 +90,9 @@ class AugmentRequest:
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
-        """Return the request; raises BadSettings without unlabeled queries, or without the cutoffs."""
+        """Return the request; raises BadSettings if there are no unlabeled queries or no such cutoffs."""
         if not workspace.select("augment/unlabeled_queries")["queries"][0]:
-            raise BadSettings("no unlabeled queries here. Load some: curate load --unlabeled QUERIES.jsonl")
+            raise BadSettings("no unlabeled queries yet. Load some: curate load --unlabeled QUERIES.jsonl")
         name = options.get("cutoffs", "default")
         row = current_cutoffs(workspace, name)
         if row is None:
@@ -106,9 +107,9 @@ class AugmentRequest:
 
 
 def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[AugmentOptions]) -> Augmented:
-    """Mine and score the unlabeled queries; the view `pseudo_labels` then holds what follows.
+    """Mine and score the unlabeled queries; the view `pseudo_labels` then holds their pseudo-labels.
 
-    They are judged by the cutoffs of `denoise`. Raises BadSettings without unlabeled queries.
+    The cutoffs of `denoise` decide. Raises BadSettings if there are no unlabeled queries or no such cutoffs.
     """
     request = AugmentRequest.of(workspace, **options)
     cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
@@ -122,7 +123,7 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
 
 
 def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:
-    """Return what `augment` would do: mine the unlabeled queries or, where that is done, score them."""
+    """Return what `augment` would do next: mine the unlabeled queries or, once they are mined, score them."""
     request = AugmentRequest.of(workspace, **options)
     job = MineRequest.of(workspace, **request.mining).job
     if job.record is None:
@@ -138,16 +139,16 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
 
 
 def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) -> Denoise:
-    """Return the settings of scoring: the depth of the cutoffs' row, and its scorer unless another is given."""
+    """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given."""
     models = workspace.scan("models").filter(model_id=row["scorer_id"]).collect()
     known = models["path"][0] if models.height else None
     return workspace.settings.denoise.override(scorer=scorer or known, depth=row["depth"])
 
 
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> MineOptions:
-    """Return how to mine: a dense run by `encoder`, else what the newest train run was asked for.
+    """Return how to mine: a dense run with `encoder`, or else with the settings of the newest train run.
 
-    `curate.toml` stands for a run that was made elsewhere.
+    Imported runs and runs without a record are skipped. If no other run is left, `curate.toml` decides.
     """
     deep: MineOptions = {"split": "unlabeled", "depth": depth}
     if encoder:

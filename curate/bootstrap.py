@@ -1,4 +1,4 @@
-"""How sure a mean over queries is: percentiles of the means of queries drawn again and again."""
+"""Percentile bootstrap intervals for means over queries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 DRAWS = 2_000
-BLOCK = 4_000_000  # numbers held at a time
+BLOCK = 4_000_000  # numbers held in memory at a time
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Interval:
 
 
 def interval(values: npt.NDArray[Any], seed: int) -> Interval:
-    """Return the mean of `values`, one a query, and its 95 % percentile bootstrap interval.
+    """Return the mean of `values`, which holds one value per query, and its 95 % percentile bootstrap interval.
 
-    Equal numbers of queries are drawn alike, so that of two runs over the same queries the differences can be
-    given: the bootstrap is paired. The same seed gives the same interval.
+    The draw depends only on the seed and on the number of queries. For a paired bootstrap of two runs over the
+    same queries, pass the differences of their values. The same seed gives the same interval.
     """
     drawn = np.random.default_rng(seed)
     at_once = max(1, BLOCK // len(values))

@@ -1,6 +1,6 @@
-"""`curate.toml`: what a workspace's commands do unless an option says otherwise.
+"""The settings in `curate.toml`, which an option on the command line overrides.
 
-Every field has a default, so that an empty file works. An unknown key is an error that names the nearest one.
+Every field has a default, so an empty file works. An unknown key is an error that names the nearest known key.
 """
 
 import tomllib
@@ -27,12 +27,12 @@ Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", 
 
 
 class Section(BaseModel):
-    """A table of `curate.toml`: frozen, and closed to keys that it does not know."""
+    """A table of `curate.toml`. It is frozen and rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     def override(self, **options: Any) -> Self:
-        """Return these settings with every option that is not None in its place; raises BadSettings."""
+        """Return these settings with every option that is not None applied; raises BadSettings."""
         given = {key: value for key, value in options.items() if value is not None}
         try:
             return type(self)(**{**self.model_dump(), **given})
@@ -41,52 +41,54 @@ class Section(BaseModel):
 
 
 class Mine(Section):
-    """Which retriever finds the candidates, and how deep it looks."""
+    """The retriever that finds the candidates, and how deep it looks."""
 
     retriever: Retriever = "bm25"
-    """`bm25`, `dense` or `hybrid` (the union of both)."""
+    """The retriever: `bm25`, `dense` or `hybrid` (the union of both)."""
     encoder: str | None = None
-    """Folder or hub name of the dual-encoder; a folder is looked up from the workspace first."""
+    """The dual-encoder: a folder or a hub name. A folder is looked up in the workspace first."""
     depth: int = Field(default=100, ge=1)
-    """Candidates a query: what `curate train cross-encoder` draws its negatives from."""
+    """Candidates per query. A hybrid run takes this many from each source."""
     index: str = "exact"
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     pooling: Pooling | None = None
-    """How token vectors become one; this and the next five are read from the model's own files unless given. They
-    are about `encoder`, where that is named; all but the lengths hold for its training too."""
+    """How token vectors become one vector. By default the model's own files decide this key and the next five. The
+    six keys describe `encoder`, if it is set. All except the lengths also apply when that model is trained."""
     query_prompt: str | None = None
-    """Text put before every query."""
+    """Text that is put before every query."""
     passage_prompt: str | None = None
-    """Text put before every passage."""
+    """Text that is put before every passage."""
     normalize: bool | None = None
-    """Scale embeddings to length 1, which makes the dot product the cosine."""
+    """Whether embeddings are scaled to length 1, so that the dot product is the cosine."""
     query_max_length: int | None = Field(default=None, ge=4)
-    """Tokens of a query."""
+    """Maximum tokens of a query."""
     passage_max_length: int | None = Field(default=None, ge=4)
-    """Tokens of a passage, title included."""
+    """Maximum tokens of a passage, including its title."""
 
     def about(self, encoder: str | None, root: Path) -> Self:
-        """Return this section without its pooling, prompts and lengths if it has them of another encoder."""
+        """Return this section, without pooling, prompts and lengths if they describe another encoder."""
         if encoder is None or self.encoder is None or is_same_model(self.encoder, encoder, root):
             return self
         return self.model_copy(update=dict.fromkeys(EMBEDDING))
 
 
 class Denoise(Section):
-    """Which cross-encoder judges the candidates, and where its probabilities are cut."""
+    """The cross-encoder that scores the candidates, and the cutoffs of its probabilities."""
 
     scorer: str | None = None
-    """Folder or hub name of the cross-encoder."""
+    """The cross-encoder: a folder or a hub name. By default `models/cross-encoder`."""
     negative_below: float = Field(default=0.1, gt=0, lt=1)
-    """Below it a candidate is a hard negative. Strict: 0.1 is none (RocketQA, NAACL 2021, 3.2)."""
+    """A candidate with a probability below it is a hard negative. A probability of exactly 0.1 is not (RocketQA,
+    NAACL 2021, 3.2)."""
     positive_above: float = Field(default=0.9, gt=0, lt=1)
-    """Above it an unlabelled candidate is a false negative. Strict: 0.9 is no positive."""
+    """An unlabelled candidate with a probability above it is a false negative. A probability of exactly 0.9 is
+    not."""
     depth: int = Field(default=50, ge=1)
-    """The top-k that is scored and judged (RocketQA: 50 of the 1,000 that were retrieved)."""
+    """The top-k that is scored and judged. RocketQA scores 50 of the 1,000 passages that it retrieves."""
     negatives: int = Field(default=4, ge=1)
-    """N: a query with fewer safe negatives is reported as short."""
+    """A query with fewer hard negatives than this is reported as short."""
     max_length: int | None = Field(default=None, ge=8)
-    """Tokens of query and passage together; the tokenizer's own limit unless given."""
+    """Maximum tokens of query and passage together. By default the tokenizer's own limit."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -98,130 +100,137 @@ class Denoise(Section):
 
 
 class Augment(Section):
-    """How queries without labels get pseudo-labels."""
+    """The pseudo-labels of queries without labels."""
 
     all_above: bool = False
-    """Keep every passage above the cutoff as pseudo-positive, not only the best (RocketQA keeps the best)."""
+    """Keep every passage above the cutoff as a pseudo-positive, not only the best one (RocketQA keeps the
+    best)."""
 
 
 class Export(Section):
-    """What a training set holds."""
+    """The contents and the format of an exported training set."""
 
     format: str = "labeled-list"
-    """`triplet`, `n-tuple`, `labeled-list`, `tevatron` or `beir`."""
+    """The format: `triplet`, `n-tuple`, `labeled-list`, `tevatron` or `beir`."""
     negatives: int = Field(default=4, ge=1)
-    """Hard negatives a row at most, drawn by hash; a row with fewer stays short."""
+    """Maximum hard negatives per query, drawn by hash. A query with fewer stays short."""
     promote: bool = False
-    """False negatives become extra positives instead of being dropped."""
+    """Use false negatives as extra positives instead of dropping them."""
     augmented: bool = True
-    """Pseudo-labelled rows are part of the set where `curate augment` has run."""
+    """Include pseudo-labelled queries, if `curate augment` has run."""
 
 
 class TrainCrossEncoder(Section):
-    """RocketQA's step 2: labelled positives against negatives drawn from the retriever's own top-k."""
+    """RocketQA's step 2: training on labelled positives and negatives drawn from the retriever's own top-k."""
 
     init: str | None = None
-    """Folder or hub name of the encoder to start from; the mining encoder unless given."""
+    """The encoder or cross-encoder to start from: a folder or a hub name. By default the mining encoder."""
     groups: int = Field(default=4000, ge=1)
-    """Groups of one positive and `negatives` negatives in all (one group is one query)."""
+    """Groups in the whole training. A group is a positive of one query with `negatives` negatives."""
     negatives: int = Field(default=3, ge=1)
-    """Negatives in a group."""
+    """Negatives per group."""
     uniform: bool = False
-    """Negatives are drawn alike from all ranks that were mined (RocketQA); else from random and far ones to the
-    top."""
+    """Draw negatives evenly from all mined ranks (RocketQA). By default they come from windows of ranks: random
+    and far passages first, the top ranks later."""
     batch_groups: int = Field(default=8, ge=1)
-    """Groups in a step."""
+    """Groups per step."""
     learning_rate: float = Field(default=1e-4, gt=0)
-    """The highest one; AdamW, linear decay to 0."""
+    """The peak learning rate. The optimizer is AdamW, with a linear decay to 0."""
     warmup: float = Field(default=0.08, ge=0, le=1)
-    """The share of the steps in which the learning rate rises."""
+    """The share of the steps during which the learning rate rises."""
     weight_decay: float = Field(default=0.01, ge=0)
-    """Of all weights but biases and layer norms."""
+    """The weight decay of all weights except biases and layer norms."""
     clip_norm: float = Field(default=1.0, gt=0)
-    """Gradients are scaled down to this norm."""
+    """Gradients with a larger norm are scaled down to this norm."""
     listwise_weight: float = Field(default=1.0, ge=0)
-    """Of the cross-entropy over a group's logits."""
+    """The weight of the cross-entropy over the logits of a group."""
     binary_weight: float = Field(default=0.5, ge=0)
-    """Of the binary cross-entropy of each pair: it sets the scale that the cutoffs need."""
+    """The weight of the binary cross-entropy of each pair. This loss sets the scale that the cutoffs need."""
     easy_share: float = Field(default=0.35, ge=0, le=1)
-    """The share of the groups, at the start, that have one random passage among the negatives."""
+    """The share of the groups, at the start, that have one random passage among their negatives."""
     max_length: int = Field(default=128, ge=8)
-    """Tokens of query and passage together."""
+    """Maximum tokens of query and passage together."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
-    """`auto` is bf16 where the processor computes in it."""
+    """`bf16`, `fp32`, or `auto`: bf16 if the processor computes in it."""
     checkpoint_every: int = Field(default=100, ge=1)
-    """Steps between checkpoints: what a kill loses at most."""
+    """Steps between checkpoints. A kill loses at most this many steps."""
 
 
 class TrainDualEncoder(Section):
-    """RocketQA's steps 1, 3 and 4: queries against the passages of the whole batch, and hard negatives."""
+    """RocketQA's steps 1, 3 and 4: training on in-batch or cross-batch negatives and hard negatives."""
 
     init: str | None = None
-    """Folder or hub name of the encoder to start from; the mining encoder unless given."""
+    """The encoder to start from: a folder or a hub name. By default the mining encoder."""
     towers: Literal["shared", "separate"] = "shared"
-    """One transformer for queries and passages, or one for each, which start alike."""
+    """`shared`: one transformer for queries and passages. `separate`: one for each side; both start from the same
+    weights."""
     pooling: Literal["mean", "cls"] | None = None
-    """As the files of the model say, unless given."""
+    """`mean` or `cls`. By default the pooling of `[mine]`, or else that of the model's files."""
     similarity: Literal["dot", "cosine"] | None = None
-    """Cosine where the model normalizes its vectors, else dot, unless given."""
+    """`dot` or `cosine`. By default cosine if the model normalizes its vectors, else dot."""
     temperature: float | None = Field(default=None, gt=0)
-    """Scores are divided by it; 0.05 for cosine and 1 for dot unless given."""
+    """Scores are divided by it. By default 0.05 for cosine and 1 for dot."""
     epochs: int = Field(default=3, ge=1)
-    """How often each query stands in a row."""
+    """How often each query is seen."""
     batch_rows: int = Field(default=64, ge=1)
-    """Rows in a step, over all processes: one is a query with its passages."""
+    """Rows per step, over all processes. A row is a query with its passages."""
     positives: int = Field(default=1, ge=1)
-    """Positives in a row at most; further ones take turns over the epochs."""
+    """Maximum positives per row. Further positives take turns over the epochs."""
     hard_negatives: int = Field(default=1, ge=0)
-    """Hard negatives in a row at most, drawn by hash; they take turns over the epochs."""
+    """Maximum hard negatives per row, drawn by hash. They take turns over the epochs."""
     random_negatives: int = Field(default=0, ge=0)
-    """Passages in a row that are any of the collection's, but none that the runs found."""
+    """Random passages per row. Neither the query's positives nor what the runs found for it are among them."""
     depth: int = Field(default=50, ge=1)
-    """Hard negatives come from the runs' top-k, and from no deeper than was judged."""
+    """Hard negatives come from the top-k of the runs, but never from below the judged depth."""
     denoised: bool = True
-    """Hard negatives are those that the cross-encoder rejects; else whatever was mined and nobody labelled."""
+    """Take only hard negatives that the cross-encoder rejects. If false, take every mined passage that nobody
+    labelled."""
     promote: bool = False
-    """False negatives become extra positives instead of being left out, as in `[export]`."""
+    """Use false negatives as extra positives, as in `[export]`, instead of leaving them out."""
     masks: Literal["none", "labels", "decisions"] = "decisions"
-    """What is no negative in the batch: `labels`, known positives and passages of their text; `decisions`, also
-    false negatives, and whatever the cross-encoder does not reject."""
+    """Which passages of the batch are not negatives of a query. `labels`: its positives and all passages with
+    their texts. `decisions`: also every candidate that the cross-encoder does not reject. `none`: no exception."""
     augmented: bool = True
-    """Pseudo-labelled queries train too, where `curate augment` has run."""
+    """Train on pseudo-labelled queries too, if `curate augment` has run."""
     cross_batch: bool = True
-    """A query is held against the passages of all processes, not only of its own."""
+    """Compare a query with the passages of all processes, not only with those of its own process."""
     contrastive_weight: float = Field(default=1.0, ge=0)
-    """Of the cross-entropy of a positive against all negatives."""
+    """The weight of the cross-entropy of a positive against all negatives."""
     distill: Literal["none", "kl", "margin-mse"] = "none"
-    """How the cross-encoder's logits teach the scores of a row's own passages."""
+    """How the scores of the row's own passages learn from the logits of the cross-encoder: `kl`, `margin-mse`, or
+    `none` (the default)."""
     distill_weight: float = Field(default=1.0, ge=0)
-    """Of what is learnt from them."""
+    """The weight of the distillation loss."""
     gradient_cache: bool = False
-    """Embed twice and keep one part's activations at a time: the batch is then bounded by patience."""
+    """Compute embeddings twice and keep the activations of one part of the batch at a time. Memory then no longer
+    limits the batch."""
     part_tokens: int | None = Field(default=None, ge=1)
-    """Tokens that go through the model at once, whose activations `gradient_cache` keeps; 2,048 on a CPU and
-    16,384 on a GPU unless given."""
+    """Tokens that pass through the model at once, and whose activations `gradient_cache` keeps. By default 2,048
+    on a CPU and 16,384 on a GPU."""
     learning_rate: float = Field(default=3e-5, gt=0)
-    """The highest one; AdamW, linear decay to 0."""
+    """The peak learning rate. The optimizer is AdamW, with a linear decay to 0."""
     warmup: float = Field(default=0.1, ge=0, le=1)
-    """The share of the steps in which the learning rate rises."""
+    """The share of the steps during which the learning rate rises."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """Of all weights but biases and layer norms."""
+    """The weight decay of all weights except biases and layer norms."""
     clip_norm: float = Field(default=1.0, gt=0)
-    """Gradients are scaled down to this norm."""
+    """Gradients with a larger norm are scaled down to this norm."""
     query_max_length: int | None = Field(default=None, ge=4)
-    """Tokens of a query in training; 32, or what the model can take, unless given."""
+    """Maximum tokens of a query during training. By default 32, or the model's own limit if that is smaller."""
     passage_max_length: int | None = Field(default=None, ge=8)
-    """Tokens of title and passage, the trained model's maximum; 128, or what the model can take, unless given."""
+    """Maximum tokens of title and passage, also of the trained model. By default 128, or the model's own limit if
+    that is smaller."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
-    """`auto` is bf16 where the processor computes in it."""
+    """`bf16`, `fp32`, or `auto`: bf16 if the processor computes in it."""
     dev_every: int = Field(default=100, ge=0)
-    """Steps between two looks at dev, whose best weights are kept; 0: never, and the last weights are kept."""
+    """Steps between measurements on dev. The weights with the best result are kept. 0: never measure, and keep the
+    last weights."""
     dev_queries: int = Field(default=200, ge=1)
-    """Queries of dev that are asked, drawn by hash."""
+    """Queries of dev in that measurement, drawn by hash."""
     dev_passages: int = Field(default=2000, ge=1)
-    """Passages, besides their positives, among which they search."""
+    """Passages that these queries search, besides their positives."""
     checkpoint_every: int = Field(default=100, ge=1)
-    """Steps between checkpoints: what a kill loses at most."""
+    """Steps between checkpoints. A kill loses at most this many steps."""
 
 
 class Train(Section):
@@ -232,36 +241,37 @@ class Train(Section):
 
 
 class Recipe(Section):
-    """`curate run`: RocketQA's four steps. `[train.*]`, `[mine]` and the others hold, but for what stands here."""
+    """The settings of `curate run`, RocketQA's four steps. Other sections apply where this one has no value."""
 
     init: str | None = None
-    """Folder or hub name of the encoder that models start from; that of `[mine]` unless given. `[train.*]` goes
-    first."""
+    """The encoder that the models start from: a folder or a hub name. By default that of `[mine]`. An `init` in
+    `[train.*]` takes precedence."""
     devices: int = Field(default=1, ge=1)
     """Processes that train."""
     depth: int | None = Field(default=None, ge=1)
-    """Passages that M_D0 finds for a train query; as in `[mine]` unless given."""
+    """Passages that M_D0 finds for a train query. By default the depth of `[mine]`."""
     augment_depth: int | None = Field(default=None, ge=1)
-    """Passages that M_D1 finds for an unlabeled query; as `depth` unless given."""
+    """Passages that M_D1 finds for an unlabeled query. By default the same as `depth`."""
     evaluate: Literal["dev", "test", "none"] = "test"
-    """The split by whose labels the three dual-encoders are measured."""
+    """The split whose labels measure the three dual-encoders: `dev`, `test` or `none`."""
     evaluate_depth: int = Field(default=100, ge=1)
-    """Passages that they find for each of its queries."""
+    """Passages that the dual-encoders find for each query of that split."""
     m_d0: TrainDualEncoder = TrainDualEncoder()
-    """The first dual-encoder: no hard negatives and masks by labels unless given, since nothing is judged yet."""
+    """The first dual-encoder. By default it has no hard negatives and masks by labels, because nothing is scored
+    yet."""
     m_c: TrainCrossEncoder = TrainCrossEncoder()
-    """The cross-encoder that judges what M_D0 finds."""
+    """The cross-encoder that scores the candidates of M_D0."""
     m_d1: TrainDualEncoder = TrainDualEncoder()
-    """The dual-encoder on denoised hard negatives."""
+    """The dual-encoder that trains on denoised hard negatives."""
     m_d2: TrainDualEncoder = TrainDualEncoder()
-    """The dual-encoder on these and the pseudo-labelled queries."""
+    """The dual-encoder that trains on denoised hard negatives and on pseudo-labelled queries."""
 
 
 class Settings(Section):
     """The whole of `curate.toml`."""
 
     seed: int = 0
-    """Every draw is a hash of this seed and of ids."""
+    """The seed of every random choice. A choice is a hash of this seed and of ids."""
     mine: Mine = Mine()
     denoise: Denoise = Denoise()
     augment: Augment = Augment()
@@ -271,7 +281,7 @@ class Settings(Section):
 
 
 def read_settings(path: Path) -> Settings:
-    """Return the settings in `path`; raises BadSettings that names the key, or the line of broken TOML."""
+    """Return the settings in `path`; raises BadSettings with the wrong key or the line of broken TOML."""
     try:
         return Settings.model_validate(tomllib.loads(path.read_text("utf-8")))
     except FileNotFoundError:
@@ -283,7 +293,7 @@ def read_settings(path: Path) -> Settings:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return, in one line each, what pydantic found wrong; an unknown key names the nearest known one."""
+    """Return the problems that pydantic found, in one line; for an unknown key, name the nearest known key."""
     return "; ".join(_explain_one(dict(problem), model) for problem in error.errors())
 
 

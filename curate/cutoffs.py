@@ -1,4 +1,4 @@
-"""Cutoffs: named rows that turn probabilities into decisions. Setting them computes nothing."""
+"""Cutoffs: named rows that turn probabilities into decisions. Changing them does not score anything again."""
 
 import struct
 from collections.abc import Mapping
@@ -10,9 +10,10 @@ from curate.workspace import Workspace
 
 
 def set_cutoffs(workspace: Workspace, name: str, **values: Any) -> dict[str, Any]:
-    """Make `values` the cutoffs called `name`; what is not given stays as it was. Returns the row in force.
+    """Set `values` in the cutoffs called `name` and return the row in force; other values stay as they were.
 
-    The former row stays in the table with its lower revision. Both cutoffs are rounded to float32 once, here.
+    The former row stays in the table with its lower revision. Both cutoffs are rounded to float32 here and nowhere
+    else. Raises BadSettings if the name is blank.
     """
     if not name.strip():
         raise BadSettings("cutoffs need a name")
@@ -34,21 +35,21 @@ def current_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
 
 
 def are_set(workspace: Workspace, name: str, **values: Any) -> bool:
-    """Return whether the cutoffs `name` have these values already."""
+    """Return whether the cutoffs `name` already have these values."""
     current = current_cutoffs(workspace, name) or {}
     return all(current.get(key) == value for key, value in _given(values).items())
 
 
 def cutoffs_in_force(workspace: Workspace, name: str) -> dict[str, Any]:
-    """Return the values of the cutoffs `name` and the fingerprint of the scorer that they judge.
+    """Return the values of the cutoffs `name` and the fingerprint of their scorer.
 
-    Raises BadSettings where there are none: what was not scored is no negative.
+    Raises BadSettings if there are no such cutoffs: an unscored candidate is never a negative.
     """
     rows = {row["name"]: row for row in workspace.select("workspace/cutoffs_in_force").to_dicts()}
     if name in rows:
         return rows[name]
     if rows:
-        raise BadSettings(f"no cutoffs '{name}'; there are: {', '.join(rows)}")
+        raise BadSettings(f"no cutoffs '{name}'; the cutoffs are: {', '.join(rows)}")
     raise BadSettings("no cutoffs yet: nothing was scored, and unscored is not negative. Run: curate denoise")
 
 

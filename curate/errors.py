@@ -1,39 +1,39 @@
-"""What can go wrong, and the exit code that the command line gives it.
+"""The errors that curate raises, with the exit codes of the command line.
 
-CurateError (1: the work failed, and curate says why)
-├── BadSettings (2: a command, option or curate.toml that cannot mean anything)
-│   └── StaleModel (what stands under a name was made from other settings or tables)
-├── BadInput (3: data that does not hold what it claims; names file and line)
-├── NotAvailable (4: a library or model that this machine lacks)
-├── WorkspaceBusy (5: another process is writing here)
+CurateError (1: the work failed, and the message says why)
+├── BadSettings (2: a command, an option or curate.toml is invalid)
+│   └── StaleModel (the existing model of that name was made from other settings or tables)
+├── BadInput (3: a file does not hold what it should; the message names file and line)
+├── NotAvailable (4: this machine lacks a library or a model)
+├── WorkspaceBusy (5: another process is writing to the workspace)
 └── NoSpace (6: the disk is full or read-only, or memory ran out)
 """
 
 
 class CurateError(Exception):
-    """The work failed; the text says what was found, what was expected and what to run next."""
+    """The work failed. The message says what was found, what was expected and what to run next."""
 
     exit_code = 1
 
 
 class BadSettings(CurateError):
-    """A command, option or `curate.toml` that cannot mean anything."""
+    """A command, an option or `curate.toml` is invalid."""
 
     exit_code = 2
 
 
 class StaleModel(BadSettings):
-    """The model that stands under a name was made from other settings or tables."""
+    """The existing model of that name was made from other settings or tables."""
 
 
 class BadInput(CurateError):
-    """Data that does not hold what it claims; the text names file and line where there is one."""
+    """A file does not hold what it should. The message names the file and, where there is one, the line."""
 
     exit_code = 3
 
 
 class NotAvailable(CurateError):
-    """A library or a model that this machine lacks."""
+    """This machine lacks a library or a model."""
 
     exit_code = 4
 
@@ -45,6 +45,6 @@ class WorkspaceBusy(CurateError):
 
 
 class NoSpace(CurateError):
-    """The disk is full, read-only or not ours to write, or memory ran out."""
+    """The disk is full, read-only or not writable for this user, or memory ran out."""
 
     exit_code = 6

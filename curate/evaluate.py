@@ -1,4 +1,4 @@
-"""`curate evaluate`: a run against the labels of its split, query by query, and one run against another."""
+"""`curate evaluate`: metrics of runs against the labels of their split, and differences between runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,31 +24,31 @@ SPLIT: Split = "test"
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric of one run: its mean over the judged queries."""
+    """One metric of one run, as its mean over the judged queries."""
 
     run_id: str
     metric: str
     value: Interval
     difference: Interval | None
-    """From the run that it is held against, on the same resampled queries."""
+    """The difference from the run that it is compared with, on the same resampled queries."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What `evaluate` measured."""
+    """The outcome of `evaluate`."""
 
     split: str
     queries: int
-    """Judged ones: they all count, whether a run has them or not."""
+    """The number of judged queries. All of them count, even if a run lacks some."""
     runs: list[str]
     against: str | None
     metrics: list[Measured]
     models: dict[str, str]
-    """Run -> the encoder that made it, where one did."""
+    """Run id -> the encoder that made the run, for runs made with an encoder."""
 
     def text(self) -> str:
-        """Return the figures for a terminal: a block a run."""
-        lines = [f"{self.queries:,} judged queries of '{self.split}'; in brackets 95 % intervals (bootstrap)."]
+        """Return the figures for a terminal, one block per run."""
+        lines = [f"{self.queries:,} judged queries of '{self.split}'; 95 % bootstrap intervals in brackets."]
         for run in self.runs:
             made = f" by {self.models[run]}" if run in self.models else ""
             compared = f", and its difference from {self.against}" if self._is_compared(run) else ""
@@ -64,36 +64,36 @@ class EvaluateOptions(TypedDict, total=False):
     """The options of `evaluate`."""
 
     run: Sequence[str]
-    """Ids of runs; all runs over the split unless given."""
+    """Ids of the runs to measure. By default all runs over the split are measured."""
     split: Split | None
-    """The split whose runs are measured; test unless given."""
+    """The split whose runs are measured. The default is `test`."""
     against: str | None
-    """A run to which the others are held, on the same queries."""
+    """Id of a run to compare the other runs with, on the same queries."""
     encoder: str | Sequence[str]
-    """Mine a dense run over the split with this model, or these, first."""
+    """Before measuring, mine a dense run over the split with each of these models."""
     depth: int | None
-    """How deep to mine then."""
+    """How deep to mine with `encoder`."""
 
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """What is to be measured: the arguments of `evaluate`, settled."""
+    """The arguments of `evaluate`, checked and completed."""
 
     workspace: Workspace
     runs: list[str]
     split: str | None
     against: str | None
     mining: list[MineOptions]
-    """The runs that are to be mined first."""
+    """Options of the runs to mine before measuring."""
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[EvaluateOptions]) -> "EvaluateRequest":
-        """Return the request; raises BadSettings for a run that is not there."""
+        """Return the request; raises BadSettings for an unknown run, or for a depth without an encoder."""
         split, against, depth = options.get("split"), options.get("against"), options.get("depth")
         encoder = options.get("encoder", ())
         models = [encoder] if isinstance(encoder, str) else list(encoder)
         if depth and not models:
-            raise BadSettings("--depth is how deep --encoder MODEL mines; runs that stand are as deep as they are")
+            raise BadSettings("--depth goes with --encoder MODEL: it cannot change the depth of an existing run")
         return cls(
             workspace,
             [chosen_run(workspace, run) for run in options.get("run", ())],
@@ -106,9 +106,9 @@ class EvaluateRequest:
         )
 
     def over_one_split(self, mined: Sequence[str]) -> list[str]:
-        """Return the runs to measure, those that were `mined` among them, in the order in which they were made.
+        """Return the runs to measure, including those that were `mined`, in the order in which they were made.
 
-        Raises BadSettings where there are none, or where they are over several splits.
+        Raises BadSettings if there are none, or if they belong to several splits.
         """
         newest_first = self.workspace.select("workspace/runs_newest_first").to_dicts()
         split_of = {row["run_id"]: row["split"] for row in reversed(newest_first)}
@@ -120,7 +120,7 @@ class EvaluateRequest:
         splits = {split_of[run] for run in asked} | ({self.split} if self.split else set())
         if len(splits) > 1:
             there = " and ".join(sorted(splits))
-            raise BadSettings(f"asked for {there} at once; runs over one split can be compared")
+            raise BadSettings(f"asked for {there} at once, but only runs over the same split can be compared")
         return [run for run in split_of if run in asked]
 
 
@@ -129,9 +129,9 @@ def evaluate(
 ) -> Evaluated:
     """Measure runs against the qrels of their split, and keep the values of each query in the table `metrics`.
 
-    MRR@10, nDCG@10, MAP and Recall@k, as trec_eval and ir_measures define them; a query that a run lacks counts
-    as 0. Intervals are percentiles of a paired bootstrap over queries. Raises BadSettings where there is no such
-    run, or no label.
+    The metrics are MRR@10, nDCG@10, MAP and Recall@k, as trec_eval and ir_measures define them. A query that a run
+    lacks counts as 0. Intervals are percentiles of a paired bootstrap over queries. Raises BadSettings if a run
+    does not exist or its queries have no labels.
     """
     request = EvaluateRequest.of(workspace, **options)
     mined = [mine(workspace, progress=progress, **asked).run_id for asked in request.mining]
@@ -143,7 +143,7 @@ def evaluate(
 
 
 def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> Plan:
-    """Return how many runs `evaluate` with the same options would measure, mining them first where need be."""
+    """Return how many runs `evaluate` with the same options would measure, and which it would mine first."""
     request = EvaluateRequest.of(workspace, **options)
     jobs = [MineRequest.of(workspace, **asked).job for asked in request.mining]
     mined, to_mine = [job.name for job in jobs if job.record], [job.name for job in jobs if not job.record]
@@ -155,7 +155,7 @@ def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> P
 
 
 def _measure(workspace: Workspace, run: str) -> None:
-    """Write the metrics of a run, unless they stand: same candidates, same labels."""
+    """Write the metrics of a run, unless they exist for the same candidates and labels."""
     job = _job(workspace, run)
     if job.record:
         return

@@ -1,4 +1,4 @@
-"""The record of a job that is complete: it makes the job's shards count, and it is the lineage of its rows."""
+"""The record of a completed job. It makes the job's shards count and documents the lineage of its rows."""
 
 import json
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from curate.shards import canonical
 
 @dataclass(frozen=True)
 class Record:
-    """What stands in `tables/stages/<job>.json`: a job that is complete."""
+    """The contents of `tables/stages/<job>.json`, which describes a completed job."""
 
     job: str
     stage: str
     number: int
-    """1, 2, ...: in the order in which the jobs were finished."""
+    """The place of the job in the order in which jobs finished: 1, 2, ..."""
     settings: Mapping[str, Any]
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
-    """File below the workspace -> sha256."""
+    """Path below the workspace -> sha256 of the file."""
     facts: Mapping[str, Any]
-    """What the stage counted."""
+    """Figures that the stage recorded."""
     version: str
     finished_at: str
     seconds: float
@@ -34,11 +34,11 @@ class Record:
 
 
 def read_record(path: Path) -> Record:
-    """Return the record in a file; raises CurateError when it is none."""
+    """Return the record in a file; raises CurateError if the file does not hold one."""
     try:
         return Record(**json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError) as error:
         raise CurateError(
-            f"{path} is no record of a stage: {error}. Restore it from a backup: without it the job's rows "
+            f"{path} is not the record of a job: {error}. Restore it from a backup: without it the job's rows "
             "do not count."
         ) from error

@@ -1,4 +1,4 @@
-"""A job: one run of a stage, with its shards and, once all of them stand, its record."""
+"""A job: one run of a stage, with its shards and, once they are complete, its record."""
 
 import shutil
 import time
@@ -16,10 +16,10 @@ from curate.workspace import Workspace
 
 @dataclass(frozen=True)
 class Job:
-    """What makes the shards of one job: equal settings and inputs give equal bytes.
+    """One run of a stage, which writes shards: equal settings and inputs give equal bytes.
 
-    A job that was killed goes on with its first shard that is not done. Its record, written last, makes
-    the shards count.
+    A job that was killed resumes at its first unfinished shard. Its record is written last and makes the shards
+    count.
     """
 
     workspace: Workspace
@@ -31,26 +31,26 @@ class Job:
 
     @property
     def lineage(self) -> Lineage:
-        """What every shard's manifest says of where it comes from."""
+        """The origin that the manifest of every shard records."""
         return Lineage(self.stage, self.name, self.settings, self.inputs)
 
     @property
     def record(self) -> Record | None:
-        """The record of this very job, if it is complete: same settings, same inputs."""
+        """The record of this job if it is complete with the same settings and inputs, else None."""
         record = self.workspace.record(self.name)
         same = record and canonical([record.settings, record.inputs]) == canonical([self.settings, self.inputs])
         return record if same else None
 
     def shard(self, table: str, number: int) -> Path:
-        """Return where shard `number` of a table stands."""
+        """Return the path of shard `number` of a table."""
         return self.workspace.root / "tables" / table / self.name / f"{number:05d}.parquet"
 
     def has(self, table: str, number: int) -> Manifest | None:
-        """Return the manifest of a shard that is done and intact, else None."""
+        """Return the manifest of a shard if it is done and intact, else None."""
         return done(self.shard(table, number), self.lineage)
 
     def write(self, table: str, number: int, make: Callable[[], Iterable[Any]]) -> Manifest:
-        """Write a shard from the Arrow batches or tables that `make` yields, unless it is done already."""
+        """Write a shard from the Arrow batches or tables that `make` returns, unless it is already done."""
         schema = sql_files.schema(table)
         return self.has(table, number) or publish(
             self.shard(table, number), lambda path: write_parquet(path, make(), schema), self.lineage
@@ -63,7 +63,7 @@ class Job:
         return self.write(table, 0, lambda: [pa.Table.from_pylist(rows, sql_files.schema(table))])
 
     def discard(self) -> None:
-        """Delete every shard of this job: the work was refused as a whole."""
+        """Delete every shard of this job."""
         for table in sql_files.TABLES:
             shutil.rmtree(self.workspace.root / "tables" / table / self.name, ignore_errors=True)
 
@@ -94,12 +94,12 @@ class Job:
 
 
 def numbered(workspace: Workspace, stage: str) -> str:
-    """Return the name of the next job of a stage whose jobs are counted: one above the highest on record."""
+    """Return the name of a stage's next numbered job: one above the highest number on record."""
     names = [path.stem for path in (workspace.root / "tables" / "stages").glob(f"{stage}-*.json")]
     return f"{stage}-{1 + max((int(name.rpartition('-')[2]) for name in names), default=0):05d}"
 
 
 def table_digest(workspace: Workspace, table: str, *, of_jobs: Collection[str] | None = None) -> str:
-    """Return one sha256 over a table's shards (of some jobs): it changes when anything is added."""
+    """Return one sha256 over a table's shards, or over those `of_jobs`; it changes when a shard is added."""
     shards = [path for path in workspace.shards(table) if of_jobs is None or path.parent.name in of_jobs]
     return digest([manifest.sha256 for path in shards if (manifest := Manifest.read(path))])

@@ -1,7 +1,7 @@
 """Named queries: the SQL files of `sql/reports`, with the values of their parameters.
 
-A parameter that is not given takes its default: the newest run, the cutoffs called 'default', the settings
-of the workspace. The same queries serve `curate sql NAME`, `curate report` and Python.
+Parameters have defaults: the newest run, the cutoffs called 'default', and the settings of the workspace.
+`curate sql NAME`, `curate report` and the Python API share these queries.
 """
 
 import json
@@ -24,7 +24,7 @@ OVER_UNLABELED = ("pseudo_labels", "pseudo_label_outcomes")
 
 
 def text(name: str) -> str:
-    """Return the SQL of a named query; raises BadSettings, with the nearest name, for one that is not there."""
+    """Return the SQL of a named query; raises BadSettings, with the nearest name, for an unknown name."""
     known = sql_files.report_names()
     if name not in known:
         raise BadSettings(f"no query named '{name}': {nearest(name, known)}")
@@ -37,9 +37,9 @@ def parameters(name: str) -> list[str]:
 
 
 def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value for every parameter of a query; raises BadSettings for one that cannot be.
+    """Return a value for every parameter of a query; raises BadSettings for an unknown name or a bad value.
 
-    Before anything was mined or denoised the error names the command that comes next.
+    If nothing was mined or denoised yet, the error names the command to run.
     """
     wanted = parameters(name)
     for key in given:
@@ -60,32 +60,32 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
 
 
 def chosen_cutoffs(workspace: Workspace, name: str | None) -> str:
-    """Return `name` ('default' unless given) if there are such cutoffs; raises BadSettings."""
+    """Return `name`, or 'default' if it is None; raises BadSettings if there are no such cutoffs."""
     with workspace.connect() as connection:
         known = sorted(row[0] for row in connection.table("cutoffs").project("name").fetchall())
     name = name or "default"
     if not known:
-        raise BadSettings("no candidate was judged yet. Run: curate denoise --scorer MODEL")
+        raise BadSettings("no cutoffs yet: nothing was scored. Run: curate denoise --scorer MODEL")
     if name not in known:
-        raise BadSettings(f"no cutoffs '{name}'; there are: {', '.join(known)}")
+        raise BadSettings(f"no cutoffs '{name}'; the cutoffs are: {', '.join(known)}")
     return name
 
 
 def split_of(workspace: Workspace, query_id: str) -> str:
-    """Return the split of a query; raises BadSettings, with ids that look like it, where nobody has the id."""
+    """Return the split of a query; raises BadSettings, with similar ids, if no query has this id."""
     splits = workspace.select("workspace/query_split", query_id=query_id).to_dicts()
     if splits:
         return str(splits[0]["split"])
     near = workspace.select("workspace/near_query_ids", query_id=query_id).to_dicts()
     if not near:
         raise BadSettings("no queries yet. Run: curate load COLLECTION")
-    raise BadSettings(f"no query '{query_id}'; near it: {', '.join(row['query_id'] for row in near)}")
+    raise BadSettings(f"no query '{query_id}'; similar ids: {', '.join(row['query_id'] for row in near)}")
 
 
 def rows(
     connection: "duckdb.DuckDBPyConnection", name: str, parameters: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return the rows of a named query; `parameters` as `values` gives them."""
+    """Return the rows of a named query for the `parameters` that `values` returned."""
     result = connection.sql(text(name), params=dict(parameters) or None)
     return [json.loads(line) for line in json_lines(result)]
 
@@ -96,5 +96,5 @@ def _number(key: str, value: Any) -> int:
     except (TypeError, ValueError):
         number = -1
     if number < 1:
-        raise BadSettings(f"{key} is a number from 1, found {value!r}")
+        raise BadSettings(f"{key} must be a whole number from 1, found {value!r}")
     return number

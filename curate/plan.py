@@ -1,4 +1,4 @@
-"""What a command would do: the answer of `--dry-run`."""
+"""The answer of `--dry-run`: what a command would do."""
 
 from dataclasses import dataclass, field
 
@@ -7,28 +7,28 @@ from curate.progress import duration
 
 @dataclass(frozen=True)
 class Plan:
-    """The work of one command, without doing it."""
+    """The work that one command would do."""
 
     stage: str
     unit: str
-    """What is counted: passages, queries, pairs, rows, groups."""
+    """The unit of `total` and `cached`, such as passages, queries, pairs, rows or groups."""
     total: int
     cached: int
-    """Of the total: done already, or answered from what is kept."""
+    """The part of the total that is already done or cached."""
     seconds: float | None = None
-    """How long the rest takes, at the rate that was measured here; None where nothing was measured yet."""
+    """Estimated time for the rest, at the rate measured in this workspace. None if no rate is known."""
     notes: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """Return the plan for a terminal."""
         rest = self.total - self.cached
         time = (
-            "unknown: nothing like it was measured here yet"
+            "unknown: no comparable work was measured here yet"
             if self.seconds is None
             else f"about {duration(self.seconds)}"
         )
         lines = [
-            f"{self.stage}: {self.total:,} {self.unit}, {self.cached:,} of them done already, {rest:,} to do",
+            f"{self.stage}: {self.total:,} {self.unit}, {self.cached:,} of them already done, {rest:,} to do",
             f"time: {'none' if rest == 0 else time}",
             *self.notes,
             "Nothing was changed.",

@@ -1,4 +1,4 @@
-"""How long work tells where it stands: the stages report, the caller decides how it looks."""
+"""Progress of long work: the stages report it, and the caller decides how to show it."""
 
 import sys
 import time
@@ -10,22 +10,23 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Something that shows tasks and can be pickled: the first of several processes shows them.
+    """An object that shows the progress of tasks.
 
-    `curate.cli` has a bar for terminals.
+    It can be pickled, because the first of several processes may have to show the tasks. `curate.cli` has a
+    progress bar for terminals.
     """
 
     def task(self, description: str, total: int, unit: str, done: int = 0) -> AbstractContextManager[Advance]:
-        """Show a task of `total` units, `done` of them already there; yields the function that advances it."""
+        """Show a task of `total` units, of which `done` are already done; yields the function that advances it."""
         ...
 
     def say(self, text: str) -> None:
-        """Show one line that stays."""
+        """Show one line permanently."""
         ...
 
 
 class Silent:
-    """Shows nothing: the default of the Python API."""
+    """Progress that shows nothing, which is the default of the Python API."""
 
     @contextmanager
     def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Advance]:  # noqa: ARG002
@@ -37,14 +38,14 @@ class Silent:
 
 
 class Lines:
-    """Plain lines on stderr, for logs: one at the start, one every ten seconds, one at the end."""
+    """Progress as plain lines on stderr, for logs: one at the start, one every ten seconds, one at the end."""
 
     def __init__(self, every: float = 10.0) -> None:
         self.every = every
 
     @contextmanager
     def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
-        """Print how far the task is; nothing where there is nothing to do."""
+        """Print how far the task is, unless there is nothing to do."""
         started = shown = time.monotonic()
         count = 0
 
@@ -65,7 +66,7 @@ class Lines:
             self.say(f"{description}: {total - done:,} {unit}")
         yield advance
         if count:
-            self.say(f"{line()}, {duration(time.monotonic() - started)} in all")
+            self.say(f"{line()}, {duration(time.monotonic() - started)} in total")
 
     def say(self, text: str) -> None:
         """Print one line on stderr."""
@@ -76,7 +77,7 @@ SILENT = Silent()
 
 
 def duration(seconds: float) -> str:
-    """Return a time that a person reads at a glance: 8.4 s, 3 min 20 s, 2 h 5 min."""
+    """Return a time in a form that is easy to read: 8.4 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""The rows of a query, written in the form that was asked for, one batch in memory at a time."""
+"""Writers for the rows of a query, in the requested format, with one batch in memory at a time."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_file(result: "duckdb.DuckDBPyRelation", form: str, path: Path, *, raw: bool = False) -> None:
-    """Write the rows to `path` as parquet, csv, json or ndjson; the file appears whole or not at all."""
+    """Write the rows to `path` as parquet, csv, json or ndjson; the file appears complete or not at all."""
     with whole_file(path) as temporary:
         if form == "parquet":
             reader = result.to_arrow_reader(BATCH)
@@ -29,9 +29,9 @@ def write_file(result: "duckdb.DuckDBPyRelation", form: str, path: Path, *, raw:
 
 
 def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, raw: bool = False) -> None:
-    """Write the rows as csv (one header line), json (one array) or ndjson (one object a line)."""
+    """Write the rows as csv (one header line), json (one array) or ndjson (one object per line)."""
     if form == "csv":
-        rows = text_rows(result)  # what fails should fail before the header is written
+        rows = text_rows(result)  # a query that fails should fail before the header is written
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([_cell(name, raw) for name in result.columns])
         writer.writerows([_cell(value, raw) for value in row] for row in rows)
@@ -47,7 +47,7 @@ def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, 
 
 
 def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, ...]]:
-    """Return the rows with every value as DuckDB writes it; null is None. The query starts at once."""
+    """Return the rows with every value in DuckDB's notation; null is None. The query starts immediately."""
     batches = _batches(result, "workspace/as_text")
     return (
         row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
@@ -55,7 +55,7 @@ def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, .
 
 
 def json_lines(result: "duckdb.DuckDBPyRelation") -> Iterator[str]:
-    """Return the rows as JSON objects; what JSON has no number for (NaN, infinity) is null. Starts at once."""
+    """Return the rows as JSON objects; NaN and infinity become null. The query starts immediately."""
     batches = _batches(result, "workspace/as_json")
     lines = (line for batch in batches for line in batch.column(0).to_pylist())
     return (_strict(line) if "NaN" in line or "Infinity" in line else line for line in lines)
@@ -63,7 +63,7 @@ def json_lines(result: "duckdb.DuckDBPyRelation") -> Iterator[str]:
 
 def _batches(result: "duckdb.DuckDBPyRelation", path: str) -> "pa.RecordBatchReader":
     rewritten = result.query("result", sql_files.text(path))
-    assert rewritten is not None  # DuckDB answers None to statements without rows only
+    assert rewritten is not None  # DuckDB returns None only for statements without rows
     return rewritten.to_arrow_reader(BATCH)
 
 
@@ -72,7 +72,7 @@ def _strict(line: str) -> str:
 
 
 def _cell(value: str | None, raw: bool) -> str | None:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet interprets as a formula, or the value itself if `raw`."""
     if raw or value is None or not value.startswith(FORMULA) or _is_number(value):
         return value
     return "'" + value

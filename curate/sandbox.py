@@ -1,7 +1,7 @@
-"""A DuckDB connection that reads a workspace's tables and can do nothing else.
+"""A DuckDB connection that can only read a workspace's tables.
 
-Every table and view stands on it; no other file can be read, none can be written, no extension loaded, no
-setting changed. It protects against accidents and careless queries. It is no prison for hostile ones.
+It has every table and view. It cannot read other files, write files, load extensions or change settings. This
+protects against accidents and careless queries, not against hostile ones.
 """
 
 import re
@@ -22,7 +22,7 @@ SPILL = "50GB"
 
 @contextmanager
 def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """Yield the connection; DuckDB's errors leave as curate's own (BadSettings: the query is wrong)."""
+    """Yield the connection; DuckDB's errors become curate's own (BadSettings means that the query is wrong)."""
     import duckdb
 
     try:
@@ -45,22 +45,22 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
 def only_select(connection: "duckdb.DuckDBPyConnection", query: str) -> None:
     """Raise BadSettings unless `query` is exactly one SELECT, or EXPLAIN of one, that changes nothing.
 
-    DuckDB 2 takes COPY and INSERT inside WITH, and EXPLAIN ANALYZE runs what it explains: the kind of the
-    statement is not enough.
+    The kind of the statement is not enough to tell: DuckDB 2 accepts COPY and INSERT inside WITH, and EXPLAIN
+    ANALYZE runs the statement that it explains.
     """
     statements = connection.extract_statements(query)
     if len(statements) != 1:
-        raise BadSettings(f"one statement at a time, found {len(statements)}")
+        raise BadSettings(f"expected one statement, found {len(statements)}")
     kind = statements[0].type.name
     inner = statements[0].query
     if kind == "EXPLAIN":
         inner = re.sub(r"\A\s*explain\s+(analyze\s+)?", "", inner, count=1, flags=re.IGNORECASE)
     if kind not in ("SELECT", "EXPLAIN") or not _is_select(connection, inner):
-        raise BadSettings("read-only: a query is one SELECT (or EXPLAIN SELECT) over the workspace's tables")
+        raise BadSettings("queries are read-only: give one SELECT (or EXPLAIN SELECT) over the workspace's tables")
 
 
 def explain(error: Exception) -> str:
-    """Return DuckDB's message in one line: without its kind, and without the query repeated."""
+    """Return DuckDB's message as one line, without the kind of error and without the text of the query."""
     message = str(error).partition("\n\nLINE ")[0]
     message = re.sub(r"\A[\w ]*Error: ", "", message)
     return " ".join(message.split())[:500]

@@ -1,7 +1,7 @@
-"""The one way in which curate writes a file that matters: whole or not at all, with a manifest.
+"""Shards: immutable files that are written complete or not at all, each with a manifest.
 
-A shard is an immutable file; beside it stands `<file>.json`, its manifest, written last. A shard whose
-manifest is valid is done. Whatever else lies there after a crash is rubbish that the next run replaces.
+The manifest is the file `<file>.json` beside the shard and is written last. A shard with a valid manifest is done.
+Anything else that a crash leaves behind is replaced by the next run.
 """
 
 import errno
@@ -16,14 +16,14 @@ from typing import Any
 
 from curate.errors import NoSpace
 
-Json = Any  # what json.loads gives back: str, int, float, bool, None, lists and dicts of them
+Json = Any  # what json.loads returns: str, int, float, bool, None, and lists and dicts of them
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where a shard comes from: equal lineage means equal bytes."""
+    """The origin of a shard. Equal lineage means equal bytes."""
 
     stage: str
     job: str
@@ -34,7 +34,7 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands in `<shard>.json`."""
+    """The contents of `<shard>.json`."""
 
     file: str
     rows: int
@@ -44,12 +44,12 @@ class Manifest:
 
     @staticmethod
     def path(target: Path) -> Path:
-        """Return where the manifest of `target` stands."""
+        """Return the path of the manifest of `target`."""
         return target.with_name(target.name + ".json")
 
     @classmethod
     def read(cls, target: Path) -> "Manifest | None":
-        """Return the manifest of `target`, or None where there is none that can be read."""
+        """Return the manifest of `target`, or None if it is missing or unreadable."""
         try:
             facts = json.loads(cls.path(target).read_text("utf-8"))
             return cls(**{**facts, "lineage": Lineage(**facts["lineage"])})
@@ -57,7 +57,7 @@ class Manifest:
             return None
 
     def stands(self, target: Path) -> bool:
-        """Return whether `target` is there with the size that was written."""
+        """Return whether `target` exists and has the size that was written."""
         return target.is_file() and target.stat().st_size == self.bytes
 
     def is_intact(self, target: Path) -> bool:
@@ -74,10 +74,10 @@ def done(target: Path, lineage: Lineage) -> Manifest | None:
 
 
 def publish(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Manifest:
-    """Have `write` fill a temporary file (it returns the rows written), then make it `target`.
+    """Have `write` fill a temporary file and return the number of rows, then rename the file to `target`.
 
-    The order is: data, fsync, rename, manifest, fsync, rename. A kill at any point leaves either no
-    manifest, and the shard is redone, or both files whole. Raises NoSpace when the disk refuses.
+    The order is: data, fsync, rename, manifest, fsync, rename. After a kill at any point, either the manifest is
+    missing and the shard is written again, or both files are complete. Raises NoSpace if a file cannot be written.
     """
     with whole_file(target) as temporary:
         Manifest.path(target).unlink(missing_ok=True)
@@ -89,15 +89,18 @@ def publish(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Man
 
 
 def write_text(target: Path, text: str) -> None:
-    """Replace the file `target` by one that holds `text`, in one step."""
+    """Replace the file `target` with one that holds `text`, in one step."""
     with whole_file(target) as temporary:
         temporary.write_text(text, "utf-8")
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; on leaving, it becomes `target`, fsynced; on error it goes."""
-    temporary = target.with_name(f".{target.name}.tmp")  # of one name: what a kill left is written over
+    """Yield a temporary path beside `target`; on success it is fsynced and renamed, on error it is deleted.
+
+    Raises NoSpace if the file cannot be written.
+    """
+    temporary = target.with_name(f".{target.name}.tmp")  # a fixed name: leftovers of a kill are overwritten
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -108,7 +111,7 @@ def whole_file(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         if error.errno in UNWRITABLE:
             raise NoSpace(
-                f"cannot write {target}: {error.strerror}. Free the disk, then run the same command again."
+                f"cannot write {target}: {error.strerror}. Free disk space, then run the same command again."
             ) from error
         raise
     except BaseException:
@@ -117,7 +120,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 def write_parquet(path: Path, batches: Iterable[Any], schema: Any) -> int:
-    """Write Arrow record batches or tables to `path` with exactly `schema`; return the number of rows."""
+    """Write Arrow record batches or tables to `path`, cast to `schema`; return the number of rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -137,7 +140,7 @@ def file_sha256(path: Path) -> str:
 
 
 def canonical(value: Json) -> str:
-    """Return the one JSON text of a value: sorted keys, no spaces."""
+    """Return the canonical JSON text of a value, with sorted keys and without spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -147,7 +150,7 @@ def digest(*values: Json) -> str:
 
 
 def fsync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
+    """Wait until a file or folder is written to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

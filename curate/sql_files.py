@@ -1,8 +1,8 @@
-"""The SQL files, and the DuckDB connection on which their tables, macros and views stand.
+"""The SQL files, and the DuckDB connections that have their tables, macros and views.
 
 `sql/tables` holds the schemas of the Parquet shards. `sql/macros`, `sql/views` and `sql/training_set/found.sql`
-derive from them. `sql/reports` holds the named queries that people ask for, and each of the other folders the
-queries of one step. Code names a file by its path below `sql/`, without the suffix: "export/blocks".
+derive from them. `sql/reports` holds the named queries for users, and each of the other folders holds the queries
+of one step. Code refers to a file by its path below `sql/`, without the suffix: "export/blocks".
 """
 
 import re
@@ -29,7 +29,7 @@ TABLES = (
     "metrics",
     "rejects",
 )
-# A table with a view of its own name keeps its shards under another one; both names stand in its SQL file.
+# Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
 MACROS = (
     "macros/passage_text",
@@ -55,7 +55,7 @@ VIEWS = (
     "views/leaked_queries",
     "views/pseudo_labels",
 )
-TABLE_MACROS = ("macros/pairs_to_score",)  # they read views
+TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read views
 
 
 def text(path: str) -> str:
@@ -69,24 +69,24 @@ def select(
     /,
     **parameters: Any,
 ) -> "duckdb.DuckDBPyRelation":
-    """Return the rows of the query in `sql/<path>.sql`; parameters that it does not name are left out."""
+    """Return the rows of the query in `sql/<path>.sql`; parameters that it does not name are ignored."""
     statement = text(path)
     return connection.sql(statement, params=_bound(statement, parameters) or None)
 
 
 def execute(connection: "duckdb.DuckDBPyConnection", path: str, /, **parameters: Any) -> None:
-    """Run the statement in `sql/<path>.sql`; parameters that it does not name are left out."""
+    """Run the statement in `sql/<path>.sql`; parameters that it does not name are ignored."""
     statement = text(path)
     connection.execute(statement, _bound(statement, parameters))
 
 
 def _bound(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that a statement names: DuckDB refuses more."""
+    """Return only the parameters that a statement names, because DuckDB refuses any others."""
     return {name: parameters[name] for name in parameter_names(statement)}
 
 
 def parameter_names(statement: str) -> list[str]:
-    """Return the names of a statement's parameters, sorted; what stands in comments is none."""
+    """Return the names of a statement's parameters, sorted; comments are ignored."""
     return sorted(set(re.findall(r"\$([a-z_]+)", re.sub(r"--.*", "", statement))))
 
 
@@ -102,7 +102,7 @@ def view_names() -> list[str]:
 
 
 def purpose(path: str) -> str:
-    """Return the first line of a SQL file without its comment marker: what the relation is, and its grain."""
+    """Return the first line of a SQL file without its comment marker: the purpose and the grain."""
     return text(path).partition("\n")[0].removeprefix("-- ")
 
 

@@ -1,4 +1,4 @@
-"""Which texts are the same but for case, punctuation and white space."""
+"""Text hashes that ignore case, punctuation and white space."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -9,15 +9,16 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-# Whatever is neither letter, digit nor mark, except one space between two of them: that may stay as it is.
+# Any run of characters other than letters, digits and marks, except a single space, which can stay as it is.
 GAP = r" *[^\p{L}\p{N}\p{M} ][^\p{L}\p{N}\p{M}]*|  +"
 
 
 def text_hashes(texts: Sequence[str]) -> "npt.NDArray[np.uint64]":
-    """Return a 64-bit hash of each text: the same for texts that differ in case, punctuation and white space.
+    """Return a 64-bit hash of each text; texts that differ only in case, punctuation and white space share it.
 
-    It is the first 8 bytes, little-endian, of blake2b over the words (letters, digits and marks after NFKC
-    and case folding) joined by single spaces; of a text without any word, over the text itself, stripped.
+    The hash is an 8-byte blake2b digest, read as little-endian, of the words joined by single spaces. Words are
+    runs of letters, digits and marks after NFKC and case folding. For a text without words, the digest is that of
+    the stripped text.
     """
     import numpy as np
     import polars as pl

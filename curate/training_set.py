@@ -1,4 +1,4 @@
-"""The training set: one definition, which exports, trainings and reports share (`sql/training_set`)."""
+"""The definition of the training set that exports, trainers and reports share (`sql/training_set`)."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,26 +8,26 @@ from curate import sql_files
 if TYPE_CHECKING:
     import duckdb
 
-LAST = 2**31 - 1  # of keys and ranks
+LAST = 2**31 - 1  # the largest possible key or rank
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
-    """What decides which positives and hard negatives the queries have. The SQL files state the rules."""
+    """The settings that decide which positives and hard negatives a query has. The SQL files state the rules."""
 
     runs: list[str]
     cutoffs: str
-    """The name of the cutoffs that judge the runs; '' where nothing is judged."""
+    """Name of the cutoffs that decide about the candidates of the runs; '' if nothing is scored."""
     seed: int
-    """Of the draw that orders the negatives."""
+    """Seed of the draw that orders the negatives."""
     augmented: bool
-    """Queries without labels take part, with their pseudo-labels."""
+    """Include queries without labels, with their pseudo-labels."""
     promote: bool
-    """False negatives are positives."""
+    """Use false negatives as extra positives."""
     denoised: bool = True
-    """Negatives are those that the scorer rejects; else whatever the runs found and nobody labelled."""
+    """Take only hard negatives that the cutoffs confirm, not every unlabelled candidate."""
     depth: int = LAST
-    """Negatives are ranked no deeper."""
+    """Take negatives only from ranks up to this one."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -35,9 +35,9 @@ class TrainingSet:
         return asdict(self)
 
     def create(self, connection: "duckdb.DuckDBPyConnection", *, first: int = 0, last: int = LAST) -> None:
-        """Create the tables `found_pairs`, `training_positives` and `training_negatives` on a connection.
+        """Create the temporary tables `found_pairs`, `training_positives` and `training_negatives`.
 
-        They are temporary, and hold what concerns the queries with keys from `first` to `last`.
+        They hold only the queries with keys from `first` to `last`.
         """
         for path in ("training_set/found_pairs", "training_set/positives", "training_set/negatives"):
             sql_files.execute(connection, path, **self.parameters, first=first, last=last)

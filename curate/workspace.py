@@ -1,4 +1,4 @@
-"""A workspace: the folder in which one collection is curated.
+"""A workspace: the folder that holds one collection and everything derived from it.
 
 my-set/
   curate.toml     settings
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 CONFIG = "curate.toml"
-# The ledger's shards count as soon as they stand: each holds whole answers; so do the models that they are by.
-# Every other table's shards count once the record of their job does, so that nobody sees half a run.
+# A shard of the ledger counts as soon as it is written, because each shard holds complete answers. The models that
+# gave the scores count with it. Other shards count once their job has a record, so that no reader sees half a run.
 COUNTED_AT_ONCE = ("scores", "models")
 
 TOML = """\
-# Settings of this workspace; an option on the command line comes before what stands here.
-# Every key and its default: docs/configuration.md
+# Settings of this workspace. Options on the command line take precedence over them.
+# docs/configuration.md lists every key with its default.
 
 [mine]
 retriever = "bm25" # bm25, dense or hybrid
@@ -50,7 +50,7 @@ positive_above = 0.9
 
 
 class Workspace:
-    """An existing workspace; `Workspace.create` makes a new one, `Workspace.find` looks upwards."""
+    """An existing workspace. `Workspace.create` makes a new one; `Workspace.find` searches upwards for one."""
 
     def __init__(self, root: Path | str) -> None:
         self.root = _usable(Path(root).resolve())
@@ -59,28 +59,29 @@ class Workspace:
 
     @classmethod
     def create(cls, root: Path | str, settings: str | None = None) -> "Workspace":
-        """Make the folder `root` a workspace and return it; raises BadSettings if it is one already.
+        """Make the folder `root` a workspace and return it; raises BadSettings if it already is one.
 
-        settings: the text of its `curate.toml`; the usual one unless given.
+        settings: the text of its `curate.toml`; by default, a text with the most common settings. Raises NoSpace
+        if the folder cannot be written.
         """
         root = _usable(Path(root).resolve())
         if (root / CONFIG).exists():
-            raise BadSettings(f"{root} is a workspace already: {root / CONFIG} stands there")
+            raise BadSettings(f"{root} is already a workspace: {root / CONFIG} exists")
         if root.is_file():
-            raise BadSettings(f"{root} is a file; a workspace is a folder")
+            raise BadSettings(f"{root} is a file; a workspace must be a folder")
         try:
             for table in sql_files.TABLES:
                 _publish_empty(root / "tables" / table / "schema.parquet", table)
             write_text(root / CONFIG, settings or TOML)
         except OSError as error:
-            raise NoSpace(f"cannot make a workspace in {root}: {error.strerror}") from error
+            raise NoSpace(f"cannot create a workspace in {root}: {error.strerror}") from error
         workspace = cls(root)
         workspace.refresh_catalogue()
         return workspace
 
     @classmethod
     def find(cls, start: Path | str = ".") -> "Workspace":
-        """Return the workspace that holds the folder `start`; raises BadSettings where there is none."""
+        """Return the workspace that contains the folder `start`; raises BadSettings if there is none."""
         start = Path(start).resolve()
         for folder in (start, *start.parents):
             if (folder / CONFIG).is_file():
@@ -89,25 +90,25 @@ class Workspace:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings in `curate.toml`, read once."""
+        """The settings in `curate.toml`, which is read once."""
         return read_settings(self.root / CONFIG)
 
     def records(self, stage: str | None = None) -> list[Record]:
-        """Return the complete jobs (of one stage), oldest first."""
+        """Return the records of the completed jobs (of one stage, if given), oldest first."""
         found = [read_record(path) for path in (self.root / "tables" / "stages").glob("*.json")]
         return sorted(
             (record for record in found if stage in (None, record.stage)), key=lambda record: record.number
         )
 
     def record(self, job: str) -> Record | None:
-        """Return the record of a complete job, or None."""
+        """Return the record of a completed job, or None."""
         path = self.root / "tables" / "stages" / f"{job}.json"
         return read_record(path) if path.is_file() else None
 
     def shards(self, table: str, records: list[Record] | None = None, *, without: str = "") -> list[Path]:
-        """Return the Parquet shards of a table that count, in the order of their jobs; never an empty list.
+        """Return the Parquet shards of a table that count, in the order of their jobs; the list is never empty.
 
-        `without` names a job whose shards are left out; `records` saves reading them again.
+        without: a job whose shards are left out. records: the jobs' records, to save reading them again.
         """
         folder = self.root / "tables" / table
         jobs = {record.job: record.number for record in (self.records() if records is None else records)}
@@ -118,15 +119,15 @@ class Workspace:
             manifest = Manifest.read(path) if number else None
             if number and manifest and manifest.stands(path) and path.parent.name != without:
                 found.append((number, path.parent.name, path.name, path))
-        # The shard without rows stands in only where there is no other: DuckDB guesses a relation's size from its
-        # first file, and a guess of 0 makes it hash the largest table (measured: 24 s in place of 3 s).
+        # The shard without rows is used only if there is no other. DuckDB estimates a relation's size from its
+        # first file, and an estimate of 0 makes it hash the largest table (measured: 24 s instead of 3 s).
         return [entry[-1] for entry in sorted(found)] or [self._schema_shard(table)]
 
     def connect(self, **config: Any) -> "duckdb.DuckDBPyConnection":
-        """Return a DuckDB connection in memory on which every table and view of the workspace stands.
+        """Return an in-memory DuckDB connection that has every table and view of the workspace.
 
-        It reads the Parquet shards, so it is never locked and never stale. What does not fit into memory
-        spills into the workspace, each process into a folder of its own: DuckDB's files have the same names.
+        It reads the Parquet shards, so it is never locked and never stale. Data that does not fit into memory is
+        spilled into the workspace. Each process has its own spill folder, because DuckDB reuses its file names.
         """
         spill = self.root / f"{_spills()}{os.getpid()}"
         connection = sql_files.connect(temp_directory=str(spill), **config)
@@ -134,7 +135,7 @@ class Workspace:
         return connection
 
     def define(self, connection: "duckdb.DuckDBPyConnection") -> None:
-        """Create the tables, macros and views on `connection`, `stages` among them."""
+        """Create the tables, macros and views on `connection`, including the table `stages`."""
         records = self.records()
         sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
         sql_files.execute(connection, "tables/stages")
@@ -143,21 +144,21 @@ class Workspace:
             connection.executemany(sql_files.text("workspace/insert_stage"), rows)
 
     def select(self, path: str, /, **parameters: Any) -> "pl.DataFrame":
-        """Return the rows of the query in `sql/<path>.sql`, as a Polars frame."""
+        """Return the rows of the query in `sql/<path>.sql` as a Polars DataFrame."""
         with self.connect() as connection:
             rows: pl.DataFrame = sql_files.select(connection, path, **parameters).pl()
         return rows
 
     def sql(self, query: str, /, **parameters: Any) -> "pl.DataFrame":
-        """Return the rows of a query over the tables and views, as a Polars frame; `$name` takes a parameter."""
+        """Return the rows of a query over the tables and views as a Polars DataFrame; `$name` is a parameter."""
         with self.connect() as connection:
             rows: pl.DataFrame = connection.sql(query, params=parameters or None).pl()
         return rows
 
     def scan(self, name: str) -> "pl.LazyFrame":
-        """Return a table or view as a Polars LazyFrame; a table's shards are read lazily by Polars itself.
+        """Return a table or view as a Polars LazyFrame; Polars reads most tables lazily from their shards.
 
-        Raises BadSettings, with the nearest name, for one that is not there.
+        Raises BadSettings, with the nearest name, for an unknown table or view.
         """
         import polars as pl
 
@@ -171,9 +172,10 @@ class Workspace:
         return rows.lazy()
 
     def refresh_catalogue(self) -> bool:
-        """Bring `curate.duckdb` up to date with the manifests; False if another process holds it.
+        """Bring `curate.duckdb` up to date with the manifests; return False if another process holds it.
 
-        What others made in the file stays. Nothing depends on it: the next command refreshes it again.
+        Tables and views that users created in the file stay. Nothing depends on the file, and the next job
+        refreshes it again. Raises CurateError if DuckDB cannot write it.
         """
         import duckdb
 
@@ -186,15 +188,15 @@ class Workspace:
                 return False
             reason = str(error).partition(chr(10))[0]
             raise CurateError(
-                f"all is saved, but {path} cannot be refreshed: {reason}. Run: curate rebuild"
+                f"all results are saved, but {path} cannot be refreshed: {reason}. Run: curate rebuild"
             ) from error
         return True
 
     def rebuild(self) -> tuple[int, list[str]]:
-        """Check every shard against its manifest and make the catalogue anew from the manifests.
+        """Check every shard against its manifest and rebuild the catalogue from the manifests.
 
-        Returns the number of shards and the names of those that are damaged. A catalogue that DuckDB cannot
-        open is set aside as `curate.duckdb.damaged`.
+        Returns the number of shards and the paths of the damaged ones. A catalogue that DuckDB cannot open is
+        renamed to `curate.duckdb.damaged`. Raises WorkspaceBusy if another process holds the catalogue.
         """
         import duckdb
 
@@ -215,7 +217,7 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the workspace for writing; raises WorkspaceBusy if another process does. Readers never wait."""
+        """Lock the workspace for writing; raises WorkspaceBusy if another process holds it. Readers never wait."""
         from filelock import FileLock, Timeout
 
         holder = self.root / ".lock-holder"
@@ -225,7 +227,7 @@ class Workspace:
         except Timeout as error:
             who = holder.read_text("utf-8") if holder.is_file() else "unknown"
             raise WorkspaceBusy(
-                f"another process writes to {self.root} (PID {who}). Wait for it, then run the same command."
+                f"another process is writing to {self.root} (PID {who}). Wait for it, then run the same command."
             ) from error
         except OSError as error:
             raise NoSpace(f"cannot write to {self.root}: {error.strerror}") from error
@@ -237,19 +239,19 @@ class Workspace:
             lock.release()
 
     def _clear_spills(self) -> None:
-        """Delete what processes of this machine that are gone have spilled."""
+        """Delete the spill folders of processes on this machine that no longer run."""
         for folder in self.root.glob(f"{_spills()}*"):
             if not _is_alive(int(folder.name.removeprefix(_spills()))):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _schema_shard(self, table: str) -> Path:
-        """Return the table's shard without rows, which gives an empty table its columns; made if it is lost."""
+        """Return the table's shard without rows, which gives an empty table its columns; create it if missing."""
         path = self.root / "tables" / table / "schema.parquet"
         return path if path.is_file() else _publish_empty(path, table)
 
 
 def _spills() -> str:
-    """Return how the names of this machine's spill folders begin; the process's number follows."""
+    """Return the prefix of this machine's spill folders; the process id follows it."""
     return f".spill-{platform.node()}-"
 
 
@@ -275,13 +277,13 @@ def _is_intact(path: Path) -> bool:
 
 
 def _usable(root: Path) -> Path:
-    """Return `root`; raises BadSettings where DuckDB would read its path as a pattern, and so other files."""
+    """Return `root`; raises BadSettings if DuckDB would take its path for a pattern and read other files."""
     if set("*?[") & set(str(root)):
         raise BadSettings(
-            f"{root} has *, ? or [ in its path, which DuckDB reads as patterns; name the folder otherwise"
+            f"{root} has *, ? or [ in its path, which DuckDB treats as patterns; choose another folder name"
         )
     return root
 
 
 def _no_workspace(folder: Path) -> str:
-    return f"{folder} is no workspace: no {CONFIG} there or above. Make one: curate init FOLDER"
+    return f"{folder} is not a workspace: found no {CONFIG} there or above. Make one: curate init FOLDER"

@@ -1,1 +1,1 @@
-"""Settings for `curate run`: `curate init --recipe NAME`."""
+"""Recipes, which are settings for `curate run` that `curate init --recipe NAME` copies."""

@@ -1,1 +1,1 @@
-"""Reports: rows of sql/reports, shown in a terminal or as JSON."""
+"""Reports: the rows of the queries in sql/reports, shown in a terminal or as JSON."""

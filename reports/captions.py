@@ -1,85 +1,94 @@
-"""What the reports say in words: a title above, what the figures mean below, for people new to RocketQA."""
+"""The texts of the reports, for readers who are new to RocketQA: a title above, an explanation below."""
 
 TITLES = {
     "funnel": "From candidates to hard negatives",
-    "denoised_by_rank": "What denoising took away, by rank",
-    "false_negatives_by_rank": "What denoising took away, by rank",
-    "false_negatives_by_retriever": "What denoising took away, by retriever",
-    "score_histogram": "How the scorer's probabilities lie",
+    "denoised_by_rank": "What denoising removed, by range of ranks",
+    "false_negatives_by_rank": "What denoising removed, by rank",
+    "false_negatives_by_retriever": "What denoising removed, by retriever",
+    "score_histogram": "Distribution of the scorer's probabilities",
     "positives_recognised": "Does the scorer recognise the labelled positives?",
-    "shortfall": "How many hard negatives the queries get",
-    "suspects": "Suspects: unlabelled, but relevant by the scorer",
-    "pseudo_label_outcomes": "Queries without labels",
-    "pseudo_labels": "Pseudo-labels: what the scorer is sure of",
+    "shortfall": "How many hard negatives the queries have",
+    "suspects": "Suspects: unlabelled passages that the scorer considers relevant",
+    "pseudo_label_outcomes": "Pseudo-labels for queries without labels",
+    "pseudo_labels": "The most probable pseudo-labels",
     "query_card": "One query",
-    "lineage": "Where the decisions come from",
-    "cutoffs_compared": "The same candidates under each setting of the cutoffs",
+    "lineage": "The jobs behind the decisions",
+    "cutoffs_compared": "The same candidates under different cutoffs",
     "splits": "The queries of the collection",
     "collection": "What was loaded",
-    "setting": "What the reports speak of",
+    "setting": "The run, scorer and cutoffs of the reports",
 }
 
 CAPTIONS = {
     "funnel": (
-        "Pairs of a query and a passage among the top {depth} of run {run}. A hard negative is a "
-        "passage that the retriever ranks high and the cross-encoder holds for irrelevant (below "
-        "{negative_below:g}): safe to train against. The rest is left out; nothing unscored ever "
-        "counts as negative."
+        "The first part counts pairs of a query and a passage from the top {depth} of run {run}. A hard "
+        "negative is a passage that the retriever ranks high although it is not relevant: the "
+        "cross-encoder gives it a probability below {negative_below:g}, or people judged it not relevant. "
+        "It is safe to train against. All other pairs are left out of the negatives, also the unscored "
+        "ones. The second part counts queries."
     ),
     "denoised_by_rank": (
-        "One row per range of ranks. judged: passages without a label, with a verdict. false "
-        "negatives: relevant by the scorer (above {positive_above:g}), though nobody labelled them. "
-        "denoised (bar): all that is no hard negative, that is false negatives, uncertain ones, "
-        "duplicates of a positive and, on queries without labels, pseudo-positives."
+        "One row per range of ranks. 'judged' counts the candidates that have a verdict and no positive "
+        "label. 'false negatives' is the share of them that the scorer considers relevant (probability "
+        "above {positive_above:g}) although nobody labelled them. 'denoised' (the bar) is the share that "
+        "are not hard negatives: false negatives, uncertain candidates, duplicates of a positive and, for "
+        "queries without labels, pseudo-positives. Unscored candidates are in neither share."
     ),
     "false_negatives_by_rank": (
-        "One row per rank. judged: passages without a label, with a verdict. false negatives: "
-        "relevant by the scorer (above {positive_above:g}), though nobody labelled them. denoised "
-        "(bar): all that is no hard negative; pseudo-positives, on queries without labels, among it."
+        "One row per rank. 'judged' counts the candidates that have a verdict and no positive label. "
+        "'false negatives' is the share of them that the scorer considers relevant (probability above "
+        "{positive_above:g}) although nobody labelled them. 'denoised' (the bar) is the share that are not "
+        "hard negatives; for queries without labels, it includes pseudo-positives."
     ),
     "false_negatives_by_retriever": (
-        "One row per source of run {run}; a passage that several sources found counts for each, 'only "
-        "here' for one. Figures as by rank: a retriever with many false negatives finds what the "
-        "labels miss."
+        "One row per source of run {run}. A passage that several sources found counts for each of them; "
+        "'only here' counts the passages that no other source found. The other columns have the same "
+        "meaning as in the report by rank. A retriever with many false negatives finds relevant passages "
+        "that the labels miss."
     ),
     "score_histogram": (
-        "One row per twentieth of the probability of {scorer_id}. Bars are shares of their own "
-        "column. A scorer that works puts labelled positives at the bottom, most unlabelled "
-        "candidates at the top. Cutoffs: {negative_below:g} and {positive_above:g}."
+        "Each row is an interval of 0.05 of the probability by {scorer_id}. Each bar is a share of its own "
+        "column. With a good scorer, most labelled positives are in the bottom rows, and most unlabelled "
+        "candidates are in the top rows. The cutoffs are {negative_below:g} and {positive_above:g}."
     ),
     "positives_recognised": (
-        "One row per verdict, over all labelled pairs of the run's queries. They are known to be "
-        "relevant: what lies below negative_below ({negative_below:g}) is either a wrong label or the "
-        "scorer's mistake; above positive_above ({positive_above:g}) it agrees."
+        "One row per verdict, over all labelled positives of the run's queries. People labelled these "
+        "pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees with the label. "
+        "Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
     ),
     "shortfall": (
-        "One row per number of hard negatives, over the queries of run {run}; {negatives} are wanted "
-        "for each. Queries with fewer get fewer: nothing unscored fills the gap."
+        "One row per number of hard negatives, over the queries of run {run}. Each query should have "
+        "{negatives}. A query with fewer is trained with fewer: unscored passages never fill the gap."
     ),
     "suspects": (
-        "One block per pair that would have been trained on as a negative: rank in run {run}, "
-        "probability by {scorer_id} (above {positive_above:g}), and a passage with a label for "
-        "comparison. Read a few: are they right?"
+        "Each block is a pair that would be a negative without denoising. It shows the rank in run {run}, "
+        "the probability by {scorer_id} (above {positive_above:g}) and, for comparison, a labelled "
+        "positive of the same query. Read a few of them: is the scorer right?"
     ),
     "pseudo_label_outcomes": (
-        "One row per outcome, over the queries without labels of run {run}. A query gets a label "
-        "when a passage of its top {depth} lies above {positive_above:g} by {scorer_id}; the others "
-        "get none."
+        "One row per outcome, over the queries of run {run}, which have no labels. A query gets a "
+        "pseudo-label if {scorer_id} gives a passage in its top {depth} a probability above "
+        "{positive_above:g}. The other queries get none."
     ),
     "pseudo_labels": (
-        "One block per pair that becomes training data without a person's label: rank in run {run}, "
-        "probability by {scorer_id}. The surest come first."
+        "Each block is a pair that becomes a training example although no person labelled it. It shows "
+        "the rank in run {run} and the probability by {scorer_id}. The most probable pairs come first."
     ),
     "query_card": (
-        "One row per passage: its rank in run {run} ('-': labelled, but not found), probability by "
-        "{scorer_id}, the retriever's score, and the decision at cutoffs '{cutoffs}'."
+        "One row per passage, with its rank in run {run} ('-' for a labelled positive that the run did not "
+        "find), its probability by {scorer_id}, the retriever's score, and the decision under the cutoffs "
+        "'{cutoffs}'."
     ),
     "lineage": (
-        "One row per job that run {run} and cutoffs '{cutoffs}' rest on. --json has settings, inputs "
-        "and fingerprints."
+        "One row per job that the decisions for run {run} under the cutoffs '{cutoffs}' depend on. The "
+        "option --json also shows settings, inputs and fingerprints."
     ),
     "cutoffs_compared": (
-        "One row per name, over run {run}; enough: queries with {negatives} or more hard negatives."
+        "One row per named set of cutoffs, applied to run {run}. 'enough' counts the queries with "
+        "{negatives} or more hard negatives."
     ),
-    "splits": "One row per split. labelled: queries with a positive.",
+    "splits": (
+        "One row per split. 'labelled' counts the queries with at least one positive, 'judged' the pairs "
+        "that people judged, and 'positives' those that they judged relevant."
+    ),
 }

@@ -1,4 +1,4 @@
-"""Where reports are printed: a terminal of any width, a pipe, or a stream that knows only ASCII."""
+"""The output of reports: a terminal of any width, a pipe, or a stream that is limited to ASCII."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ TITLE, DIM = "bold", "dim"
 
 
 class Page:
-    """A rich console, and text that fits it."""
+    """A rich console, with methods that make text fit it."""
 
     def __init__(self, console: Console | None = None) -> None:
         fixed = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
@@ -24,15 +24,15 @@ class Page:
         self.width = self.console.width
 
     def text(self, value: object, style: str = "") -> Text:
-        """Return data as text that steers nothing."""
+        """Return data as text that cannot control the terminal."""
         return Text("" if value is None else clean(str(value), self.encoding), style=style)
 
     def short(self, value: object, cells: int, style: str = "") -> Text:
-        """Return the beginning of data in at most `cells` cells."""
+        """Return the beginning of the data, in at most `cells` cells."""
         return Text("" if value is None else shorten(str(value), cells, self.encoding), style=style)
 
     def bar(self, share: float | None, cells: int, style: str = "cyan") -> Text:
-        """Return a bar of `share` (0 to 1) of `cells`; anything above 0 shows."""
+        """Return a bar that fills `share` (0 to 1) of `cells`. Any share above 0 is visible."""
         eighths = round((share or 0) * cells * 8)
         if share and not eighths:
             eighths = 1
@@ -42,16 +42,16 @@ class Page:
         return Text("█" * full + (EIGHTHS[rest] if rest else ""), style=style)
 
     def print(self, *parts: object) -> None:
-        """Print renderables one below the other."""
+        """Print renderables below each other."""
         for part in parts:
             self.console.print(part, soft_wrap=False)
 
 
 def number(value: object) -> str:
-    """Return a count for people: 12,345; nothing for null."""
+    """Return a count in readable form: 12,345. An empty string for null."""
     return "" if value is None else f"{value:,}"
 
 
 def percent(share: float | None) -> str:
-    """Return a share for people: 12.3 %; '-' where there is nothing to divide by."""
+    """Return a share in readable form: 12.3 %. A '-' for null, when there was nothing to divide by."""
     return "-" if share is None else f"{share:.1%}".replace("%", " %")

@@ -1,4 +1,4 @@
-"""The rows of the reports: named queries over one connection, and what they speak of."""
+"""The rows of the reports: named queries, with the run, scorer and cutoffs that they refer to."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -29,12 +29,12 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Report:
-    """One named query, answered."""
+    """The answer to one named query."""
 
     name: str
     parameters: ReportRow
     setting: ReportRow
-    """The run, scorer and cutoffs that it speaks of; empty where it speaks of the collection."""
+    """The run, scorer and cutoffs that it refers to; empty unless it takes both a run and cutoffs."""
     rows: list[ReportRow]
 
     def json(self) -> ReportRow:
@@ -44,11 +44,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Overview:
-    """All that is known of a workspace, as far as the work has come."""
+    """All reports for which the workspace has rows so far."""
 
     reports: dict[str, Report]
     next: str | None
-    """What is still to do before the rest can be told."""
+    """The step that the remaining reports need first; None if no step is missing."""
 
     def json(self) -> ReportRow:
         """Return what `--json` prints."""
@@ -80,7 +80,10 @@ def report(workspace: Workspace, name: str, **options: Unpack[ReportOptions]) ->
 def overview(
     workspace: Workspace, *, run: str | None = None, cutoffs: str | None = None, limit: int = FEW
 ) -> Overview:
-    """Return every report that the workspace has rows for, and the command that comes next."""
+    """Return every report that the workspace has rows for, and the next command to run.
+
+    Raises BadSettings if `run` or `cutoffs` names something that does not exist.
+    """
     found = _several(workspace, ABOUT_THE_COLLECTION, {})
     if not found["collection"].rows[0]["passages"]:
         return Overview(found, "no collection yet. Run: curate load COLLECTION")

@@ -1,15 +1,15 @@
-"""Text of a collection is data: what could steer a terminal is shown instead of obeyed."""
+"""Safe display of a collection's texts: characters that could control the terminal are shown as escapes."""
 
 import unicodedata
 
-JOINERS = "\u200c\u200d\u00ad"  # scripts and emoji need the first two, the third is invisible and harmless
-ENOUGH = 16  # characters a cell at most: accents and joiners take none
+JOINERS = "\u200c\u200d\u00ad"  # scripts and emoji need the first two; the third is invisible and harmless
+ENOUGH = 16  # characters per cell at most; accents and joiners take no cell
 
 
 def clean(text: str, encoding: str = "utf-8") -> str:
-    r"""Return `text` in one line, with control, format and bidi characters as visible escapes (\x1b, \u202e).
+    r"""Return `text` on one line, with control, format and bidi characters as visible escapes (\x1b, \u202e).
 
-    Characters that `encoding` lacks become escapes too, so that the width of a line is known.
+    Characters that `encoding` lacks become escapes too, so the width of a line is known.
     """
     one_line = " ".join(text.split())
     shown = "".join(_visible(character) for character in one_line)
@@ -17,7 +17,7 @@ def clean(text: str, encoding: str = "utf-8") -> str:
 
 
 def shorten(text: str, cells: int, encoding: str = "utf-8") -> str:
-    """Return the beginning of `text`, cleaned, in at most `cells` terminal cells; '...' says that it goes on."""
+    """Return the beginning of `text`, cleaned, in at most `cells` terminal cells. A cut is marked by '...'."""
     from rich.cells import cell_len, set_cell_size
 
     shown = clean(text[: cells * ENOUGH], encoding)

@@ -1,4 +1,4 @@
-"""Any rows as a table that fits the terminal."""
+"""Tables of arbitrary rows that fit the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from .page import TITLE, Page
 
 GAP = 2
 NARROWEST = 12
-MORE = 14  # cells of the column that says how many were dropped
+MORE = 14  # cells of the column that says how many columns were dropped
 
 
 def table(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """Return a table of `rows`; numbers to the right, long values cut, columns that find no room dropped.
+    """Return a table of `rows`. Numbers are aligned right, and long values are cut.
 
-    The last column says how many were dropped.
+    Columns for which there is no room are dropped; a last column then says how many.
     """
     shown = [[page.short(value, page.width).plain for value in row] for row in rows]
     heads = [page.short(name, page.width).plain for name in columns]
@@ -35,13 +35,13 @@ def table(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 
 
 def records(page: Page, rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the table of rows that are dictionaries with the same keys."""
+    """Return a table of rows that are dictionaries with the same keys."""
     columns = list(rows[0]) if rows else []
     return table(page, columns, [[_plain(row[name]) for name in columns] for row in rows])
 
 
 def fit(widths: Sequence[int], width: int) -> list[int]:
-    """Return the cells that each column gets: the widest give way first; what finds no room is left out."""
+    """Return the width of each column in cells. The widest shrink first; columns without room are left out."""
     kept, room = len(widths), width
     while kept > 1 and sum(min(cells, NARROWEST) + GAP for cells in widths[:kept]) > room:
         kept, room = kept - 1, width - MORE

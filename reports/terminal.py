@@ -1,4 +1,4 @@
-"""The reports in a terminal: one function a report, rows in, something printable out. Nothing is computed here."""
+"""The reports in a terminal: one function per report makes its rows printable. Nothing is computed here."""
 
 from collections.abc import Callable, Iterable
 
@@ -21,14 +21,14 @@ SHORTEST_BAR = 4
 
 
 def show_report(page: Page, found: Report, lines: int = MANY_LINES) -> None:
-    """Print one report under the line that says what it speaks of."""
+    """Print one report below a line with its run, scorer and cutoffs."""
     if found.setting:
         page.print(Text(setting_line(found.setting)), Text())
     page.print(block(page, found, lines))
 
 
 def print_audit(audit: dict[str, list[ReportRow]], parameters: ReportRow) -> None:
-    """Print the rows of several reports on stdout; `setting` among them is what the others speak of."""
+    """Print the rows of several reports on stdout. The report `setting` names what the others refer to."""
     page, setting = Page(), audit["setting"][0]
     for name, rows in audit.items():
         if name != "setting":
@@ -36,7 +36,7 @@ def print_audit(audit: dict[str, list[ReportRow]], parameters: ReportRow) -> Non
 
 
 def show_overview(page: Page, overview: Overview) -> None:
-    """Print everything that is known, from the collection to the pseudo-labels."""
+    """Print all reports of an overview, from the collection to the pseudo-labels."""
     page.print(collection(page, overview))
     setting = next((found.setting for found in overview.reports.values() if found.setting), None)
     if setting:
@@ -49,12 +49,12 @@ def show_overview(page: Page, overview: Overview) -> None:
 
 
 def worth_showing(found: Report) -> bool:
-    """Return whether the overview has room for it: no comparison of one retriever with nothing."""
+    """Return whether the overview shows the report. A single retriever has no comparison."""
     return len(found.rows) > (1 if found.name == "false_negatives_by_retriever" else 0)
 
 
 def block(page: Page, found: Report, lines: int) -> RenderableType:
-    """Return a report with its title above and, below, what its figures mean."""
+    """Return a report with its title above and its explanation below."""
     title = TITLES.get(found.name, found.name)
     caption = CAPTIONS.get(found.name, "").format_map({**found.parameters, **found.setting})
     renderer = {**ALONE, **RENDERERS}.get(found.name, generic)
@@ -63,17 +63,17 @@ def block(page: Page, found: Report, lines: int) -> RenderableType:
 
 
 def setting_line(setting: ReportRow) -> str:
-    """Return run, scorer and cutoffs in words."""
+    """Return the run, scorer and cutoffs in words."""
     queries = f"{number(setting['queries'])} {setting['split']} queries"
     cuts = f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
     return (
-        f"Run {setting['run_id']} ({setting['retriever']}, {queries}), its top {setting['depth']} judged by "
+        f"Run {setting['run_id']} ({setting['retriever']}, {queries}): the top {setting['depth']} are judged by "
         f"{setting['scorer_id']}. Cutoffs '{setting['cutoffs']}': {cuts}."
     )
 
 
 def collection(page: Page, overview: Overview) -> RenderableType:
-    """Return what was loaded, in two lines."""
+    """Return a summary of what was loaded."""
     loaded = overview.reports["collection"].rows[0]
     of_splits = (f"{number(row['queries'])} {row['split']}" for row in overview.reports["splits"].rows)
     queries = f"{number(loaded['queries'])} queries ({', '.join(of_splits) or 'none'})"
@@ -87,7 +87,7 @@ def collection(page: Page, overview: Overview) -> RenderableType:
 
 
 def bars(page: Page, heads: list[str], rows: Iterable[tuple[list[str], list[float | None]]]) -> Table:
-    """Return a table of cells and, where they leave room, one bar a share; `heads` names all columns."""
+    """Return a table of cells and, if there is room, one bar per share. `heads` names all columns."""
     rows = list(rows)
     shares = max((len(of_row) for _, of_row in rows), default=0)
     first_bar = len(heads) - shares
@@ -108,7 +108,7 @@ def bars(page: Page, heads: list[str], rows: Iterable[tuple[list[str], list[floa
 
 
 def funnel(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return the steps with what each takes away."""
+    """Return the steps, with the count and the share of each."""
     rows: list[tuple[list[str], list[float | None]]] = []
     for i, row in enumerate(found.rows):
         if i and row["part"] == "all":
@@ -119,7 +119,7 @@ def funnel(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 def by_rank(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return ranks with the share of relevant and of denoised candidates."""
+    """Return ranks with their shares of false negatives and of denoised candidates."""
     rows = [
         (
             [
@@ -137,13 +137,13 @@ def by_rank(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 def ranks(row: ReportRow) -> str:
-    """Return '4-5', or '1' where there is one rank."""
+    """Return '4-5', or '1' for a single rank."""
     first, last = row.get("first_rank", row.get("rank")), row.get("last_rank", row.get("rank"))
     return f"{first}" if first == last else f"{first}-{last}"
 
 
 def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return source runs with the share of relevant candidates."""
+    """Return source runs with their shares of false negatives and of denoised candidates."""
     rows = [
         (
             [
@@ -161,7 +161,7 @@ def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 def histogram(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return the probabilities of labelled positives beside those of the unlabelled candidates."""
+    """Return the probabilities of labelled positives beside those of unlabelled candidates."""
     rows = [
         (
             [f"{row['low']:.2f}-{row['high']:.2f}", number(row["unlabelled"]), number(row["positives"])],
@@ -173,7 +173,7 @@ def histogram(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 def shares(first: str, count: str) -> Callable[[Page, Report, int], RenderableType]:
-    """Return a renderer of rows with one name, one count and its share."""
+    """Return a renderer for rows with a name, a count and its share."""
 
     def render(page: Page, found: Report, _lines: int) -> RenderableType:
         rows = [
@@ -185,7 +185,7 @@ def shares(first: str, count: str) -> Callable[[Page, Report, int], RenderableTy
 
 
 def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return numbers of hard negatives with how many queries have so many."""
+    """Return how many queries have each number of hard negatives."""
     rows = [
         (
             [
@@ -201,7 +201,7 @@ def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 def pairs(page: Page, found: Report, lines: int) -> RenderableType:
-    """Return query, passage and, where there is one, the labelled positive to compare with."""
+    """Return each query with its passage and, if there is one, a labelled positive for comparison."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style=DIM)
     grid.add_column(overflow="fold")
@@ -218,7 +218,7 @@ def pairs(page: Page, found: Report, lines: int) -> RenderableType:
 
 
 def query_card(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return one query's candidates in the order of their ranks."""
+    """Return the candidates of one query in the order of their ranks."""
     first = found.rows[0]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
     for head in ("rank", "probability", "score"):
@@ -240,7 +240,7 @@ def lineage(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 def generic(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return a plain table, for a report without a form of its own."""
+    """Return a plain table, for a report without a renderer of its own."""
     return records(page, found.rows)
 
 

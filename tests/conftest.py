@@ -1,4 +1,4 @@
-"""What the tests share: workspaces so small that every row can be checked by eye."""
+"""Fixtures that the tests share: workspaces so small that every row can be checked by eye."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +15,13 @@ from curate.progress import Silent
 from curate.text_hash import text_hashes
 
 Make = Callable[..., Workspace]
-# Behind all that is installed: the processes that tests start find their functions here.
+# This folder comes after all installed packages: processes that tests start import their functions from it.
 sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture
 def make_workspace(tmp_path: Path) -> Make:
-    """Return a function that makes a workspace from literal rows, by the one function that writes shards."""
+    """Return a function that makes a workspace from literal rows. Its shards come from the usual writer."""
 
     def make(
         passages: dict[str, str],
@@ -101,7 +101,7 @@ def make_workspace(tmp_path: Path) -> Make:
 
 
 def add_run(workspace: Workspace, run: str, split: str, rows: list[dict[str, Any]]) -> None:
-    """Write a run's candidates and its row in `runs`."""
+    """Write the candidates of a run and its row in `runs`."""
     job = Job(workspace, "mine", run)
     _write(job, "candidates", rows)
     _write(
@@ -131,7 +131,7 @@ def _write(job: Job, table: str, rows: list[dict[str, Any]]) -> None:
 
 @pytest.fixture
 def tiny_cross_encoder(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a random two-layer BERT with a classification head, letters for tokens."""
+    """Return a function that writes a random two-layer BERT with a classification head; its tokens are letters."""
     return lambda name="tiny-ce", **options: write_tiny_model(tmp_path / name, **options)
 
 
@@ -144,7 +144,7 @@ def tiny_encoder(tmp_path: Path) -> Callable[..., Path]:
 def write_tiny_model(
     folder: Path, *, labels: int = 1, seed: int = 0, spread: float = 40.0, head: bool = True
 ) -> Path:
-    """Write a model whose logits are spread over both cutoffs; `spread=0` makes them all alike."""
+    """Write a model whose logits are spread across both cutoffs; with `spread=0` all logits are equal."""
     import string
 
     import torch
@@ -170,7 +170,7 @@ def write_tiny_model(
 
 
 class Interrupt(Silent):
-    """Ctrl-C after a number of steps."""
+    """A progress object that raises KeyboardInterrupt after a number of steps."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps

@@ -1,4 +1,4 @@
-"""The rules of the house, kept by tests instead of by reviewers (ARCHITECTURE.md)."""
+"""The rules in ARCHITECTURE.md, enforced by tests instead of by reviewers."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ HEAVY = {
     "tantivy",
     "sentence_transformers",
 }
-# What each layer may import. `curate.sql` and `curate.recipes` hold data, which everybody may read.
+# What each layer may import. `curate.sql` and `curate.recipes` hold data, which every layer may read.
 MAY_IMPORT = {
     "core": {"core"},
     "train": {"core", "train"},
@@ -44,7 +44,7 @@ def folder(name: str) -> Path:
 
 @cache
 def modules() -> dict[str, Path]:
-    """Return the file of every module by its name; train/ and reports/ may stand beside curate/ or inside it."""
+    """Return the file of every module by its name; train/ and reports/ may be beside curate/ or inside it."""
     beside = {name: folder(name) for name in ("train", "reports")}
     found = {}
     for prefix, place in {"curate": PACKAGE, **{f"curate.{name}": path for name, path in beside.items()}}.items():
@@ -58,7 +58,7 @@ def modules() -> dict[str, Path]:
 
 
 def layer_of(module: str) -> str:
-    """Return the layer of a module; the package's own file, which gives the public names, is on top."""
+    """Return the layer of a module; the package's own file, which exports the public names, is on top."""
     if module in ("curate", "curate.__main__") or module.startswith("curate.cli"):
         return "top"
     second = module.split(".")[1]
@@ -66,7 +66,7 @@ def layer_of(module: str) -> str:
 
 
 def imports(module: str, *, with_types: bool = False) -> Iterator[tuple[str, bool]]:
-    """Yield what a module imports, also by a string, and whether it does so when it is imported itself."""
+    """Yield each imported module, even one that is only named in a string, and whether the import is eager."""
     path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text("utf-8"))
@@ -103,19 +103,19 @@ def _imported_by(node: ast.AST, package: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", modules())
 def test_imports_go_one_way(module: str) -> None:
-    """The order is sql <- core <- train, reports <- the command line; a name in a string counts as an import."""
+    """The order is sql <- core <- train, reports <- the command line. A name in a string counts as an import."""
     for imported, _ in imports(module):
         if imported.startswith("curate") and not imported.startswith(DATA):
             assert layer_of(imported) in MAY_IMPORT[layer_of(module)], f"{module} imports {imported}"
 
 
 def test_no_import_goes_round_in_a_circle() -> None:
-    """Imports within functions and for types count too."""
+    """Imports inside functions and for types count too."""
     reached: dict[str, set[str]] = {}
     graph = {
         module: {name for name, _ in imports(module, with_types=True) if name in modules() and name != module}
         for module in modules()
-        if module != "curate"  # it names everybody, and is imported by all for its version
+        if module != "curate"  # it names every module, and all modules import it for the version
     }
 
     def reach(module: str, path: tuple[str, ...]) -> set[str]:
@@ -131,7 +131,7 @@ def test_no_import_goes_round_in_a_circle() -> None:
 
 @pytest.mark.parametrize("module", modules())
 def test_torch_and_rich_stay_where_they_belong(module: str) -> None:
-    """torch: train/, the models and the searches; rich: reports/ and the command line's bar."""
+    """Only train/, the models and the searches use torch. Only reports/ and the command line's bar use rich."""
     roots = {name.partition(".")[0] for name, _ in imports(module)}
     if roots & {"torch", "transformers"}:
         searches = {"curate.mine.exact_search", "curate.mine.faiss_search"}
@@ -141,7 +141,7 @@ def test_torch_and_rich_stay_where_they_belong(module: str) -> None:
 
 
 def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
-    """`curate --help` lists every command without torch, polars, duckdb and the like."""
+    """`curate --help` lists every command without loading torch, polars, duckdb and the like."""
     program = "import sys; from curate.cli.main import run; run(['--help']); print(sorted(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = {name.strip("'[], ") for name in result.stdout.rpartition("\n[")[2].split(",")}
@@ -149,7 +149,7 @@ def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
 
 
 def test_the_top_level_package_gives_its_public_names_lazily() -> None:
-    """`import curate` loads none of the steps."""
+    """`import curate` loads none of the stages."""
     program = "import sys, curate; print([m for m in sys.modules if m.startswith('curate.')])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
@@ -159,21 +159,21 @@ def test_the_top_level_package_gives_its_public_names_lazily() -> None:
 
 @pytest.mark.parametrize("name", ["load", "mine", "denoise", "augment", "evaluate", "export"])
 def test_a_public_function_keeps_its_name_when_the_module_of_that_name_is_imported(name: str) -> None:
-    """Python would bind `curate.mine` to the folder curate/mine as soon as anything in it is imported."""
+    """Python would bind `curate.mine` to the folder curate/mine as soon as a module in it is imported."""
     program = f"import importlib, curate; importlib.import_module('curate.{name}'); print(callable(curate.{name}))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "True"
 
 
 def paths_of_sql() -> list[str]:
-    """Return every SQL file as the code names it: `export/blocks`."""
+    """Return the name of every SQL file as the code uses it: `export/blocks`."""
     root = folder("sql")
     return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.sql"))
 
 
 @pytest.mark.parametrize("path", paths_of_sql())
 def test_a_sql_file_says_its_name_and_grain_on_the_first_line(path: str) -> None:
-    """One relation a file, the grain on its first line."""
+    """Every file defines one relation, and its first line gives the grain."""
     first = sql_files.text(path).partition("\n")[0]
     assert first.startswith("-- ")
     assert "Grain: " in first
@@ -182,7 +182,10 @@ def test_a_sql_file_says_its_name_and_grain_on_the_first_line(path: str) -> None
 
 
 def test_every_sql_file_is_named_in_the_code_and_every_name_has_its_file() -> None:
-    """Searching for "export/blocks" finds who uses it; named queries and tables are found by the folder."""
+    """A search for "export/blocks" finds the code that uses it.
+
+    Named queries and tables are found by their folder.
+    """
     named = {
         node.value
         for module in modules()
@@ -198,7 +201,7 @@ def test_every_sql_file_is_named_in_the_code_and_every_name_has_its_file() -> No
 
 
 def test_every_view_and_macro_is_defined_and_nothing_else_lies_there() -> None:
-    """The tuples in curate/sql_files.py equal the folders."""
+    """The tuples in curate/sql_files.py list exactly the files in the folders."""
     defined = {*sql_files.VIEWS, *sql_files.MACROS, *sql_files.TABLE_MACROS}
     lying = {path for path in paths_of_sql() if path.startswith(("views/", "macros/"))}
     assert defined == lying | {"training_set/found"}
@@ -208,7 +211,7 @@ def test_every_view_and_macro_is_defined_and_nothing_else_lies_there() -> None:
 
 
 def test_python_builds_no_sql() -> None:
-    """No string in the code begins like a statement: SQL lives in sql/."""
+    """No string in the code starts like a statement, because all SQL is in sql/."""
     starts = ("select ", "insert ", "create ", "copy ", "with ", "from ", "update ", "delete ", "attach ", "set ")
     for path in modules().values():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -227,7 +230,7 @@ SUBCOMMANDS = ["train dual-encoder", "train cross-encoder"]
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "completion"] + SUBCOMMANDS)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """-h and --help everywhere; the example is what people copy, on lines of its own."""
+    """-h works everywhere. People copy the example, so it is on lines of its own."""
     from curate.cli.main import run
 
     assert run([*command.split(), "-h"]) == 0
@@ -237,5 +240,5 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
 
 
 def test_every_command_stands_in_the_command_layer() -> None:
-    """Also train, run and report: nothing below the command line knows that there is one."""
+    """This includes train, run and report: nothing below the command line knows about it."""
     assert all(place.startswith("curate.cli.") for place in COMMANDS.values())

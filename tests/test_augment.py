@@ -1,4 +1,4 @@
-"""Augmentation (curate/stages/augment.py): confident pseudo-labels, or none."""
+"""Augmentation (curate/augment.py), which gives a query a confident pseudo-label or none."""
 
 import math
 from collections.abc import Callable
@@ -25,11 +25,11 @@ QUERIES = {
     "labelled": "capital france",
     "asked": "capital italy",  # two confident passages
     "odd": "salty capital",  # nothing confident
-    "copied": "sea capital!",  # dev asks the same
+    "copied": "sea capital!",  # dev has the same query
     "dev": "Sea capital",
 }
 LABELS = [("labelled", "paris")]
-PROBABILITY = {  # (query, passage) -> what the judge says
+PROBABILITY = {  # (query, passage) -> the scorer's probability
     ("asked", "rome"): 0.99, ("asked", "paris"): 0.95, ("odd", "sea"): 0.5, ("odd", "paris"): 0.02,
     ("odd", "rome"): 0.02, ("copied", "sea"): 0.99,
 }  # fmt: skip
@@ -37,7 +37,7 @@ PROBABILITY = {  # (query, passage) -> what the judge says
 
 @pytest.fixture
 def judged_set(make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """Return a set mined by BM25 and denoised by a judge that knows the truth above."""
+    """Return a set that was mined by BM25 and denoised by a scorer that knows the truth above."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=LABELS, unlabeled=["asked", "odd", "copied"])
     add_dev_label(workspace)
     texts = {(QUERIES[q], PASSAGES[p]): value for (q, p), value in PROBABILITY.items()}
@@ -76,14 +76,14 @@ def labels(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def test_the_best_passage_above_the_cutoff_becomes_the_pseudo_positive(judged_set: Workspace) -> None:
-    """RocketQA keeps the single best one."""
+    """RocketQA keeps only the best passage."""
     result = curate.augment(judged_set)
     assert labels(judged_set) == [("asked", "rome")]
     assert (result.pseudo_labelled, result.pseudo_positives) == (1, 1)
 
 
 def test_all_above_keeps_every_confident_passage(judged_set: Workspace) -> None:
-    """The setting is a row of the cutoffs: it computes nothing and can be taken back."""
+    """The setting is a row of the cutoffs, so changing it computes nothing and can be undone."""
     curate.augment(judged_set, all_above=True)
     assert labels(judged_set) == [("asked", "paris"), ("asked", "rome")]
     curate.augment(judged_set, all_above=False)
@@ -91,7 +91,7 @@ def test_all_above_keeps_every_confident_passage(judged_set: Workspace) -> None:
 
 
 def test_a_query_without_a_confident_passage_is_counted_not_guessed(judged_set: Workspace) -> None:
-    """0.5 is no label."""
+    """A passage with probability 0.5 is not a label."""
     result = curate.augment(judged_set)
     assert (result.queries, result.without_positive) == (3, 1)
 
@@ -104,14 +104,14 @@ def test_a_query_that_dev_asks_gets_no_label(judged_set: Workspace) -> None:
 
 
 def test_it_mines_and_judges_as_the_train_run_was(judged_set: Workspace) -> None:
-    """Retriever and depth of the newest train run, scorer and cutoffs of denoise."""
+    """Augmentation uses the retriever and depth of the newest train run, and the scorer and cutoffs of denoise."""
     result = curate.augment(judged_set)
     run = judged_set.scan("runs").filter(run_id=result.run_id).collect().to_dicts()[0]
     assert (run["retriever"], run["depth"], run["split"]) == ("bm25", 3, "unlabeled")
 
 
 def test_a_dry_run_tells_what_is_next_to_do(judged_set: Workspace) -> None:
-    """Queries to mine, then pairs to score, then the cutoffs alone, then nothing."""
+    """First there are queries to mine, then pairs to score, then only the cutoffs, then nothing."""
     assert plan_augment(judged_set).stage == "mine"
     curate.mine(judged_set, split="unlabeled", retriever="bm25", depth=3)
     plan = plan_augment(judged_set)
@@ -124,15 +124,15 @@ def test_a_dry_run_tells_what_is_next_to_do(judged_set: Workspace) -> None:
 def test_another_scorer_than_the_cutoffs_is_refused_before_it_scores(
     judged_set: Workspace, tiny_cross_encoder: Model
 ) -> None:
-    """Probabilities of two scorers are two things."""
+    """Probabilities of two scorers cannot be compared."""
     curate.mine(judged_set, split="unlabeled", retriever="bm25", depth=3)
     before = judged_set.scan("scores").collect().height
-    with pytest.raises(BadSettings, match="judge by"):
+    with pytest.raises(BadSettings, match="belong to the scorer"):
         curate.augment(judged_set, scorer=str(tiny_cross_encoder("other", seed=5)))
     assert judged_set.scan("scores").collect().height == before
 
 
 def test_without_queries_or_cutoffs_the_error_says_what_to_run(make_workspace: Make) -> None:
-    """Load queries, or denoise first."""
+    """The error says to load queries, or to denoise first."""
     with pytest.raises(BadSettings, match="curate load --unlabeled"):
         curate.augment(make_workspace(PASSAGES, {"labelled": "?"}, qrels=LABELS, candidates={}))

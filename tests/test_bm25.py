@@ -1,4 +1,4 @@
-"""BM25: the tokens, the scores, and the order of what scores the same."""
+"""BM25: its tokens, its scores, and the order of passages with equal scores."""
 
 import math
 from collections import Counter
@@ -33,13 +33,16 @@ PASSAGES = [
     ],
 )
 def test_tokens_are_runs_of_letters_and_digits_and_bigrams_without_spaces(text: str, expected: list[str]) -> None:
-    """NFKC, lower case; scripts without spaces give character bigrams, a lone character itself."""
+    """Text is normalized by NFKC and lower case.
+
+    Scripts without spaces give character bigrams; a lone character is a token.
+    """
     assert tokens(text) == expected
 
 
 @pytest.mark.parametrize("query", ["cat", "the cat", "dog dog mat", "carpet of animals", "share the log"])
 def test_scores_are_those_of_the_formula(tmp_path: Path, query: str) -> None:
-    """k1 = 1.2, b = 0.75, idf = ln(1 + (N - n + 0.5) / (n + 0.5)); short passages keep their exact length."""
+    """k1 = 1.2, b = 0.75, idf = ln(1 + (N - n + 0.5) / (n + 0.5)). Short passages keep their exact length."""
     index = Bm25.build(tmp_path / "index", enumerate(PASSAGES))
 
     found = index.search(query, 10)
@@ -50,7 +53,7 @@ def test_scores_are_those_of_the_formula(tmp_path: Path, query: str) -> None:
 
 
 def test_equal_scores_stand_in_the_order_of_the_keys_even_at_the_cut(tmp_path: Path) -> None:
-    """Of 300 passages with one score, the five with the smallest keys come back."""
+    """Of 300 passages with equal scores, the five with the smallest keys are returned."""
     passages = [(key, "same words") for key in range(300)] + [(300, "same words words")]
 
     index = Bm25.build(tmp_path / "index", passages)
@@ -59,7 +62,7 @@ def test_equal_scores_stand_in_the_order_of_the_keys_even_at_the_cut(tmp_path: P
 
 
 def test_a_depth_beyond_the_collection_gives_what_there_is(tmp_path: Path) -> None:
-    """Only passages that share a term are found."""
+    """Only passages that share a term with the query are found."""
     index = Bm25.build(tmp_path / "index", enumerate(PASSAGES))
 
     assert {key for _, key in index.search("mat", 1000)} == {0, 3, 4}
@@ -67,7 +70,7 @@ def test_a_depth_beyond_the_collection_gives_what_there_is(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("query", ["what is: a cat?", 'c++ "unclosed cat', "(((cat", "NOT cat", "cat AND", "cat*"])
 def test_no_query_is_a_syntax_error(tmp_path: Path, query: str) -> None:
-    """Queries are words, never a query language."""
+    """A query consists of words; there is no query language."""
     index = Bm25.build(tmp_path / "index", enumerate(PASSAGES))
 
     assert 0 in {key for _, key in index.search(query, 10)}
@@ -75,14 +78,14 @@ def test_no_query_is_a_syntax_error(tmp_path: Path, query: str) -> None:
 
 @pytest.mark.parametrize("query", ["", "?!", "zebra"])
 def test_a_query_without_a_known_term_finds_nothing(tmp_path: Path, query: str) -> None:
-    """No term, no candidate."""
+    """Without a known term there are no candidates."""
     index = Bm25.build(tmp_path / "index", enumerate(PASSAGES))
 
     assert index.search(query, 10) == []
 
 
 def by_hand(query: str) -> list[tuple[float, int]]:
-    """Return the formula's scores of every passage."""
+    """Return the scores of all passages according to the formula."""
     documents = [Counter(tokens(text)) for text in PASSAGES]
     average = sum(document.total() for document in documents) / len(documents)
     scores = []

@@ -1,4 +1,4 @@
-"""The command line itself: names that are near, colours, and JSON that says what it is."""
+"""The command line itself: suggestions for misspelt names, colours, and JSON that names its schema."""
 
 import json
 import subprocess
@@ -17,13 +17,13 @@ from curate.cli.main import run
     [("laod", "no command 'laod': did you mean 'load'?"), ("xyzzy", "no command 'xyzzy': there are init, load, ")],
 )
 def test_a_misspelt_command_names_the_nearest(given: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 2: the command cannot mean anything."""
+    """The exit code is 2, for a command line that is wrong."""
     assert run([given]) == 2
     assert says in capsys.readouterr().err
 
 
 def test_a_misspelt_format_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """As for commands and reports."""
+    """This works as for commands and reports."""
     Workspace.create(tmp_path)
     assert run(["-C", str(tmp_path), "export", "--format", "tripelt"]) == 2
     assert "no format 'tripelt': did you mean 'triplet'?" in capsys.readouterr().err
@@ -35,7 +35,7 @@ def test_a_misspelt_format_names_the_nearest(tmp_path: Path, capsys: pytest.Capt
 def test_colours_are_left_out_where_nobody_wants_them(
     name: str, value: str, coloured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NO_COLOR counts whatever its value is; a dumb terminal knows no colours."""
+    """NO_COLOR applies with any value. A dumb terminal has no colours."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv(name, value)
@@ -46,7 +46,7 @@ def test_colours_are_left_out_where_nobody_wants_them(
 
 
 def test_json_says_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every result has a schema with a version, first."""
+    """Every result starts with a schema and its version."""
     made = tmp_path / "set"
     assert run(["init", str(made), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -61,7 +61,7 @@ def test_json_says_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_the_help_of_export_imports_no_engine() -> None:
-    """Help is there at once."""
+    """The help must appear at once."""
     script = """
 import sys
 from curate.cli.main import run

@@ -1,4 +1,4 @@
-"""Settings (curate/config.py): what `curate.toml` may say, and how it answers to what it may not."""
+"""Settings (curate/config.py): what `curate.toml` may contain, and the messages about what it may not."""
 
 import re
 from importlib.resources import files
@@ -33,38 +33,38 @@ def read(tmp_path: Path, text: str) -> Settings:
     ],
 )
 def test_what_settings_cannot_mean_is_told_with_its_key(tmp_path: Path, text: str, message: str) -> None:
-    """The file, the key, what was found and what was expected."""
+    """The message names the file, the key, what was found and what was expected."""
     with pytest.raises(BadSettings, match=message) as told:
         read(tmp_path, text)
     assert "curate.toml" in str(told.value)
 
 
 def test_an_empty_file_has_every_default(tmp_path: Path) -> None:
-    """RocketQA's cutoffs, strict on both sides."""
+    """The defaults are RocketQA's cutoffs, strict on both sides."""
     settings = read(tmp_path, "")
     assert (settings.denoise.negative_below, settings.denoise.positive_above) == (0.1, 0.9)
 
 
 def test_a_new_workspace_starts_with_settings_that_read(tmp_path: Path) -> None:
-    """What `curate init` writes holds the defaults."""
+    """The file that `curate init` writes holds the defaults."""
     assert read(tmp_path, TOML) == Settings()
 
 
 def test_an_option_comes_before_the_file(tmp_path: Path) -> None:
-    """Option, then curate.toml, then default."""
+    """An option overrides curate.toml, and curate.toml overrides the default."""
     mine = read(tmp_path, "[mine]\ndepth = 20").mine
     assert mine.override(depth=None, retriever="dense") == Mine(depth=20, retriever="dense")
 
 
 def test_an_option_that_cannot_be_is_refused_like_a_key() -> None:
-    """The Python API takes the same names; a wrong one is told with the nearest."""
+    """The Python API takes the same names, and the error for a wrong one names the nearest."""
     with pytest.raises(BadSettings, match="did you mean 'scorer'"):
         Denoise().override(scorrer="x")
 
 
 @pytest.mark.skipif(not DOCS.exists(), reason="the documentation stands in a checkout")
 def test_every_key_is_documented_with_its_default() -> None:
-    """docs/configuration.md tells what config.py says."""
+    """docs/configuration.md agrees with config.py."""
     source = (files("curate") / "config.py").read_text("utf-8")
     page = DOCS.read_text("utf-8")
     for key, value in re.findall(r"^    (\w+): [^=\n]+ = (?:Field\(default=)?([^,)\n]+)", source, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""The scorer (curate/cross_encoder.py): the same numbers as the libraries that people check it against."""
+"""The scorer (curate/models/cross_encoder.py), which gives the same numbers as the reference libraries."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,8 @@ import torch
 
 from curate.errors import BadInput, CurateError
 from curate.models import cross_encoder
-from curate.models.cross_encoder import CrossEncoder, longest_first, token_batches
+from curate.models.batching import token_batches
+from curate.models.cross_encoder import CrossEncoder, longest_first
 
 Model = Callable[..., Path]
 QUERIES = ["capital of france", "a query that is so long that it fills half of the room on its own account", "x"]
@@ -18,7 +19,7 @@ EVERY_PAIR = np.array([[q, p] for q in range(3) for p in range(3)])
 
 
 def test_pairs_have_the_ids_that_the_tokenizer_itself_gives(tiny_cross_encoder: Model) -> None:
-    """Each text is tokenized once and pairs are put together by hand: truncation and segments included."""
+    """Each text is tokenized once, and the pairs are assembled by hand with truncation and segments."""
     scorer = CrossEncoder(tiny_cross_encoder())
     assert scorer.tokenizes_apart
     for (q, p), (ids, segments) in zip(EVERY_PAIR, scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
@@ -29,7 +30,10 @@ def test_pairs_have_the_ids_that_the_tokenizer_itself_gives(tiny_cross_encoder: 
 def test_a_tokenizer_whose_pairs_cannot_be_put_together_does_it_itself(
     tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some tokenizers treat the second text otherwise than the first; their own pairs are right by definition."""
+    """Some tokenizers treat the second text differently from the first.
+
+    Their own pairs are right by definition.
+    """
     scorer = CrossEncoder(tiny_cross_encoder())
     apart = scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR)
     monkeypatch.setattr(scorer, "frame", None)
@@ -42,7 +46,7 @@ def test_a_tokenizer_whose_pairs_cannot_be_put_together_does_it_itself(
     ("first", "second", "room"), [(a, b, c) for a in (0, 1, 5, 9) for b in (0, 2, 5, 30) for c in (4, 9)]
 )
 def test_the_longer_text_is_cut_first(first: int, second: int, room: int) -> None:
-    """Against the definition: take one token after the other from the longer text until both fit."""
+    """By definition, one token after the other is removed from the longer text until both texts fit."""
     kept = longest_first(first, second, room)
     assert sum(kept) == min(first + second, room)
     assert kept[0] <= first
@@ -54,7 +58,7 @@ def test_the_longer_text_is_cut_first(first: int, second: int, room: int) -> Non
 def test_logits_are_those_of_transformers_in_fp32(
     tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One pair at a time, without padding, is the definition."""
+    """The reference scores one pair at a time, without padding."""
     monkeypatch.setattr(cross_encoder, "number_format", lambda: "fp32")
     scorer = CrossEncoder(tiny_cross_encoder())
     expected = []
@@ -66,7 +70,7 @@ def test_logits_are_those_of_transformers_in_fp32(
 
 
 def test_two_classes_give_the_difference_of_their_logits(tiny_cross_encoder: Model) -> None:
-    """sigmoid(l1 - l0) is the softmax that RocketQA's cross-encoder cuts at 0.1 and 0.9."""
+    """sigmoid(l1 - l0) is the softmax to which RocketQA applies the cutoffs 0.1 and 0.9."""
     scorer = CrossEncoder(tiny_cross_encoder(labels=2))
     rows = scorer.tokenize(QUERIES[:1], PASSAGES[:1], EVERY_PAIR[:1])
     with torch.inference_mode():
@@ -79,7 +83,7 @@ def test_two_classes_give_the_difference_of_their_logits(tiny_cross_encoder: Mod
 def test_probabilities_are_those_of_sentence_transformers(
     tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their CrossEncoder gives sigmoid(logit) for one label."""
+    """The CrossEncoder of sentence-transformers returns sigmoid(logit) for a single label."""
     from sentence_transformers import CrossEncoder as Theirs
 
     monkeypatch.setattr(cross_encoder, "number_format", lambda: "fp32")
@@ -92,7 +96,7 @@ def test_probabilities_are_those_of_sentence_transformers(
 
 
 def test_a_checkpoint_without_its_head_is_refused(tiny_cross_encoder: Model) -> None:
-    """A head drawn at random gives scores that look like scores."""
+    """A randomly initialised head gives scores that look plausible."""
     from safetensors.torch import load_file, save_file
 
     folder = tiny_cross_encoder()
@@ -104,13 +108,13 @@ def test_a_checkpoint_without_its_head_is_refused(tiny_cross_encoder: Model) -> 
 
 
 def test_three_classes_are_no_relevance(tiny_cross_encoder: Model) -> None:
-    """An NLI model, for one, is no cross-encoder for retrieval."""
+    """An NLI model, for example, is not a cross-encoder for retrieval."""
     with pytest.raises(BadInput, match="3 classes"):
         CrossEncoder(tiny_cross_encoder(labels=3))
 
 
 def test_weights_that_are_not_finite_are_refused(tiny_cross_encoder: Model) -> None:
-    """NaN > 0.9 is true in DuckDB: a broken model would find positives everywhere."""
+    """NaN > 0.9 is true in DuckDB, so a broken model would find positives everywhere."""
     from safetensors.torch import load_file, save_file
 
     folder = tiny_cross_encoder()
@@ -122,7 +126,7 @@ def test_weights_that_are_not_finite_are_refused(tiny_cross_encoder: Model) -> N
 
 
 def test_a_folder_with_pickled_weights_only_is_refused(tiny_cross_encoder: Model) -> None:
-    """Unpickling runs code."""
+    """Unpickling can run arbitrary code."""
     folder = tiny_cross_encoder()
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(BadInput, match="safetensors"):
@@ -132,7 +136,7 @@ def test_a_folder_with_pickled_weights_only_is_refused(tiny_cross_encoder: Model
 def test_logits_that_are_not_finite_are_refused(
     tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of such a shard is kept."""
+    """Nothing of the shard is kept."""
     scorer = CrossEncoder(tiny_cross_encoder())
     monkeypatch.setattr(scorer, "_forward", lambda rows: np.full(len(rows), np.nan, np.float32))
     with pytest.raises(CurateError, match="not finite"):
@@ -140,7 +144,7 @@ def test_logits_that_are_not_finite_are_refused(
 
 
 def test_the_fingerprint_covers_weights_and_settings(tiny_cross_encoder: Model) -> None:
-    """Scores of different fingerprints never mix."""
+    """Scores with different fingerprints never mix."""
     first, second = tiny_cross_encoder("a"), tiny_cross_encoder("b", seed=1)
     prints = {
         CrossEncoder(first).fingerprint,
@@ -152,6 +156,6 @@ def test_the_fingerprint_covers_weights_and_settings(tiny_cross_encoder: Model) 
 
 
 def test_batches_hold_like_lengths_within_the_budget() -> None:
-    """Longest first; a row longer than the budget goes alone; every row once."""
+    """The longest rows come first, and every row occurs once. A row longer than the budget is alone."""
     plan = [batch.tolist() for batch in token_batches([3, 9, 3, 5, 20], budget=10)]
     assert plan == [[4], [1], [3, 0], [2]]

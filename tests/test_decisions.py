@@ -1,4 +1,4 @@
-"""The heart: what becomes of a candidate (sql/views/decisions.sql, sql/macros/decision.sql)."""
+"""The decisions on candidates (sql/views/decisions.sql, sql/macros/decision.sql), the heart of curate."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def logit(probability: float) -> float:
 
 
 def score(workspace: Workspace, pairs: dict[tuple[int, int], float], scorer: str = "judge") -> None:
-    """Put logits into the ledger."""
+    """Write logits into the ledger."""
     rows = [
         {"scorer_id": scorer, "query_key": q, "passage_key": p, "logit": value} for (q, p), value in pairs.items()
     ]
@@ -52,9 +52,9 @@ def decision(workspace: Workspace, passage: str, cutoffs: str = "default") -> st
     [
         (True, 0.09, "hard_negative"),  # confidently irrelevant
         (True, 0.50, "uncertain"),
-        (True, 0.91, "false_negative"),  # relevant, but nobody had judged it
+        (True, 0.91, "false_negative"),  # relevant, but not labelled
         (True, None, "unscored"),  # unknown is never a negative
-        (False, 0.91, "pseudo_positive"),  # the same evidence on a query without labels
+        (False, 0.91, "pseudo_positive"),  # the same evidence for a query without labels
         (False, 0.09, "hard_negative"),
         (False, None, "unscored"),
     ],
@@ -62,7 +62,7 @@ def decision(workspace: Workspace, passage: str, cutoffs: str = "default") -> st
 def test_a_candidate_nobody_judged_is_decided_by_its_probability(
     make_workspace: Make, labelled_query: bool, probability: float | None, expected: str
 ) -> None:
-    """RocketQA 3.2 and 3.3."""
+    """The rules are those of RocketQA 3.2 and 3.3."""
     qrels = [("q", "answer")] if labelled_query else []
     workspace = make_workspace(PASSAGES, {"q": "capital?"}, qrels=qrels, candidates={"q": ["other"]})
     if probability is not None:
@@ -72,7 +72,7 @@ def test_a_candidate_nobody_judged_is_decided_by_its_probability(
 
 
 def test_a_labelled_positive_stays_positive_whatever_its_score(make_workspace: Make) -> None:
-    """What people judged relevant outranks every score."""
+    """A verdict "relevant" by people outranks every score."""
     workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["answer"]})
     score(workspace, {(0, 0): -9.0})
     cut(workspace)
@@ -80,7 +80,7 @@ def test_a_labelled_positive_stays_positive_whatever_its_score(make_workspace: M
 
 
 def test_a_passage_with_the_text_of_a_positive_is_a_duplicate(make_workspace: Make) -> None:
-    """Case, punctuation and white space do not make another text."""
+    """Texts that differ only in case, punctuation and white space are the same."""
     workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["twin"]})
     score(workspace, {(0, 1): -9.0})
     cut(workspace)
@@ -105,7 +105,7 @@ def test_a_pair_judged_not_relevant_is_a_negative_without_any_score(make_workspa
     ],
 )
 def test_annotations_outrank_scores(make_workspace: Make, verdicts: list[bool], expected: str) -> None:
-    """DESIGN: human annotations outrank every score."""
+    """People's annotations outrank every score."""
     workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
     score(workspace, {(0, 2): 0.0})
     cut(workspace)
@@ -125,15 +125,15 @@ def test_annotations_outrank_scores(make_workspace: Make, verdicts: list[bool], 
     ("which", "step", "expected"),
     [
         ("negative_below", -1, "uncertain"),  # the cutoff lies one float32 below the probability
-        ("negative_below", 0, "uncertain"),  # strict: at the cutoff is no negative
+        ("negative_below", 0, "uncertain"),  # strict: a pair at the cutoff is not a negative
         ("negative_below", 1, "hard_negative"),
         ("positive_above", -1, "false_negative"),
-        ("positive_above", 0, "uncertain"),  # strict: at the cutoff is no positive
+        ("positive_above", 0, "uncertain"),  # strict: a pair at the cutoff is not a positive
         ("positive_above", 1, "uncertain"),
     ],
 )
 def test_one_ulp_around_a_cutoff_decides(make_workspace: Make, which: str, step: int, expected: str) -> None:
-    """Both sides are FLOAT, rounded once, so that a column, a literal and a parameter cannot disagree."""
+    """Both sides are FLOAT and rounded once, so a column, a literal and a parameter cannot disagree."""
     workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
     score(workspace, {(0, 2): logit(0.37)})
     cut(workspace)
@@ -145,7 +145,7 @@ def test_one_ulp_around_a_cutoff_decides(make_workspace: Make, which: str, step:
 
 
 def test_polars_reads_the_same_decisions_as_duckdb(make_workspace: Make) -> None:
-    """`Workspace.scan` gives the tables and the views as LazyFrames."""
+    """`Workspace.scan` returns the tables and the views as LazyFrames."""
     workspace = make_workspace(
         PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["answer", "twin", "other"]}
     )
@@ -157,7 +157,7 @@ def test_polars_reads_the_same_decisions_as_duckdb(make_workspace: Make) -> None
 
 
 def test_two_settings_stand_side_by_side_in_one_query(make_workspace: Make) -> None:
-    """Thresholds are queries: the same scores, two named cutoffs, two decisions."""
+    """Thresholds are queries: the same scores and two named cutoffs give two decisions."""
     workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
     score(workspace, {(0, 2): logit(0.15)})
     cut(workspace)
@@ -166,7 +166,7 @@ def test_two_settings_stand_side_by_side_in_one_query(make_workspace: Make) -> N
 
 
 def test_changed_cutoffs_keep_their_former_row(make_workspace: Make) -> None:
-    """Nothing is overwritten: the highest revision of a name counts, the others stay."""
+    """Nothing is overwritten. The highest revision of a name is in force, and the others are kept."""
     workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
     cut(workspace)
     cut(workspace, below=0.3)
@@ -178,7 +178,7 @@ def test_changed_cutoffs_keep_their_former_row(make_workspace: Make) -> None:
 
 
 def test_scores_of_another_scorer_do_not_count(make_workspace: Make) -> None:
-    """The ledger keeps every scorer's logits apart."""
+    """The ledger keeps every scorer's logits separate."""
     workspace = make_workspace(PASSAGES, {"q": "?"}, qrels=[("q", "answer")], candidates={"q": ["other"]})
     score(workspace, {(0, 2): 5.0}, scorer="somebody else")
     cut(workspace)
@@ -186,5 +186,5 @@ def test_scores_of_another_scorer_do_not_count(make_workspace: Make) -> None:
 
 
 def test_the_ledger_has_no_room_for_a_missing_logit() -> None:
-    """NaN > 0.9 is true in DuckDB and Polars: what is not a number must not come in."""
+    """NaN > 0.9 is true in DuckDB and Polars, so NaN must not enter the ledger."""
     assert sql_files.schema("scores").field("logit").type == pa.float32()

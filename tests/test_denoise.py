@@ -1,5 +1,6 @@
-"""Denoising (curate/stages/denoise.py, curate/stages/scoring.py): once a pair, and never more than it knows."""
+"""Denoising (curate/denoise): every pair is scored once, and unknown pairs are never negatives."""
 
+import json
 import random
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 import curate
 from curate import Workspace
+from curate.cli.main import run
 from curate.denoise import score_checks
 from curate.denoise.score_checks import scale_warnings
 from curate.denoise.stage import plan_denoise
@@ -47,7 +49,7 @@ def ledger(workspace: Workspace) -> list[tuple[str, str]]:
 def test_every_candidate_and_every_positive_of_the_run_is_scored(
     small_set: Workspace, tiny_cross_encoder: Model
 ) -> None:
-    """p9 was not retrieved for q2; the audit and distillation need its score all the same."""
+    """p9 was not retrieved for q2, but the audit and distillation need its score."""
     result = curate.denoise(small_set, scorer=str(tiny_cross_encoder()))
     expected = [
         ("q1", "p0"),
@@ -64,7 +66,7 @@ def test_every_candidate_and_every_positive_of_the_run_is_scored(
 
 
 def test_the_ledger_holds_the_scorers_own_logits(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """Keyed by query and passage, not by line (a defect of RocketQA's scripts)."""
+    """Logits are stored by query and passage, not by line (a defect of RocketQA's scripts)."""
     folder = tiny_cross_encoder()
     curate.denoise(small_set, scorer=str(folder))
     rows = small_set.sql("select query_key, passage_key, logit from scores order by query_key, passage_key")
@@ -77,7 +79,7 @@ def test_the_ledger_holds_the_scorers_own_logits(small_set: Workspace, tiny_cros
 def test_the_same_again_computes_nothing(
     small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other cutoffs are a query, never a forward pass: the model isn't even loaded."""
+    """Other cutoffs are a query, never a forward pass. The model is not even loaded."""
     scorer = str(tiny_cross_encoder())
     curate.denoise(small_set, scorer=scorer)
     before = sorted(small_set.root.glob("tables/scores/**/*.parquet"))
@@ -98,7 +100,7 @@ def test_a_deeper_look_scores_only_what_is_new(small_set: Workspace, tiny_cross_
 
 
 def test_another_scorer_starts_from_nothing(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """Scores of different fingerprints never mix."""
+    """Scores with different fingerprints never mix."""
     curate.denoise(small_set, scorer=str(tiny_cross_encoder("a")))
     other = curate.denoise(small_set, scorer=str(tiny_cross_encoder("b", seed=1)))
     assert other.scored_now == 8
@@ -108,7 +110,7 @@ def test_another_scorer_starts_from_nothing(small_set: Workspace, tiny_cross_enc
 def test_a_changed_model_under_the_same_name_is_another_scorer(
     small_set: Workspace, tiny_cross_encoder: Model
 ) -> None:
-    """The fingerprint is read off the files, not off the name."""
+    """The fingerprint is computed from the files, not from the name."""
     folder = tiny_cross_encoder("m")
     curate.denoise(small_set, scorer=str(folder))
     (folder / "model.safetensors").write_bytes(
@@ -118,7 +120,7 @@ def test_a_changed_model_under_the_same_name_is_another_scorer(
 
 
 def test_a_dry_run_tells_the_work_and_changes_nothing(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """How much is to do, how much is in the ledger, how long it takes."""
+    """It tells how many pairs are left, how many are in the ledger, and how long scoring takes."""
     scorer = str(tiny_cross_encoder())
     curate.denoise(small_set, scorer=scorer, depth=2)
     before = sorted(small_set.root.rglob("*"))
@@ -129,13 +131,31 @@ def test_a_dry_run_tells_the_work_and_changes_nothing(small_set: Workspace, tiny
     plan = plan_denoise(small_set, scorer=scorer, depth=2, negative_below=0.2)
     assert (plan.unit, plan.total, plan.cached) == ("cutoffs", 1, 0)
     curate.denoise(small_set, scorer=str(tiny_cross_encoder("other", seed=1)), depth=2)
-    assert plan_denoise(small_set, scorer=scorer, depth=2).unit == "cutoffs"  # they are the other scorer's now
+    assert plan_denoise(small_set, scorer=scorer, depth=2).unit == "cutoffs"  # they are for the other scorer
+
+
+def test_a_dry_run_plans_for_the_cutoffs_that_are_named(
+    small_set: Workspace,
+    tiny_cross_encoder: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`strict` is still to be set, though `default` has these very values."""
+    scorer = str(tiny_cross_encoder())
+    curate.denoise(small_set, scorer=scorer, depth=2)
+    monkeypatch.chdir(small_set.root)
+    planned = {}
+    for name in ("default", "strict"):
+        assert run(["denoise", "--scorer", scorer, "--depth", "2", "--cutoffs", name, "--dry-run", "--json"]) == 0
+        planned[name] = json.loads(capsys.readouterr().out)
+    assert planned["default"]["cached"] == planned["default"]["total"]
+    assert (planned["strict"]["unit"], planned["strict"]["cached"]) == ("cutoffs", 0)
 
 
 def test_a_scorer_that_scores_all_alike_is_refused(
     make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broken head says the same of everything; nothing of it is kept."""
+    """A broken head gives every pair the same score; none of these scores is kept."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q1", "p0")], candidates={"q1": list(PASSAGES)})
     monkeypatch.setattr(score_checks, "FEWEST_TO_COMPARE", 8)
     with pytest.raises(CurateError, match="the same score"):
@@ -155,7 +175,7 @@ def test_scores_that_are_not_finite_are_refused(
 
 
 def test_without_a_scorer_the_error_says_how_to_make_one(small_set: Workspace) -> None:
-    """Nothing is scored by a default from the hub."""
+    """There is no default scorer from the hub."""
     with pytest.raises(BadSettings, match="curate train cross-encoder"):
         curate.denoise(small_set)
 
@@ -170,7 +190,7 @@ def test_without_a_scorer_the_error_says_how_to_make_one(small_set: Workspace) -
     ],
 )
 def test_a_scale_that_does_not_look_like_log_odds_is_told(change: dict[str, float], word: str | None) -> None:
-    """A 0-1 cutoff on another scale passes everything or nothing."""
+    """On another scale, a cutoff between 0 and 1 accepts everything or nothing."""
     healthy = {"pairs": 100, "lowest": -5.0, "highest": 5.0, "within_zero_and_one": 10, "saturated": 0,
                "positives": 20, "positives_below_half": 2}  # fmt: skip
     warnings = scale_warnings(**{**healthy, **change})  # type: ignore[arg-type]
@@ -190,7 +210,7 @@ curate.denoise(curate.Workspace(sys.argv[1]), scorer=sys.argv[2], depth=4)
 def test_a_job_killed_at_any_moment_goes_on_to_the_same_bytes(
     small_set: Workspace, tiny_cross_encoder: Model
 ) -> None:
-    """Kill -9, the same again, until it is done: as if nothing had happened."""
+    """After repeated kill -9 and restarts, the result is the same as without any kill."""
     scorer = tiny_cross_encoder()
     command = [sys.executable, "-c", PROGRAM]
     whole = subprocess.run([*command, str(small_set.root), str(scorer)], check=True, capture_output=True)
@@ -211,7 +231,7 @@ def test_a_job_killed_at_any_moment_goes_on_to_the_same_bytes(
 
 
 def wait_for_shard(root: Path, process: "subprocess.Popen[bytes]", longer: float) -> None:
-    """Wait until the process has begun to write, and a little longer."""
+    """Wait until the process has begun to write, and then a little longer."""
     known = len(list(root.glob("tables/scores/*/*.parquet")))
     while process.poll() is None and len(list(root.glob("tables/scores/*/*.parquet"))) == known:
         time.sleep(0.005)
@@ -223,7 +243,7 @@ def tables(root: Path) -> dict[str, bytes]:
 
 
 def test_another_maximum_length_is_another_scorer(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """Logits at 32 tokens never come to stand under the name of those at 64."""
+    """Logits at 32 tokens are never stored under the name of those at 64."""
     scorer = str(tiny_cross_encoder())
     short = curate.denoise(small_set, scorer=scorer, max_length=32, depth=2)
     own = curate.denoise(small_set, scorer=scorer, depth=4)
@@ -234,7 +254,7 @@ def test_another_maximum_length_is_another_scorer(small_set: Workspace, tiny_cro
 def test_another_number_format_is_another_scorer(
     small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A workspace that moves to a machine without bf16 keeps its old scores apart from new ones."""
+    """If a workspace moves to a machine without bf16, its old scores are kept apart from new ones."""
     scorer = str(tiny_cross_encoder())
     monkeypatch.setattr(cross_encoder, "number_format", lambda: "bf16")
     before = curate.denoise(small_set, scorer=scorer, depth=2)
@@ -246,7 +266,7 @@ def test_another_number_format_is_another_scorer(
 
 
 def test_a_renamed_model_folder_is_the_same_scorer(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """The ledger answers by fingerprint, and the decisions follow the name that the scores have."""
+    """The ledger answers by fingerprint, and the decisions use the name under which the scores are stored."""
     folder = tiny_cross_encoder("before")
     first = curate.denoise(small_set, scorer=str(folder))
     renamed = curate.denoise(small_set, scorer=str(folder.rename(folder.with_name("after"))))
@@ -254,7 +274,7 @@ def test_a_renamed_model_folder_is_the_same_scorer(small_set: Workspace, tiny_cr
 
 
 def test_labels_that_come_later_are_scored_too(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """An annotation makes a positive that no run found; the audit needs its score."""
+    """An annotation can make a positive that no run found, and the audit needs its score."""
     scorer = str(tiny_cross_encoder())
     curate.denoise(small_set, scorer=scorer)
     job = Job(small_set, "load", "load-00002")
@@ -266,7 +286,7 @@ def test_labels_that_come_later_are_scored_too(small_set: Workspace, tiny_cross_
 
 
 def test_a_lost_shard_of_a_finished_job_is_scored_again(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """What is not there is not done, whatever the record says."""
+    """A missing shard is not done, even if the record says so."""
     scorer = str(tiny_cross_encoder())
     curate.denoise(small_set, scorer=scorer)
     expected = ledger(small_set)
@@ -278,6 +298,6 @@ def test_a_lost_shard_of_a_finished_job_is_scored_again(small_set: Workspace, ti
 def test_more_tokens_than_the_model_has_positions_are_refused(
     small_set: Workspace, tiny_cross_encoder: Model
 ) -> None:
-    """The tiny model has 64."""
+    """The tiny model has 64 positions."""
     with pytest.raises(BadSettings, match="more than the 64 tokens"):
         curate.denoise(small_set, scorer=str(tiny_cross_encoder()), max_length=128)

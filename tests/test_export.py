@@ -1,4 +1,4 @@
-"""Which queries, positives and negatives a training set holds; that it is whole, repeatable and resumable."""
+"""The queries, positives and negatives in a training set. Exports are complete, repeatable and resumable."""
 
 import hashlib
 import json
@@ -17,10 +17,11 @@ from curate.errors import CurateError
 from curate.export import blocks, folder
 from curate.export.stage import plan_export
 from curate.jobs import Job
+from curate.shards import publish
 
 AWKWARD = 'tab\there, "quotes", a line\nbreak, an emoji 🦆, a slash \\ and 東京'
 
-# passage -> (title, text). p1 and p2 say the same in other letters.
+# passage -> (title, text). p1 and p2 differ only in case.
 PASSAGES = {
     "p0": ("Seoul", "Seoul is the capital of South Korea."),
     "p1": ("", "Busan is a port."),
@@ -37,7 +38,7 @@ QUERIES = {
     "q-none": ("who lives there?", "train"),
     "q-dev": ("which port?", "dev"),
     "q-test": ("which summer?", "test"),
-    "q-copy": ("Which SUMMER", "train"),  # asks what q-test asks
+    "q-copy": ("Which SUMMER", "train"),  # the same text as q-test
     "u-sure": ("biennale where?", "unlabeled"),
     "u-unsure": ("what about it?", "unlabeled"),
 }
@@ -49,7 +50,7 @@ QRELS = {
     "q-test": ["p4"],
     "q-copy": ["p4"],
 }
-# run -> query -> passage with its probability (None: nobody scored it), in the order of the ranks
+# run -> query -> passage with its probability (None: not scored), in the order of the ranks
 RUNS: dict[str, dict[str, list[tuple[str, float | None]]]] = {
     "bm25-train": {
         "q-train": [("p6", 0.95), ("p0", 0.99), ("p1", 0.05), ("p2", 0.05), ("p3", 0.01), ("p4", 0.02)],
@@ -63,7 +64,7 @@ RUNS: dict[str, dict[str, list[tuple[str, float | None]]]] = {
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """Return a mined and scored workspace: two runs, every decision among their candidates."""
+    """Return a mined and scored workspace with two runs and with every decision among their candidates."""
     made = Workspace.create(tmp_path / "set")
     texts = {text: number for number, text in enumerate(dict.fromkeys(map(_plain, _all_texts())))}
     load = Job(made, "load", "load-00001")
@@ -89,13 +90,16 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_only_labelled_train_and_pseudo_labelled_queries_are_exported(workspace: Workspace) -> None:
-    """Dev and test queries never are, nor one that asks the same, nor an unlabeled one without a label."""
+    """Dev and test queries are left out, and queries with the same text.
+
+    So are unlabeled queries without a pseudo-label.
+    """
     curate.export(workspace, format="beir")
     assert set(_lines(workspace, "beir/queries.jsonl", "_id")) == {"q-train", "q-short", "q-none", "u-sure"}
 
 
 def test_negatives_are_safe_ones_only(workspace: Workspace) -> None:
-    """Uncertain, unscored, relevant and duplicate passages are no negatives; of equal texts one is drawn."""
+    """Uncertain, unscored, relevant and duplicate passages are not negatives. Of equal texts one is drawn."""
     curate.export(workspace, format="triplet", negatives=9)
     drawn: dict[str, set[str]] = {}
     for row in _rows(workspace, "triplet", "provenance"):
@@ -107,7 +111,7 @@ def test_negatives_are_safe_ones_only(workspace: Workspace) -> None:
 
 
 def test_a_row_with_too_few_negatives_stays_short_and_is_counted(workspace: Workspace) -> None:
-    """Nothing fills it: one negative is one row, and no row where there is none."""
+    """Nothing fills it. One negative makes one row, and without negatives there is no row."""
     done = curate.export(workspace, format="triplet", negatives=2)
     assert done.rows == 2 + 1 + 1
     assert (done.figures["queries_short"], done.figures["queries_without_negatives"]) == (2, 1)
@@ -117,7 +121,7 @@ def test_a_row_with_too_few_negatives_stays_short_and_is_counted(workspace: Work
 
 
 def test_false_negatives_are_dropped_or_promoted(workspace: Workspace) -> None:
-    """With `promote` they are positives and say so; a negative they are never."""
+    """With `promote` they are positives and marked as such. They are never negatives."""
     curate.export(workspace, format="triplet", name="dropped")
     curate.export(workspace, format="triplet", name="promoted", promote=True)
     dropped = {(r["positive_id"], r["positive_source"]) for r in _rows(workspace, "dropped", "provenance")}
@@ -127,14 +131,14 @@ def test_false_negatives_are_dropped_or_promoted(workspace: Workspace) -> None:
 
 
 def test_pseudo_labelled_queries_can_be_left_out(workspace: Workspace) -> None:
-    """Without `augmented`, neither they nor their run are part of the set."""
+    """Without `augmented`, neither these queries nor their run are part of the set."""
     done = curate.export(workspace, format="beir", augmented=False)
     assert "u-sure" not in _lines(workspace, "beir/queries.jsonl", "_id")
     assert done.figures["queries"] == 3
 
 
 def test_every_negative_says_who_found_it_and_how_probable_it_is(workspace: Workspace) -> None:
-    """The source is the retriever's run with the rank there."""
+    """The source is the retriever's run, with the rank in that run."""
     curate.export(workspace, format="triplet")
     row = next(r for r in _rows(workspace, "triplet", "provenance") if r["negative_id"] == "p3")
     assert row["negative_source"] == [{"run_id": "bm25-train", "retriever": "bm25", "rank": 5}]
@@ -143,9 +147,9 @@ def test_every_negative_says_who_found_it_and_how_probable_it_is(workspace: Work
 
 
 def test_a_hybrid_runs_negatives_name_the_runs_that_it_unites(workspace: Workspace) -> None:
-    """Both retrievers stand there, each with its own rank."""
+    """Both retrievers are named, each with its own rank."""
     _mine(workspace, "dense-train", 3, {"q-short": [("p5", None)]}, retriever="dense")
-    both = {"q-short": [("p5", None)]}
+    both: dict[str, list[tuple[str, float | None]]] = {"q-short": [("p5", None)]}
     _mine(workspace, "hybrid-train", 4, both, retriever="hybrid", sources=["bm25-train", "dense-train"])
     curate.export(workspace, format="triplet", augmented=False)
     row = next(r for r in _rows(workspace, "triplet", "provenance") if r["query_id"] == "q-short")
@@ -156,7 +160,7 @@ def test_a_hybrid_runs_negatives_name_the_runs_that_it_unites(workspace: Workspa
 
 
 def test_ranks_beyond_the_depth_that_is_judged_stay_out(workspace: Workspace) -> None:
-    """The cutoffs' depth counts, even where deeper candidates happen to have scores."""
+    """The cutoffs' depth applies even if deeper candidates happen to have scores."""
     _cutoffs(workspace, "shallow", depth=3)
     curate.export(workspace, format="triplet", cutoffs="shallow", negatives=9)
     negatives = {r["negative_id"] for r in _rows(workspace, "triplet", "provenance") if r["query_id"] == "q-train"}
@@ -164,7 +168,7 @@ def test_ranks_beyond_the_depth_that_is_judged_stay_out(workspace: Workspace) ->
 
 
 def test_people_outrank_the_scorer(workspace: Workspace) -> None:
-    """A passage that people call relevant is a positive of the source `annotation`, whatever its score."""
+    """A passage that people judge relevant is a positive with the source `annotation`, even with a low score."""
     judged = {"query_key": _query("q-train"), "passage_key": _passage("p3"), "relevant": True, "annotator": "ann"}
     job = Job(workspace, "annotate", "annotate-1")
     _write(job, "annotations", [judged])
@@ -176,7 +180,7 @@ def test_people_outrank_the_scorer(workspace: Workspace) -> None:
 
 
 def test_the_same_settings_give_the_same_bytes_and_another_seed_other_negatives(workspace: Workspace) -> None:
-    """What is drawn is a hash of seed and ids: nothing else has a say."""
+    """Draws are hashes of the seed and the ids, and depend on nothing else."""
     for name, seed in (("one", 0), ("two", 0), *((f"seed-{seed}", seed) for seed in range(1, 8))):
         curate.export(workspace, format="triplet", name=name, negatives=1, seed=seed)
     assert _data(workspace, "one") == _data(workspace, "two")
@@ -186,7 +190,7 @@ def test_the_same_settings_give_the_same_bytes_and_another_seed_other_negatives(
 
 
 def test_blocks_do_not_change_the_rows(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block is a piece of work, never a piece of the result."""
+    """Blocks divide the work, but do not affect the result."""
     curate.export(workspace, format="tevatron", name="one-block")
     monkeypatch.setattr(blocks, "PASSAGES", 5)
     curate.export(workspace, format="tevatron", name="many-blocks")
@@ -197,12 +201,11 @@ def test_blocks_do_not_change_the_rows(workspace: Workspace, monkeypatch: pytest
 def test_an_interrupted_export_goes_on_to_the_same_bytes(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A kill costs the file in work; what stands under the name of the export is whole or absent."""
+    """A kill loses only the current file. Under the export's name there is either a complete folder or none."""
     monkeypatch.setattr(blocks, "PASSAGES", 5)
     curate.export(workspace, format=name)
     whole = _digests(workspace, name)
     shutil.rmtree(workspace.root / "exports")
-    published = blocks.publish
     for stop in range(1, 40, 4):
         seen = [0]
 
@@ -210,7 +213,7 @@ def test_an_interrupted_export_goes_on_to_the_same_bytes(
             seen[0] += 1
             if seen[0] >= stop:
                 raise KeyboardInterrupt
-            return published(*work)
+            return publish(*work)
 
         monkeypatch.setattr(blocks, "publish", killed)
         monkeypatch.setattr(folder, "publish", killed)
@@ -225,17 +228,17 @@ def test_an_interrupted_export_goes_on_to_the_same_bytes(
 
 
 def test_an_export_that_stands_is_not_written_again(workspace: Workspace) -> None:
-    """Same settings, same tables, same name: it says so and changes nothing."""
+    """With the same settings, tables and name, the command says so and changes nothing."""
     curate.export(workspace, format="triplet")
     before = (workspace.root / "exports/triplet/manifest.json").stat().st_mtime_ns
     again = curate.export(workspace, format="triplet")
     assert again.already
-    assert "already there" in again.text()
+    assert "already exists" in again.text()
     assert (workspace.root / "exports/triplet/manifest.json").stat().st_mtime_ns == before
 
 
 def test_another_set_of_the_same_name_is_replaced_only_by_force(workspace: Workspace) -> None:
-    """Someone may be training on it; the error says in what the two differ."""
+    """Someone may be training on it. The error says in what the two sets differ."""
     curate.export(workspace, format="triplet")
     with pytest.raises(BadSettings, match=r"differs in: negatives.*--force"):
         curate.export(workspace, format="triplet", negatives=1)
@@ -246,17 +249,17 @@ def test_another_set_of_the_same_name_is_replaced_only_by_force(workspace: Works
     "manifest", ['{"files": {}}', "[]", "no JSON", '{"settings": 1, "inputs": 2, "files": 3}']
 )
 def test_a_foreign_folder_is_another_set(workspace: Workspace, manifest: str) -> None:
-    """What is not curate's is not touched."""
+    """A folder that curate did not write is left alone."""
     foreign = workspace.root / "exports/triplet/manifest.json"
     foreign.parent.mkdir(parents=True)
     foreign.write_text(manifest, "utf-8")
-    with pytest.raises(BadSettings, match="is another set"):
+    with pytest.raises(BadSettings, match="is a different set"):
         curate.export(workspace, format="triplet")
     assert foreign.read_text("utf-8") == manifest
 
 
 def test_a_damaged_export_is_made_again(workspace: Workspace) -> None:
-    """The manifest's sha256 of every file decides, not that a file stands there."""
+    """An export is intact only if every file has the sha256 in the manifest."""
     curate.export(workspace, format="tevatron")
     whole = _digests(workspace, "tevatron")
     (workspace.root / "exports/tevatron/data/train.jsonl").write_text("broken", "utf-8")
@@ -265,7 +268,7 @@ def test_a_damaged_export_is_made_again(workspace: Workspace) -> None:
 
 
 def test_the_folder_holds_what_the_manifest_names_and_nothing_else(workspace: Workspace) -> None:
-    """Card and manifest stand beside the data; what the making left is gone."""
+    """The card and the manifest are beside the data, and temporary files are gone."""
     curate.export(workspace, format="beir")
     manifest = json.loads((workspace.root / "exports/beir/manifest.json").read_text("utf-8"))
     assert set(_digests(workspace, "beir")) == {*manifest["files"], "README.md", "manifest.json"}
@@ -275,22 +278,22 @@ def test_the_folder_holds_what_the_manifest_names_and_nothing_else(workspace: Wo
 
 
 def test_the_card_shows_the_audits_figures(workspace: Workspace) -> None:
-    """What became of the candidates, in numbers that come from SQL."""
+    """The figures on the candidates' outcomes come from SQL."""
     curate.export(workspace, format="labeled-list")
     card = (workspace.root / "exports/labeled-list/README.md").read_text("utf-8")
     for line in (
         "| queries with a positive | 4 |",
-        "| queries left out, because dev or test ask the same | 1 |",
-        "| candidates in the judged top-k of the runs | 14 |",
+        "| queries left out, because dev or test contains the same query | 1 |",
+        "| candidates in the runs' top-k | 14 |",
         "| - false negatives (probability above the upper cutoff) | 1 |",
-        "| - uncertain (between the cutoffs) | 2 |",
-        "| of them unscored: nobody knows, so no negatives | 1 |",
+        "| - uncertain (probability between the cutoffs) | 2 |",
+        "| - unscored (nobody knows whether they are relevant, so they are never negatives) | 1 |",
     ):
         assert line in card
 
 
 def test_the_record_of_the_export_leads_to_its_inputs(workspace: Workspace) -> None:
-    """Lineage: the stage's record has settings, digests and counts."""
+    """The stage's record has settings, digests and counts for the lineage."""
     curate.export(workspace, format="triplet")
     (record,) = workspace.records("export")
     assert record.settings["runs"] == ["bm25-train", "bm25-unlabeled"]
@@ -302,25 +305,25 @@ def test_the_record_of_the_export_leads_to_its_inputs(workspace: Workspace) -> N
     ("options", "says"),
     [
         ({"format": "triplets"}, "did you mean 'triplet'"),
-        ({"run": ["nope"]}, "no run 'nope'; there are: bm25-unlabeled, bm25-train"),
-        ({"cutoffs": "strict"}, "no cutoffs 'strict'; there are: default"),
-        ({"name": "../outside"}, "no name for a folder"),
-        ({"name": ".hidden"}, "no name for a folder"),
-        ({"name": "two words"}, "no name for a folder"),
-        ({"name": "line\n"}, "no name for a folder"),
-        ({"name": "x" * 101}, "no name for a folder"),
+        ({"run": ["nope"]}, "no run 'nope'; the runs are: bm25-unlabeled, bm25-train"),
+        ({"cutoffs": "strict"}, "no cutoffs 'strict'; the cutoffs are: default"),
+        ({"name": "../outside"}, "not a valid folder name"),
+        ({"name": ".hidden"}, "not a valid folder name"),
+        ({"name": "two words"}, "not a valid folder name"),
+        ({"name": "line\n"}, "not a valid folder name"),
+        ({"name": "x" * 101}, "not a valid folder name"),
         ({"run": ["bm25-unlabeled"], "augmented": False}, "nothing is left"),
         ({"negatives": 0}, "negatives"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(workspace: Workspace, options: dict[str, Any], says: str) -> None:
-    """The error names what there is, or the nearest name."""
+    """The error names the options that exist, or the nearest name."""
     with pytest.raises(BadSettings, match=says):
         curate.export(workspace, **options)
 
 
 def test_nothing_is_exported_before_anything_is_scored(tmp_path: Path) -> None:
-    """Unscored is not negative: without cutoffs there are no decisions."""
+    """Unscored is not negative, and without cutoffs there are no decisions."""
     bare = Workspace.create(tmp_path / "bare")
     _mine(bare, "bm25-train", 1, {})
     with pytest.raises(BadSettings, match="curate denoise"):
@@ -328,7 +331,7 @@ def test_nothing_is_exported_before_anything_is_scored(tmp_path: Path) -> None:
 
 
 def test_an_export_without_a_row_is_refused(workspace: Workspace) -> None:
-    """No loader reads an empty set, and nobody wants one: the error counts what is missing."""
+    """No loader reads an empty set. The error counts what is missing."""
     _cutoffs(workspace, "none", depth=1)
     with pytest.raises(CurateError, match="of 3 queries with a positive, 3 have no safe negative"):
         curate.export(workspace, format="triplet", cutoffs="none", augmented=False)
@@ -415,7 +418,8 @@ def _plain(text: str) -> str:
 def _rows(workspace: Workspace, name: str, config: str) -> list[dict[str, Any]]:
     pattern = str(workspace.root / "exports" / name / config / "*.parquet")
     with duckdb.connect() as connection:
-        return connection.read_parquet(pattern).to_arrow_table().to_pylist()
+        rows: list[dict[str, Any]] = connection.read_parquet(pattern).to_arrow_table().to_pylist()
+    return rows
 
 
 def _lines(workspace: Workspace, path: str, key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every format is read by the loader that it is made for, and comes back as it stands in the workspace."""
+"""Every export format, read back by the loader that it is made for."""
 
 import json
 import math
@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 import curate
-from curate import Workspace, sql_files
+from curate import Workspace
 from curate.jobs import Job
 
 datasets = pytest.importorskip("datasets")
@@ -25,13 +24,13 @@ PASSAGES = {
 }
 QUERIES = {"q1": "capital of korea?\tsay", "q2": "which airport?", "q3": "who is it?"}
 QRELS = [("q1", 'd"quoted"'), ("q2", "d4"), ("q3", "d4")]
-# Safe negatives: two of q1, one of q2, none of q3.
+# Safe negatives: two for q1, one for q2, none for q3.
 SCORES = {"q1": {"d1": 0.01, "d2": 0.02, "d3": 0.5}, "q2": {"d3": 0.01, "d2": 0.95}, "q3": {"d2": 0.4}}
 
 
 @pytest.fixture
 def exported(make_workspace: Callable[..., Workspace]) -> Callable[..., Path]:
-    """Return a function that exports the collection above and gives back the folder."""
+    """Return a function that exports the collection above and returns the folder."""
     candidates = {query: list(found) for query, found in SCORES.items()}
     workspace = make_workspace(PASSAGES, QUERIES, qrels=QRELS, candidates=candidates)
     _judge(workspace)
@@ -44,7 +43,7 @@ def exported(make_workspace: Callable[..., Workspace]) -> Callable[..., Path]:
 
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[..., Any]:
-    """Return `datasets.load_dataset` with a cache of its own."""
+    """Return `datasets.load_dataset` with its own cache."""
 
     def load(folder: Path, config: str = "default") -> Any:
         datasets.disable_progress_bars()
@@ -54,7 +53,7 @@ def load(tmp_path: Path) -> Callable[..., Any]:
 
 
 def test_triplets_load_with_the_trainers_columns(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
-    """The order query, positive, negative is the contract; every text is the workspace's, to the letter."""
+    """The trainer requires the order query, positive, negative. Every text is exactly that of the workspace."""
     rows = load(exported("triplet"))
     assert rows.column_names == ["query", "positive", "negative"]
     assert {feature.dtype for feature in rows.features.values()} == {"string"}
@@ -69,7 +68,7 @@ def test_triplets_load_with_the_trainers_columns(exported: Callable[..., Path], 
 def test_provenance_is_aligned_with_the_rows(
     exported: Callable[..., Path], load: Callable[..., Any], name: str
 ) -> None:
-    """Row n of the configuration `provenance` tells where row n of the default one comes from."""
+    """Row n of the configuration `provenance` gives the sources of row n in the default configuration."""
     folder = exported(name)
     rows, evidence = load(folder), load(folder, "provenance")
     assert [row["query"] for row in rows] == [QUERIES[row["query_id"]] for row in evidence]
@@ -81,7 +80,7 @@ def test_provenance_is_aligned_with_the_rows(
 
 
 def test_n_tuples_of_every_width_load(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
-    """Full rows are the default; short rows stand in configurations of their own, so none is lost or filled."""
+    """Full rows are the default. Short rows have their own configurations, so none is lost or filled up."""
     folder = exported("n-tuple")
     full, one, none = load(folder), load(folder, "negatives-1"), load(folder, "negatives-0")
     assert full.column_names == ["query", "positive", "negative_1", "negative_2"]
@@ -91,7 +90,7 @@ def test_n_tuples_of_every_width_load(exported: Callable[..., Path], load: Calla
 
 
 def test_n_tuples_load_where_no_row_is_full(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
-    """The widest rows that there are are the default too, and the card says so."""
+    """The widest existing rows become the default too, and the card says so."""
     folder = exported("n-tuple", negatives=5)
     assert load(folder).column_names == ["query", "positive", "negative_1", "negative_2"]
     assert load(folder, "provenance")[0]["query_id"] == "q1"
@@ -102,7 +101,7 @@ def test_n_tuples_load_where_no_row_is_full(exported: Callable[..., Path], load:
 
 
 def test_labelled_lists_load_with_their_labels(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
-    """All positives first, promoted ones among them; then the negatives."""
+    """All positives come first, including promoted ones. The negatives follow."""
     rows = load(exported("labeled-list", promote=True))
     assert rows.column_names == ["query", "passages", "labels"]
     assert rows[1] == {
@@ -113,7 +112,7 @@ def test_labelled_lists_load_with_their_labels(exported: Callable[..., Path], lo
 
 
 def test_tevatron_reads_exactly_its_keys(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
-    """What its dataset class reads of a line: three keys a passage, and a list of negatives that is not empty."""
+    """Its dataset class reads three keys per passage, and a list of negatives that must not be empty."""
     folder = exported("tevatron")
     rows = load(folder)
     for row in rows:
@@ -130,7 +129,7 @@ def test_tevatron_reads_exactly_its_keys(exported: Callable[..., Path], load: Ca
 
 
 def test_beirs_loader_reads_the_folder(exported: Callable[..., Path]) -> None:
-    """Collection, queries and qrels come back whole, ids with quotes and promoted positives included."""
+    """It gets collection, queries and qrels completely, with quoted ids and promoted positives."""
     from beir.datasets.data_loader import GenericDataLoader
 
     folder = exported("beir", promote=True)
@@ -154,7 +153,7 @@ def test_a_dual_encoder_takes_a_training_step(
     name: str,
     columns: int,
 ) -> None:
-    """sentence-transformers' own collator and loss read the rows as they are."""
+    """The collator and the loss of sentence-transformers read the rows without any conversion."""
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
@@ -171,7 +170,7 @@ def test_a_dual_encoder_takes_a_training_step(
 def test_a_cross_encoder_takes_a_training_step(
     exported: Callable[..., Path], load: Callable[..., Any], tiny_cross_encoder: Callable[..., Path]
 ) -> None:
-    """Lists of different length are what its listwise losses read."""
+    """The listwise losses of sentence-transformers read lists of different lengths."""
     from sentence_transformers import CrossEncoder
     from sentence_transformers.cross_encoder.data_collator import CrossEncoderDataCollator
     from sentence_transformers.cross_encoder.losses import ListNetLoss
@@ -200,5 +199,5 @@ def _judge(workspace: Workspace) -> None:
     values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.9}
     cutoffs = {"name": "default", "revision": 1, "pseudo_positives": "best", **values}
     for table, rows in (("scores", scores), ("cutoffs", [cutoffs])):
-        job.write(table, 0, lambda table=table, rows=rows: [pa.Table.from_pylist(rows, sql_files.schema(table))])
+        job.write_rows(table, rows)
     job.finish()

@@ -1,4 +1,4 @@
-"""`curate load`: which files it takes, how they add up, and that a kill or a repetition changes nothing."""
+"""`curate load`: the files that it reads, how loads add up, and why kills and repetitions change nothing."""
 
 import gzip
 import hashlib
@@ -22,7 +22,7 @@ REAL = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path) -> Workspace:
     return Workspace.create(tmp_path / "ws")
 
 
@@ -34,7 +34,7 @@ def file(folder: Path, name: str, content: str | bytes) -> Path:
 
 
 @pytest.fixture
-def beir(tmp_path):
+def beir(tmp_path: Path) -> Path:
     folder = tmp_path / "set"
     file(folder, "corpus.jsonl", PASSAGES)
     file(folder, "queries.jsonl", QUERIES)
@@ -45,7 +45,7 @@ def beir(tmp_path):
     return folder
 
 
-def pairs(workspace: Workspace) -> list[tuple]:
+def pairs(workspace: Workspace) -> list[tuple[str, str, int, str, str]]:
     query = """
         select query_id, passage_id, relevance, qrels.split, source
         from qrels join queries using (query_key) join passages using (passage_key)
@@ -54,7 +54,7 @@ def pairs(workspace: Workspace) -> list[tuple]:
     return workspace.sql(query).rows()
 
 
-def texts_of(workspace: Workspace) -> list[tuple]:
+def texts_of(workspace: Workspace) -> list[tuple[int, str, str, str]]:
     return workspace.sql("select passage_key, passage_id, title, text from passages order by 1").rows()
 
 
@@ -65,19 +65,22 @@ def tables(workspace: Workspace) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_a_beir_folder_is_loaded_with_its_default_splits(workspace, beir):
-    """`validation` is dev; a file that is no split is left out and named, with the option that takes it."""
+def test_a_beir_folder_is_loaded_with_its_default_splits(workspace: Workspace, beir: Path) -> None:
+    """`validation` is dev.
+
+    A file that is not a split is left out, and the message names the option that loads it.
+    """
     loaded = load(workspace, beir)
     assert loaded.counts == {"passages": 2, "queries": 3, "qrels": 2, "annotations": 0}
     assert pairs(workspace) == [("q1", "p1", 1, "train", "train.tsv"), ("q2", "p2", 2, "dev", "validation.tsv")]
     assert loaded.totals == {"passages": 2, "train": 1, "dev": 1, "unlabeled": 1}
     sparse = beir / "qrels" / "train_sparse.tsv"
-    assert loaded.notes == [f"not loaded: {sparse}; with: --qrels train={sparse}"]
+    assert loaded.notes == [f"not loaded: {sparse}; to load it: --qrels train={sparse}"]
     assert loaded.text().endswith("Next: curate mine")
 
 
-def test_qrels_of_a_split_replace_the_folder_s_own(workspace, beir):
-    """`--qrels train=FILE` says which labels to curate with; the other splits stay the folder's."""
+def test_qrels_of_a_split_replace_the_folder_s_own(workspace: Workspace, beir: Path) -> None:
+    """`--qrels train=FILE` names the labels of one split. The other splits keep the folder's labels."""
     load(workspace, beir, qrels=[f"train={beir}/qrels/train_sparse.tsv"])
     assert pairs(workspace) == [
         ("q1", "p2", 1, "train", "train_sparse.tsv"),
@@ -85,8 +88,8 @@ def test_qrels_of_a_split_replace_the_folder_s_own(workspace, beir):
     ]
 
 
-def test_an_ms_marco_folder_is_loaded(workspace, tmp_path):
-    """No headers, ids and texts between tabs, labels in TREC's four columns."""
+def test_an_ms_marco_folder_is_loaded(workspace: Workspace, tmp_path: Path) -> None:
+    """Such files have no headers. Tabs separate ids and texts, and labels have TREC's four columns."""
     folder = tmp_path / "marco"
     file(folder, "collection.tsv", "0\tone\n1\ttwo\n")
     file(folder, "queries.train.tsv", "10\twhat is one?\n")
@@ -115,14 +118,16 @@ def test_an_ms_marco_folder_is_loaded(workspace, tmp_path):
         ("zstd.jsonl.zst", bytes(pa.compress(PASSAGES.encode(), codec="zstd", asbytes=True))),
     ],
 )
-def test_passages_come_in_many_forms(workspace, tmp_path, name, content):
-    """The content tells the form and the packing, not the name."""
+def test_passages_come_in_many_forms(
+    workspace: Workspace, tmp_path: Path, name: str, content: str | bytes
+) -> None:
+    """The content determines the format and the compression, not the name."""
     load(workspace, passages=[file(tmp_path, name, content)])
     assert texts_of(workspace) == [(0, "p1", "A", "one"), (1, "p2", "", "two")]
 
 
-def test_passages_come_as_parquet(workspace, tmp_path):
-    """Bytes of UTF-8, as Spark writes texts, are texts, and a title that is null is none."""
+def test_passages_come_as_parquet(workspace: Workspace, tmp_path: Path) -> None:
+    """Bytes of UTF-8 are texts, as Spark writes them. A title may be null."""
     columns = {"_id": ["p1", "p2"], "title": ["A", None], "text": pa.array([b"one", b"two"])}
     pq.write_table(pa.table(columns), tmp_path / "corpus.parquet")
     load(workspace, passages=[tmp_path / "corpus.parquet"])
@@ -145,15 +150,15 @@ def test_passages_come_as_parquet(workspace, tmp_path):
         ),
     ],
 )
-def test_qrels_come_in_many_forms(workspace, tmp_path, name, content):
-    """Two columns say that a pair is relevant; without a word in the name the split is train."""
-    files = {"passages": [file(tmp_path, "p.jsonl", PASSAGES)], "queries": [file(tmp_path, "q.jsonl", QUERIES)]}
-    load(workspace, **files, qrels=[file(tmp_path, name, content)])
+def test_qrels_come_in_many_forms(workspace: Workspace, tmp_path: Path, name: str, content: str) -> None:
+    """Two columns mean that a pair is relevant. If the name has no split, the split is train."""
+    passages, queries = file(tmp_path, "p.jsonl", PASSAGES), file(tmp_path, "q.jsonl", QUERIES)
+    load(workspace, passages=[passages], queries=[queries], qrels=[file(tmp_path, name, content)])
     assert pairs(workspace) == [("q1", "p1", 1, "train", name), ("q2", "p2", 1, "train", name)]
 
 
-def test_qrels_with_a_header_are_quoted_as_beir_writes_them(workspace, tmp_path):
-    """Python's csv module writes an id with a quotation mark in quotes; without a header nothing is quoted."""
+def test_qrels_with_a_header_are_quoted_as_beir_writes_them(workspace: Workspace, tmp_path: Path) -> None:
+    """Python's csv module quotes an id with a quotation mark. Without a header nothing is quoted."""
     passages = file(tmp_path, "p.jsonl", '{"_id": "5\\"", "text": "five inches"}\n')
     queries = file(tmp_path, "q.jsonl", QUERIES)
     header = file(tmp_path, "train.tsv", '"query-id"\tcorpus-id\tscore\n"q1"\t"5"""\t1\n')
@@ -162,8 +167,11 @@ def test_qrels_with_a_header_are_quoted_as_beir_writes_them(workspace, tmp_path)
     assert [row[:2] for row in pairs(workspace)] == [("q1", '5"'), ("q2", '5"')]
 
 
-def test_a_single_file_says_by_its_columns_what_it_is(workspace, tmp_path):
-    """Where they do not say it, the name does; where neither does, it is an error, not a guess."""
+def test_a_single_file_says_by_its_columns_what_it_is(workspace: Workspace, tmp_path: Path) -> None:
+    """If the columns are ambiguous, the name decides.
+
+    If it does not decide either, that is an error, not a guess.
+    """
     load(
         workspace,
         file(tmp_path, "a.jsonl", PASSAGES),
@@ -177,8 +185,8 @@ def test_a_single_file_says_by_its_columns_what_it_is(workspace, tmp_path):
         load(workspace)
 
 
-def test_what_is_inside_a_text_stays(workspace, tmp_path):
-    """NUL, control characters and U+2028 are data: a line ends at the line feed only."""
+def test_what_is_inside_a_text_stays(workspace: Workspace, tmp_path: Path) -> None:
+    """NUL, control characters and U+2028 are data. Only a line feed ends a line."""
     text = "a\u2028b\u0085c\x00d\x1b[0m \t\r\n e\N{GRINNING FACE}\u200b"
     line = json.dumps({"_id": "p1", "text": text}, ensure_ascii=False)
     quoted = '{"_id": "p2", "text": "say \\"text\\": \\\\ x", "metadata": {"text": "t", "_id": 1}}'
@@ -186,16 +194,16 @@ def test_what_is_inside_a_text_stays(workspace, tmp_path):
     assert texts_of(workspace) == [(0, "p1", "", text), (1, "p2", "", 'say "text": \\ x')]
 
 
-def test_ids_may_be_numbers(workspace, tmp_path):
-    """They are the same ids as the strings of their digits, which is what label files hold."""
+def test_ids_may_be_numbers(workspace: Workspace, tmp_path: Path) -> None:
+    """A number is the same id as the string of its digits, which is what label files hold."""
     passages = file(tmp_path, "p.jsonl", '{"id": 7, "text": "one"}\n')
     queries = file(tmp_path, "q.tsv", "10\twhat is one?\n")
     load(workspace, passages=[passages], queries=[queries], qrels=[file(tmp_path, "test.tsv", "10\t7\t1\n")])
     assert pairs(workspace) == [("10", "7", 1, "test", "test.tsv")]
 
 
-def test_loads_add_up(workspace, tmp_path):
-    """Keys go on; what is known already is counted, not stored twice; labels may name earlier passages."""
+def test_loads_add_up(workspace: Workspace, tmp_path: Path) -> None:
+    """Keys continue. Known rows are counted, not stored twice. Labels may refer to earlier passages."""
     load(workspace, passages=[file(tmp_path, "a.jsonl", PASSAGES)], queries=[file(tmp_path, "q.jsonl", QUERIES)])
     more = file(tmp_path, "b.jsonl", '{"_id": "p2", "text": "two"}\n{"_id": "p3", "text": "three"}\n')
     second = load(
@@ -211,8 +219,8 @@ def test_loads_add_up(workspace, tmp_path):
         load(workspace, qrels=[file(tmp_path, "train.tsv", "q1\tp2\t1\n")])
 
 
-def test_the_same_files_again_change_nothing(workspace, beir):
-    """Not even when the folder has another name by now."""
+def test_the_same_files_again_change_nothing(workspace: Workspace, beir: Path) -> None:
+    """This holds even if the folder has been renamed."""
     first = load(workspace, beir)
     before = tables(workspace)
     beir.rename(beir.with_name("moved"))
@@ -222,8 +230,10 @@ def test_the_same_files_again_change_nothing(workspace, beir):
     assert tables(workspace) == before
 
 
-def test_keys_stay_dense_when_repeated_passages_fill_more_than_a_shard(workspace, tmp_path, monkeypatch):
-    """With shards of two rows: p0 p1 | p1 p0 | p2 p2 | p3 becomes p0 p1 | p2 p3."""
+def test_keys_stay_dense_when_repeated_passages_fill_more_than_a_shard(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With shards of two rows, p0 p1 | p1 p0 | p2 p2 | p3 becomes p0 p1 | p2 p3."""
     monkeypatch.setattr(texts, "SHARD", 2)
     names = ["p0", "p1", "p1", "p0", "p2", "p2", "p3"]
     lines = [json.dumps({"_id": name, "text": f"text of {name}"}) for name in names]
@@ -256,8 +266,13 @@ curate.load(curate.Workspace(sys.argv[1]), sys.argv[2])
 """
 
 
-def test_a_killed_load_leaves_no_trace_in_the_tables(tmp_path, beir, monkeypatch):
-    """Killed before its n-th file comes to stand, then given again: the bytes of a load that was not killed."""
+def test_a_killed_load_leaves_no_trace_in_the_tables(
+    tmp_path: Path, beir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load is killed before it publishes its n-th file, and then repeated.
+
+    The bytes are those of an undisturbed load.
+    """
     monkeypatch.setattr(texts, "SHARD", 2)
     whole = Workspace.create(tmp_path / "whole")
     load(whole, beir)
@@ -270,8 +285,8 @@ def test_a_killed_load_leaves_no_trace_in_the_tables(tmp_path, beir, monkeypatch
         assert tables(workspace) == tables(whole)
 
 
-def test_a_dry_run_names_the_files_and_changes_nothing(workspace, beir):
-    """What is loaded already needs no time."""
+def test_a_dry_run_names_the_files_and_changes_nothing(workspace: Workspace, beir: Path) -> None:
+    """Files that are loaded already take no time."""
     before = tables(workspace)
     plan = plan_load(workspace, beir)
     assert [note.partition(":")[0] for note in plan.notes] == [
@@ -306,8 +321,10 @@ def test_a_dry_run_names_the_files_and_changes_nothing(workspace, beir):
         ("dureader-demo", None, {"passages": 4880, "train": 78, "dev": 20, "test": 98, "unlabeled": 100}),
     ],
 )
-def test_the_real_collections_have_the_counts_of_their_readmes(workspace, name, train, expected):
-    """Passages, and questions by split."""
+def test_the_real_collections_have_the_counts_of_their_readmes(
+    workspace: Workspace, name: str, train: str | None, expected: dict[str, int]
+) -> None:
+    """The counts are those of passages, and of queries in each split."""
     folder = REAL / name
     if not folder.is_dir():
         pytest.skip("the real collections are not beside this checkout")

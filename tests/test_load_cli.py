@@ -1,6 +1,7 @@
-"""`curate load` on the command line: exit codes, what it prints, and what it prints for programs."""
+"""`curate load` on the command line: its exit codes, and its output for people and for programs."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,18 +10,20 @@ from curate.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path) -> Workspace:
     return Workspace.create(tmp_path / "ws")
 
 
 @pytest.fixture
-def corpus(tmp_path):
+def corpus(tmp_path: Path) -> Path:
     path = tmp_path / "corpus.jsonl"
     path.write_text('{"_id": "p1", "text": "one"}\n{"_id": "p2", "text": ""}\n')
     return path
 
 
-def test_a_refusal_is_exit_code_3_and_a_load_is_0(workspace, corpus, capsys):
+def test_a_refusal_is_exit_code_3_and_a_load_is_0(
+    workspace: Workspace, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Errors go to stderr with file and line; the result goes to stdout."""
     command = ["-q", "-C", str(workspace.root), "load", str(corpus)]
     assert run(command) == 3
@@ -32,8 +35,8 @@ def test_a_refusal_is_exit_code_3_and_a_load_is_0(workspace, corpus, capsys):
     assert err == ""
 
 
-def test_json_holds_every_figure(workspace, corpus, capsys):
-    """The fields of Loaded, by their names."""
+def test_json_holds_every_figure(workspace: Workspace, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON has the fields of Loaded under their names."""
     assert run(["-q", "-C", str(workspace.root), "load", str(corpus), "--max-rejects", "1", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["counts"] == {"annotations": 0, "passages": 1, "qrels": 0, "queries": 0}
@@ -41,14 +44,16 @@ def test_json_holds_every_figure(workspace, corpus, capsys):
     assert told["totals"] == {"passages": 1}
 
 
-def test_an_unknown_split_is_a_wrong_command(workspace, corpus, capsys):
-    """Exit code 2, and the splits that there are."""
+def test_an_unknown_split_is_a_wrong_command(
+    workspace: Workspace, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit code is 2, and the message names the existing splits."""
     assert run(["-C", str(workspace.root), "load", "--qrels", f"trian={corpus}"]) == 2
-    assert "no split 'trian'; there are train, dev, val, valid, validation, eval, test" in capsys.readouterr().err
+    assert "no split 'trian'; the splits are train, dev, val, valid, validation, eval" in capsys.readouterr().err
 
 
-def test_a_dry_run_changes_nothing(workspace, corpus, capsys):
-    """It says what would be read, as what."""
+def test_a_dry_run_changes_nothing(workspace: Workspace, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says which files would be read, and as what."""
     assert run(["-C", str(workspace.root), "load", str(corpus), "--dry-run"]) == 0
     assert f"passages: {corpus}" in capsys.readouterr().out
     assert workspace.records() == []

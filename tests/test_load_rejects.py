@@ -1,4 +1,7 @@
-"""What `curate load` does not take: every row is named with file, line and reason, and nothing is loaded."""
+"""Input that `curate load` rejects.
+
+The message names file, line and reason of every row, and nothing is loaded.
+"""
 
 import gzip
 import json
@@ -10,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadInput
+from curate.load.request import LoadOptions
 from curate.load.stage import load
 from curate.workspace import Workspace
 
@@ -18,7 +22,7 @@ MEGABYTE = b"x" * (1 << 20)
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path) -> Workspace:
     return Workspace.create(tmp_path / "ws")
 
 
@@ -39,18 +43,18 @@ def rows_in(workspace: Workspace, table: str) -> int:
         (b'{"_id": "p2", "text": "two"', "broken JSON: "),
         (b'{"_id": "p2", "text": two}', "broken JSON: "),
         (b'{"_id": "p2", "text": NaN}', "broken JSON"),
-        (b'["p2", "two"]', "not an object: a list"),
-        (b"null", "not an object: null"),
+        (b'["p2", "two"]', "not an object: found a list"),
+        (b"null", "not an object: found null"),
         (
             b'{"_id": "p2", "txt": "two"}',
             "missing field: no text (text, contents, passage, body, content); found: _id, txt",
         ),
         (b'{"text": "two"}', "missing field: no id (_id, id, passage_id"),
         (b"{}", "missing field: no id"),
-        (b'{"_id": "p2", "text": "two", "text": "three"}', "duplicate key: 'text' stands 2 times"),
-        (b'{"_id": "p2", "text" : "two","text": "three"}', "duplicate key: 'text' stands 2 times"),
-        (b'{"_id": "p2", "text": "two", "te\\u0078t": "three"}', "duplicate key: 'text' stands 2 times"),
-        (b'{"_id": "p2", "text": "a\\\\", "_id": 5}', "duplicate key: '_id' stands 2 times"),
+        (b'{"_id": "p2", "text": "two", "text": "three"}', "duplicate key: 'text' appears 2 times"),
+        (b'{"_id": "p2", "text" : "two","text": "three"}', "duplicate key: 'text' appears 2 times"),
+        (b'{"_id": "p2", "text": "two", "te\\u0078t": "three"}', "duplicate key: 'text' appears 2 times"),
+        (b'{"_id": "p2", "text": "a\\\\", "_id": 5}', "duplicate key: '_id' appears 2 times"),
         (b'{"_id": "p2", "text": "\\ud800"}', "lone surrogate"),
         (b'{"_id": "p2", "text": "\\udc00 b"}', "lone surrogate"),
         (b'{"_id": "p2", "text": 7}', "text is not a string: it is a number"),
@@ -59,7 +63,7 @@ def rows_in(workspace: Workspace, table: str) -> int:
         (b'{"_id": "p2", "text": ["two"]}', "text is not a string: it is a list"),
         (b'{"_id": "p2", "text": "two", "title": 3}', "title is not a string: it is a number"),
         (b'{"_id": 2, "text": "two"}', "ids of two kinds in one file: this one is a number"),
-        (b'{"_id": 18446744073709551616, "text": "two"}', "id is a number that is no 64-bit integer; write it as"),
+        (b'{"_id": 18446744073709551616, "text": "two"}', "id is a number that is not a 64-bit integer"),
         (
             b'{"_id": "p2", "text": "two", "x": ' + b"[" * 1000 + b'""' + b"]" * 1000 + b"}",
             "broken JSON: nested too deeply",
@@ -83,8 +87,10 @@ def rows_in(workspace: Workspace, table: str) -> int:
         (b'{"_id": "p1", "text": "one", "title": "T"}', "id known with another text or title: first at"),
     ],
 )
-def test_a_bad_line_is_named_with_its_file_its_number_and_the_reason(workspace, tmp_path, line, reason):
-    """The bad line stands between two good ones; all are refused, since nothing is loaded by halves."""
+def test_a_bad_line_is_named_with_its_file_its_number_and_the_reason(
+    workspace: Workspace, tmp_path: Path, line: bytes, reason: str
+) -> None:
+    """The bad line is between two good ones. None of them is loaded, because a load takes all rows or none."""
     path = file(tmp_path, GOOD + line + b"\n" + GOOD.replace(b"p1", b"p3"))
     with pytest.raises(BadInput) as error:
         load(workspace, passages=[path])
@@ -103,8 +109,8 @@ def test_a_bad_line_is_named_with_its_file_its_number_and_the_reason(workspace, 
         (b"q1\tp1\t0.5", "relevance is not an integer: '0.5'"),
         (b"q1\tp1\tnan", "relevance is not an integer: 'nan'"),
         (b"q1\tp1\t99999999999", "relevance is not an integer: '99999999999'"),
-        (b"q1\tp1", "wrong number of columns: 2, where 3 are expected"),
-        (b"q1\tp1\t1\t1", "wrong number of columns: 4, where 3 are expected"),
+        (b"q1\tp1", "wrong number of columns: found 2, expected 3"),
+        (b"q1\tp1\t1\t1", "wrong number of columns: found 4, expected 3"),
         (b"q9\tp1\t1", "unknown query id: q9"),
         (b"q1\tp9\t1", "unknown passage id: p9"),
         (b"\tp1\t1", "empty query id"),
@@ -112,8 +118,10 @@ def test_a_bad_line_is_named_with_its_file_its_number_and_the_reason(workspace, 
         (b"u1\tp1\t1", "unlabeled query is judged: here in the split train"),
     ],
 )
-def test_a_bad_label_is_named_with_its_line(workspace, tmp_path, line, reason):
-    """Labels are checked against the queries and passages of this load and of those before."""
+def test_a_bad_label_is_named_with_its_line(
+    workspace: Workspace, tmp_path: Path, line: bytes, reason: str
+) -> None:
+    """Labels are checked against the queries and passages of this load and of earlier loads."""
     passages = file(tmp_path, GOOD)
     queries = file(tmp_path, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
     unlabeled = file(tmp_path, b'{"_id": "u1", "text": "and two?"}\n', "unlabeled.jsonl")
@@ -135,24 +143,26 @@ def test_a_bad_label_is_named_with_its_line(workspace, tmp_path, line, reason):
             '{"_id": "p1", "text": "one"}\n'.encode("utf-16-le"),
             "corpus.jsonl:1: the file is UTF-16",
         ),
-        ("corpus.jsonl", b'[{"_id": "p1", "text": "one"}]', "corpus.jsonl:1: a JSON array"),
-        ("corpus.jsonl", b'[\n{"_id": "p1", "text": "one"}\n]\n', "corpus.jsonl:1: a JSON array"),
+        ("corpus.jsonl", b'[{"_id": "p1", "text": "one"}]', "corpus.jsonl:1: found a JSON array"),
+        ("corpus.jsonl", b'[\n{"_id": "p1", "text": "one"}\n]\n', "corpus.jsonl:1: found a JSON array"),
         ("corpus.jsonl.gz", gzip.compress(GOOD * 99)[:-9], "cannot be read to its end"),
         ("corpus.jsonl.gz", gzip.compress(GOOD)[:12] + b"trash" * 9, "cannot be read to its end"),
         ("corpus.jsonl.zst", b"\x28\xb5\x2f\xfdtrash", "cannot be read to its end"),
-        ("corpus.jsonl.bz2", b"BZh91AY&SY", "packed by bzip2"),
+        ("corpus.jsonl.bz2", b"BZh91AY&SY", "compressed with bzip2"),
         ("corpus.zip", b"PK\x03\x04....", "a zip archive"),
         ("corpus.parquet", b"PAR1....", "damaged Parquet"),
     ],
 )
-def test_a_file_that_is_no_rows_is_refused_as_a_whole(workspace, tmp_path, name, content, message):
-    """Not even --max-rejects helps: none of its lines could be right."""
+def test_a_file_that_is_no_rows_is_refused_as_a_whole(
+    workspace: Workspace, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    """Even --max-rejects does not help, because none of its lines could be right."""
     with pytest.raises(BadInput, match=message):
         load(workspace, passages=[file(tmp_path, content, name)], max_rejects=100)
 
 
-def test_a_missing_file_a_folder_and_a_pipe_are_named(workspace, tmp_path):
-    """The text says what was found where a file was expected."""
+def test_a_missing_file_a_folder_and_a_pipe_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    """The message says what was found in place of a file."""
     os.mkfifo(tmp_path / "pipe")
     for path, message in (
         (tmp_path / "nix", "no such file"),
@@ -163,40 +173,42 @@ def test_a_missing_file_a_folder_and_a_pipe_are_named(workspace, tmp_path):
             load(workspace, passages=[path])
 
 
-def test_a_last_line_that_is_cut_off_is_told_from_a_bad_one(workspace, tmp_path):
-    """A line end that is missing is no fault by itself; a broken line without one looks like a cut."""
+def test_a_last_line_that_is_cut_off_is_told_from_a_bad_one(workspace: Workspace, tmp_path: Path) -> None:
+    """A missing line end is not an error in itself. A broken line without one looks like a truncated file."""
     assert load(workspace, passages=[file(tmp_path, GOOD.rstrip())]).counts["passages"] == 1
     with pytest.raises(BadInput, match=r":2: broken JSON: .* is the file cut off\?"):
         load(workspace, passages=[file(tmp_path, GOOD + b'{"_id": "p2", "te')])
 
 
-def test_broken_json_tells_the_column(workspace, tmp_path):
-    """Columns count from 1, as editors do: the word without quotes starts in the 23rd."""
+def test_broken_json_tells_the_column(workspace: Workspace, tmp_path: Path) -> None:
+    """Columns count from 1, as in editors. The word without quotes starts in column 23."""
     with pytest.raises(BadInput, match=r":1: broken JSON: .* at column 2\d"):
         load(workspace, passages=[file(tmp_path, b'{"_id": "p2", "text": two}')])
 
 
-def test_a_tsv_of_texts_has_two_columns(workspace, tmp_path):
-    """A tab inside a text would be a third column: nobody can tell which one is the text."""
-    with pytest.raises(BadInput, match=":2: wrong number of columns: 3, where 2 are expected"):
+def test_a_tsv_of_texts_has_two_columns(workspace: Workspace, tmp_path: Path) -> None:
+    """A tab inside a text would make a third column, and nobody could tell which one is the text."""
+    with pytest.raises(BadInput, match=":2: wrong number of columns: found 3, expected 2"):
         load(workspace, passages=[file(tmp_path, b"p1\tone\np2\ttwo\tthree\n", "corpus.tsv")])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"pid\ttitle\tabstract\np1\tA\tone\n", "corpus.tsv:1: a header with a missing field: no text"),
-        (b"\n\r\nkey\ttext\np1\tone\n", "corpus.tsv:3: a header with a missing field: no id"),
+        (b"pid\ttitle\tabstract\np1\tA\tone\n", "corpus.tsv:1: the header has a missing field: no text"),
+        (b"\n\r\nkey\ttext\np1\tone\n", "corpus.tsv:3: the header has a missing field: no id"),
     ],
 )
-def test_a_header_that_lacks_a_field_is_no_passage(workspace, tmp_path, content, message):
-    """One known name makes the first line a header: it is neither loaded nor passed over."""
+def test_a_header_that_lacks_a_field_is_no_passage(
+    workspace: Workspace, tmp_path: Path, content: bytes, message: str
+) -> None:
+    """One known name makes the first line a header, which is neither loaded nor ignored."""
     with pytest.raises(BadInput, match=message):
         load(workspace, passages=[file(tmp_path, content, "corpus.tsv")])
 
 
-def test_a_query_judged_in_two_splits_is_a_leak(workspace, tmp_path):
-    """Train before test, whichever file comes first in the folder: the later line is the reject."""
+def test_a_query_judged_in_two_splits_is_a_leak(workspace: Workspace, tmp_path: Path) -> None:
+    """Train is read before test, regardless of the order in the folder, and the later line is rejected."""
     folder = tmp_path / "set"
     (folder / "qrels").mkdir(parents=True)
     file(folder, GOOD)
@@ -208,40 +220,42 @@ def test_a_query_judged_in_two_splits_is_a_leak(workspace, tmp_path):
     assert f"{leak}:1: query in two splits: train before, test here" in str(error.value)
 
 
-def test_a_trec_run_is_sent_to_mine(workspace, tmp_path):
-    """Six columns are a retriever's list, which holds no judgements."""
+def test_a_trec_run_is_sent_to_mine(workspace: Workspace, tmp_path: Path) -> None:
+    """Six columns are a retriever's ranked list, which holds no labels."""
     run = file(tmp_path, b"q1 Q0 p1 1 9.5 bm25\n", "bm25.run")
-    for options in ({"qrels": [run]}, {}):
+    for sources, options in (((), LoadOptions(qrels=[run])), ((run,), LoadOptions())):
         with pytest.raises(BadInput, match="curate mine --run"):
-            load(workspace, *([] if options else [run]), **options)
+            load(workspace, *sources, **options)
 
 
-def test_the_first_ten_are_shown_and_all_are_counted_by_reason(workspace, tmp_path):
-    """However many there are, the message stays short."""
+def test_the_first_ten_are_shown_and_all_are_counted_by_reason(workspace: Workspace, tmp_path: Path) -> None:
+    """The message stays short, however many rows are rejected."""
     path = file(tmp_path, GOOD + b"{\n" * 20 + b'{"_id": "p2", "text": ""}\n' * 3)
     with pytest.raises(BadInput) as error:
         load(workspace, passages=[path])
     text = str(error.value)
-    assert text.startswith("23 rows cannot be taken")
+    assert text.startswith("23 rows cannot be loaded")
     assert text.count(f"{path}:") == 10
     assert "... and 13 more" in text
     assert "20 x broken JSON" in text
     assert "3 x empty text" in text
 
 
-def test_escape_codes_of_the_data_do_not_reach_the_terminal(workspace, tmp_path):
-    """A text may hold anything; the message shows it as escapes."""
+def test_escape_codes_of_the_data_do_not_reach_the_terminal(workspace: Workspace, tmp_path: Path) -> None:
+    """A text may contain escape codes; the message shows them escaped."""
     with pytest.raises(BadInput) as error:
         load(workspace, passages=[file(tmp_path, b'{"_id": "\x1b[2J"}\n'.replace(b"\x1b", b"\\u001b"))])
     assert "\x1b" not in str(error.value)
 
 
-def test_with_max_rejects_the_good_rows_are_loaded_and_the_others_kept(workspace, tmp_path):
-    """A label of a rejected passage is a reject as well, so three are to be allowed here, not two."""
+def test_with_max_rejects_the_good_rows_are_loaded_and_the_others_kept(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """A label for a rejected passage is a reject too, so the limit must be three here, not two."""
     passages = file(tmp_path, GOOD + b'{"_id": "p2", "text": ""}\n' + b'{"_id": "p1", "text": "again"}\n')
     queries = file(tmp_path, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
     labels = file(tmp_path, b"q1\tp1\t1\nq1\tp2\t1\n", "dev.tsv")
-    files = {"passages": [passages], "queries": [queries], "qrels": [labels]}
+    files: LoadOptions = {"passages": [passages], "queries": [queries], "qrels": [labels]}
     with pytest.raises(BadInput, match="3 rows"):
         load(workspace, **files, max_rejects=2)
     loaded = load(workspace, **files, max_rejects=3)
@@ -255,8 +269,8 @@ def test_with_max_rejects_the_good_rows_are_loaded_and_the_others_kept(workspace
     assert rejects[0]["text"] == '{"_id": "p2", "text": ""}'
 
 
-def test_parquet_is_checked_like_json(workspace, tmp_path):
-    """The line is the row's number; columns that are not there fail the file."""
+def test_parquet_is_checked_like_json(workspace: Workspace, tmp_path: Path) -> None:
+    """The line is the row's number. A missing column rejects the whole file."""
     path = tmp_path / "corpus.parquet"
     pq.write_table(pa.table({"docid": ["p1", "p2"], "contents": ["one", None]}), path)
     with pytest.raises(BadInput, match=r"corpus\.parquet:2: text is not a string: it is null"):
@@ -265,7 +279,7 @@ def test_parquet_is_checked_like_json(workspace, tmp_path):
     with pytest.raises(BadInput, match="missing field: no text"):
         load(workspace, passages=[path])
     pq.write_table(pa.Table.from_arrays([pa.array(["p1"])] * 3, ["docid", "text", "text"]), path)
-    with pytest.raises(BadInput, match=r"corpus\.parquet: 2 columns 'text', where one is expected"):
+    with pytest.raises(BadInput, match=r"corpus\.parquet: found 2 columns 'text', expected one"):
         load(workspace, passages=[path])
     broken = pa.array([b"one", b"caf\xe9"]).view(pa.string())
     pq.write_table(pa.table({"docid": ["p1", "p2"], "contents": broken}), path)
@@ -273,8 +287,8 @@ def test_parquet_is_checked_like_json(workspace, tmp_path):
         load(workspace, passages=[path])
 
 
-def test_one_annotator_cannot_say_both(workspace, tmp_path):
-    """Two annotators may differ (the votes decide); one annotator who differs with himself is a mistake."""
+def test_one_annotator_cannot_say_both(workspace: Workspace, tmp_path: Path) -> None:
+    """Two annotators may differ, and the majority decides. An annotator who contradicts himself is an error."""
     passages = file(tmp_path, GOOD)
     queries = file(tmp_path, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
     said = [("ann", True), ("bob", False), ("ann", True), ("ann", False), ("cy", None)]

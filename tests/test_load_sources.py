@@ -1,4 +1,4 @@
-"""Which files `curate load` reads, as what split, and that it names what it leaves out."""
+"""The files that `curate load` reads, their splits, and the files that it reports as left out."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PASSAGES = '{"_id": "p1", "text": "one"}\n'
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path) -> Workspace:
     return Workspace.create(tmp_path / "ws")
 
 
@@ -36,8 +36,10 @@ def file(folder: Path, name: str, content: str) -> Path:
         ("queries.eval.tsv", "test"),
     ],
 )
-def test_queries_whose_file_says_dev_or_test_are_never_unlabeled(workspace, tmp_path, name, split):
-    """Nobody labelled them here, and yet they are no material for training."""
+def test_queries_whose_file_says_dev_or_test_are_never_unlabeled(
+    workspace: Workspace, tmp_path: Path, name: str, split: str
+) -> None:
+    """They have no labels here, but they must not be used for training."""
     loaded = load(workspace, queries=[file(tmp_path, name, "q1\twhat is one?\n")])
     assert loaded.totals == {"passages": 0, split: 1}
 
@@ -46,21 +48,22 @@ def test_queries_whose_file_says_dev_or_test_are_never_unlabeled(workspace, tmp_
     ("name", "split"),
     [("val.tsv", "dev"), ("qrels.eval.tsv", "dev"), ("judged.tsv", "train"), ("train.tsv", "train")],
 )
-def test_the_split_of_qrels_stands_in_their_name_else_it_is_said(workspace, tmp_path, name, split):
-    """Without a word that tells they are train, and a note says so; an option that says the split needs none."""
-    texts = {
-        "passages": [file(tmp_path, "p.jsonl", PASSAGES)],
-        "queries": [file(tmp_path, "q.tsv", "q1\twhat is one?\n")],
-    }
+def test_the_split_of_qrels_stands_in_their_name_else_it_is_said(
+    workspace: Workspace, tmp_path: Path, name: str, split: str
+) -> None:
+    """A name without a split means train, and a note says so. An option that gives the split needs no note."""
+    passages = [file(tmp_path, "p.jsonl", PASSAGES)]
+    queries = [file(tmp_path, "q.tsv", "q1\twhat is one?\n")]
     labels = file(tmp_path, name, "q1\tp1\t1\n")
-    loaded = load(workspace, **texts, qrels=[labels])
+    loaded = load(workspace, passages=passages, queries=queries, qrels=[labels])
     assert loaded.totals == {"passages": 1, split: 1}
     assert loaded.notes == ([f"{labels}: no split in its name, taken as train"] if name == "judged.tsv" else [])
-    assert load(workspace, **texts, qrels=[f"{split}={labels}"]).notes == []
+    said = load(workspace, passages=passages, queries=queries, qrels=[f"{split}={labels}"])
+    assert said.notes == []
 
 
-def test_a_folder_s_files_are_loaded_or_named(workspace, tmp_path):
-    """Endings count in any case; what is about the data, and hidden files, need no word."""
+def test_a_folder_s_files_are_loaded_or_named(workspace: Workspace, tmp_path: Path) -> None:
+    """Endings may have any case. Hidden files and files about the data are not mentioned."""
     folder = tmp_path / "set"
     file(folder, "corpus.JSONL", PASSAGES)
     file(folder, "queries.jsonl", '{"_id": "q1", "text": "what is one?"}\n')
@@ -71,13 +74,13 @@ def test_a_folder_s_files_are_loaded_or_named(workspace, tmp_path):
     loaded = load(workspace, folder)
     assert loaded.totals == {"passages": 1, "dev": 1}
     assert loaded.notes == [
-        f"not loaded: {other}: no part of the layout",
-        f"not loaded: {trec}; with: --qrels test={trec}",
+        f"not loaded: {other}: not part of the layout",
+        f"not loaded: {trec}; to load it: --qrels test={trec}",
     ]
 
 
-def test_options_take_folders_of_files(workspace, tmp_path):
-    """As the Parquet collections of a hub come: a folder for each kind, in files of some rows."""
+def test_options_take_folders_of_files(workspace: Workspace, tmp_path: Path) -> None:
+    """Parquet collections on a hub often have one folder for each kind, with several files."""
     for name, columns in {
         "corpus/corpus-0.parquet": {"_id": ["p1"], "text": ["one"]},
         "corpus/corpus-1.parquet": {"_id": ["p2"], "text": ["two"]},
@@ -86,14 +89,15 @@ def test_options_take_folders_of_files(workspace, tmp_path):
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         pq.write_table(pa.table(columns), tmp_path / name)
-    folders = {"passages": "corpus", "queries": "queries", "qrels": "qrels"}
-    loaded = load(workspace, **{kind: [tmp_path / name] for kind, name in folders.items()})
+    loaded = load(
+        workspace, passages=[tmp_path / "corpus"], queries=[tmp_path / "queries"], qrels=[tmp_path / "qrels"]
+    )
     assert loaded.totals == {"passages": 2, "test": 1}
 
 
-def test_an_option_refuses_a_folder_of_several_kinds(workspace, tmp_path):
-    """A whole collection given as passages would make passages of its queries."""
+def test_an_option_refuses_a_folder_of_several_kinds(workspace: Workspace, tmp_path: Path) -> None:
+    """If a whole collection were loaded as passages, its queries would become passages."""
     file(tmp_path, "set/corpus.jsonl", PASSAGES)
     file(tmp_path, "set/queries.jsonl", PASSAGES)
-    with pytest.raises(BadSettings, match=r"queries\.jsonl goes by the name of queries"):
+    with pytest.raises(BadSettings, match=r"queries\.jsonl has the name of a file of queries"):
         load(workspace, passages=[tmp_path / "set"])

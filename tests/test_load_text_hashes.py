@@ -1,4 +1,4 @@
-"""`text_hash`: which texts count as the same."""
+"""`text_hash`, which decides which texts count as the same."""
 
 import unicodedata
 from hashlib import blake2b
@@ -9,7 +9,7 @@ from curate.text_hash import text_hashes
 
 
 def by_hand(text: str) -> int:
-    """Return the hash by the rule, character by character: an oracle without Polars."""
+    """Return the hash according to the rule, character by character, as an oracle without Polars."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     kept = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in folded)
     words = " ".join(kept.split())
@@ -38,8 +38,8 @@ TEXTS = [
 ]
 
 
-def test_the_hash_is_what_the_rule_says():
-    """NFKC, case folding, letters, digits and marks in words joined by single spaces, blake2b."""
+def test_the_hash_is_what_the_rule_says() -> None:
+    """The rule: NFKC, case folding, words of letters, digits and marks, joined by single spaces, then blake2b."""
     assert text_hashes(TEXTS).tolist() == [by_hand(text) for text in TEXTS]
 
 
@@ -56,7 +56,7 @@ def test_the_hash_is_what_the_rule_says():
         ("...", "?!", False),
     ],
 )
-def test_texts_are_the_same_but_for_case_punctuation_and_white_space(one, other, same):
-    """Accents and digits tell texts apart; where there is no word at all, the text itself does."""
+def test_texts_are_the_same_but_for_case_punctuation_and_white_space(one: str, other: str, same: bool) -> None:
+    """Accents and digits distinguish texts. A text without any word is hashed as it is."""
     first, second = text_hashes([one, other])
     assert bool(first == second) == same

@@ -1,9 +1,9 @@
-"""`curate mine`: what a run holds, and what is never computed twice."""
+"""`curate mine`: the contents of a run, and the work that is never repeated."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +37,7 @@ QRELS = [("q1", "cat"), ("q2", "dog"), ("q3", "pets"), ("q4", "carpet")]
 
 @pytest.fixture
 def workspace(make_workspace: Make) -> Workspace:
-    """Seven passages, four train queries."""
+    """Return a workspace with seven passages and four train queries."""
     return make_workspace(PASSAGES, QUERIES, qrels=QRELS)
 
 
@@ -51,7 +51,7 @@ def encoder(tiny_encoder: Write, workspace: Workspace) -> str:
 
 
 def test_candidates_stand_in_the_order_of_their_scores(workspace: Workspace) -> None:
-    """Rank from 1; equal scores (cat and its twin) in the order of the keys; the labelled positive stays."""
+    """Ranks start at 1, and equal scores (cat and its twin) are in key order. The labelled positive is kept."""
     mined = mine(workspace, depth=3)
 
     assert found(workspace, mined.run_id, "q1") == ["cat", "twin", "both"]
@@ -59,7 +59,7 @@ def test_candidates_stand_in_the_order_of_their_scores(workspace: Workspace) -> 
 
 
 def test_positives_and_their_duplicates_are_marked_and_never_negatives(workspace: Workspace) -> None:
-    """The mined run keeps them; the view `decisions` says what they are."""
+    """The mined run keeps them, and the view `decisions` says what they are."""
     mined = mine(workspace, depth=3)
     Job(workspace, "denoise", "d1").write_rows("cutoffs", [cutoffs()])
     Job(workspace, "denoise", "d1").finish()
@@ -75,7 +75,7 @@ def test_positives_and_their_duplicates_are_marked_and_never_negatives(workspace
 
 
 def test_a_query_without_a_known_term_has_no_candidate_and_is_counted(workspace: Workspace) -> None:
-    """q3 asks for a zebra."""
+    """q3 searches for a zebra."""
     mined = mine(workspace)
 
     assert mined.empty == 1
@@ -84,7 +84,7 @@ def test_a_query_without_a_known_term_has_no_candidate_and_is_counted(workspace:
 
 
 def test_a_dense_run_is_the_exact_search_over_the_embeddings(workspace: Workspace, encoder: str) -> None:
-    """A depth beyond the collection gives the whole collection."""
+    """A depth beyond the size of the collection gives the whole collection."""
     mined = mine(workspace, retriever="dense", encoder=encoder, depth=100)
 
     model = Encoder.open(encoder, workspace.root)
@@ -98,7 +98,7 @@ def test_a_dense_run_is_the_exact_search_over_the_embeddings(workspace: Workspac
 
 
 def test_the_encoder_is_registered_once(workspace: Workspace, encoder: str) -> None:
-    """Its path is below the workspace, so that the two can move together."""
+    """Its path is relative to the workspace, so that the two can move together."""
     mine(workspace, retriever="dense", encoder=encoder)
     mine(workspace, retriever="dense", encoder=encoder, depth=2)
 
@@ -108,7 +108,10 @@ def test_the_encoder_is_registered_once(workspace: Workspace, encoder: str) -> N
 
 
 def test_a_hybrid_run_is_the_union_and_keeps_every_source(workspace: Workspace, encoder: str) -> None:
-    """Ranked by the sum of 1 / (60 + rank) over the sources; their own ranks stand in `candidate_sources`."""
+    """The order is by the sum of 1 / (60 + rank) over the sources.
+
+    The view `candidate_sources` has the sources' ranks.
+    """
     mined = mine(workspace, retriever="hybrid", encoder=encoder, depth=2)
 
     sources = workspace.sql(
@@ -128,9 +131,12 @@ def test_a_hybrid_run_is_the_union_and_keeps_every_source(workspace: Workspace, 
 
 @pytest.mark.parametrize("retriever", ["bm25", "dense", "hybrid"])
 def test_the_same_again_is_there_already(
-    workspace: Workspace, encoder: str, retriever: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
+    encoder: str,
+    retriever: Literal["bm25", "dense", "hybrid"],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing is encoded, no run is added."""
+    """Nothing is encoded, and no run is added."""
     first = mine(workspace, retriever=retriever, encoder=encoder)
     monkeypatch.setattr(Encoder, "encode", None)
 
@@ -142,7 +148,7 @@ def test_the_same_again_is_there_already(
 
 
 def test_embeddings_are_reused_and_a_later_load_embeds_its_own(workspace: Workspace, encoder: str) -> None:
-    """Another depth embeds nothing; one more passage embeds one."""
+    """Another depth embeds nothing, and one more passage embeds one."""
     assert mine(workspace, retriever="dense", encoder=encoder).passages_encoded == 7
     assert mine(workspace, retriever="dense", encoder=encoder, depth=2).passages_encoded == 0
     add_passage(workspace, 7, "late", "a zebra is an animal")
@@ -154,7 +160,7 @@ def test_embeddings_are_reused_and_a_later_load_embeds_its_own(workspace: Worksp
 
 
 def test_more_passages_make_another_bm25_run(workspace: Workspace) -> None:
-    """And the index of before gives way."""
+    """The old index is deleted."""
     before = mine(workspace)
     add_passage(workspace, 7, "late", "a zebra is an animal")
 
@@ -166,7 +172,7 @@ def test_more_passages_make_another_bm25_run(workspace: Workspace) -> None:
 
 
 def test_a_damaged_index_is_made_anew(workspace: Workspace) -> None:
-    """Nothing in `indexes/` is worth keeping."""
+    """The files in `indexes/` can always be rebuilt."""
     mine(workspace)
     for path in workspace.root.glob("indexes/bm25-*/meta.json"):
         path.write_text("{", "utf-8")
@@ -175,7 +181,7 @@ def test_a_damaged_index_is_made_anew(workspace: Workspace) -> None:
 
 
 def test_blocks_of_queries_do_not_change_a_bm25_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One query a shard, and the same candidates."""
+    """Even with one query per shard, the candidates are the same."""
     first = mine(workspace).run_id
     whole = workspace.scan("candidates").collect()
     Job(workspace, "mine", first).discard()
@@ -189,7 +195,7 @@ def test_blocks_of_queries_do_not_change_a_bm25_run(workspace: Workspace, monkey
 
 
 def test_a_faiss_index_is_kept_and_its_recall_recorded(workspace: Workspace, encoder: str) -> None:
-    """Against exact search, on a sample of the queries."""
+    """The recall is against exact search, on a sample of the queries."""
     pytest.importorskip("faiss")
 
     mined = mine(workspace, retriever="dense", encoder=encoder, index="Flat", depth=3)
@@ -203,7 +209,7 @@ def test_a_faiss_index_is_kept_and_its_recall_recorded(workspace: Workspace, enc
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"split": "dev"}, BadSettings, r"no queries of the split 'dev'; the splits are train \(4\)"),
+        ({"split": "dev"}, BadSettings, r"no queries in the split 'dev'; the splits are train \(4\)"),
         ({"retriever": "dense"}, BadSettings, "needs a model: --encoder"),
         ({"retriever": "dense", "encoder": "./none"}, NotAvailable, "no model folder"),
         ({"retriever": "bm52"}, BadSettings, "bm25"),
@@ -213,13 +219,13 @@ def test_a_faiss_index_is_kept_and_its_recall_recorded(workspace: Workspace, enc
 def test_what_cannot_be_mined_is_said(
     workspace: Workspace, options: dict[str, Any], error: type[CurateError], text: str
 ) -> None:
-    """Before anything is written."""
+    """The error comes before anything is written."""
     with pytest.raises(error, match=text):
         mine(workspace, **options)
 
 
 def test_without_passages_the_error_names_the_command(tmp_path: Path) -> None:
-    """An empty workspace."""
+    """The workspace is empty."""
     with pytest.raises(BadSettings, match="curate load"):
         mine(Workspace.create(tmp_path / "empty"))
 
@@ -227,7 +233,7 @@ def test_without_passages_the_error_names_the_command(tmp_path: Path) -> None:
 def test_vectors_beyond_float16_are_refused(
     workspace: Workspace, encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are kept in two bytes a number."""
+    """Embeddings are stored with two bytes per number."""
     forward = Encoder._forward
     monkeypatch.setattr(Encoder, "_forward", lambda self, *batch: forward(self, *batch) * 1e6)
 
@@ -236,7 +242,7 @@ def test_vectors_beyond_float16_are_refused(
 
 
 def test_the_plan_counts_what_is_embedded_and_changes_nothing(workspace: Workspace, encoder: str) -> None:
-    """The rate is that of the runs before, or of a short probe."""
+    """The rate is that of earlier runs, or of a short probe."""
     options: dict[str, Any] = {"retriever": "dense", "encoder": encoder}
     fresh = plan_mine(workspace, **options)
     mine(workspace, **options)
@@ -244,13 +250,13 @@ def test_the_plan_counts_what_is_embedded_and_changes_nothing(workspace: Workspa
 
     assert (fresh.total, fresh.cached) == (7, 0)
     assert fresh.seconds is not None
-    assert (deeper.unit, deeper.total, deeper.cached) == ("queries", 4, 0)  # embedded, and still to be searched
+    assert (deeper.unit, deeper.total, deeper.cached) == ("queries", 4, 0)  # embedded, but not searched yet
     assert (same.unit, same.total, same.cached) == ("queries", 4, 4)
     assert len(workspace.records("mine")) == 1
 
 
 def test_the_command_prints_the_run_and_the_next_command(workspace: Workspace) -> None:
-    """As text, and as JSON."""
+    """It prints them as text and as JSON."""
     result = CliRunner().invoke(cli, ["-C", str(workspace.root), "-q", "mine", "--depth", "3"])
     again = CliRunner().invoke(cli, ["-C", str(workspace.root), "-q", "mine", "--depth", "3", "--json"])
 
@@ -265,7 +271,7 @@ def found(workspace: Workspace, run: str, query: str) -> list[str]:
 
 
 def ranks(workspace: Workspace, run: str, query: str) -> list[int]:
-    """Return its ranks."""
+    """Return the ranks of a query's passages."""
     return [row[0] for row in rows(workspace, run, query)]
 
 
@@ -280,7 +286,7 @@ def rows(workspace: Workspace, run: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def half(model: Encoder, texts: list[str], side: Any) -> np.ndarray:
-    """Return vectors as they are kept."""
+    """Return vectors in the format in which they are stored."""
     (vectors,) = model.encode(texts, side)
     return vectors.array.astype("float16")
 
@@ -294,7 +300,7 @@ def add_passage(workspace: Workspace, key: int, name: str, text: str) -> None:
 
 
 def cutoffs() -> dict[str, Any]:
-    """Return RocketQA's, for a scorer that scored nothing."""
+    """Return RocketQA's cutoffs for a scorer that has scored nothing."""
     row = dict.fromkeys(sql_files.schema("cutoffs").names)
     return row | {
         "name": "default",

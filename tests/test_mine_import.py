@@ -1,4 +1,4 @@
-"""Runs made elsewhere: their ranks made anew, their bad lines named."""
+"""Runs made elsewhere: their ranks are recomputed, and their bad lines are named."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +18,13 @@ PASSAGES = {"p1": "one", "p2": "two", "p3": "three"}
 
 @pytest.fixture
 def workspace(make_workspace: Make) -> Workspace:
-    """Three passages, two train queries and one unlabeled."""
+    """Return a workspace with three passages, two train queries and one unlabeled query."""
     queries = {"q1": "first", "q2": "second", "u1": "third"}
     return make_workspace(PASSAGES, queries, qrels=[("q1", "p1"), ("q2", "p2")], unlabeled=["u1"])
 
 
 def test_ranks_follow_the_scores_and_ties_the_order_of_the_passages(workspace: Workspace) -> None:
-    """What the file says of ranks, and the order of its lines, does not count."""
+    """The ranks in the file, and the order of its lines, do not matter."""
     run = write(workspace, "q1 Q0 p3 1 0.5 x", "q1 Q0 p2 2 0.5 x", "q1 Q0 p1 3 9.0 x", "q2 Q0 p3 1 -1 x")
 
     mined = import_run(workspace, run)
@@ -39,14 +39,14 @@ def test_ranks_follow_the_scores_and_ties_the_order_of_the_passages(workspace: W
 
 
 def test_a_marco_run_keeps_its_ranks(workspace: Workspace) -> None:
-    """Its score is -rank."""
+    """The score becomes -rank."""
     mined = import_run(workspace, write(workspace, "q1\tp2\t1", "q1\tp1\t7"))
 
     assert rows(workspace, mined.run_id) == [("q1", "p2", 1, -1.0), ("q1", "p1", 2, -7.0)]
 
 
 def test_the_same_file_again_is_there_already(workspace: Workspace) -> None:
-    """By its contents."""
+    """A file is recognised by its contents."""
     run = write(workspace, "q1 Q0 p1 1 2 x")
 
     first, again = import_run(workspace, run), import_run(workspace, run)
@@ -56,7 +56,10 @@ def test_the_same_file_again_is_there_already(workspace: Workspace) -> None:
 
 
 def test_a_name_begins_the_run_id(workspace: Workspace) -> None:
-    """As BM25 by another engine; the digits stay, so that two files never share an id."""
+    """For example, a run may come from another engine's BM25.
+
+    The digits are kept, so two files never share an id.
+    """
     mined = import_run(workspace, write(workspace, "q1 Q0 p1 1 2 x"), name="anserini")
 
     assert mined.run_id.startswith("anserini-train-")
@@ -68,12 +71,12 @@ def test_a_name_begins_the_run_id(workspace: Workspace) -> None:
         ("q9 Q0 p1 1 2 x", "run.trec:2: unknown query id: q9"),
         ("q1 Q0 p9 1 2 x", "run.trec:2: unknown passage id: p9"),
         ("q1 Q0 p1 2 1 x", "run.trec:2: query and passage stand in an earlier line"),
-        ("q1 Q0 p2 2 x", "run.trec:2: wrong number of columns: 5, expected 6"),
+        ("q1 Q0 p2 2 x", "run.trec:2: wrong number of columns: found 5, expected 6"),
         ("q1 Q0 p2 2 nan x", "run.trec:2: score is not a finite number: 'nan'"),
     ],
 )
 def test_a_bad_line_refuses_the_file_or_becomes_a_reject(workspace: Workspace, line: str, reason: str) -> None:
-    """Named with file and line; with --max-rejects it goes into the table `rejects`."""
+    """The error names file and line. With --max-rejects, the line goes into the table `rejects`."""
     run = write(workspace, "q1 Q0 p1 1 2 x", line)
 
     with pytest.raises(BadInput, match=reason):
@@ -87,10 +90,10 @@ def test_a_bad_line_refuses_the_file_or_becomes_a_reject(workspace: Workspace, l
 
 
 def test_a_run_over_several_splits_must_say_which(workspace: Workspace) -> None:
-    """Then the lines of the other splits are left where they are."""
+    """The lines of the other splits are then ignored."""
     run = write(workspace, "q1 Q0 p1 1 2 x", "u1 Q0 p2 1 2 x")
 
-    with pytest.raises(BadSettings, match=r"train \(1 lines\), unlabeled \(1 lines\). Say which: --split"):
+    with pytest.raises(BadSettings, match=r"train \(1 lines\), unlabeled \(1 lines\). Choose one: --split"):
         import_run(workspace, run)
     with pytest.raises(BadSettings, match="no query of the split 'dev'"):
         import_run(workspace, run, split="dev")
@@ -99,22 +102,22 @@ def test_a_run_over_several_splits_must_say_which(workspace: Workspace) -> None:
 
 
 def test_an_empty_file_is_no_run(workspace: Workspace) -> None:
-    """Not one line."""
-    with pytest.raises(BadInput, match="no line that can be taken"):
+    """The file has no line at all."""
+    with pytest.raises(BadInput, match="no line that can be imported"):
         import_run(workspace, write(workspace, ""))
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--run", "run.trec", "--depth", "5"], "--depth means nothing with --run"),
-        (["--max-rejects", "5"], "--max-rejects goes with --run FILE"),
+        (["--run", "run.trec", "--depth", "5"], "--depth cannot be combined with --run"),
+        (["--max-rejects", "5"], "--max-rejects needs --run FILE"),
     ],
 )
 def test_options_that_mean_nothing_together_are_refused(
     workspace: Workspace, arguments: list[str], text: str
 ) -> None:
-    """Instead of one being passed over."""
+    """Otherwise one of them would be silently ignored."""
     result = CliRunner().invoke(cli, ["-C", str(workspace.root), "mine", *arguments])
 
     assert isinstance(result.exception, BadSettings)

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment ends with the same bytes."""
+"""A run that is killed at random moments and ends with the same bytes."""
 
 import random
 import shutil
@@ -14,7 +14,7 @@ from curate.shards import file_sha256
 
 Make = Callable[..., Workspace]
 
-# Small blocks, so that there are many shards to die between.
+# Small blocks make many shards, so that kills also come between shards.
 PROGRAM = """
 import sys
 from curate import Workspace, mine
@@ -27,7 +27,7 @@ mine(Workspace(sys.argv[1]), retriever="hybrid", encoder="models/tiny", depth=20
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bytes(make_workspace: Make, tiny_encoder: Callable[..., Path]) -> None:
-    """SIGKILL at random moments of BM25, embedding, search and fusion; the last attempt is left alone."""
+    """SIGKILL comes at random moments of BM25, embedding, search and fusion. The last attempt is not killed."""
     words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"]
     passages = {f"p{i}": f"{words[i % 6]} {words[i % 5]} {i % 17}" for i in range(120)}
     queries = {f"q{i}": f"{words[i % 6]} {i % 13}" for i in range(40)}
@@ -47,7 +47,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(make_workspace: Make, tiny_encod
 
 
 def run(root: Path, seconds: float | None) -> int:
-    """Mine in a process of its own, killed after `seconds`; return its exit code."""
+    """Mine in a separate process that is killed after `seconds`; return its exit code."""
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(root)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     with process, process.stdout:
@@ -60,6 +60,6 @@ def run(root: Path, seconds: float | None) -> int:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Return every shard and embedding with the sha256 of its bytes, and no temporary file among them."""
+    """Return the sha256 of every shard and embedding by its path, without temporary files."""
     files = [*root.glob("tables/*/*/*.parquet"), *root.glob("embeddings/**/*.npy")]
     return {str(path.relative_to(root)): file_sha256(path) for path in files}

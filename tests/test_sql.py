@@ -1,4 +1,4 @@
-"""`curate sql`: any query to the tables, and nothing but queries."""
+"""`curate sql`, which answers queries to the tables and refuses everything else."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ Ask = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def here(make_workspace: Make) -> Workspace:
-    """Two passages, one of which a spreadsheet would run."""
+    """Return a workspace with two passages, one of which a spreadsheet would execute."""
     return make_workspace(
         {"plain": "Paris is the capital.", "formula": '=cmd("calc")'},
         {"q1": "capital of france"},
@@ -32,7 +32,7 @@ def here(make_workspace: Make) -> Workspace:
 
 @pytest.fixture
 def ask(here: Workspace, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Return a function that runs `curate sql ...` and gives exit code, stdout and stderr."""
+    """Return a function that runs `curate sql ...` and returns exit code, stdout and stderr."""
 
     def ask(*arguments: str) -> tuple[int, str, str]:
         code = run(["-C", str(here.root), "sql", *arguments])
@@ -72,7 +72,7 @@ def ask(here: Workspace, capsys: pytest.CaptureFixture[str]) -> Ask:
     ],
 )
 def test_whatever_is_no_query_to_the_tables_is_refused(ask: Ask, query: str, tmp_path: Path) -> None:
-    """Exit code 2, one line, and nothing on stdout or on the disk."""
+    """The exit code is 2, the message has one line, and nothing is written to stdout or the disk."""
     before = sorted(tmp_path.iterdir())
     code, out, err = ask(query.format(folder=tmp_path))
     assert code == 2
@@ -91,7 +91,7 @@ def test_whatever_is_no_query_to_the_tables_is_refused(ask: Ask, query: str, tmp
     ],
 )
 def test_a_write_in_disguise_never_reaches_a_shard(ask: Ask, here: Workspace, query: str) -> None:
-    """The shards are readable paths, and DuckDB 2 takes COPY inside WITH and under EXPLAIN ANALYZE."""
+    """The shards are readable paths, and DuckDB 2 accepts COPY inside WITH and under EXPLAIN ANALYZE."""
     shard = here.shards("candidates")[-1]
     before = shard.read_bytes()
     code, _, err = ask(query.format(shard=shard))
@@ -115,14 +115,14 @@ def test_a_write_in_disguise_never_reaches_a_shard(ask: Ask, here: Workspace, qu
     ],
 )
 def test_queries_are_answered(ask: Ask, query: str) -> None:
-    """SELECT in all its forms, and EXPLAIN of one."""
+    """Allowed are SELECT in all its forms, and EXPLAIN of one."""
     code, out, _ = ask(query)
     assert code == 0
     assert out
 
 
 def test_every_table_and_view_can_be_read(here: Workspace) -> None:
-    """The sandbox keeps nothing from a reader that belongs to the workspace."""
+    """The sandbox lets a reader see everything that belongs to the workspace."""
     with sandbox(here) as connection:
         for name in (*sql_files.TABLES, *sql_files.view_names(), "stages"):
             query = f"from {name}"
@@ -131,7 +131,7 @@ def test_every_table_and_view_can_be_read(here: Workspace) -> None:
 
 
 def test_every_named_query_is_a_single_select(here: Workspace) -> None:
-    """Also those with parameters: the check needs no values."""
+    """This includes queries with parameters, because the check needs no values."""
     with sandbox(here) as connection:
         for name in sql_files.report_names():
             only_select(connection, sql_files.text(f"reports/{name}"))
@@ -155,7 +155,7 @@ def test_every_named_query_says_what_it_is_and_its_grain() -> None:
     ],
 )
 def test_a_wrong_name_gets_a_hint_in_one_line(ask: Ask, query: str, hint: str) -> None:
-    """DuckDB's own message, without the query repeated."""
+    """The hint is DuckDB's own message, without a copy of the query."""
     code, _, err = ask(query)
     assert code == 2
     assert hint in err
@@ -163,7 +163,7 @@ def test_a_wrong_name_gets_a_hint_in_one_line(ask: Ask, query: str, hint: str) -
 
 
 def test_csv_is_what_a_pipe_gets(ask: Ask) -> None:
-    """All rows, whole values, one header line; a formula is defused."""
+    """CSV has all rows, complete values and one header line. Formulas are defused."""
     code, out, err = ask("select passage_id, text, null as nothing, -1.5 as number from passages")
     assert (code, err) == (0, "")
     assert list(csv.reader(io.StringIO(out))) == [
@@ -174,20 +174,20 @@ def test_csv_is_what_a_pipe_gets(ask: Ask) -> None:
 
 
 def test_raw_csv_has_the_values_as_they_are(ask: Ask) -> None:
-    """For machines that read CSV."""
+    """This is for programs that read CSV."""
     _, out, _ = ask("select text from passages where passage_id = 'formula'", "--raw")
     assert list(csv.reader(io.StringIO(out)))[1] == ['=cmd("calc")']
 
 
 def test_json_is_one_array_of_objects(ask: Ask) -> None:
-    """Numbers are numbers, lists are lists, what JSON has no number for is null."""
+    """Numbers are numbers and lists are lists. A number that JSON does not have is null."""
     _, out, _ = ask("select 1 as a, [1, 2] as b, 'nan'::double as c, 'x' as d", "--json")
     assert json.loads(out) == [{"a": 1, "b": [1, 2], "c": None, "d": "x"}]
     assert json.loads(ask("from rejects", "--json")[1]) == []
 
 
 def test_ndjson_is_one_object_a_line(ask: Ask) -> None:
-    """For jq and for streams."""
+    """This is for jq and for streams."""
     _, out, _ = ask("select passage_id from passages", "--format", "ndjson")
     assert [json.loads(line) for line in out.splitlines()] == [{"passage_id": "plain"}, {"passage_id": "formula"}]
 
@@ -200,13 +200,13 @@ def test_the_suffix_of_the_file_says_its_format(ask: Ask, tmp_path: Path) -> Non
 
 
 def test_parquet_needs_a_file(ask: Ask) -> None:
-    """It is no text for a terminal."""
+    """A terminal cannot show it."""
     code, _, err = ask("select 1", "--format", "parquet")
     assert (code, "--output" in err) == (2, True)
 
 
 def test_a_query_that_fails_leaves_the_old_file(ask: Ask, tmp_path: Path) -> None:
-    """Whole or not at all."""
+    """The file is written completely or not at all."""
     target = tmp_path / "found.csv"
     target.write_text("old")
     code, _, _ = ask("select (passage_id)::integer from passages", "--output", str(target))
@@ -215,7 +215,7 @@ def test_a_query_that_fails_leaves_the_old_file(ask: Ask, tmp_path: Path) -> Non
 
 
 def test_a_table_shows_forty_rows_and_says_how_many_more(ask: Ask) -> None:
-    """What is left out is said on stderr."""
+    """The number of rows that are left out goes to stderr."""
     code, out, err = ask("from range(100) as numbers (i)", "--format", "table")
     assert code == 0
     assert len(out.splitlines()) == 41
@@ -223,7 +223,7 @@ def test_a_table_shows_forty_rows_and_says_how_many_more(ask: Ask) -> None:
 
 
 def test_a_table_of_many_columns_stays_in_the_width(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long values are cut, columns that find no room are counted."""
+    """Long values are cut, and columns that do not fit are counted."""
     monkeypatch.setenv("COLUMNS", "80")
     wide = ", ".join(f"repeat('x', 200) as column_{i}" for i in range(30))
     code, out, _ = ask(f"select {wide}", "--format", "table")
@@ -233,22 +233,22 @@ def test_a_table_of_many_columns_stays_in_the_width(ask: Ask, monkeypatch: pytes
 
 
 def test_a_named_query_takes_parameters(ask: Ask) -> None:
-    """Those of the query itself, or of `$name` in a query of one's own."""
+    """The parameters are those of the named query, or those written as `$name` in the user's own query."""
     assert ask("select $word as word", "-p", "word=x")[1] == "word\nx\n"
     code, _, err = ask("splits", "-p", "limit=3")
     assert (code, "has no parameter 'limit'" in err) == (2, True)
     code, _, err = ask("funnel", "-p", "negatives=many")
-    assert (code, "negatives is a number from 1" in err) == (2, True)
+    assert (code, "negatives must be a whole number from 1" in err) == (2, True)
 
 
 def test_before_denoising_a_named_query_says_what_to_run(ask: Ask) -> None:
-    """Not an empty result, which would look like an answer."""
+    """An empty result would look like an answer."""
     code, _, err = ask("funnel")
     assert (code, "curate denoise" in err) == (2, True)
 
 
 def test_the_list_has_every_name_with_its_purpose(ask: Ask) -> None:
-    """Named queries, views, tables and macros."""
+    """The list has named queries, views, tables and macros."""
     found = {entry["name"]: entry for entry in json.loads(ask("--list", "--json")[1])}
     assert found["funnel"]["parameters"] == ["cutoffs", "negatives", "run"]
     assert {"decisions", "candidates", "probability"} <= set(found)
@@ -256,20 +256,22 @@ def test_the_list_has_every_name_with_its_purpose(ask: Ask) -> None:
 
 
 def test_explain_prints_the_file(ask: Ask) -> None:
-    """The SQL is there to be copied and changed."""
+    """Users can copy the SQL and change it."""
     assert ask("--explain", "funnel")[1] == sql_files.text("reports/funnel")
 
 
 def test_a_query_comes_from_stdin(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`curate sql - < query.sql`."""
+    """The command is `curate sql - < query.sql`."""
     monkeypatch.setattr("sys.stdin", io.StringIO("-- a comment first\nselect 1 as one"))
     assert ask("-")[1] == "one\n1\n"
 
 
 def test_a_reader_that_stops_early_is_no_error(here: Workspace) -> None:
-    """`curate sql ... | head -1`."""
+    """An example is `curate sql ... | head -1`."""
     command = [sys.executable, "-m", "curate", "-C", str(here.root), "sql", "from range(3000000) as numbers (i)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.readline() == b"i\n"
         process.stdout.close()
         assert process.stderr.read() == b""

@@ -1,6 +1,7 @@
-"""Checkpoints (train/checkpoint.py): whole or not at all, and a kill -9 costs nothing but time."""
+"""Checkpoints (train/checkpoint.py), which are complete or absent. A kill -9 costs only time."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from curate import Workspace
 from curate.errors import CurateError, NoSpace
 from curate.train import checkpoint
 from curate.train.checkpoint import State
-from curate.train.log import Curve
+from curate.train.curve import Curve
 from curate.train.optimizer import adamw
 
 Make = Callable[..., Workspace]
@@ -37,7 +38,7 @@ def stepped(seed: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
 
 
 def test_what_is_restored_is_what_was_saved(tmp_path: Path) -> None:
-    """Weights, both moments, the count of steps, the log."""
+    """A checkpoint has the weights, both moments, the step count and the log."""
     model, optimizer = stepped(0)
     checkpoint.save(tmp_path, State(5, {"groups": 3}, "plan", Curve([{"step": 5}])), model, optimizer)
     state = checkpoint.latest(tmp_path)
@@ -52,7 +53,7 @@ def test_what_is_restored_is_what_was_saved(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_checkpoint_is_kept(tmp_path: Path) -> None:
-    """The one before it goes when the new one stands."""
+    """The previous one is deleted once the new one is complete."""
     for step in (5, 10):
         checkpoint.save(tmp_path, State(step), *stepped(0))
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000010"]
@@ -62,8 +63,11 @@ def test_only_the_newest_checkpoint_is_kept(tmp_path: Path) -> None:
 def test_a_crash_at_any_point_of_saving_leaves_a_whole_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """Broken off at the n-th rename, fsync or removal, for every n: the old or the new one can be restored."""
-    owner = {"replace": Path, "fsync": os, "rmtree": checkpoint.shutil}[call]
+    """Saving is interrupted at every rename, fsync and removal.
+
+    Either the old or the new checkpoint can be restored.
+    """
+    owner = {"replace": Path, "fsync": os, "rmtree": shutil}[call]
     real = getattr(owner, call)
     checkpoint.save(tmp_path, State(1), *stepped(0))
     for broken in range(1, 6):
@@ -87,7 +91,7 @@ def test_a_crash_at_any_point_of_saving_leaves_a_whole_checkpoint(
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
-    """One flipped byte: neither loaded nor silently trained over."""
+    """With one flipped byte, it is neither loaded nor silently overwritten."""
     checkpoint.save(tmp_path, State(1), *stepped(0))
     tensors = tmp_path / "step-000000001" / "tensors.safetensors"
     data = bytearray(tensors.read_bytes())
@@ -100,7 +104,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ENOSPC in the middle: the temporary folder goes."""
+    """After ENOSPC in the middle, the temporary folder is deleted."""
     monkeypatch.setattr(
         checkpoint, "fsync", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
@@ -113,7 +117,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: py
 def test_a_disk_that_refuses_safetensors_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Callable[..., None]
 ) -> None:
-    """The library that writes the weights has an error of its own for a quota or a file that is too large."""
+    """The library safetensors has its own type of error for an exceeded quota or file size."""
 
     def refuse(*_arguments: object) -> None:
         raise SafetensorError("I/O error: File too large (os error 27)")
@@ -130,7 +134,7 @@ def test_a_disk_that_refuses_safetensors_is_named(
 def test_a_training_that_is_killed_ends_with_the_bytes_of_one_that_is_not(
     make_workspace: Make, tiny_cross_encoder: Model
 ) -> None:
-    """Kill -9 in mid-training, twice, then the same command to the end."""
+    """The training gets kill -9 twice, and then the same command runs to the end."""
     passages = {f"p{n}": f"passage {n} on {'abcdefgh'[n % 8]}" for n in range(40)}
     queries = {f"q{n}": f"what of {'abcdefgh'[n % 8]} {n}" for n in range(16)}
     workspace = make_workspace(

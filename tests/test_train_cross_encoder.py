@@ -1,8 +1,9 @@
-"""`curate train cross-encoder` end to end (train/cross_encoder.py): the model, its record, what it refuses."""
+"""`curate train cross-encoder` end to end (train/cross_encoder.py): the model, its record, and what it refuses."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ QUERIES = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(8)}
 
 @pytest.fixture
 def workspace(make_workspace: Make) -> Workspace:
-    """Eight train queries with one positive each; every query found all passages."""
+    """Return a workspace with eight train queries with one positive each. The run found all passages for each."""
     ranked = {query: [f"p{(n + shift) % 32}" for shift in range(32)] for n, query in enumerate(QUERIES)}
     qrels = [(f"q{n}", f"p{n}") for n in range(8)]
     return make_workspace(PASSAGES, QUERIES, qrels=qrels, candidates=ranked)
@@ -35,7 +36,7 @@ def workspace(make_workspace: Make) -> Workspace:
 
 @pytest.fixture
 def init(tiny_cross_encoder: Model, tmp_path: Path) -> Path:
-    """Write an encoder without a head: what `--init` gets as a rule."""
+    """Write an encoder without a head, which is the usual value of `--init`."""
     from transformers import AutoModel
 
     from curate.models.pretrained import load_tokenizer
@@ -46,14 +47,13 @@ def init(tiny_cross_encoder: Model, tmp_path: Path) -> Path:
     return folder
 
 
-def train(workspace: Workspace, init: Path, **options: object) -> TrainedCrossEncoder:
-    return train_cross_encoder(
-        workspace, **{"init": str(init), "groups": 24, "batch_groups": 4, "max_length": 48, **options}
-    )  # type: ignore[arg-type]
+def train(workspace: Workspace, init: Path, **options: Any) -> TrainedCrossEncoder:
+    small = {"groups": 24, "batch_groups": 4, "max_length": 48}
+    return train_cross_encoder(workspace, **{"init": str(init), **small, **options})
 
 
 def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> None:
-    """Counts, the end of the curve, and the next command; the record keeps the same facts."""
+    """It has counts, the end of the curve, and the next command. The record keeps the same facts."""
     trained = train(workspace, init)
     assert (trained.groups, trained.steps, trained.pairs, trained.queries, trained.skipped) == (24, 6, 96, 8, 0)
     assert 0 <= trained.won <= 1
@@ -64,13 +64,13 @@ def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> No
 
 
 def test_it_learns(workspace: Workspace, init: Path) -> None:
-    """Eight queries seen forty times over: well above the quarter of the groups that chance wins."""
+    """After forty epochs of eight queries, the share of groups won is well above a quarter, which is chance."""
     learnt = train(workspace, init, groups=320, batch_groups=8, learning_rate=3e-3, easy_share=0.0)
     assert learnt.won > 0.5
 
 
 def test_the_model_opens_in_transformers_with_our_scores(workspace: Workspace, init: Path) -> None:
-    """Scores of the library = scores of the scorer, for the folder as it is."""
+    """The library and the scorer give equal scores for the saved folder."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     folder = workspace.root / train(workspace, init).model
@@ -88,7 +88,7 @@ def test_the_model_opens_in_transformers_with_our_scores(workspace: Workspace, i
 
 @pytest.mark.slow
 def test_the_model_opens_in_sentence_transformers_with_our_probabilities(workspace: Workspace, init: Path) -> None:
-    """`CrossEncoder.predict` gives sigmoid(logit), long pairs included."""
+    """`CrossEncoder.predict` gives sigmoid(logit), also for long pairs."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
     folder = workspace.root / train(workspace, init).model
     theirs = sentence_transformers.CrossEncoder(str(folder), device="cpu")
@@ -105,15 +105,15 @@ def _logits(folder: Path, queries: list[str], passages: list[str]) -> np.ndarray
 
 
 def test_an_existing_cross_encoder_is_trained_further(workspace: Workspace, tiny_cross_encoder: Model) -> None:
-    """With one logit its head is kept; a classifier with two classes is refused."""
+    """A head with one logit is kept. A classifier with two classes is refused."""
     assert train(workspace, tiny_cross_encoder("one")).steps == 6
     with pytest.raises(BadInput, match="has 2 classes"):
         train(workspace, tiny_cross_encoder("two", labels=2), name="other")
 
 
 def test_an_encoder_with_a_tower_a_side_is_a_start(workspace: Workspace, init: Path) -> None:
-    """The passages' tower gets the head: the first tensor of the judge's encoder is that of its start."""
-    labels = {"hard_negatives": 0, "masks": "labels", "epochs": 1, "passage_max_length": 48}
+    """The passage tower gets the head: the word embeddings of the trained model are those of that tower."""
+    labels: dict[str, Any] = {"hard_negatives": 0, "masks": "labels", "epochs": 1, "passage_max_length": 48}
     towers = train_dual_encoder(workspace, init=str(init), towers="separate", learning_rate=1e-2, **labels)
     trained = train_cross_encoder(workspace, init=towers.model, groups=1, learning_rate=1e-30, max_length=48)
     passages = load_file(workspace.root / towers.model / "document_0_Transformer" / "model.safetensors")
@@ -123,7 +123,7 @@ def test_an_encoder_with_a_tower_a_side_is_a_start(workspace: Workspace, init: P
 
 
 def test_a_finished_training_is_not_done_twice(workspace: Workspace, init: Path) -> None:
-    """The same command answers from the record, with another distance between checkpoints too."""
+    """The same command answers from the record, even with another distance between checkpoints."""
     first = train(workspace, init)
     again = train(workspace, init, checkpoint_every=7)
     assert again.trained_now is False
@@ -132,7 +132,7 @@ def test_a_finished_training_is_not_done_twice(workspace: Workspace, init: Path)
 
 
 def test_other_settings_need_another_name(workspace: Workspace, init: Path) -> None:
-    """The message names what differs, then and now."""
+    """The message names each difference with the old and the new value."""
     train(workspace, init)
     with pytest.raises(
         BadSettings, match=r"models/cross-encoder has other settings: groups was 24, is 25\..*another --name"
@@ -144,14 +144,14 @@ def test_other_settings_need_another_name(workspace: Workspace, init: Path) -> N
 
 
 def test_a_model_that_was_changed_or_is_foreign_is_left_alone(workspace: Workspace, init: Path) -> None:
-    """Nothing that curate did not write is overwritten; a deleted model is trained again."""
+    """Files that curate did not write are never overwritten. A deleted model is trained again."""
     foreign = workspace.root / "models/mine"
     foreign.mkdir(parents=True)
-    with pytest.raises(BadSettings, match="models/mine stands there and was not trained here"):
+    with pytest.raises(BadSettings, match="models/mine exists already and was not trained here"):
         train(workspace, init, name="mine")
     weights = workspace.root / train(workspace, init).model / "model.safetensors"
     weights.write_bytes(b"changed")
-    with pytest.raises(BadSettings, match="is not as it was trained"):
+    with pytest.raises(BadSettings, match=r"the weights in models/.* changed after the training"):
         train(workspace, init)
     for name in ("../mine", "cross-encoder.checkpoint"):
         with pytest.raises(BadSettings, match="cannot be the name of a model"):
@@ -162,7 +162,7 @@ def test_a_model_that_was_changed_or_is_foreign_is_left_alone(workspace: Workspa
 def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
     workspace: Workspace, init: Path, steps: int
 ) -> None:
-    """Interrupted before and after the checkpoint at step 3; dropout and all. The log has no gap."""
+    """The interrupts come before and after the checkpoint at step 3, with dropout. The log has no gap."""
     whole = train(workspace, init, name="whole")
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=3, progress=Interrupt(steps))
@@ -179,7 +179,7 @@ def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
 
 
 def test_an_unfinished_training_refuses_other_settings(workspace: Workspace, init: Path) -> None:
-    """What was begun with one learning rate is not ended with another."""
+    """A training that began with one learning rate cannot continue with another."""
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
     with pytest.raises(BadSettings, match=r"the unfinished training .* learning_rate was 0.0001, is 0.5"):
@@ -187,7 +187,7 @@ def test_an_unfinished_training_refuses_other_settings(workspace: Workspace, ini
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_step_and_pairs(workspace: Workspace, init: Path) -> None:
-    """A learning rate out of this world: the last good checkpoint stays."""
+    """The learning rate is absurdly high. The last good checkpoint is kept."""
     with pytest.raises(CurateError, match=r"step \d+: the loss is .*Query and passage ids: q\d p\d+, ") as raised:
         train(workspace, init, learning_rate=1e38, clip_norm=1e30, checkpoint_every=1, dtype="fp32")
     step = int(str(raised.value).removeprefix("step ").partition(":")[0])
@@ -198,15 +198,15 @@ def test_a_loss_that_is_not_finite_stops_and_names_step_and_pairs(workspace: Wor
 
 
 def test_the_encoder_of_the_run_is_where_to_start_from(workspace: Workspace) -> None:
-    """A lexical run has none, so it must be said."""
+    """A lexical run has no encoder, so the initial model must be named."""
     with pytest.raises(
-        BadSettings, match="bm25-train was mined without an encoder; say where to start: --init MODEL"
+        BadSettings, match="bm25-train was mined without an encoder; name a model to start from: --init MODEL"
     ):
         train_cross_encoder(workspace)
 
 
 def test_the_card_names_no_path_of_this_machine(workspace: Workspace, init: Path) -> None:
-    """It tells the start, the run, the settings and how to open it."""
+    """The card gives the initial model, the run, the settings and the code to open the model."""
     train(workspace, init)
     for file in ("README.md", "config.json", "tokenizer_config.json"):
         assert str(workspace.root.parent) not in (workspace.root / "models/cross-encoder" / file).read_text()

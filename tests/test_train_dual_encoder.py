@@ -1,4 +1,4 @@
-"""`curate train dual-encoder` end to end (train/dual_encoder.py): the model, kills, what it refuses."""
+"""`curate train dual-encoder` end to end (train/dual_encoder.py): the model, kills, and what it refuses."""
 
 import json
 import os
@@ -38,7 +38,10 @@ QUERIES = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(8)}
 
 @pytest.fixture
 def workspace(make_workspace: Make) -> Workspace:
-    """Eight train queries, one positive each; every query found all passages, half are safe negatives."""
+    """Return a workspace with eight train queries.
+
+    The run found all passages for each, and half are safe negatives.
+    """
     ranked = {query: [f"p{(n + shift) % 32}" for shift in range(32)] for n, query in enumerate(QUERIES)}
     qrels = [(f"q{n}", f"p{n}") for n in range(8)]
     workspace = make_workspace(PASSAGES, QUERIES, qrels=qrels, candidates=ranked)
@@ -55,7 +58,7 @@ def workspace(make_workspace: Make) -> Workspace:
 
 @pytest.fixture
 def init(tiny_encoder: Model) -> Path:
-    """Write a tiny encoder that nobody trained."""
+    """Write a tiny encoder with random weights."""
     return tiny_encoder()
 
 
@@ -69,7 +72,7 @@ def arguments(init: Path, **options: Any) -> dict[str, Any]:
 
 
 def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> None:
-    """Counts, the end of the curve, and the next command; the record keeps the same facts."""
+    """It has counts, the end of the curve, and the next command. The record keeps the same facts."""
     trained = train(workspace, init)
     assert (trained.rows, trained.steps, trained.queries, trained.pairs) == (24, 6, 8, 72)
     assert (trained.short, trained.without, trained.pseudo_labelled, trained.best) == (0, 0, 0, None)
@@ -82,7 +85,7 @@ def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> No
 
 
 def test_it_learns(workspace: Workspace, init: Path) -> None:
-    """Forty looks at eight queries: first far more often than the one time in twenty of chance."""
+    """After forty epochs of eight queries, a positive ranks first far more often than by chance (1 in 20)."""
     assert train(workspace, init, epochs=40, batch_rows=8, learning_rate=3e-3).won > 0.5
 
 
@@ -98,7 +101,7 @@ def test_it_learns(workspace: Workspace, init: Path) -> None:
 def test_the_model_opens_in_sentence_transformers_with_equal_embeddings(
     workspace: Workspace, init: Path, options: dict[str, Any]
 ) -> None:
-    """The folder as it is, long texts included; one tower or two, either pooling, either similarity."""
+    """The saved folder works for long texts too, with one tower or two, either pooling and either similarity."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
     folder = workspace.root / train(workspace, init, learning_rate=1e-2, **options).model
     theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
@@ -108,13 +111,13 @@ def test_the_model_opens_in_sentence_transformers_with_equal_embeddings(
     assert np.allclose(found["query"], theirs.encode_query(texts), atol=1e-5)
     assert np.allclose(found["passage"], theirs.encode_document(texts), atol=1e-5)
     assert theirs.similarity_fn_name == options.get("similarity", "dot")
-    assert all(path.stat().st_mode & 0o111 for path in folder.rglob("*") if path.is_dir())  # for everybody
+    assert all(path.stat().st_mode & 0o111 for path in folder.rglob("*") if path.is_dir())  # all users
     same = np.allclose(found["query"], found["passage"], atol=1e-5)
     assert same == (options.get("towers") != "separate")
 
 
 def test_the_model_of_another_library_is_trained_further(workspace: Workspace, init: Path, tmp_path: Path) -> None:
-    """A folder that sentence-transformers saved, prompts and all; what comes out keeps them."""
+    """The initial folder was saved by sentence-transformers with prompts, and the trained model keeps them."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
     model = sentence_transformers.SentenceTransformer(str(init), device="cpu")
     model.prompts = {"query": "query: ", "document": "passage: "}
@@ -132,7 +135,7 @@ def test_the_model_of_another_library_is_trained_further(workspace: Workspace, i
 def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
     workspace: Workspace, init: Path, steps: int, cached: bool
 ) -> None:
-    """Interrupted before and after the checkpoint at step 3; dropout and all."""
+    """The interrupts come before and after the checkpoint at step 3, with dropout."""
     whole = train(workspace, init, name="whole", gradient_cache=cached)
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=3, gradient_cache=cached, progress=Interrupt(steps))
@@ -142,7 +145,7 @@ def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
 
 
 def test_gradient_caching_changes_no_bit_of_what_dropout_draws(workspace: Workspace, init: Path) -> None:
-    """The second pass draws what the first drew: the weights differ by rounding alone."""
+    """The second pass draws the same numbers as the first, so the weights differ only by rounding."""
     from safetensors.torch import load_file
 
     folders = [
@@ -161,7 +164,7 @@ def command(workspace: Workspace, init: Path, *options: str) -> list[str]:
 
 
 def is_alive(group: int) -> bool:
-    """Return whether a process of the group is left."""
+    """Return whether a process of the group is still running."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -173,9 +176,9 @@ def is_alive(group: int) -> bool:
 def test_two_processes_that_are_killed_end_with_the_bytes_of_two_that_are_not(
     workspace: Workspace, init: Path
 ) -> None:
-    """Kill -9 of the one that was started; the others end with it, and the same command goes on.
+    """The starter gets kill -9, the other processes end with it, and the same command resumes.
 
-    It was started as a script starts what runs in the background, where SIGINT is ignored.
+    It is started like a background process of a script, which ignores SIGINT.
     """
     call = command(workspace, init, "--devices", "2", "--epochs", "60", "--checkpoint-every", "10")
     subprocess.run([*call, "--name", "whole"], check=True)
@@ -190,7 +193,7 @@ def test_two_processes_that_are_killed_end_with_the_bytes_of_two_that_are_not(
     while is_alive(process.pid):
         time.sleep(0.01)
     assert folder.exists()
-    assert not (workspace.root / "models" / "killed").exists()  # nobody trained to the end without it
+    assert not (workspace.root / "models" / "killed").exists()  # no other process trained to the end
     subprocess.run(killed, check=True)
     whole, resumed = (
         (workspace.root / "models" / name / "model.safetensors").read_bytes() for name in ("whole", "killed")
@@ -200,7 +203,7 @@ def test_two_processes_that_are_killed_end_with_the_bytes_of_two_that_are_not(
 
 @pytest.mark.slow
 def test_torchrun_trains_what_devices_trains(workspace: Workspace, init: Path) -> None:
-    """Two processes either way: the same weights."""
+    """Two processes give the same weights, however they are started."""
     subprocess.run(command(workspace, init, "--devices", "2", "--name", "ours"), check=True)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     threads = str(max(1, torch.get_num_threads() // 2))
@@ -215,15 +218,15 @@ def test_torchrun_trains_what_devices_trains(workspace: Workspace, init: Path) -
 def test_the_first_of_several_processes_shows_the_progress(
     workspace: Workspace, init: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The caller's own object, so that what it was made with holds."""
+    """It uses the caller's own object, with that object's settings."""
     rows = train(workspace, init, devices=2, progress=Lines(every=0)).rows
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("training dual-encoder: ")]
     assert lines[0] == f"training dual-encoder: {rows} rows"
-    assert len(lines) == 1 + 6 + 1  # at the start, one a step, at the end
+    assert len(lines) == 1 + 6 + 1  # at the start, at each step, and at the end
 
 
 def test_another_number_of_processes_goes_on_with_the_same_batches(workspace: Workspace, init: Path) -> None:
-    """The batches are global; without cross-batch negatives they would mean something else, so it is refused."""
+    """The batches are global. Without cross-batch negatives their negatives would change, so that is refused."""
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
     assert train(workspace, init, checkpoint_every=2, devices=2).steps == 6
@@ -238,7 +241,10 @@ def test_another_number_of_processes_goes_on_with_the_same_batches(workspace: Wo
 
 
 def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
-    """What did best on dev is kept, the log has every look at it, and a resumed training chooses alike."""
+    """The best weights on dev are kept, and the log has every evaluation.
+
+    A resumed training makes the same choice.
+    """
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[(f"q{n}", f"p{n}") for n in range(6)])
     job = Job(workspace, "load", "load-00002")
     rows = [
@@ -265,23 +271,23 @@ def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
 def test_the_weights_that_did_best_on_dev_are_the_model(
     make_workspace: Make, init: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dev likes step 2 best, then step 5: the same training, and two models; the latter is the last one."""
+    """Dev prefers step 2, then step 5. The same training gives two models, the second with the last weights."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[(f"q{n}", f"p{n}") for n in range(6)])
     label = {"query_key": 6, "passage_key": 6, "relevance": 1, "split": "dev", "source": "dev.tsv"}
     load(workspace, "load-2", "qrels", label)
     options = {"hard_negatives": 0, "masks": "labels", "learning_rate": 3e-3}
-    found = {}
+    found: dict[str, TrainedDualEncoder] = {}
     for name, measures in (("early", [0.9, 0.2, 0.3]), ("late", [0.1, 0.2, 0.3])):
         said = iter(measures)
         monkeypatch.setattr(dev_eval, "mrr", lambda *_, said=said: next(said))
         found[name] = train(workspace, init, name=name, dev_every=2, **options)
-    assert [found[name].best["step"] for name in ("early", "late")] == [2, 5]
+    assert [best["step"] for best in (found["early"].best, found["late"].best) if best] == [2, 5]
     assert found["early"].sha256 != found["late"].sha256
     assert found["late"].sha256 == train(workspace, init, name="last", dev_every=0, **options).sha256
 
 
 def test_mrr_on_dev_puts_ties_behind() -> None:
-    """A model that gives all passages the same is as bad as it is."""
+    """A model that gives all passages the same score must not look good."""
     relevant = np.array([[True, False, False], [False, False, True]])
     assert reciprocal_ranks(np.zeros((2, 3)), relevant) == pytest.approx(1 / 3)
     assert reciprocal_ranks(np.array([[0.3, 0.2, 0.1], [0.3, 0.2, 0.1]]), relevant) == pytest.approx(
@@ -297,7 +303,7 @@ def load(workspace: Workspace, job: str, table: str, row: dict[str, Any]) -> Non
 
 
 def test_queries_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
-    """More unlabeled queries do not make M_D0 look outdated; another label of a train query does."""
+    """More unlabeled queries do not make M_D0 look outdated, but another label of a train query does."""
     first = {"hard_negatives": 0, "masks": "labels", "augmented": False, "dev_every": 0}
     train(workspace, init, **first)
     query = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
@@ -316,14 +322,14 @@ def test_queries_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace:
 def test_a_setting_that_counts_for_nothing_leaves_a_trained_model_as_it_is(
     workspace: Workspace, init: Path, change: dict[str, Any]
 ) -> None:
-    """Without hard negatives, distillation and dev: how they would have been."""
+    """Without hard negatives, distillation and dev, the settings for them have no effect."""
     first = {"hard_negatives": 0, "masks": "labels", "augmented": False, "dev_every": 0}
     train(workspace, init, **first)
     assert train(workspace, init, **first, **change).trained_now is False
 
 
 def test_a_start_is_known_by_its_files_and_not_by_its_name(workspace: Workspace, init: Path) -> None:
-    """A copy of the same model elsewhere."""
+    """The initial model is a copy of the same model in another place."""
     train(workspace, init)
     shutil.copytree(init, init.parent / "copy")
     assert train(workspace, init.parent / "copy").trained_now is False
@@ -332,7 +338,7 @@ def test_a_start_is_known_by_its_files_and_not_by_its_name(workspace: Workspace,
 def test_a_setting_that_an_older_version_did_not_have_is_as_if_nobody_gave_it(
     workspace: Workspace, init: Path
 ) -> None:
-    """What took hours is not trained over because the record lacks a key."""
+    """A training that took hours is not repeated because its record lacks a key."""
     first = {"hard_negatives": 0, "masks": "labels", "augmented": False}
     train(workspace, init, **first)
     path = workspace.root / "tables/stages/train-dual-encoder.json"
@@ -343,7 +349,7 @@ def test_a_setting_that_an_older_version_did_not_have_is_as_if_nobody_gave_it(
 
 
 def test_a_model_would_not_start_from_itself(workspace: Workspace, init: Path) -> None:
-    """It has mined since: training it again would be another model, and its deletion the end of its start."""
+    """The model has mined a run since. Training it again would overwrite the model that it starts from."""
     train(workspace, init)
     for plan_or_train in (plan_train_dual_encoder, train_dual_encoder):
         with pytest.raises(BadSettings, match=r"models/dual-encoder would start from itself .* another --name"):
@@ -356,12 +362,12 @@ def test_a_model_would_not_start_from_itself(workspace: Workspace, init: Path) -
 def test_a_folder_that_appeared_since_a_training_was_interrupted_is_not_written_over(
     workspace: Workspace, init: Path
 ) -> None:
-    """It is somebody else's model: the training says so, and leaves it as it is."""
+    """The folder is somebody else's model. The training reports it and leaves it alone."""
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
     folder = workspace.root / "models/dual-encoder"
     shutil.copytree(init, folder)
-    with pytest.raises(BadSettings, match="models/dual-encoder stands there and was not trained here"):
+    with pytest.raises(BadSettings, match="models/dual-encoder exists already and was not trained here"):
         train(workspace, init, checkpoint_every=2)
     assert (folder / "model.safetensors").read_bytes() == (init / "model.safetensors").read_bytes()
 
@@ -369,7 +375,7 @@ def test_a_folder_that_appeared_since_a_training_was_interrupted_is_not_written_
 def test_a_finished_model_stands_on_a_machine_that_would_compute_in_another_format(
     workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its dtype was the best of the other machine; half a training does not go on in another one."""
+    """`auto` chose its dtype on another machine. An unfinished training does not continue with another dtype."""
     monkeypatch.setattr(identity, "number_format", lambda _: "bf16")
     train(workspace, init)
     with pytest.raises(KeyboardInterrupt):
@@ -386,7 +392,7 @@ def test_a_finished_model_stands_on_a_machine_that_would_compute_in_another_form
 def test_a_kill_between_model_and_record_goes_on_though_an_older_record_stands(
     workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
-    """The older model was deleted for other settings, as the message says; the newer one is not taken for it."""
+    """The older model was deleted for other settings, as the message says. The newer one is not taken for it."""
     shutil.rmtree(workspace.root / train(workspace, init, epochs=2).model)
     options = {"checkpoint_every": every}
 
@@ -403,7 +409,7 @@ def test_a_kill_between_model_and_record_goes_on_though_an_older_record_stands(
 def test_more_unlabeled_queries_leave_a_model_as_it_is_where_none_were_mined(
     workspace: Workspace, init: Path
 ) -> None:
-    """With the default settings, whose `augmented` has nothing to take yet."""
+    """With the default settings, `augmented` has no effect yet."""
     train(workspace, init)
     query = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
     load(workspace, "load-2", "queries", {**query, "split": "unlabeled"})
@@ -411,16 +417,16 @@ def test_more_unlabeled_queries_leave_a_model_as_it_is_where_none_were_mined(
 
 
 def test_a_model_of_the_other_kind_is_told_as_such(workspace: Workspace, init: Path) -> None:
-    """Its settings are of no interest then."""
+    """The message does not list its settings."""
     train_cross_encoder(workspace, init=str(init), groups=8, max_length=48, name="judge")
-    with pytest.raises(BadSettings, match=r"^models/judge is a cross-encoder\. Give another --name\.$"):
+    with pytest.raises(BadSettings, match=r"^models/judge is a cross-encoder\. Use another --name\.$"):
         train(workspace, init, name="judge")
 
 
 def test_what_mine_says_of_an_encoder_holds_for_its_training_and_for_no_other_model(
     workspace: Workspace, init: Path
 ) -> None:
-    """[mine] pooling is that of [mine] encoder; a model that was trained here says itself how it pools."""
+    """[mine] pooling belongs to [mine] encoder. A model that was trained here has its own pooling."""
     toml = f'[mine]\nretriever = "dense"\nencoder = "{init}"\npooling = "cls"\nquery_prompt = "query: "\n'
     (workspace.root / "curate.toml").write_text(toml)
     here = Workspace(workspace.root)
@@ -434,7 +440,7 @@ def test_what_mine_says_of_an_encoder_holds_for_its_training_and_for_no_other_mo
 def test_pseudo_labels_train_where_there_are_some_even_if_nothing_else_is_judged(
     workspace: Workspace, init: Path
 ) -> None:
-    """A query without labels and its confident passage; --no-augmented leaves it out."""
+    """A query without labels is used with its confident passage. --no-augmented leaves it out."""
     query = {"query_key": 8, "query_id": "u0", "text": "what else falls", "text_hash": 0}
     load(workspace, "load-2", "queries", {**query, "split": "unlabeled"})
     found = {"run_id": "bm25-unlabeled", "query_key": 8, "passage_key": 1, "rank": 1, "score": 1.0}
@@ -447,7 +453,7 @@ def test_pseudo_labels_train_where_there_are_some_even_if_nothing_else_is_judged
 
 
 def test_the_encoder_of_an_encoder_decoder_is_trained(workspace: Workspace, init: Path, tmp_path: Path) -> None:
-    """A T5 of two layers: what comes out opens in sentence-transformers with equal embeddings."""
+    """The trained T5 of two layers opens in sentence-transformers with equal embeddings."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
     start = tmp_path / "t5"
     shutil.copytree(init, start)
@@ -461,7 +467,7 @@ def test_the_encoder_of_an_encoder_decoder_is_trained(workspace: Workspace, init
 
 
 def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: Workspace, init: Path) -> None:
-    """Augmenting comes after M_D1 and must not make it look outdated, nor must deeper candidates."""
+    """Neither augmentation, which comes after M_D1, nor deeper candidates must make it look outdated."""
     set_cutoffs(workspace, "default", depth=8)
     trained = train(workspace, init)
 
@@ -472,11 +478,11 @@ def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: 
         )
         more.finish()
 
-    score("score-2", 99, 31)  # of another query
-    score("score-3", 0, 8 + 1)  # rank 10 of q0
+    score("score-2", 99, 31)  # a pair of another query
+    score("score-3", 0, 8 + 1)  # rank 10 for q0
     assert train(workspace, init).trained_now is False
     assert train(workspace, init).sha256 == trained.sha256
-    score("score-4", 0, 3)  # rank 4: what it was trained on
+    score("score-4", 0, 3)  # rank 4: the training used it
     with pytest.raises(
         BadSettings, match="models/dual-encoder has other settings: the contents of scores changed"
     ):
@@ -486,9 +492,9 @@ def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cutoffs": "strict"}, "no cutoffs 'strict'; there are: default"),
-        ({"run": ["bm25"]}, "no run 'bm25'; there are: bm25-train"),
-        ({"init": None}, "bm25-train was mined without an encoder; say where to start: --init MODEL"),
+        ({"cutoffs": "strict"}, "no cutoffs 'strict'; the cutoffs are: default"),
+        ({"run": ["bm25"]}, "no run 'bm25'; the runs are: bm25-train"),
+        ({"init": None}, "bm25-train was mined without an encoder; name a model to start from: --init MODEL"),
         ({"name": "../x"}, "cannot be the name of a model"),
         ({"passage_max_length": 65}, "more than the 64 tokens"),
     ],
@@ -496,13 +502,13 @@ def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: 
 def test_what_cannot_be_trained_is_said(
     workspace: Workspace, init: Path, options: dict[str, Any], message: str
 ) -> None:
-    """Before anything is loaded or written."""
+    """The error comes before anything is loaded or written."""
     with pytest.raises(BadSettings, match=message):
         train_dual_encoder(workspace, **{**arguments(init), **options})
 
 
 def test_without_scores_it_says_what_to_run(make_workspace: Make, init: Path) -> None:
-    """Unscored is not negative; the first dual-encoder needs none."""
+    """Unscored is not negative, and the first dual-encoder needs no scores."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q0", "p0"), ("q1", "p1")], candidates={"q0": ["p3"]})
     with pytest.raises(BadSettings, match=r"no cutoffs yet: .* Run: curate denoise"):
         train(workspace, init)
@@ -516,7 +522,7 @@ def test_without_scores_it_says_what_to_run(make_workspace: Make, init: Path) ->
 def test_a_loss_that_is_not_finite_stops_and_names_step_and_ids(
     workspace: Workspace, init: Path, devices: int
 ) -> None:
-    """A learning rate out of this world; with several processes, too, it is one message."""
+    """The learning rate is absurdly high. There is one message, even with several processes."""
     with pytest.raises(CurateError, match=r"step \d+: the loss is .*Query and passage ids: q\d .* and p\d+ "):
         train(workspace, init, learning_rate=1e38, clip_norm=1e30, dtype="fp32", devices=devices)
 
@@ -524,7 +530,10 @@ def test_a_loss_that_is_not_finite_stops_and_names_step_and_ids(
 def test_a_full_gpu_is_told_with_what_takes_less_memory(
     workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is no bug: the step, torch's first sentence, the options, and the exit code of a machine that is full."""
+    """The message has the step, torch's first sentence and the options.
+
+    The exit code is that of a full machine.
+    """
 
     def full(*_arguments: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity")
@@ -536,7 +545,7 @@ def test_a_full_gpu_is_told_with_what_takes_less_memory(
 
 
 def test_a_training_that_has_begun_goes_on_with_less_memory(workspace: Workspace, init: Path) -> None:
-    """What the message about a full GPU asks for is no other training."""
+    """The options that the message about a full GPU suggests do not make another training."""
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
     plan = plan_train_dual_encoder(workspace, **arguments(init, gradient_cache=True, part_tokens=64))
@@ -545,6 +554,6 @@ def test_a_training_that_has_begun_goes_on_with_less_memory(workspace: Workspace
 
 
 def test_a_cross_encoder_is_no_start(workspace: Workspace, tiny_cross_encoder: Model) -> None:
-    """It scores pairs; what its token vectors would give is no embedding."""
+    """It scores pairs, and its token vectors are not embeddings."""
     with pytest.raises(BadInput, match="is a cross-encoder"):
         train(workspace, tiny_cross_encoder("judge"))

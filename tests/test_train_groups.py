@@ -1,4 +1,4 @@
-"""What the cross-encoder learns from (sql/stages/train_*.sql): groups of a positive and drawn negatives."""
+"""The data of a cross-encoder (sql/train, train/groups.py): groups of a positive and drawn negatives."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,10 @@ def kinds(rows: pl.DataFrame, group: int) -> list[str]:
 
 
 def test_a_group_is_a_positive_and_one_negative_of_each_window(make_workspace: Make) -> None:
-    """Depth 40: top = ranks 1-20, near = 21-28, far = 29-40; half of the groups have a random one, no top."""
+    """Depth 40 gives top = ranks 1-20, near = 21-28, far = 29-40.
+
+    Half of the groups have a random negative in place of top.
+    """
     found = {"q0": RANKED[:20] + RANKED[21:31], "q1": RANKED[1:], "q2": RANKED[::-1]}
     workspace = make_workspace(
         FORTY | {f"n{n}": f"never found {n}" for n in range(40)},
@@ -46,18 +49,19 @@ def test_a_group_is_a_positive_and_one_negative_of_each_window(make_workspace: M
     assert [kinds(rows, g) for g in range(3, 6)] == [["far", "near", "top"]] * 3
     for query, passage, kind in rows.select("query_id", "passage_id", "kind").iter_rows():
         rank = found[query].index(passage) + 1 if passage in found[query] else None
-        expected = {
+        expected: dict[str, range | None] = {
             "positive": None,
             "random": None,
             "top": range(1, 21),
             "near": range(21, 29),
             "far": range(29, 41),
         }
-        assert (rank in expected[kind]) if expected[kind] else (kind == "positive" or rank is None)
+        ranks = expected[kind]
+        assert (rank in ranks) if ranks else (kind == "positive" or rank is None)
 
 
 def test_uniform_negatives_come_from_all_ranks_alike(make_workspace: Make) -> None:
-    """Forty epochs of one query with two negatives each: every one of its forty candidates twice."""
+    """Over forty epochs of one query with two negatives each, every one of its forty candidates occurs twice."""
     workspace = make_workspace(
         FORTY | {"p": "the answer"}, {"q": "x"}, qrels=[("q", "p")], candidates={"q": RANKED}
     )
@@ -68,7 +72,7 @@ def test_uniform_negatives_come_from_all_ranks_alike(make_workspace: Make) -> No
 
 @pytest.mark.parametrize("uniform", [False, True])
 def test_an_easy_group_has_one_random_passage_however_many_negatives(make_workspace: Make, uniform: bool) -> None:
-    """Of sixty passages that the run did not find."""
+    """It is one of sixty passages that the run did not find."""
     workspace = make_workspace(
         FORTY | {f"n{n}": f"never found {n}" for n in range(60)},
         {"q": "x"},
@@ -81,7 +85,7 @@ def test_an_easy_group_has_one_random_passage_however_many_negatives(make_worksp
 
 
 def test_what_is_or_may_be_relevant_is_never_a_negative(make_workspace: Make) -> None:
-    """Neither the positives, nor a passage with a positive's text, wherever it stands."""
+    """Left out are the positives, and passages with the text of a positive at any rank."""
     workspace = make_workspace(
         {"p0": "Rain falls.", "p1": "rain falls", "p2": "snow", "p3": "hail", "p4": "fog", "p5": "wind"},
         {"q": "what falls"},
@@ -94,7 +98,7 @@ def test_what_is_or_may_be_relevant_is_never_a_negative(make_workspace: Make) ->
 
 
 def test_a_group_never_holds_a_passage_twice_and_may_be_small(make_workspace: Make) -> None:
-    """With two candidates and three negatives wanted, two it is: nothing is repeated to fill a group."""
+    """With two candidates for three negatives, the group has two: no passage is repeated to fill it."""
     workspace = make_workspace(
         {"p0": "a", "p1": "b", "p2": "c"}, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": ["p1", "p2"]}
     )
@@ -104,7 +108,7 @@ def test_a_group_never_holds_a_passage_twice_and_may_be_small(make_workspace: Ma
 
 
 def test_the_next_epoch_draws_other_negatives(make_workspace: Make) -> None:
-    """Two queries, groups 0 and 1, then again; only the window top, with one passage in it, comes back."""
+    """Two queries form groups 0 and 1, then two more in each epoch. Negatives from far and near never repeat."""
     workspace = make_workspace(
         FORTY, {"q0": "zero", "q1": "one"}, qrels=[("q0", "p0"), ("q1", "p0")],
         candidates={"q0": RANKED[1:], "q1": RANKED[1:]},
@@ -117,7 +121,7 @@ def test_the_next_epoch_draws_other_negatives(make_workspace: Make) -> None:
 
 
 def test_groups_come_from_the_seed_and_the_ids_alone(make_workspace: Make) -> None:
-    """The same seed gives the same rows, another seed others."""
+    """The same seed gives the same rows, and another seed gives other rows."""
     workspace = make_workspace(FORTY, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": RANKED})
     other = Lineage("train", "test", {"written": "again"})
     assert groups(workspace, groups=3).equals(groups(workspace, groups=3, lineage=other))
@@ -125,7 +129,7 @@ def test_groups_come_from_the_seed_and_the_ids_alone(make_workspace: Make) -> No
 
 
 def test_queries_without_a_negative_are_counted(make_workspace: Make) -> None:
-    """q1 found nothing but its own positive: no group is made of it."""
+    """The run found only its own positive for q1, so q1 forms no group."""
     workspace = make_workspace(
         {"p0": "a", "p1": "b"}, {"q0": "x", "q1": "y"}, qrels=[("q0", "p0"), ("q1", "p1")],
         candidates={"q0": ["p0", "p1"], "q1": ["p1"]},
@@ -137,7 +141,7 @@ def test_queries_without_a_negative_are_counted(make_workspace: Make) -> None:
 
 
 def test_a_run_without_labelled_train_queries_is_refused(make_workspace: Make) -> None:
-    """Queries of dev and test are never trained on."""
+    """Queries of dev and test are never used for training."""
     workspace = make_workspace(
         {"p0": "a", "p1": "b"}, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": ["p1"]}, split="dev"
     )
@@ -146,7 +150,7 @@ def test_a_run_without_labelled_train_queries_is_refused(make_workspace: Make) -
 
 
 def test_batches_are_whole_groups_and_start_anywhere(tmp_path: Path, make_workspace: Make) -> None:
-    """Reading from batch 2 gives what reading from the start gives there."""
+    """Reading from batch 2 gives the same batches as skipping two batches."""
     workspace = make_workspace(FORTY, {"q": "x"}, qrels=[("q", "p0")], candidates={"q": RANKED})
     groups(workspace, groups=7)
     path = workspace.root / "models" / "groups-0.parquet"

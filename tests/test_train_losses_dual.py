@@ -1,4 +1,4 @@
-"""The dual-encoder's losses (train/losses.py), against loops that say what they mean."""
+"""The dual-encoder's losses (train/losses.py) against plain loops that define them."""
 
 import math
 
@@ -17,7 +17,7 @@ NEGATIVE[3] = False
 
 
 def test_contrastive_is_the_double_loop_over_rows_and_their_positives() -> None:
-    """-log softmax of each positive against the row's negatives alone; the mean over a row's positives."""
+    """-log softmax of each positive against only the row's negatives, averaged over the row's positives."""
     wanted = 0.0
     for row in range(4):
         positives = [column for column in range(9) if POSITIVE[row, column]]
@@ -31,9 +31,9 @@ def test_contrastive_is_the_double_loop_over_rows_and_their_positives() -> None:
 
 
 def test_a_row_without_negatives_adds_nothing_and_has_a_finite_gradient() -> None:
-    """Row 3 has none: no loss, gradient 0, not NaN."""
+    """Row 3 has no negatives: its loss and gradient are 0, not NaN."""
     scores = SCORES.clone().requires_grad_()
-    contrastive(scores, POSITIVE, NEGATIVE).backward()
+    torch.autograd.backward(contrastive(scores, POSITIVE, NEGATIVE))
     assert scores.grad is not None
     assert scores.grad.isfinite().all()
     assert (scores.grad[3] == 0).all()
@@ -41,21 +41,21 @@ def test_a_row_without_negatives_adds_nothing_and_has_a_finite_gradient() -> Non
 
 
 def test_what_is_neither_positive_nor_negative_takes_no_part() -> None:
-    """Its score may be anything."""
+    """Its score has no effect."""
     changed = torch.where(POSITIVE | NEGATIVE, SCORES, SCORES + 100)
     assert torch.equal(contrastive(SCORES, POSITIVE, NEGATIVE), contrastive(changed, POSITIVE, NEGATIVE))
 
 
 def test_without_rows_the_loss_is_zero() -> None:
-    """A process that has no row of a batch takes part in the step all the same."""
+    """A process without a row of the batch takes part in the step all the same."""
     scores = torch.zeros(0, 9, requires_grad=True)
     loss = contrastive(scores, POSITIVE[:0], NEGATIVE[:0])
-    loss.backward()
+    torch.autograd.backward(loss)
     assert loss.item() == 0.0
 
 
 def test_kl_is_the_sum_over_known_slots() -> None:
-    """Rows with fewer than two logits say nothing."""
+    """Rows with fewer than two logits add 0."""
     student, teacher = SCORES[:, :3], SCORES[:, 3:6] * 2
     known = torch.tensor([[True, True, True], [True, False, True], [True, False, False], [False, False, False]])
     wanted = 0.0
@@ -67,7 +67,7 @@ def test_kl_is_the_sum_over_known_slots() -> None:
 
 
 def test_margin_mse_is_the_sum_over_pairs_of_a_positive_and_a_negative() -> None:
-    """Both must have a logit."""
+    """Both passages of a pair must have a logit."""
     student, teacher = SCORES[:2, :3], SCORES[:2, 3:6]
     known = torch.tensor([[True, True, True], [True, True, False]])
     label = torch.tensor([[True, False, False], [True, False, False]])

@@ -1,4 +1,4 @@
-"""What a dual-encoder is trained on (train/training_rows.py, train/batch.py, sql/stages/train_*.sql)."""
+"""The data of a dual-encoder (sql/train, train/training_rows.py, train/batch.py)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -39,7 +39,10 @@ PARAMETERS: dict[str, Any] = {
 
 @pytest.fixture
 def workspace(make_workspace: Make) -> Workspace:
-    """Rain answers q-rain (twin has its text), snow q-snow; hail is a false negative, wind uncertain."""
+    """Rain is the positive of q-rain (twin has its text), and snow of q-snow.
+
+    Hail is a false negative, wind uncertain.
+    """
     workspace = make_workspace(
         PASSAGES, QUERIES, qrels=[("q-rain", "rain"), ("q-snow", "snow")], unlabeled=["q-new"],
         candidates={
@@ -69,7 +72,7 @@ def workspace(make_workspace: Make) -> Workspace:
 
 
 def write(workspace: Workspace, folder: Path, **changes: Any) -> Path:
-    """Write the files; a text's token ids are the codes of its letters."""
+    """Write the files; the token ids of a text are the codes of its letters."""
     parameters = {**PARAMETERS, **changes}
     training_rows.write(
         workspace,
@@ -87,7 +90,7 @@ def training_set(parameters: dict[str, Any]) -> TrainingSet:
 
 
 def listed(folder: Path) -> list[tuple[int, str, list[str]]]:
-    """Return (row, query, its passages: positives, then negatives)."""
+    """Return (row, query, passages), with the positives before the negatives."""
     frame = pl.read_parquet(folder / training_rows.ROWS)
     names, queries = list(PASSAGES), list(QUERIES)
     return [
@@ -101,7 +104,7 @@ def negatives(folder: Path, query: str) -> set[str]:
 
 
 def test_hard_negatives_are_what_the_judge_rejects(workspace: Workspace, tmp_path: Path) -> None:
-    """Of six candidates two are left; q-snow has none (sun is unscored, rain held relevant) and stays without."""
+    """Two of six candidates are left. q-snow has none (sun is unscored, rain is held relevant) and gets none."""
     folder = write(workspace, tmp_path)
     assert negatives(folder, "q-rain") == {"snow", "fog"}
     assert negatives(folder, "q-snow") == set()
@@ -109,7 +112,7 @@ def test_hard_negatives_are_what_the_judge_rejects(workspace: Workspace, tmp_pat
 
 
 def test_a_shallower_depth_takes_negatives_away_and_no_mask(workspace: Workspace, tmp_path: Path) -> None:
-    """Of the first three only snow is safe; hail and wind, at ranks 4 and 5, are masked all the same."""
+    """Only snow is safe among the first three. Hail and wind, at ranks 4 and 5, are masked all the same."""
     folder = write(workspace, tmp_path, depth=3)
     assert negatives(folder, "q-rain") == {"snow"}
     queries = Batches(folder, World(), cross_batch=True).queries
@@ -120,14 +123,17 @@ def test_a_shallower_depth_takes_negatives_away_and_no_mask(workspace: Workspace
 def test_without_denoising_they_are_whatever_was_mined_and_not_labelled(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    """The false negative among them: what the paper shows to hurt. A positive's text never is."""
+    """They include the false negative, which the paper shows to hurt.
+
+    The text of a positive is never a negative.
+    """
     folder = write(workspace, tmp_path, denoised=False, hard_negatives=9)
     assert negatives(folder, "q-rain") == {"snow", "hail", "wind", "fog"}
     assert negatives(folder, "q-snow") == {"rain", "sun"}
 
 
 def test_every_epoch_has_each_query_once_and_other_negatives(workspace: Workspace, tmp_path: Path) -> None:
-    """One negative a row: the two take turns."""
+    """With one negative per row, the two alternate."""
     found = listed(write(workspace, tmp_path, hard_negatives=1))
     assert [row for row, _, _ in found] == [0, 1, 2, 3]
     assert [{found[0][1], found[1][1]}, {found[2][1], found[3][1]}] == [{"q-rain", "q-snow"}] * 2
@@ -136,13 +142,13 @@ def test_every_epoch_has_each_query_once_and_other_negatives(workspace: Workspac
 
 
 def test_random_negatives_are_none_that_the_runs_found(workspace: Workspace, tmp_path: Path) -> None:
-    """For q-rain only sun and dew are left."""
+    """For q-rain, only sun and dew are left."""
     folder = write(workspace, tmp_path, hard_negatives=0, random_negatives=2, epochs=8)
     assert negatives(folder, "q-rain") == {"sun", "dew"}
 
 
 def test_pseudo_labelled_queries_train_when_asked_for(workspace: Workspace, tmp_path: Path) -> None:
-    """q-new has no label; the judge is sure of sun and rejects dew."""
+    """q-new has no label. The scorer is sure of sun and rejects dew."""
     job = Job(workspace, "mine", "bm25-unlabeled")
     job.write_rows(
         "candidates",
@@ -163,7 +169,7 @@ def batch(folder: Path, world: World | None = None, **options: bool) -> Batch:
 
 
 def relations(found: Batch) -> Iterator[tuple[str, str, str, bool]]:
-    """Yield query, passage, what it is to the query, and whether it stands in the query's own row."""
+    """Yield the query, the passage, its role for the query, and whether it is in the query's own row."""
     queries, passages = list(QUERIES), list(PASSAGES)
     for row in range(found.rows):
         for column, key in enumerate(found.passage_keys):
@@ -178,10 +184,10 @@ def relations(found: Batch) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def expected(query: str, passage: str, masks: str) -> set[str]:
-    """Return what a passage may be for a query, by the rules in words."""
+    """Return the role of a passage for a query, according to the rules in words."""
     own = {"q-rain": "rain", "q-snow": "snow"}[query]
     if passage == own:
-        return {"positive", "masked"}  # once in its own row, masked wherever it stands again
+        return {"positive", "masked"}  # a positive once in its own row, and masked in other rows
     relevant = {"labels": {("q-rain", "twin")}, "none": set()}.get(
         masks, {("q-rain", "twin"), ("q-rain", "hail"), ("q-rain", "wind"), ("q-snow", "rain"), ("q-snow", "sun")}
     )
@@ -190,19 +196,19 @@ def expected(query: str, passage: str, masks: str) -> set[str]:
 
 @pytest.mark.parametrize("masks", ["none", "labels", "decisions"])
 def test_masks_in_the_batch_are_what_the_tables_say(workspace: Workspace, tmp_path: Path, masks: str) -> None:
-    """Undenoised negatives bring every kind of passage into the batch; each is looked up by a double loop."""
+    """Undenoised negatives bring every kind of passage into the batch. A double loop checks each of them."""
     folder = write(workspace, tmp_path, masks=masks, denoised=False, hard_negatives=9)
     for query, passage, found, in_own_row in relations(batch(folder)):
         allowed = expected(query, passage, masks)
-        if masks == "none":  # a positive that stands in another row, too, counts against its query
+        if masks == "none":  # a positive that also occurs in another row counts as a negative for its query
             allowed = {"positive", "negative"} if "positive" in allowed else allowed
-        if in_own_row and "positive" not in allowed:  # drawn undenoised, as was asked for
+        if in_own_row and "positive" not in allowed:  # drawn without denoising, as requested
             allowed = {"negative"}
         assert found in allowed, (query, passage)
 
 
 def test_each_process_has_its_rows_and_everybody_s_passages(workspace: Workspace, tmp_path: Path) -> None:
-    """Two rows over two processes, put together, are the batch of one."""
+    """The rows of two processes together are the batch of a single process."""
     folder = write(workspace, tmp_path)
     whole = batch(folder)
     parts = [batch(folder, World(rank, 2)) for rank in (0, 1)]
@@ -215,7 +221,7 @@ def test_each_process_has_its_rows_and_everybody_s_passages(workspace: Workspace
 
 
 def test_the_teacher_s_logits_stand_beside_the_slots(workspace: Workspace, tmp_path: Path) -> None:
-    """NaN where nobody scored; rows and pairs are counted over the whole batch, on every process."""
+    """Unscored pairs have NaN. On every process, the counts of rows and pairs cover the whole batch."""
     folder = write(workspace, tmp_path, denoised=False, hard_negatives=9)
     found = batch(folder)
     for row in range(found.rows):
@@ -235,7 +241,7 @@ def test_the_teacher_s_logits_stand_beside_the_slots(workspace: Workspace, tmp_p
 def test_batches_are_whole_rows_and_start_anywhere(
     workspace: Workspace, tmp_path: Path, size: int, first: int, steps: list[int]
 ) -> None:
-    """The last one has what is left."""
+    """The last batch has the remaining rows."""
     folder = write(workspace, tmp_path)
     found = list(Batches(folder, World(), cross_batch=True).read(size, first))
     assert [step for step, _ in found] == list(range(first, first + len(steps)))
@@ -250,15 +256,15 @@ def test_the_files_are_the_same_bytes_again(workspace: Workspace, tmp_path: Path
 
 
 def test_nothing_to_train_on_is_said(make_workspace: Make) -> None:
-    """No labels; or labels, and no run with a negative for them."""
+    """Either there are no labels, or no run has a negative for the labelled queries."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q-rain", "rain")], candidates={"q-rain": ["rain"]})
     undenoised = {**PARAMETERS, "denoised": False}
-    with pytest.raises(BadSettings, match=r"none of the 1 queries has a hard negative in bm25-train\. Mine"):
+    with pytest.raises(BadSettings, match=r"none of the 1 queries has a hard negative in bm25-train\. Run: "):
         training_rows.count(workspace, training_set(undenoised), undenoised)
 
 
 def test_batches_are_made_ahead_and_their_errors_are_raised() -> None:
-    """In order, and at the place where they happened."""
+    """Batches come in order, and errors are raised at the place where they occurred."""
 
     def broken() -> Iterator[int]:
         yield 1

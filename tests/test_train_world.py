@@ -1,4 +1,4 @@
-"""Several processes train as one (train/world.py, train/contrast.py): real gloo processes, compared with one."""
+"""Several processes that train as one (train/world.py): real gloo processes compared with a single one."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm", "mist",
 
 @pytest.fixture
 def folder(make_workspace: Make, tiny_encoder: Model, tmp_path: Path) -> Path:
-    """Seven queries, two positives for some, hard negatives for most, what denoising took out masked."""
+    """Write the rows of seven queries. Some have two positives, most have hard negatives, and there are masks."""
     passages = {f"p{n}": f"{WORDS[n % 10]} {n} " * (1 + n % 4) for n in range(30)}
     queries = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(7)}
     qrels = [(f"q{n}", f"p{n}") for n in range(7)] + [("q1", "p11"), ("q2", "p12")]
@@ -42,7 +42,7 @@ def folder(make_workspace: Make, tiny_encoder: Model, tmp_path: Path) -> Path:
 
 
 def denoised(workspace: Workspace) -> None:
-    """Score every candidate: one third each is a hard negative, uncertain and a false negative."""
+    """Score every candidate so that a third each is a hard negative, uncertain and a false negative."""
     job = Job(workspace, "denoise", "score-1")
     pairs = workspace.scan("candidates").collect().select("query_key", "passage_key").to_dicts()
     job.write_rows(
@@ -70,7 +70,7 @@ def write_rows(workspace: Workspace, model: Path, folder: Path, **options: Any) 
 
 
 def compared(folder: Path, processes: int, options: dict[str, Any], batch_rows: int) -> dict[str, float]:
-    """Return what `processes` processes and one without gradient caching say, one against the other."""
+    """Compare the results of `processes` processes with those of one process without gradient caching."""
     several = ("gradient_cache", "part_tokens", "cross_batch")
     plain = {key: value for key, value in options.items() if key not in several}
     gradients(World(), folder, plain, batch_rows, "one.pt")
@@ -82,7 +82,7 @@ def compared(folder: Path, processes: int, options: dict[str, Any], batch_rows: 
 
 
 def equality(folder: Path) -> dict[str, float]:
-    """Return how the gradients and losses of many.pt and one.pt compare."""
+    """Return how the gradients and losses in many.pt and one.pt compare."""
     one, many = torch.load(folder / "one.pt"), torch.load(folder / "many.pt")
     cosine = torch.nn.functional.cosine_similarity(one["gradient"].double(), many["gradient"].double(), dim=0)
     norm = many["gradient"].double().norm() / one["gradient"].double().norm()
@@ -94,7 +94,10 @@ def equality(folder: Path) -> dict[str, float]:
 def test_the_gradient_of_several_processes_is_that_of_one_with_the_whole_batch(
     folder: Path, processes: int, cached: bool
 ) -> None:
-    """Hard negatives, several positives and masks are there, texts go in parts; norm and direction are equal."""
+    """There are hard negatives, several positives and masks, and texts go in parts.
+
+    Norm and direction are equal.
+    """
     found = compared(folder, processes, {"gradient_cache": cached, "part_tokens": 64}, batch_rows=7)
     assert found == EQUAL
 
@@ -104,7 +107,7 @@ def test_the_gradient_of_several_processes_is_that_of_one_with_the_whole_batch(
 def test_the_gradient_of_a_cross_encoder_does_not_depend_on_the_number_of_processes(
     tiny_cross_encoder: Model, groups: int, processes: int
 ) -> None:
-    """Groups of unlike sizes; with one group, all processes but one have none."""
+    """The groups differ in size. With a single group, all processes but one have none."""
     folder = tiny_cross_encoder().parent
     ranking(World(), folder, groups, "one.pt")
     launch(processes, ranking, folder, groups, "many.pt")
@@ -114,7 +117,7 @@ def test_the_gradient_of_a_cross_encoder_does_not_depend_on_the_number_of_proces
 def test_a_process_whose_queries_have_no_negatives_of_their_own_takes_part(
     make_workspace: Make, tiny_encoder: Model, tmp_path: Path
 ) -> None:
-    """Three queries with their positives alone: the other processes' passages are what they are held against."""
+    """Three queries have only their positives, and are compared with the other processes' passages."""
     workspace = make_workspace(
         {"p0": "rain", "p1": "snow", "p2": "hail"},
         {f"q{n}": f"when does {WORDS[n]} fall" for n in range(3)},
@@ -123,7 +126,7 @@ def test_a_process_whose_queries_have_no_negatives_of_their_own_takes_part(
     alone = {"runs": [], "hard_negatives": 0, "random_negatives": 0, "denoised": False, "masks": "none"}
     write_rows(workspace, tiny_encoder(), tmp_path / "rows", **alone)
     assert compared(tmp_path, 3, {}, batch_rows=3) == EQUAL
-    alone_found = compared(tmp_path, 3, {"cross_batch": False}, batch_rows=2)  # the third process has no row
+    alone_found = compared(tmp_path, 3, {"cross_batch": False}, batch_rows=2)  # the third process has no rows
     assert alone_found["loss"] == 0.0
 
 
@@ -131,7 +134,7 @@ def test_a_process_whose_queries_have_no_negatives_of_their_own_takes_part(
 def test_uneven_batches_and_more_processes_than_rows_neither_hang_nor_change_the_gradient(
     folder: Path, batch_rows: int
 ) -> None:
-    """With one row, three of four processes have none."""
+    """With a single row, three of four processes have none."""
     assert compared(folder, 4, {}, batch_rows) == EQUAL
 
 
@@ -139,19 +142,19 @@ def test_uneven_batches_and_more_processes_than_rows_neither_hang_nor_change_the
 def test_what_the_cross_encoder_teaches_does_not_depend_on_the_number_of_processes(
     folder: Path, distill: str
 ) -> None:
-    """The mix of both losses stays as it is: neither is averaged by process."""
+    """The mix of the two losses is the same, because neither is averaged by process."""
     found = compared(folder, 2, {"distill": distill, "distill_weight": 0.5}, batch_rows=5)
     assert found == EQUAL
 
 
 def test_separate_towers_have_gradients_of_their_own(folder: Path) -> None:
-    """Twice the weights, the same parity."""
+    """There are twice as many weights, with the same parity."""
     found = compared(folder, 2, {"separate": True}, batch_rows=7)
     assert found == EQUAL
 
 
 def test_without_cross_batch_negatives_the_gradient_is_another(folder: Path) -> None:
-    """So that the tests above can fail: each process then sees only its own passages."""
+    """This shows that the tests above can fail: each process sees only its own passages."""
     found = compared(folder, 2, {"cross_batch": False}, batch_rows=7)
     assert found["loss"] < 0.9
     assert found["cosine"] < 1 - 1e-4
@@ -159,19 +162,19 @@ def test_without_cross_batch_negatives_the_gradient_is_another(folder: Path) -> 
 
 @pytest.mark.parametrize(("how", "message"), [("raise", "the second process says why"), ("exit", "ended early")])
 def test_an_error_in_one_process_ends_all_and_is_told(how: str, message: str) -> None:
-    """The others wait for it in a collective and are stopped."""
+    """The other processes wait for it in a collective operation, and are stopped."""
     with pytest.raises(CurateError, match=message):
         launch(2, fail, how)
 
 
 def test_all_processes_learn_that_one_of_them_stands_elsewhere(tmp_path: Path) -> None:
-    """As where a machine has another folder: nobody trains on."""
+    """For example, one machine may have another folder. Then no process trains."""
     launch(3, disagree, tmp_path)
     assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)] == [[True, False]] * 3
 
 
 def test_what_the_first_process_wrote_is_waited_for_but_not_for_ever(tmp_path: Path) -> None:
-    """A file that appears at the third look; one that never does."""
+    """One file appears at the third look, and one never does."""
     looks = iter([None, None, "there"])
     assert seen(lambda: next(looks), tmp_path) == "there"
     with pytest.raises(CurateError, match="All machines need the same workspace folder"):
@@ -179,14 +182,14 @@ def test_what_the_first_process_wrote_is_waited_for_but_not_for_ever(tmp_path: P
 
 
 def test_shares_are_contiguous_and_nearly_equal(tmp_path: Path) -> None:
-    """Five items over two processes; over seven, some have none."""
+    """Five items are divided among two processes, and among seven, of which some have none."""
     launch(2, say, tmp_path)
     assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [[0, 2], [2, 5]]
     assert [len(share) for share in World(0, 7).shares(5)] == [0, 1, 1, 0, 1, 1, 1]
 
 
 def test_an_apple_gpu_trains_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither gloo nor NCCL knows its tensors: better said than found out."""
+    """Neither gloo nor NCCL supports its tensors, so the error comes early."""
     monkeypatch.setattr(pretrained, "device", lambda: "mps")
     with pytest.raises(BadSettings, match="training on an Apple GPU runs in one process"):
         join(0, 2, "file:///nowhere", 0)

@@ -1,4 +1,4 @@
-"""The training set is defined once (sql/training_set): exports, trainings and reports agree with a double loop."""
+"""The one definition of the training set (sql/training_set), on which exports, trainings and reports agree."""
 
 import json
 import tempfile
@@ -20,7 +20,7 @@ from curate.jobs import Job
 from curate.text_hash import text_hashes
 from curate.training_set import TrainingSet
 
-# Two texts are the same to curate, but for case and punctuation.
+# Two pairs of texts differ only in case and punctuation, so curate treats them as equal.
 TEXTS = ("rain", "RAIN!", "snow", "hail", "Hail.")
 ASKED = ("when does it rain", "where is snow", "what is hail", "who likes wind")
 LOGITS = (-5.0, -3.0, 0.0, 0.5, 3.0, 5.0)
@@ -30,15 +30,15 @@ Pair = tuple[int, int]
 
 @dataclass
 class World:
-    """A collection, runs and scores, as plain Python values; queries and passages go by their numbers."""
+    """A collection, runs and scores as plain Python values; queries and passages are numbers."""
 
     passages: list[str]
     queries: list[tuple[str, str]]
-    """Text and split."""
+    """The text and the split of each query."""
     qrels: dict[Pair, int]
     annotations: dict[tuple[str, int, int], bool]
     runs: list[tuple[str, dict[int, list[int]]]]
-    """Split, and query -> passages by rank."""
+    """The split of each run, and its passages by rank for each query."""
     logits: dict[Pair, float]
     depth: int
     pseudo_positives: str
@@ -46,15 +46,15 @@ class World:
     augmented: bool
     negatives: int
     chosen: list[int] = field(default_factory=list)
-    """Which runs are taken."""
+    """The runs that the training set uses."""
 
-    # The double loop: what the tables, views and training_set say, in plain words.
+    # The double loop: the rules of the tables, views and training_set in plain Python.
 
     def key(self, text: str) -> str:
         return "".join(letter for letter in text.casefold() if letter.isalnum() or letter == " ")
 
     def relevant(self, query: int, passage: int) -> bool | None:
-        """Return what people say: annotations by majority, else qrels."""
+        """Return people's verdict: the majority of the annotations, else the qrels."""
         votes = [verdict for (_, q, p), verdict in self.annotations.items() if (q, p) == (query, passage)]
         if sum(votes) * 2 != len(votes):
             return sum(votes) * 2 > len(votes)
@@ -81,7 +81,7 @@ class World:
         return "false_negative" if positives else "pseudo_positive"
 
     def found(self, run: int) -> list[tuple[int, int, int]]:
-        """Return (query, passage, rank) of a run, down to the depth that is judged."""
+        """Return (query, passage, rank) for a run, down to the depth that is judged."""
         return [
             (query, passage, rank)
             for query, passages in self.runs[run][1].items()
@@ -117,7 +117,7 @@ class World:
         return sources
 
     def pool(self, query: int) -> set[int]:
-        """Return the hard negatives that a query may be trained against, of equal texts all."""
+        """Return the hard negatives that a query may be trained against; several may have equal texts."""
         positives = self.positives(query)
         if not positives:
             return set()
@@ -129,7 +129,7 @@ class World:
         return {p for p, d in found.items() if d == "hard_negative" and self.key(self.passages[p]) not in held}
 
     def figures(self) -> Counter[str]:
-        """Return how many pairs of the chosen runs have each decision, and what follows from it."""
+        """Return how many pairs of the chosen runs have each decision, and the figures derived from that."""
         return figures_of(Counter(self.decision(query, passage) for query, passage in self.pairs()))
 
     def figures_of_run(self, run: int) -> Counter[str]:
@@ -175,18 +175,18 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 def workspace_of(world: World, folder: Path) -> Workspace:
-    """Write a world's tables by the one function that writes shards."""
+    """Write a world's tables by the function that writes all shards."""
     workspace = Workspace.create(folder / "set")
     load = Job(workspace, "load", "load-00001")
-    hashes = zip(world.passages, text_hashes(world.passages), strict=True)
+    hashed_passages = zip(world.passages, text_hashes(world.passages), strict=True)
     load.write_rows("passages", [
         {"passage_key": key, "passage_id": f"p{key}", "title": "", "text": text, "text_hash": hashed}
-        for key, (text, hashed) in enumerate(hashes)
+        for key, (text, hashed) in enumerate(hashed_passages)
     ])  # fmt: skip
-    hashes = zip(world.queries, text_hashes([text for text, _ in world.queries]), strict=True)
+    hashed_queries = zip(world.queries, text_hashes([text for text, _ in world.queries]), strict=True)
     load.write_rows("queries", [
         {"query_key": key, "query_id": f"q{key}", "text": text, "split": split, "text_hash": hashed}
-        for key, ((text, split), hashed) in enumerate(hashes)
+        for key, ((text, split), hashed) in enumerate(hashed_queries)
     ])  # fmt: skip
     load.write_rows("qrels", [
         {"query_key": q, "passage_key": p, "relevance": relevance, "split": world.queries[q][1], "source": "qrels"}
@@ -219,14 +219,14 @@ def run_id(number: int) -> str:
 
 @dataclass
 class Drawn:
-    """What a training set holds: query -> passages."""
+    """The contents of a training set, as a mapping from query to passages."""
 
     positives: dict[int, set[int]]
     negatives: dict[int, list[int]]
 
 
 def exported(workspace: Workspace, world: World) -> tuple[Drawn, Counter[str]] | None:
-    """Return what `curate export` writes, and its card's figures; None where it refuses an empty set."""
+    """Return the content of `curate export` and its card's figures, or None if it refuses an empty set."""
     try:
         result = curate.export(
             workspace,
@@ -253,7 +253,7 @@ def exported(workspace: Workspace, world: World) -> tuple[Drawn, Counter[str]] |
 
 
 def trained(workspace: Workspace, world: World) -> Drawn:
-    """Return what one epoch of a training reads, with as many positives as there are."""
+    """Return what one epoch of a training reads, with all positives."""
     training_set = TrainingSet(
         runs=[run_id(number) for number in world.chosen],
         cutoffs="default",
@@ -274,51 +274,51 @@ def trained(workspace: Workspace, world: World) -> Drawn:
     return drawn
 
 
-def reported(workspace: Workspace, run: int) -> Iterator[Counter[str]]:
-    """Yield the figures of a run as each report has them, by the names of the decisions."""
-    rows = curate.report(workspace, "funnel", run=run_id(run)).rows
-    names = {
-        "candidates in the top-k": "candidates", "labelled positives": "positive",
-        "duplicates of a positive": "duplicate", "unscored": "unscored", "false negatives": "false_negative",
-        "pseudo-positives": "pseudo_positive", "uncertain": "uncertain", "hard negatives": "hard_negative",
-    }  # fmt: skip
-    funnel = Counter({names[row["what"]]: row["number"] for row in rows if row["what"] in names})
-    funnel["judged"] = funnel["candidates"] - funnel["positive"] - funnel["unscored"]
-    funnel["denoised"] = funnel["judged"] - funnel["hard_negative"]
-    yield funnel
-    columns = {
-        "judged": "judged", "duplicates": "duplicate", "false_negatives": "false_negative",
-        "pseudo_positives": "pseudo_positive", "uncertain": "uncertain", "hard_negatives": "hard_negative",
-        "unscored": "unscored", "positives": "positive", "denoised": "denoised", "candidates": "candidates",
-    }  # fmt: skip
-    for name in (
-        "denoised_by_rank",
-        "false_negatives_by_rank",
-        "false_negatives_by_retriever",
-        "cutoffs_compared",
-    ):
-        found = curate.report(workspace, name, run=run_id(run)).rows
-        sums: Counter[str] = Counter()
-        for row in found:
-            sums.update({to: row[column] for column, to in columns.items() if column in row})
-        yield sums
+FUNNEL = {
+    "candidates in the top-k": "candidates", "labelled positives": "positive",
+    "duplicates of a positive": "duplicate", "unscored": "unscored", "false negatives": "false_negative",
+    "pseudo-positives": "pseudo_positive", "uncertain": "uncertain", "hard negatives": "hard_negative",
+}  # fmt: skip
+COLUMNS = {
+    "judged": "judged", "duplicates": "duplicate", "false_negatives": "false_negative",
+    "pseudo_positives": "pseudo_positive", "uncertain": "uncertain", "hard_negatives": "hard_negative",
+    "unscored": "unscored", "positives": "positive", "denoised": "denoised", "candidates": "candidates",
+}  # fmt: skip
+
+
+def reported(workspace: Workspace, runs: int) -> Iterator[tuple[int, Counter[str]]]:
+    """Yield the figures of a run in each report, by the names of the decisions."""
+    with workspace.connect() as connection:
+        for run in range(runs):
+            asked = {"run": run_id(run), "cutoffs": "default", "negatives": 4}
+            rows = sql_files.select(connection, "reports/funnel", **asked).pl().to_dicts()
+            yield run, Counter({FUNNEL[row["what"]]: row["number"] for row in rows if row["what"] in FUNNEL})
+            for name in (
+                "reports/denoised_by_rank",
+                "reports/false_negatives_by_rank",
+                "reports/false_negatives_by_retriever",
+                "reports/cutoffs_compared",
+            ):
+                sums: Counter[str] = Counter()
+                for row in sql_files.select(connection, name, **asked).pl().to_dicts():
+                    sums.update({to: row[column] for column, to in COLUMNS.items() if column in row})
+                yield run, sums
 
 
 def agree(said: Counter[str], true: Counter[str]) -> None:
-    """Compare what is said; what is not said is not compared."""
+    """Compare the figures that are reported; missing figures are not compared."""
     assert dict(said) == {name: true[name] for name in said}
 
 
 @pytest.mark.slow
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds())
 def test_exports_trainings_and_reports_agree_with_a_double_loop(world: World) -> None:
-    """The same positives, draws from the same negatives, and the same figures, whoever is asked."""
+    """All have the same positives, draw from the same negatives, and give the same figures."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = workspace_of(world, Path(folder))
-        for run in range(len(world.runs)):
-            for said in reported(workspace, run):
-                agree(said, world.figures_of_run(run))
+        for run, said in reported(workspace, len(world.runs)):
+            agree(said, world.figures_of_run(run))
         wanted = {q: set(world.positives(q)) for q in range(len(world.queries)) if world.positives(q)}
         training = trained(workspace, world)
         texts = {q: {world.key(world.passages[p]) for p in passages} for q, passages in wanted.items()}
@@ -342,7 +342,7 @@ def test_exports_trainings_and_reports_agree_with_a_double_loop(world: World) ->
 
 
 def test_of_two_unlabeled_runs_a_query_keeps_one_pseudo_label(tmp_path: Path) -> None:
-    """The best over both runs: formerly a training held the best of each."""
+    """It is the best over both runs. Formerly a training kept the best of each run."""
     world = World(
         passages=["rain", "snow", "hail"],
         queries=[("what is hail", "unlabeled"), ("where is snow", "train")],
@@ -366,7 +366,7 @@ def test_of_two_unlabeled_runs_a_query_keeps_one_pseudo_label(tmp_path: Path) ->
 
 
 def test_what_people_labelled_trains_though_its_query_came_without_labels(tmp_path: Path) -> None:
-    """An annotation makes a query of the file of unlabeled ones a labelled one, with or without augmentation."""
+    """With an annotation, a query from the file of unlabeled queries is labelled, with or without augmentation."""
     world = World(
         passages=["rain", "snow"],
         queries=[("what is hail", "unlabeled")],

@@ -12,7 +12,7 @@ Rejects = list[tuple[int, str, str]]
 
 
 def test_six_columns_are_a_trec_run(tmp_path: Path) -> None:
-    """The score decides; rank and tag are not read. Spaces or tabs."""
+    """The score decides; rank and tag are not read. Columns are separated by spaces or tabs."""
     found, rejects = read(tmp_path, "q1 Q0 p1 1 12.5 bm25\nq1\tQ0\tp2\t2\t-1e-3\tbm25\n")
 
     assert found == [(1, "q1", "p1", 12.5), (2, "q1", "p2", -0.001)]
@@ -20,14 +20,14 @@ def test_six_columns_are_a_trec_run(tmp_path: Path) -> None:
 
 
 def test_three_columns_are_a_marco_run(tmp_path: Path) -> None:
-    """The rank decides: its score is -rank."""
+    """The rank decides, and the score becomes -rank."""
     found, _ = read(tmp_path, "q1\tp1\t1\nq1\tp2\t2\n")
 
     assert found == [(1, "q1", "p1", -1.0), (2, "q1", "p2", -2.0)]
 
 
 def test_a_gzipped_run_reads_like_a_plain_one(tmp_path: Path) -> None:
-    """By its first bytes, whatever its name."""
+    """Its first bytes identify it, not its name."""
     path = tmp_path / "run.txt"
     path.write_bytes(gzip.compress(b"q1 Q0 p1 1 2.0 tag\n"))
 
@@ -37,8 +37,8 @@ def test_a_gzipped_run_reads_like_a_plain_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("q1 Q0 p2 2 1.0", "wrong number of columns: 5, expected 6"),
-        ("q1 Q0 p2 2 1.0 my tag", "wrong number of columns: 7, expected 6"),
+        ("q1 Q0 p2 2 1.0", "wrong number of columns: found 5, expected 6"),
+        ("q1 Q0 p2 2 1.0 my tag", "wrong number of columns: found 7, expected 6"),
         ("q1 Q0 p2 2 nan tag", "score is not a finite number: 'nan'"),
         ("q1 Q0 p2 2 inf tag", "score is not a finite number: 'inf'"),
         ("q1 Q0 p2 2 1e39 tag", "score is not a finite number: '1e39'"),
@@ -47,7 +47,7 @@ def test_a_gzipped_run_reads_like_a_plain_one(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_cannot_be_one_is_rejected_with_its_number(tmp_path: Path, line: str, reason: str) -> None:
-    """Blank lines count, but are passed over."""
+    """Blank lines count, but are skipped."""
     found, rejects = read(tmp_path, f"q1 Q0 p1 1 3.0 tag\n\n{line}\nq1 Q0 p3 3 2.0 tag\n")
 
     assert [passage for _, _, passage, _ in found] == ["p1", "p3"]
@@ -56,14 +56,14 @@ def test_a_line_that_cannot_be_one_is_rejected_with_its_number(tmp_path: Path, l
 
 @pytest.mark.parametrize("rank", ["0.93", "-1", "first", "²"])
 def test_a_third_column_that_is_no_rank_is_rejected(tmp_path: Path, rank: str) -> None:
-    """Three columns with scores are somebody's own format."""
+    """Three columns with scores are not a known format."""
     _, rejects = read(tmp_path, f"q1\tp1\t{rank}\n")
 
-    assert rejects[0][1] == f"not a rank, a whole number from 1: '{rank}'"
+    assert rejects[0][1] == f"rank is not a whole number from 1: '{rank}'"
 
 
 def test_bytes_that_are_no_utf8_are_rejected(tmp_path: Path) -> None:
-    """By line, the others stay."""
+    """Only their lines are rejected; the others are read."""
     path = tmp_path / "run.txt"
     path.write_bytes(b"q1 Q0 p\xff 1 2.0 tag\nq1 Q0 p2 1 2.0 tag\n")
     rejects: Rejects = []
@@ -73,13 +73,13 @@ def test_bytes_that_are_no_utf8_are_rejected(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """Named."""
+    """The error names the file."""
     with pytest.raises(BadInput, match=r"none\.trec: no such file"):
         list(read_run(tmp_path / "none.trec", lambda *_: None))
 
 
 def read(folder: Path, text: str) -> tuple[list[tuple[int, str, str, float]], Rejects]:
-    """Return what `read_run` gives for a file with this text."""
+    """Return the result of `read_run` for a file with this text."""
     path = folder / "run.txt"
     path.write_text(text, "utf-8")
     rejects: Rejects = []

@@ -1,9 +1,10 @@
-"""The public functions are typed: a type checker accepts right calls, and names wrong ones."""
+"""The types of the public functions: a type checker accepts correct calls and reports wrong ones."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ WRONG = {
 
 
 def mypy(folder: Path, code: str) -> tuple[int, str]:
-    """Return the exit code and what mypy says of a program that uses the package under test."""
+    """Return mypy's exit code and output for a program that uses the package under test."""
     (folder / "program.py").write_text(code, "utf-8")
     place = Path(curate.__file__).parents[1]
     paths = {} if place.name == "site-packages" else {"MYPYPATH": str(place)}
@@ -60,7 +61,7 @@ def mypy(folder: Path, code: str) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_a_type_checker_accepts_right_calls_and_names_wrong_ones(tmp_path: Path) -> None:
-    """Options are TypedDicts: a misspelt one is found before anything runs."""
+    """Options are TypedDicts, so a misspelt one is found before anything runs."""
     assert mypy(tmp_path, RIGHT) == (0, "")
     program = ["import curate", 'workspace = curate.Workspace("my-set")', *WRONG]
     code, said = mypy(tmp_path, "\n".join(program))
@@ -81,8 +82,8 @@ def test_a_type_checker_accepts_right_calls_and_names_wrong_ones(tmp_path: Path)
     ],
 )
 def test_options_are_the_fields_of_curate_toml(options: type, section: type[Section], besides: set[str]) -> None:
-    """What can be set in curate.toml can be given to the function, under the same name and of the same type."""
-    fields = {name: field.annotation for name, field in section.model_fields.items()}
+    """Every setting in curate.toml is an option of the function, with the same name and type."""
+    fields: dict[str, Any] = {name: field.annotation for name, field in section.model_fields.items()}
     given = {name: kind for name, kind in options.__annotations__.items() if name not in besides}
     assert set(given) == set(fields)
     for name, kind in given.items():

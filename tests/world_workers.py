@@ -1,4 +1,4 @@
-"""What the processes of tests/test_train_world.py do: a new process finds these functions by the module's name."""
+"""Workers for tests/test_train_world.py; a new process imports these functions by the module's name."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ SEED = 7
 
 
 def gradients(world: World, folder: Path, options: dict[str, Any], batch_rows: int, target: str) -> None:
-    """Write the summed gradient of the first batch, and the loss, as the first process has them."""
+    """Write the summed gradient of the first batch and the loss, from the first process."""
     torch.manual_seed(0)
     model = folder / "encoder"
     towers = towers_from(model, read_embedding_spec(model, {}), separate=options.pop("separate", False))
@@ -35,7 +35,7 @@ def gradients(world: World, folder: Path, options: dict[str, Any], batch_rows: i
 
 
 def keep(world: World, model: torch.nn.Module, part: float, path: Path) -> None:
-    """Write the summed gradient, and the loss, as the first process has them."""
+    """Write the summed gradient and the loss, from the first process."""
     world.sum_gradients(model.parameters())
     [loss] = world.total([part])
     if world.is_first:
@@ -44,7 +44,7 @@ def keep(world: World, model: torch.nn.Module, part: float, path: Path) -> None:
 
 
 def ranking(world: World, folder: Path, groups: int, target: str) -> None:
-    """Write a cross-encoder's summed gradient of one batch, and the loss, as the first process has them."""
+    """Write a cross-encoder's summed gradient of one batch and the loss, from the first process."""
     model = cross_encoder_from(folder / "tiny-ce", 0)
     model.eval()  # without dropout, as above
     task = CrossEncoderTask(
@@ -55,7 +55,7 @@ def ranking(world: World, folder: Path, groups: int, target: str) -> None:
 
 
 def pairs(groups: int) -> list[dict[str, Any]]:
-    """Return the pairs of groups with one to three negatives, of unlike lengths."""
+    """Return the pairs of groups with one to three negatives and texts of different lengths."""
     return [
         {
             "group_number": group,
@@ -71,7 +71,7 @@ def pairs(groups: int) -> list[dict[str, Any]]:
 
 
 def fail(world: World, how: str) -> None:
-    """End the second process while the first waits for it."""
+    """Raise an error or exit in the second process while the first waits for it."""
     if world.rank == 1:
         if how == "raise":
             raise CurateError("the second process says why")
@@ -80,7 +80,7 @@ def fail(world: World, how: str) -> None:
 
 
 def disagree(world: World, folder: Path) -> None:
-    """Write what this process is told of values that all share, and of values that they do not."""
+    """Write the answers of `agree` for values that all processes share, and for values that differ."""
     found = [world.agree([3, 7]), world.agree([3, world.rank])]
     (folder / f"{world.rank}.json").write_text(json.dumps(found), "utf-8")
 

@@ -1,4 +1,4 @@
-"""A batch of a dual-encoder's training: what this process embeds, and which passage is what to which query."""
+"""Batches for training a dual-encoder: the texts to embed, and the role of every passage for every query."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,38 +21,44 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's rows. Of queries this process's, of passages all processes', in the order of the rows."""
+    """One step's rows, in order.
+
+    The masks below cover this process's queries and, with cross-batch negatives, the passages of all processes.
+    """
 
     rows: int
-    """In the whole batch."""
+    """The number of rows in the whole batch."""
     queries: list[Ids]
     """This process's queries."""
     passages: list[Ids]
     """This process's passages."""
     counts: list[int]
-    """How many passages each process has; if each uses only its own, just this one's."""
+    """The number of passages of each process; without cross-batch negatives, only this process's number."""
     positive: Bools
-    """Queries x passages: what a query is labelled with in its row."""
+    """Queries x passages: the positives in the query's own row."""
     negative: Bools
-    """Queries x passages: what counts against it."""
+    """Queries x passages: the passages that count as negatives for the query."""
     slots: npt.NDArray[np.int64]
-    """Queries x slots: the passages of a query's own row, -1 where it has fewer."""
+    """Queries x slots: the passages of the query's own row, and -1 for unused slots."""
     teacher: npt.NDArray[np.float32]
-    """Queries x slots: the cross-encoder's logits, NaN where it has none."""
+    """Queries x slots: the cross-encoder's logits, and NaN where there is none."""
     taught_rows: int
-    """Rows of the whole batch with two logits or more."""
+    """The number of rows in the whole batch that have two logits or more."""
     taught_pairs: int
-    """Pairs (positive, negative) of the whole batch's rows with both logits."""
+    """The number of (positive, negative) pairs within the whole batch's rows for which both logits are known."""
     query_keys: npt.NDArray[Any]
     passage_keys: npt.NDArray[Any]
-    """All keys, of every process."""
+    """The query keys and the passage keys of all processes."""
 
 
 class Batches:
-    """The batches of a training, as one process works on them."""
+    """The batches of a training, as one process sees them."""
 
     def __init__(self, folder: Path, world: World, *, cross_batch: bool) -> None:
-        """Open the files of `training_rows.write`; without `cross_batch` each process uses its own."""
+        """Open the files that `training_rows.write` wrote.
+
+        Without `cross_batch`, each process uses only its own passages as negatives.
+        """
         self.world, self.cross_batch = world, cross_batch
         self.path = folder / training_rows.ROWS
         self.queries, self.passages = (
@@ -63,7 +69,7 @@ class Batches:
         self.masked = self.queries.lists("masked")
 
     def read(self, size: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
-        """Yield (step, batch) from the step `first` on."""
+        """Yield (step, batch), starting at step `first`."""
         for step, columns in training_rows.read(self.path, size, first):
             yield step, self.batch(columns)
 
@@ -82,7 +88,7 @@ class Batches:
         row_of_mine = np.arange(mine.start, mine.stop)[:, None]
         own_row = row_of[seen][None, :] == row_of_mine
         positive = own_row & columns["label"][seen][None, :]
-        # What a row was drawn with counts, whatever the tables say: that was asked for (--no-denoised).
+        # A row's own negatives count even if the mask excludes them: --no-denoised asks for that.
         negative = ~positive & ~(self._masked(queries, self.text_keys[in_store[seen]]) & ~own_row)
         slots, teacher = _slots(columns, starts, mine, own.start if seen is own else 0)
         taught = _taught(columns, row_of, count)
@@ -102,12 +108,12 @@ class Batches:
         )
 
     def names(self, batch: Batch) -> str:
-        """Return the ids of a batch."""
+        """Return the query and passage ids in a batch."""
         queries, passages = self.queries.names(batch.query_keys), self.passages.names(batch.passage_keys)
         return f"{' '.join(queries)} and {' '.join(passages)}"
 
     def _masked(self, queries: npt.NDArray[np.int64], text_keys: npt.NDArray[Any]) -> Bools:
-        """Return, queries x passages, whether the tables say that the passage's text is no negative."""
+        """Return queries x passages: whether the tables exclude the passage's text as a negative for the query."""
         offsets, values = self.masked
         sizes = offsets[queries + 1] - offsets[queries]
         rows_of = np.repeat(np.arange(len(queries)), sizes)
@@ -121,7 +127,7 @@ class Batches:
 
 
 def ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
-    """Yield items while a thread makes the next `count`; what it raises is raised here."""
+    """Yield items while a thread prepares the next `count`; an exception in the thread is raised here."""
     made: Queue[tuple[T | None, BaseException | None]] = Queue(count)
     over = Event()
 
@@ -138,7 +144,7 @@ def ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
                 if over.is_set():
                     return
             put(None, None)
-        except BaseException as error:  # noqa: BLE001  (it goes to the one who asks)
+        except BaseException as error:  # noqa: BLE001  (the consumer raises it)
             put(None, error)
 
     thread = Thread(target=make, daemon=True)
@@ -156,7 +162,7 @@ def ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
 
 
 def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return the numbers from each start on, as many as its size, one range after the other."""
+    """Return the concatenated ranges that begin at each start and have the given sizes."""
     before = np.cumsum(sizes) - sizes
     return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
 
@@ -164,7 +170,7 @@ def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np
 def _slots(
     columns: training_rows.Columns, starts: npt.NDArray[Any], mine: range, offset: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return, queries x slots, the passages of each of this process's rows, and the logits that they have."""
+    """Return two arrays, queries x slots: the passages of each of this process's rows, and their logits."""
     sizes = np.diff(starts)
     width = int(sizes.max())
     here = sizes[mine.start : mine.stop, None]
@@ -175,7 +181,7 @@ def _slots(
 
 
 def _taught(columns: training_rows.Columns, row_of: npt.NDArray[Any], count: int) -> tuple[int, int]:
-    """Return how many rows have two logits or more, and how many pairs (positive, negative) have both."""
+    """Return how many rows have two logits or more, and how many (positive, negative) pairs have both logits."""
     known = ~np.isnan(columns["logit"].astype(np.float32))
     positives = np.bincount(row_of[known & columns["label"]], minlength=count)
     negatives = np.bincount(row_of[known & ~columns["label"]], minlength=count)

@@ -1,10 +1,10 @@
-"""Checkpoints: weights and optimizer in safetensors, the rest in JSON; a folder that is there is whole.
+"""Checkpoints: weights and optimizer in safetensors, the rest in JSON. A folder that exists is complete.
 
 models/<name>.checkpoint/
-  groups.parquet, or rows.parquet and the files beside it: what is trained on
+  groups.parquet, or rows.parquet and the files beside it: the training data
   step-000000100/               tensors.safetensors and state.json, after 100 steps
-  best-000000080.safetensors    the weights that did best on dev so far, those of step 80
-  saving                        since the model's own folder has been begun
+  best-000000080.safetensors    the weights that did best on dev so far, here those of step 80
+  saving                        a marker: the writing of the model's own folder has begun
 """
 
 import json
@@ -28,22 +28,22 @@ TENSORS, STATE, SAVING = "tensors.safetensors", "state.json", "saving"
 
 @dataclass(frozen=True)
 class State:
-    """Where a training stands, but for its tensors."""
+    """The progress of a training, without its tensors."""
 
     step: int = 0
-    """Steps done."""
+    """The number of steps done."""
     settings: dict[str, Any] = field(default_factory=dict)
     plan: str = ""
-    """The sha256 of the file that is trained on."""
+    """The sha256 of the file with the training data."""
     curve: Curve = field(default_factory=Curve)
     tensors: str = ""
     """The sha256 of the tensors."""
     best: dict[str, Any] | None = None
-    """Step and measure of the weights that did best on dev, which stand beside the checkpoint."""
+    """The step and measure of the weights that did best on dev; their file lies beside the checkpoint."""
 
 
 def latest(folder: Path) -> State | None:
-    """Return the state of the newest checkpoint in `folder`, or None; raises CurateError for a damaged one."""
+    """Return the state of the newest checkpoint in `folder`, or None; raises CurateError if it is damaged."""
     steps = _steps(folder)
     if not steps:
         return None
@@ -51,11 +51,13 @@ def latest(folder: Path) -> State | None:
         kept = json.loads((steps[-1] / STATE).read_text("utf-8"))
         return State(**{**kept, "curve": Curve(**kept["curve"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CurateError(f"{steps[-1]} is no checkpoint: {error}. Delete that folder and train again.") from error
+        raise CurateError(
+            f"{steps[-1]} is not a checkpoint: {error}. Delete that folder and train again."
+        ) from error
 
 
 def save(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> None:
-    """Write a checkpoint in one step; the one before it goes only when the new one stands."""
+    """Write a checkpoint atomically; the previous one is deleted only once the new one is complete."""
     from safetensors.torch import save_file
 
     before = _steps(folder)
@@ -74,7 +76,7 @@ def save(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch
 
 
 def restore(folder: Path, state: State, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> None:
-    """Put the checkpoint's weights and optimizer state in place; raises CurateError when it is damaged."""
+    """Load the checkpoint into `model` and `optimizer`; raises CurateError if its tensors are damaged."""
     from safetensors.torch import load_file
 
     path = folder / f"step-{state.step:09d}" / TENSORS
@@ -89,7 +91,7 @@ def restore(folder: Path, state: State, model: "torch.nn.Module", optimizer: "to
 
 
 def save_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
-    """Write the model's weights as those of `step`; older ones go with the next checkpoint."""
+    """Write the model's weights as the best ones, those of `step`; the next checkpoint deletes older files."""
     from safetensors.torch import save_file
 
     path = _best(folder, step)
@@ -98,7 +100,7 @@ def save_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
 
 
 def restore_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
-    """Put the weights of `step`, which did best on dev, in place; raises CurateError where they are gone."""
+    """Load the weights of `step`, which did best on dev, into `model`; raises CurateError if they are gone."""
     from safetensors.torch import load_file
 
     path = _best(folder, step)
@@ -108,7 +110,7 @@ def restore_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
 
 
 def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` fill a temporary folder, then make it `target`, fsynced; raises NoSpace if the disk refuses."""
+    """Let `write` fill a temporary folder, fsync it and rename it to `target`; raises NoSpace on a full disk."""
     temporary = target.with_name(f".{target.name}.tmp")
     try:
         with _refused_by_disk(target):
@@ -117,7 +119,7 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
             write(temporary)
             for path in temporary.rglob("*"):
                 if path.is_file():
-                    path.chmod(0o644)  # safetensors makes files that only their owner reads
+                    path.chmod(0o644)  # safetensors creates files that only their owner can read
                 fsync(path)
             fsync(temporary)
             shutil.rmtree(target, ignore_errors=True)
@@ -130,7 +132,7 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> None:
 
 @contextmanager
 def _refused_by_disk(target: Path) -> Iterator[None]:
-    """Raise NoSpace where the disk does not take what is written; safetensors has an error of its own for it."""
+    """Turn errors of writing to a full disk into NoSpace; safetensors has its own type of error for them."""
     from safetensors import SafetensorError
 
     try:
@@ -139,7 +141,7 @@ def _refused_by_disk(target: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in UNWRITABLE:
             raise
         raise NoSpace(
-            f"cannot write {target}: {error}. Free the disk, then run the same command again."
+            f"cannot write {target}: {error}. Free disk space, then run the same command again."
         ) from error
 
 
@@ -156,7 +158,7 @@ def _weights(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
 
 
 def _set_weights(model: "torch.nn.Module", tensors: dict[str, "torch.Tensor"]) -> None:
-    """Take the weights out of `tensors` into the model."""
+    """Move the weights from `tensors` into the model; the other tensors remain in `tensors`."""
     import torch
 
     with torch.no_grad():

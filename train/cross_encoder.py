@@ -1,4 +1,4 @@
-"""`curate train cross-encoder`: RocketQA's step 2 (NAACL 2021, 3.2), from the tables to a model folder."""
+"""The training of a cross-encoder: `curate train cross-encoder`, RocketQA's step 2 (NAACL 2021, 3.2)."""
 
 import json
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ from .lifecycle import Trained, Work, run_training
 from .options import CrossEncoderOptions
 from .world import World
 
-# Either they change no weight, or their effect stands beside them under another key.
+# These settings either do not change the weights, or appear in the job's settings under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "checkpoint_every"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedCrossEncoder(Trained):
-    """A cross-encoder that was trained."""
+    """A trained cross-encoder."""
 
     run_id: str
     groups: int
     queries: int
     skipped: int
-    """Train queries with a positive for which the run has nothing that can be a negative."""
+    """Train queries with a positive for which the run has no candidate that could be a negative."""
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
@@ -48,7 +48,7 @@ class TrainedCrossEncoder(Trained):
 
 
 class CrossEncoderTraining:
-    """One training of a cross-encoder, as its settings and the workspace make it."""
+    """One training of a cross-encoder, determined by its settings and the workspace."""
 
     def __init__(self, workspace: Workspace, **options: Unpack[CrossEncoderOptions]) -> None:
         run, name = options.pop("run", None), options.pop("name", "cross-encoder")
@@ -73,11 +73,11 @@ class CrossEncoderTraining:
 
     @property
     def data(self) -> Path:
-        """The file with the groups."""
+        """The file with the training groups."""
         return self.identity.checkpoints / "groups.parquet"
 
     def write_data(self) -> None:
-        """Write the groups, unless they stand."""
+        """Write the groups unless they are there already."""
         identity = self.identity
         write_groups(
             identity.workspace, self.data, self.run_id, self.settings, identity.seed, identity.job.lineage
@@ -99,7 +99,7 @@ class CrossEncoderTraining:
         )
 
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
-        """Return what the record says of the groups."""
+        """Return the facts about the groups for the record."""
         done = {"groups": self.settings.groups, "pairs": data.rows, "steps": self.steps}
         return {**asdict(counts_in(self.data)), **done}
 

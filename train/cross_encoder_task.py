@@ -1,4 +1,4 @@
-"""The training loop's task for a cross-encoder: it takes pairs and computes the gradients of a loss over groups."""
+"""The training loop's task for a cross-encoder: it turns a batch of pairs into gradients of a loss over groups."""
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The learning curve: what one step did, and what a training has logged so far."""
+"""The learning curve: the outcome of one step, and the log of a training so far."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step did, over all processes."""
+    """The outcome of one step, or of one process's part of it."""
 
     loss: float
     rows: int
-    """Groups or rows of the batch: what the epochs count."""
+    """The number of groups or rows in the whole batch."""
     pairs: int
     tokens: int
-    """Without padding."""
+    """The number of tokens, without padding."""
     won: float
-    """Rows whose positive stands first."""
+    """The number of groups or rows in which a positive ranks first."""
 
 
 @dataclass
 class Curve:
-    """What a training has logged so far: a checkpoint keeps it."""
+    """The log of a training so far, which a checkpoint keeps."""
 
     lines: list[dict[str, Any]] = field(default_factory=list)
-    """What stands in the file."""
+    """The lines in the log file."""
     waiting: list[dict[str, float]] = field(default_factory=list)
-    """Steps since: loss, rows, rows won, pairs, tokens, seconds, of these waiting for data."""
+    """The steps since the last line: loss, rows, won, pairs, tokens, seconds, and seconds of waiting for data."""

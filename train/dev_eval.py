@@ -1,4 +1,4 @@
-"""How a dual-encoder does on dev while it is trained: MRR@10 among a sample of the passages."""
+"""The evaluation of a dual-encoder on dev during training: MRR@10 over a sample of the passages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ TOP = 10
 
 @dataclass(frozen=True)
 class Sample:
-    """Queries of dev and passages to search, tokenized."""
+    """Tokenized queries of dev, and tokenized passages to search."""
 
     queries: list[Ids]
     passages: list[Ids]
     relevant: npt.NDArray[np.bool_]
-    """Queries x passages."""
+    """Queries x passages: whether the passage is a positive of the query."""
 
 
 def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokenize) -> Sample | None:
-    """Return the sample of dev, the same for the same seed; None where dev has no query with a positive."""
+    """Return the dev sample, a function of the seed and the data, or None if no dev query has a positive."""
     with workspace.connect() as connection:
         asked = sql_files.select(connection, "train/dev_queries", **parameters).to_arrow_table()
         if not asked.num_rows:
@@ -51,17 +51,17 @@ def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokeni
 
 
 def mrr(towers: Any, dev: Sample, dtype: str, world: World) -> float:
-    """Return MRR@10 over the sample; the processes share the embedding, and all return the same."""
+    """Return MRR@10 over the sample; the processes divide the embedding, and all return the same value."""
     queries = _vectors(towers, dev.queries, "query", dtype, world)
     passages = _vectors(towers, dev.passages, "passage", dtype, world)
     return reciprocal_ranks((queries @ passages.T).cpu().numpy(), dev.relevant)
 
 
 def reciprocal_ranks(scores: npt.NDArray[Any], relevant: npt.NDArray[np.bool_]) -> float:
-    """Return the mean of 1 / rank of the best relevant passage, 0 beyond rank 10.
+    """Return the mean of 1 / rank of the best relevant passage, counting 0 beyond rank 10.
 
-    Among equal scores the relevant one comes last: a model that gives all the same must not look good, nor one
-    that gives NaN.
+    Among equal scores, relevant passages rank last. A model that gives every passage the same score, or NaN,
+    therefore does not look good.
     """
     best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
     ranks = 1 + (~(scores < best) & ~relevant).sum(axis=1)

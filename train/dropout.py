@@ -1,7 +1,7 @@
-"""Dropout that a CPU draws quickly.
+"""A fast dropout for CPUs.
 
-torch draws one random number per element, on one thread; here eight elements share one. A step of a small
-encoder takes a fifth less. The probability is rounded to 1/256 (0.1 becomes 0.1016), the scale goes with it.
+torch draws one random number per element, on one thread. Here eight elements share one number, which makes a step
+of a small encoder a fifth shorter. The probability is rounded to 1/256 (0.1 becomes 0.1016); the scale matches it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-LEVELS = 256  # of one byte
+LEVELS = 256  # the values of one byte
 
 
 def quick_dropout(on: str) -> AbstractContextManager[Any]:
-    """Return a context in which `torch.nn.functional.dropout` is quick on a CPU; elsewhere it changes nothing."""
+    """Return a context that speeds up `torch.nn.functional.dropout` on a CPU and does nothing on other devices."""
     if on != "cpu":
         return nullcontext()
     import torch
@@ -41,7 +41,7 @@ def dropout(
     training: bool = True,
     inplace: bool = False,  # noqa: ARG001
 ) -> "torch.Tensor":
-    """Return `values` with about the share `p` of them zero and the rest scaled up, as torch's dropout does."""
+    """Return `values` with about the share `p` of them set to zero and the rest scaled up, as torch does."""
     import torch
 
     dropped = min(round(p * LEVELS), LEVELS - 1)

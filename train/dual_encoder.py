@@ -1,4 +1,4 @@
-"""`curate train dual-encoder`: RocketQA's steps 1, 3 and 4 (NAACL 2021, 3.1 to 3.3), from tables to a model."""
+"""The training of a dual-encoder: `curate train dual-encoder`, RocketQA's steps 1, 3, 4 (NAACL 2021, 3.1-3.3)."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ from .towers import check_start
 from .training_source import TrainingSource
 from .world import World
 
-# They stand in the job's settings under another key, or decide how much memory is taken: what changes with them is
-# rounding, and which elements dropout draws.
+# These settings either appear in the job's settings under another key, or govern only checkpoints and memory. The
+# latter change rounding and the elements that dropout draws, but nothing else.
 NOT_IN_THE_WEIGHTS = {
     "init", "dtype", "temperature", "similarity",
     "checkpoint_every", "gradient_cache", "part_tokens",
@@ -38,7 +38,7 @@ QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedDualEncoder(Trained):
-    """A dual-encoder that was trained."""
+    """A trained dual-encoder."""
 
     runs: list[str]
     rows: int
@@ -46,27 +46,27 @@ class TrainedDualEncoder(Trained):
     pseudo_labelled: int
     """Queries whose positive is a pseudo-label."""
     short: int
-    """Queries with fewer hard negatives than were asked for; nothing fills the gap."""
+    """Queries with fewer hard negatives than requested; nothing fills the gap."""
     without: int
-    """Queries with none."""
+    """Queries without any hard negative."""
     best: dict[str, Any] | None
-    """Step and MRR@10 on dev's sample of the weights that were kept; None where dev was not asked."""
+    """Step of the weights that were kept and their MRR@10 on the dev sample; None without evaluation on dev."""
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
         read = f"{self.queries:,} queries ({self.pseudo_labelled:,} pseudo-labelled), {self.rows:,} rows"
         lines = self.lines(" and ".join(self.runs), read, "rows")
         if self.short:
-            lines.append(f"Short of hard negatives: {self.short:,} queries, {self.without:,} of them have none.")
+            lines.append(f"Too few hard negatives: {self.short:,} queries; {self.without:,} of them have none.")
         if self.best:
             lines.append(
-                f"Kept: the weights after step {self.best['step']:,}, dev MRR@10 {self.best['measure']:.4f}."
+                f"Kept the weights after step {self.best['step']:,}: dev MRR@10 {self.best['measure']:.4f}."
             )
         return "\n".join([*lines, f"Next: curate mine --retriever dense --encoder {self.model}"])
 
 
 class DualEncoderTraining:
-    """One training of a dual-encoder, as its settings and the workspace make it."""
+    """One training of a dual-encoder, determined by its settings and the workspace."""
 
     def __init__(self, workspace: Workspace, *, processes: int, **options: Unpack[DualEncoderOptions]) -> None:
         run, cutoffs = options.pop("run", None), options.pop("cutoffs", "default")
@@ -93,14 +93,14 @@ class DualEncoderTraining:
             "passage_max_length": self.spec.passage_max_length,
         }
         if not self.settings.cross_batch:
-            identity_settings["processes"] = processes  # a query's negatives are those of its own process
+            identity_settings["processes"] = processes  # a query's negatives then come from its own process
         self.identity = TrainingIdentity(
             workspace, name, base, self.settings.dtype, identity_settings, lambda: self.source.digests
         )
 
     @cached_property
     def tokenize(self) -> training_rows.Tokenize:
-        """Texts of a side to token ids, cut to its length, with its prompt before them."""
+        """A function that prepends a side's prompt to texts and tokenizes them, truncated to the side's length."""
         from curate.models.encoder import Encoder
 
         encoder = Encoder("", self.identity.base, self.spec, "fp32")
@@ -118,11 +118,11 @@ class DualEncoderTraining:
 
     @property
     def data(self) -> Path:
-        """The file with the rows."""
+        """The file with the training rows."""
         return self.identity.checkpoints / training_rows.ROWS
 
     def write_data(self) -> None:
-        """Write what is trained on, unless it stands."""
+        """Write the training data unless it is there already."""
         identity = self.identity
         training_rows.write(
             identity.workspace,
@@ -134,7 +134,7 @@ class DualEncoderTraining:
         )
 
     def work(self, world: World, progress: Progress) -> Work[Batch]:
-        """Load the initial model and open the rows, and dev's sample where dev is asked."""
+        """Load the initial model and open the training rows, and draw the dev sample if there is one."""
         from .dev_eval import mrr, sample
         from .dual_encoder_task import DualEncoderTask
         from .towers import towers_from
@@ -157,7 +157,7 @@ class DualEncoderTraining:
         )
 
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
-        """Return what the record says of the rows."""
+        """Return the facts about the training rows for the record."""
         counts, pairs = training_rows.counts_in(self.data)
         total, steps = self.total_and_steps(counts.queries)
         return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, "best": best}
@@ -183,7 +183,7 @@ class DualEncoderTraining:
         save_dual_encoder(identity.folder, model, identity.base, self.spec, card)
 
     def total_and_steps(self, queries: int) -> tuple[int, int]:
-        """Return the rows of all epochs over `queries`, and the steps that they make."""
+        """Return the number of rows of all epochs over `queries`, and the number of steps."""
         count = queries * self.settings.epochs
         return count, -(-count // self.settings.batch_rows)
 
@@ -240,15 +240,15 @@ def plan_train_dual_encoder(
 
 
 def _switched_off(settings: TrainDualEncoder) -> set[str]:
-    """Return the settings that count for nothing, because of the others."""
+    """Return the settings that have no effect because of other settings."""
     off = set() if settings.hard_negatives else {"depth", "denoised"}
     off |= set() if settings.distill != "none" else {"distill_weight"}
-    off |= set() if settings.promote else {"promote"}  # trainings of 0.1 do not know it
+    off |= set() if settings.promote else {"promote"}  # models trained with version 0.1 do not have this setting
     return off | (set() if settings.dev_every else {"dev_queries", "dev_passages"})
 
 
 def _spec(base: Path, mine: Mine, settings: TrainDualEncoder) -> EmbeddingSpec:
-    """Return how the model will embed: as its files and [mine] say, but for what the settings give."""
+    """Return how the model embeds: `settings` override [mine], which overrides the model's files."""
     normalize = mine.normalize if settings.similarity is None else settings.similarity == "cosine"
     given = {
         "pooling": settings.pooling or mine.pooling,

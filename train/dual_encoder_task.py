@@ -1,4 +1,4 @@
-"""The dual-encoder as a task of the loop: each query against the passages of the whole batch."""
+"""The training loop's task for a dual-encoder, which compares each query with the passages of the whole batch."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DualEncoderTask:
-    """Towers, and the weighted sum of the contrastive loss and of what is learnt from the cross-encoder.
+    """The towers, and the weighted sum of the contrastive loss and the distillation loss from the cross-encoder.
 
     Cross-batch negatives: RocketQA (NAACL 2021) 3.1.
     """
@@ -36,7 +36,7 @@ class DualEncoderTask:
         self.dtype, self.world, self.batches = dtype, world, batches
 
     def backward(self, batch: Batch, seed: int) -> Outcome:
-        """Add this process's gradients of a batch; return its part of the outcome."""
+        """Add this process's gradients for a batch and return its part of the outcome."""
         if not (batch.queries or self.settings.cross_batch):
             return Outcome(0.0, batch.rows, 0, 0, 0.0)
         queries = self._embedded(batch.queries, "query", seed)
@@ -53,7 +53,7 @@ class DualEncoderTask:
         return Outcome(loss.item(), batch.rows, len(batch.passages), tokens, won)
 
     def loss(self, scores: "torch.Tensor", batch: Batch) -> "tuple[torch.Tensor, float]":
-        """Return this process's part of the batch's loss, and in how many of its rows a positive stands first."""
+        """Return this process's part of the batch loss, and how many of its rows rank a positive first."""
         import torch
 
         positive, negative = (
@@ -68,7 +68,7 @@ class DualEncoderTask:
         return total, float((best > against).sum())
 
     def names(self, batch: Batch) -> str:
-        """Return the ids in a batch."""
+        """Return the query and passage ids in a batch."""
         return self.batches.names(batch)
 
     def _distilled(self, scores: "torch.Tensor", batch: Batch) -> "torch.Tensor":

@@ -1,4 +1,4 @@
-"""The groups that a trainer reads: drawn by SQL, written once with their texts, read step by step."""
+"""The training groups of a cross-encoder, drawn by SQL, written once with their texts, and read step by step."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,27 +12,27 @@ from curate.errors import BadSettings
 from curate.shards import Lineage, Manifest, done, publish
 from curate.workspace import Workspace
 
-from .parquet_stream import batches
+from .parquet_stream import record_batches, write_stream
 
 if TYPE_CHECKING:
     import duckdb
 
 Pair = dict[str, Any]
-"""A row of sql/stages/train_pairs.sql: group_number, slot, kind, the ids, the texts."""
+"""A row of sql/train/pairs.sql: group_number, slot, kind, the ids and the texts."""
 
 PAIRS_A_READ = 1024
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many train queries make groups, and how many have a positive but no negative."""
+    """The number of train queries that can form groups, and of those with a positive but without a negative."""
 
     queries: int
     skipped: int
 
 
 def count_queries(workspace: Workspace, run_id: str, seed: int) -> Counts:
-    """Return what there is to train on; raises BadSettings when no query can make a group."""
+    """Return the query counts of a run; raises BadSettings if no query can form a group."""
     with workspace.connect() as connection:
         return _open_queries(connection, run_id, seed)
 
@@ -40,9 +40,9 @@ def count_queries(workspace: Workspace, run_id: str, seed: int) -> Counts:
 def write_groups(
     workspace: Workspace, path: Path, run_id: str, settings: TrainCrossEncoder, seed: int, lineage: Lineage
 ) -> Manifest:
-    """Write the pairs of all groups to the Parquet file `path`, unless they stand there; return its manifest.
+    """Write the pairs of all groups to the Parquet file `path` unless it is done; return its manifest.
 
-    The file holds the texts, so that training never searches the collection; memory stays bounded by DuckDB.
+    The file holds the texts, so training never has to look them up in the collection. DuckDB bounds the memory.
     """
     return done(path, lineage) or publish(
         path, lambda target: _write(workspace, target, run_id, settings, seed), lineage
@@ -50,7 +50,7 @@ def write_groups(
 
 
 def counts_in(path: Path) -> Counts:
-    """Return the counts that `write_groups` kept in its file."""
+    """Return the counts that `write_groups` stored in the file at `path`."""
     import pyarrow.parquet as pq
 
     kept = pq.read_schema(path).metadata
@@ -58,10 +58,10 @@ def counts_in(path: Path) -> Counts:
 
 
 def read_batches(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, list[Pair]]]:
-    """Yield (step, pairs) for each batch of `size` groups, from the batch `first` on."""
+    """Yield (step, pairs) for each batch of `size` groups, starting at batch `first`."""
     import pyarrow.dataset as ds
 
-    groups = batches(path, ds.field("group_number") >= first * size, PAIRS_A_READ)
+    groups = record_batches(path, ds.field("group_number") >= first * size, PAIRS_A_READ)
     pairs = (pair for batch in groups for pair in batch.to_pylist())
     for step, members in groupby(pairs, key=lambda pair: pair["group_number"] // size):
         yield step, list(members)
@@ -76,31 +76,24 @@ def _open_queries(connection: "duckdb.DuckDBPyConnection", run_id: str, seed: in
             f"{skipped} have no candidate that could be a negative" if skipped else "none has a labelled positive"
         )
         raise BadSettings(
-            f"nothing to train on in run {run_id}: of its queries of the split train, {why}. "
+            f"nothing to train on in run {run_id}: among its queries in the split train, {why}. "
             "Load qrels for the split train, or run: curate mine --split train --depth 100"
         )
     return Counts(queries, skipped)
 
 
 def _write(workspace: Workspace, target: Path, run_id: str, settings: TrainCrossEncoder, seed: int) -> int:
-    import pyarrow.parquet as pq
-
-    rows = 0
     with workspace.connect() as connection:
         counts = _open_queries(connection, run_id, seed)
-        drawn = {
-            "run": run_id,
-            "seed": seed,
-            "groups": settings.groups,
-            "easy": round(settings.groups * settings.easy_share),
-            "negatives": settings.negatives,
-            "uniform": settings.uniform,
-        }
-        sql_files.execute(connection, "train/groups", **drawn)
-        reader = sql_files.select(connection, "train/pairs").to_arrow_reader(PAIRS_A_READ)
-        kept = {name: str(count) for name, count in asdict(counts).items()}
-        with pq.ParquetWriter(target, reader.schema.with_metadata(kept), compression="zstd") as writer:
-            for batch in reader:
-                writer.write_batch(batch.replace_schema_metadata(kept))
-                rows += batch.num_rows
-    return rows
+        sql_files.execute(
+            connection,
+            "train/groups",
+            run=run_id,
+            seed=seed,
+            groups=settings.groups,
+            easy=round(settings.groups * settings.easy_share),
+            negatives=settings.negatives,
+            uniform=settings.uniform,
+        )
+        pairs = sql_files.select(connection, "train/pairs").to_arrow_reader(PAIRS_A_READ)
+        return write_stream(target, pairs, asdict(counts))

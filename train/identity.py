@@ -1,4 +1,4 @@
-"""What every training has: a name, a start, settings and inputs, and a record that says whether it is done."""
+"""The identity of a training: name, initial model, settings and inputs, and the record that says if it is done."""
 
 import json
 import re
@@ -22,7 +22,7 @@ CONTENTS = "contents of "
 
 
 class TrainingIdentity:
-    """One training: where it starts, what it reads, where it writes. No model is loaded here."""
+    """One training's initial model, inputs and output paths. This class loads no model."""
 
     def __init__(
         self,
@@ -33,15 +33,15 @@ class TrainingIdentity:
         settings: Mapping[str, Any],
         inputs: Callable[[], Mapping[str, str]],
     ) -> None:
-        """Take what decides the weights, besides start, number format and seed: `settings` and `inputs`.
+        """Take everything that determines the weights: initial model, number format, settings, inputs and seed.
 
-        `inputs` is asked once, and only where the job's identity matters: reading them takes a while. What
-        the dtype `auto` is on this machine counts for nothing once the model is trained.
+        `inputs` is called at most once, and only if the job's identity is needed, because it takes a while. Once
+        the model is trained, the dtype that `auto` means on this machine no longer matters.
         """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith(SCRATCH):
             raise BadSettings(
-                f"'{name}' cannot be the name of a model: it takes letters, digits, '.', '_' and '-', and "
-                f"does not end with {SCRATCH}"
+                f"'{name}' cannot be the name of a model: a name consists of letters, digits, '.', '_' and '-', "
+                f"starts with a letter or digit, and does not end with {SCRATCH}"
             )
         self.workspace, self.name, self.base = workspace, name, base
         self.model = f"models/{name}"
@@ -53,7 +53,7 @@ class TrainingIdentity:
 
     @property
     def _queries(self) -> str:
-        """The digest of the queries and of what people say of them."""
+        """The digest of the queries and of people's judgements on them."""
         asked = {"augmented": bool(self._settings.get("augmented")), "dev": bool(self._settings.get("dev_every"))}
         return str(self.workspace.select("train/queries_digest", **asked)["digest"][0])
 
@@ -63,12 +63,12 @@ class TrainingIdentity:
 
     @property
     def local_digest(self) -> str:
-        """A digest of what each process finds out for itself: the start's files, number format and settings."""
+        """A digest of what each process finds by itself: the initial model's files, number format and settings."""
         return digest(self._start, self.dtype, self._settings)
 
     @cached_property
     def job(self) -> Job:
-        """The job: equal settings and inputs give equal weights."""
+        """The training's job; equal settings and inputs give equal weights."""
         own = {"init": model_id(self.base, self._start), "dtype": self.dtype, "seed": self.seed}
         inputs = {
             "passages": table_digest(self.workspace, "passages"),
@@ -84,22 +84,22 @@ class TrainingIdentity:
 
     @property
     def all_settings(self) -> dict[str, Any]:
-        """Settings and inputs in one: what two trainings of one name must share."""
+        """The settings and inputs in one dict, in which all trainings of one name must agree."""
         return _flat(self.job.settings, self.job.inputs)
 
     @property
     def record(self) -> Record | None:
-        """The record of this very training, if its model stands."""
+        """The record of this training, if it is finished with equal settings and its model folder exists."""
         record = self.workspace.record(self._job_name)
         same = record and self.folder.is_dir() and not self._different(*self._finished(record))
         return record if same else None
 
     def check(self) -> None:
-        """Raise BadSettings where the name is taken by other settings, other inputs or another model."""
+        """Raise BadSettings if another model, or a training with other settings or inputs, has the name."""
         if self.base == self.folder.resolve():
             raise BadSettings(
                 f"{self.model} would start from itself (it mined the run, or curate.toml names it). "
-                "Give another --name, or --init MODEL."
+                "Use another --name, or --init MODEL."
             )
         record, state = self.workspace.record(self._job_name), checkpoint.latest(self.checkpoints)
         if self.record:
@@ -116,19 +116,20 @@ class TrainingIdentity:
             self._check_place()
 
     def mark_saving(self) -> None:
-        """Note that the model's folder is ours from now on, should a kill come before the record."""
+        """Mark the model's folder as this training's own, in case a kill comes before the record is written."""
         (self.checkpoints / checkpoint.SAVING).touch()
 
     def check_plan(self, state: checkpoint.State, plan: str) -> None:
-        """Raise BadSettings where a checkpoint was trained on other rows than those in `plan`, a sha256."""
+        """Raise BadSettings if a checkpoint was trained on other data than the file with the sha256 `plan`."""
         if state.plan != plan:
             raise BadSettings(
-                f"what stands in {self.model}.checkpoint is not what the training began with (another version of "
-                "duckdb or pyarrow wrote it?). Delete that folder to train anew, or give another --name."
+                f"the training data in {self.model}.checkpoint changed since the training began (did another "
+                "version of duckdb or pyarrow write it?). Delete that folder to train from the start, or use "
+                "another --name."
             )
 
     def rate(self) -> float | None:
-        """Return the pairs per second that were measured here from the same start, if any were."""
+        """Return the pairs per second of the newest training here from the same initial model, or None."""
         for record in reversed(self.workspace.records("train")):
             same_kind = record.settings.get("kind") == self.job.settings["kind"]
             if same_kind and record.inputs.get("init") == self.job.inputs["init"]:
@@ -138,8 +139,8 @@ class TrainingIdentity:
     def _check_weights(self, record: Record) -> None:
         if weights_sha256(self.folder) != record.facts["sha256"]:
             raise BadSettings(
-                f"{self.model} is not as it was trained: its weights changed. "
-                "Delete the folder, or give another --name."
+                f"the weights in {self.model} changed after the training. "
+                "Delete the folder, or use another --name."
             )
 
     @property
@@ -148,32 +149,32 @@ class TrainingIdentity:
 
     def _check_place(self) -> None:
         if self.folder.exists() and not self._is_saving:
-            raise BadSettings(f"{self.model} stands there and was not trained here. Give another --name.")
+            raise BadSettings(f"{self.model} exists already and was not trained here. Use another --name.")
 
     def _check_same(self, theirs: dict[str, Any], ours: dict[str, Any], folder: str, what: str = "") -> None:
         if theirs.get("kind") != ours["kind"]:
-            raise BadSettings(f"{what}{folder} is a {theirs.get('kind')}. Give another --name.")
+            raise BadSettings(f"{what}{folder} is a {theirs.get('kind')}. Use another --name.")
         if different := self._different(theirs, ours):
             found = "; ".join(_difference(key, theirs.get(key), ours.get(key)) for key in different)
             raise StaleModel(
-                f"{what}{folder} has other settings: {found}. Give the same again, or another --name; or "
-                f"delete {folder} to train anew."
+                f"{what}{folder} has other settings: {found}. Use the same settings, or another --name, or "
+                f"delete {folder} to train from the start."
             )
 
     def _finished(self, record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the identity of a training that is done, and ours as far as it must be the same."""
+        """Return the identity of a finished training, and ours in the form in which the two must agree."""
         theirs = _flat(record.settings, record.inputs)
         return theirs, {**self.all_settings, **({"dtype": theirs.get("dtype")} if self._any_dtype else {})}
 
     def _different(self, theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
-        """Return the keys in which two identities differ. What is None may as well not be there."""
+        """Return the keys in which two identities differ; None counts as a missing key."""
         different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
-        # A start's name counts for nothing where its files are the same.
+        # The initial model's name does not matter if its files are the same.
         return different if f"{CONTENTS}init" in different else [key for key in different if key != "init"]
 
 
 def weights_sha256(folder: Path) -> str:
-    """Return one sha256 over the weights of a model; of a single file, its own."""
+    """Return one sha256 for the weights of a model: the file's own sha256 if there is only one file."""
     files = sorted(folder.rglob("*.safetensors"))
     return file_sha256(files[0]) if len(files) == 1 else digest([file_sha256(path) for path in files])
 
@@ -183,8 +184,8 @@ def _flat(settings: Any, inputs: Any) -> dict[str, Any]:
 
 
 def _difference(key: str, theirs: Any, ours: Any) -> str:
-    """Return in words what differs: of contents, which are digests, only that they do."""
+    """Return in words what differs; contents are digests, so their values are not shown."""
     if key.startswith(CONTENTS):
         return f"the {key} changed"
-    why = " (without cross-batch negatives it decides the negatives)" if key == "processes" else ""
+    why = " (without cross-batch negatives, their number decides the negatives)" if key == "processes" else ""
     return f"{key} was {json.dumps(theirs)}, is {json.dumps(ours)}{why}"

@@ -1,4 +1,4 @@
-"""The model that a training starts from."""
+"""The initial model of a training."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,15 @@ from curate.errors import BadInput, BadSettings
 from curate.models.pretrained import device, load_config, load_pretrained, load_transformer
 from curate.workspace import Workspace
 
-# The pooler is part of the new head: encoders that were trained without one lack it.
+# Encoders that were trained without a pooler lack its weights; it becomes part of the new head.
 HEAD = ("pooler.",)
 
 
 def choose_initial_model(workspace: Workspace, init: str | None, runs: list[str]) -> str:
-    """Return the model to start from: `init`, else the encoder that mined one of the runs, else curate.toml's."""
+    """Return the model to start from: `init`, else the encoder that mined one of the runs, else [mine] encoder.
+
+    Raises BadSettings if there is none of them.
+    """
     if init:
         return init
     for run in runs:
@@ -20,25 +23,25 @@ def choose_initial_model(workspace: Workspace, init: str | None, runs: list[str]
         if found:
             return str(found[0])
     if not workspace.settings.mine.encoder:
-        mined = f"{runs[0]} was mined without an encoder" if runs else "no encoder is named in curate.toml"
-        raise BadSettings(f"{mined}; say where to start: --init MODEL")
+        mined = f"{runs[0]} was mined without an encoder" if runs else "curate.toml names no encoder"
+        raise BadSettings(f"{mined}; name a model to start from: --init MODEL")
     return str(workspace.settings.mine.encoder)
 
 
 def cross_encoder_from(folder: Path, seed: int) -> Any:
-    """Return an fp32 cross-encoder with one logit: the one in `folder`, or its encoder under a new head.
+    """Return an fp32 cross-encoder with one logit: the one in `folder`, or its encoder with a new head.
 
-    What is new is drawn from `seed`. Raises BadInput when the encoder lacks weights, or is a classifier of
-    another kind.
+    New weights are drawn from `seed`. Raises BadInput if the encoder lacks weights, or if `folder` holds a
+    classifier with several classes.
     """
     return _for_training(_with_head(folder, seed))
 
 
 def tower_from(folder: Path) -> Any:
-    """Return the fp32 transformer in `folder`, without gradients for a pooler: nothing goes through it."""
+    """Return the fp32 transformer in `folder`; a pooler gets no gradients, because it is not used."""
     import torch
 
-    torch.manual_seed(0)  # of a pooler that the folder lacks: it is saved all the same
+    torch.manual_seed(0)  # a pooler that the folder lacks is drawn at random and saved all the same
     tower = load_transformer(folder, "fp32")
     if getattr(tower, "pooler", None) is not None:
         tower.pooler.requires_grad_(False)
@@ -47,7 +50,7 @@ def tower_from(folder: Path) -> Any:
 
 def _for_training(model: Any) -> Any:
     if device() == "cpu":
-        # A CPU's fused attention knows no dropout and is slow backwards: the plain one takes a tenth less.
+        # On a CPU, fused attention lacks dropout and has a slow backward pass; eager attention is a tenth faster.
         model.set_attn_implementation("eager")
     return model
 
@@ -61,7 +64,7 @@ def _with_head(folder: Path, seed: int) -> Any:
         model = load_pretrained("AutoModelForSequenceClassification", folder, "fp32")
         if model.config.num_labels != 1:
             raise BadInput(
-                f"{folder} has {model.config.num_labels} classes; training goes on from one logit. "
+                f"{folder} has {model.config.num_labels} classes; training needs a single logit. "
                 "Start from an encoder, or from a cross-encoder with one logit: --init MODEL"
             )
         return model

@@ -1,4 +1,4 @@
-"""Several processes for one training: started here (`--devices N`), or by torchrun."""
+"""Several processes for one training, started here (`--devices N`) or by torchrun."""
 
 import gc
 import json
@@ -19,13 +19,13 @@ from curate.errors import BadSettings, CurateError
 from .world import World, check_device, join, leave
 
 Worker = Callable[..., None]
-"""Takes a World and what `launch` was given; a function of a module, so that a new process finds it."""
+"""Takes a World and the arguments of `launch`; a module-level function, so that a new process can import it."""
 
 
 def launch(devices: int, work: Worker, *arguments: Any) -> None:
-    """Call `work(world, *arguments)` in `devices` new processes and wait for all.
+    """Call `work(world, *arguments)` in `devices` new processes and wait for all of them.
 
-    Raises the CurateError of a process that raised one; CurateError where a process died otherwise.
+    Raises the CurateError that a process raised. Raises CurateError if a process died for another reason.
     """
     import torch
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
@@ -38,15 +38,15 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
             while not context.join():
                 pass
         except (ProcessExitedException, ProcessRaisedException) as error:
-            told = sorted(Path(folder).glob("error-*.json"))
-            if told:
-                raise _told(told[0]) from None
+            written = sorted(Path(folder).glob("error-*.json"))
+            if written:
+                raise _written_error(written[0]) from None
             reason = str(error).strip().splitlines()[-1]
             raise CurateError(
-                f"process {error.error_index} of {devices} ended early: {reason}. The last checkpoint stays: run "
-                "the same command again."
+                f"process {error.error_index} of {devices} ended early: {reason}. The last checkpoint is kept; to "
+                "resume, run the same command again."
             ) from error
-        finally:  # nobody trains on when this process is told to stop
+        finally:  # the processes must not go on training if this one is interrupted
             for process in context.processes:
                 process.kill()
                 process.join()
@@ -54,36 +54,36 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
 
 @contextmanager
 def environment() -> Iterator[World]:
-    """Yield the world that torchrun describes in the environment, or that of one process alone."""
+    """Yield the world that torchrun describes in the environment, or a world of one process."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
         return
     yield join(int(os.environ["RANK"]), size, "env://", int(os.environ.get("LOCAL_RANK", "0")))
-    leave()  # not after an error: NCCL would wait for the others, who wait for this one
+    leave()  # not after an error: NCCL would wait for the other processes, which wait for this one
 
 
 def is_first() -> bool:
-    """Return whether this process is the first of those that torchrun started, or alone."""
+    """Return whether this process is alone or the first one that torchrun started."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def is_first_here() -> bool:
-    """Return whether this process is the first of its machine."""
+    """Return whether this process is the first one on its machine."""
     return int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
 def check(devices: int) -> None:
-    """Raise BadSettings where this machine cannot run as many processes."""
+    """Raise BadSettings if this machine cannot train with `devices` processes."""
     import torch
 
     check_device()
     if torch.cuda.is_available() and devices > torch.cuda.device_count():
-        raise BadSettings(f"--devices {devices}, and there are {torch.cuda.device_count()} GPUs here")
+        raise BadSettings(f"--devices is {devices}, but this machine has {torch.cuda.device_count()} GPUs")
 
 
 def _free_gpu() -> None:
-    """Give back what stages before this training left in torch's cache: the first process has the same GPU."""
+    """Release the GPU memory that earlier stages left in torch's cache: the first process uses the same GPU."""
     import torch
 
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -104,20 +104,20 @@ def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, argume
     except CurateError as error:
         written = Path(folder, f"{rank:05d}.part")
         written.write_text(json.dumps([type(error).__name__, str(error)]), "utf-8")
-        written.rename(Path(folder, f"error-{rank:05d}.json"))  # whole, whenever this process is ended
+        written.rename(Path(folder, f"error-{rank:05d}.json"))  # the starter never sees a partly written file
         _end(1)
     except KeyboardInterrupt:
         _end(130)
-    except BaseException:  # noqa: BLE001  (what it is, everybody may see; the parent tells that there was one)
+    except BaseException:  # noqa: BLE001  (the traceback is shown here; the parent reports that the process ended)
         traceback.print_exc()
         _end(1)
     _end(0)
 
 
 def _end_with_starter() -> None:
-    """Wait until the process that started this one has ended, however it did; then end too.
+    """Wait until the process that started this one has ended for any reason, then end too.
 
-    The SIGINT that torch has sent then is not enough: whoever a script starts in the background ignores it.
+    The SIGINT that torch arranges for this case is not enough: background processes of a script ignore it.
     """
     starter = multiprocessing.parent_process()
     if starter:
@@ -126,16 +126,16 @@ def _end_with_starter() -> None:
 
 
 def _end(code: int) -> None:
-    """End this process without the interpreter's farewell.
+    """End this process without the interpreter's shutdown.
 
-    It would wait for the other processes after an error, and gloo's threads have been seen to abort in it.
+    After an error the shutdown would wait for the other processes, and gloo's threads have aborted in it.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def _told(path: Path) -> CurateError:
+def _written_error(path: Path) -> CurateError:
     kind, text = json.loads(path.read_text("utf-8"))
     made: CurateError = getattr(errors, kind, CurateError)(text)
     return made

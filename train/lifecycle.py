@@ -1,6 +1,6 @@
-"""The life of a training: check, answer from the record, or train, in one process or several.
+"""The life cycle of a training: check, answer from the record, or train in one process or several.
 
-What is trained, and on what, is the business of the protocol `Training`: each kind of model has its own.
+The protocol `Training` describes what is trained and on which data. Each kind of model implements it.
 """
 
 import shutil
@@ -31,36 +31,37 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a training made; loss and won are those of the last tenth of the steps."""
+    """The outcome of a training; `loss` and `won` are averages over the last tenth of the steps."""
 
     name: str
     model: str
-    """The folder, below the workspace."""
+    """The model's folder, relative to the workspace."""
     init: str
     pairs: int
     steps: int
     loss: float
     won: float
-    """Share of the rows in which a positive stood before all passages that count against it."""
+    """The share of rows in which a positive ranked above all negatives."""
     seconds: float
     pairs_per_second: float
     sha256: str
-    """Of the weights."""
+    """The sha256 of the weights."""
     trained_now: bool
 
     def lines(self, runs: str, read: str, unit: str) -> list[str]:
-        """Return the outcome for a terminal: on which runs it was trained, what it read, in which unit."""
+        """Return the outcome for a terminal; `runs` names the runs, `read` the data, and `unit` groups or rows."""
         done = "trained" if self.trained_now else "already trained"
         rate = f"{duration(self.seconds)} ({self.pairs_per_second:,.0f} pairs/s)"
         return [
             f"{self.model}: {done} from {self.init}{f' on {runs}' if runs else ''}.",
             f"{read}, {self.pairs:,} pairs in {rate}.",
-            f"Over the last tenth: loss {self.loss:.3f}, {self.won:.0%} of the {unit} have a positive first.",
+            f"Over the last tenth of the steps: loss {self.loss:.3f}, {self.won:.0%} of the {unit} rank a "
+            "positive first.",
         ]
 
 
 class Settings(Protocol):
-    """What every trainer's settings have."""
+    """The settings that all trainers share."""
 
     learning_rate: float
     warmup: float
@@ -71,21 +72,22 @@ class Settings(Protocol):
 
 @dataclass(frozen=True)
 class Work(Generic[Batch]):
-    """What is to be trained, on what."""
+    """A task, its data, and the units in which progress is counted."""
 
     task: Task[Batch]
     read: Callable[[int], Iterator[tuple[int, Batch]]]
-    """Yields (step, batch) from a step on."""
+    """A function that yields (step, batch), starting at a given step."""
     steps: int
     total: int
-    """Of what is counted, in all steps."""
+    """The number of units in all steps."""
     a_step: int
+    """The number of units in one step."""
     unit: str
     dev: Dev | None = None
 
 
 class Training(Protocol):
-    """One training, as its settings and the workspace make it: made anew in each process."""
+    """One training, determined by its settings and the workspace; each process creates its own."""
 
     identity: TrainingIdentity
 
@@ -98,19 +100,19 @@ class Training(Protocol):
 
     @property
     def data(self) -> Path:
-        """The file with what is trained on; its manifest stands beside it."""
+        """The file with the training data; its manifest lies beside it."""
         ...
 
     def write_data(self) -> None:
-        """Write what is trained on, unless it stands."""
+        """Write the training data unless it is there already."""
         ...
 
     def work(self, world: World, progress: Progress) -> Work[Any]:
-        """Load the initial model and open what is trained on."""
+        """Load the initial model and open the training data."""
         ...
 
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what the record says of what was trained on; `pairs` among it. `best`: what dev chose."""
+        """Return the facts about the training data for the record, including `pairs`; `best` is dev's choice."""
         ...
 
     def save(self, model: Any, outcome: Mapping[str, Any], best: dict[str, Any] | None) -> None:
@@ -130,19 +132,20 @@ def run_training(
     world: World,
     progress: Progress,
 ) -> tuple[OneTraining, dict[str, Any]]:
-    """Train, unless a record says that it is done; return the training and the fields of its outcome.
+    """Train unless a record says that the training is done; return the training and the fields of its outcome.
 
-    Either as one process of `world`, or, where that is this process alone, in `devices` new ones.
+    If `world` has several processes, this is one of them. Otherwise the training runs in this process, or in
+    `devices` new ones if `devices` is above 1.
     """
     training = kind(workspace, **arguments)
     identity = training.identity
     identity.check()
     before = identity.record
     if before:
-        shutil.rmtree(identity.checkpoints, ignore_errors=True)  # of a kill between the record and this
+        shutil.rmtree(identity.checkpoints, ignore_errors=True)  # left over if a kill came right after the record
     elif devices > 1 and world.size == 1:
         check(devices)
-        training.write_data()  # here, where there is one process, and somebody to tell
+        training.write_data()  # in this one process, where errors reach the caller
         launch(devices, _join, kind, workspace.root, dict(arguments), progress)
     else:
         _train(training, world, progress)
@@ -151,12 +154,12 @@ def run_training(
 
 
 def _join(world: World, kind: type[Training], root: Path, arguments: dict[str, Any], progress: Progress) -> None:
-    """Train as one of several processes."""
+    """Train as one of the processes that `launch` started."""
     _train(kind(Workspace(root), **arguments), world, progress)
 
 
 def _train(training: Training, world: World, progress: Progress) -> None:
-    """Train from the last checkpoint, or from the start; write the model and the record."""
+    """Train from the last checkpoint or from the start; write the model and the record."""
     if world.is_first:
         training.write_data()
     world.wait()
@@ -169,17 +172,17 @@ def _train(training: Training, world: World, progress: Progress) -> None:
         facts["pairs_per_second"] = round(facts["pairs"] / facts["seconds"], 1)
         facts["sha256"] = weights_sha256(training.identity.folder)
         training.identity.job.finish(**facts)
-        shutil.rmtree(training.identity.checkpoints, ignore_errors=True)  # others may still have its files open
+        shutil.rmtree(training.identity.checkpoints, ignore_errors=True)  # others may have its files open
     world.wait()
 
 
 def _steps(
     training: Training, work: Work[Any], plan: str, world: World, progress: Progress
 ) -> tuple[dict[str, float], dict[str, Any] | None]:
-    """Make the steps that are left; the model ends with its best weights, which without dev are the last ones.
+    """Run the remaining steps; the model ends up with its best weights, which without dev are the last ones.
 
-    `plan` is the sha256 of what is trained on. Returns loss and won over the last tenth of the steps with the
-    seconds, and which step dev liked best.
+    `plan` is the sha256 of the training data. Returns two things: the loss and the share won over the last tenth
+    of the steps with the total seconds, and the step that did best on dev.
     """
     identity, settings, model = training.identity, training.settings, work.task.model
     optimizer = adamw(model, settings.weight_decay)
@@ -187,7 +190,7 @@ def _steps(
     if state.step:
         identity.check_plan(state, plan)
         checkpoint.restore(identity.checkpoints, state, model, optimizer)
-        progress.say(f"goes on from step {state.step:,} of {work.steps:,}")
+        progress.say(f"resuming after step {state.step:,} of {work.steps:,}")
     path = identity.workspace.root / f"{identity.model}.log.jsonl" if world.is_first else None
     log = Log(path, work.steps, state.curve, progress)
     loop = Loop(
@@ -204,34 +207,35 @@ def _steps(
     )
     with progress.task(f"training {identity.name}", work.total, work.unit, state.step * work.a_step) as advance:
         state = loop.run(ahead(work.read(state.step)), state, advance)
-    if state.best and world.is_first:  # who wrote them, and who saves the model
+    if state.best and world.is_first:  # only this process wrote them and saves the model
         checkpoint.restore_best(identity.checkpoints, state.best["step"], model)
     return log.outcome(LAST), state.best
 
 
 def _start(identity: TrainingIdentity, plan: str, world: World) -> checkpoint.State:
-    """Return the last checkpoint's state, or a first one; raises CurateError where the processes disagree."""
+    """Return the state of the last checkpoint, or an initial one; raises CurateError if the processes disagree."""
     settings = identity.all_settings if world.is_first else {}
     state = checkpoint.latest(identity.checkpoints) or checkpoint.State(settings=settings, plan=plan)
     if not world.agree([state.step, int(state.plan[:8], 16), int(identity.local_digest[:8], 16)]):
         raise CurateError(
-            f"the processes do not see the same files: number {world.rank} sees a training after {state.step:,} "
-            f"steps in {identity.checkpoints}, from {identity.base} in {identity.dtype}. All machines need the "
-            "same workspace folder, the same start and the same options (--dtype says in what they compute)."
+            f"the processes do not see the same files: process {world.rank} sees a training after {state.step:,} "
+            f"steps in {identity.checkpoints}, starting from {identity.base} and computing in {identity.dtype}. "
+            "All machines need the same workspace folder, the same initial model and the same options (--dtype "
+            "sets the number format)."
         )
     return state
 
 
 def seen(look: Callable[[], T | None], path: Path, patience: float = 60.0) -> T:
-    """Return what the first process wrote to `path`, once this one sees it: a network's folder may take a while.
+    """Return what `look` finds once the file that the first process wrote to `path` is visible here.
 
-    Raises CurateError after `patience` seconds.
+    A network file system may take a while. Raises CurateError after `patience` seconds.
     """
     until = time.monotonic() + patience
     while (found := look()) is None:
         if time.monotonic() > until:
             raise CurateError(
-                f"this process does not see {path}, which the first one wrote. All machines need the same "
+                f"this process does not see {path}, which the first process wrote. All machines need the same "
                 "workspace folder."
             )
         time.sleep(0.1)
@@ -239,6 +243,6 @@ def seen(look: Callable[[], T | None], path: Path, patience: float = 60.0) -> T:
 
 
 def _fields(identity: TrainingIdentity, record: Record, *, now: bool) -> dict[str, Any]:
-    """Return the fields of an outcome: what every one has, and what the record says."""
+    """Return the fields of an outcome: the common ones, and the facts in the record."""
     start = identity.job.settings["init"]
     return {"name": identity.name, "model": identity.model, "init": start, "trained_now": now, **record.facts}

@@ -1,4 +1,4 @@
-"""The log of a training: one JSON line per ten steps, and now and then a line for people."""
+"""The log of a training: one JSON line for every ten steps, and an occasional progress line for people."""
 
 import json
 import resource
@@ -13,14 +13,14 @@ from .curve import Curve, Outcome
 
 STEPS_A_LINE = 10
 SAID = 20
-"""Lines for people, over the whole training."""
+"""The approximate number of progress lines over the whole training."""
 
 
 class Log:
-    """Writes the curve as the steps report. Without a path it keeps count and writes nothing."""
+    """Records the learning curve step by step. Without a path it keeps the curve but writes no file."""
 
     def __init__(self, path: Path | None, steps: int, curve: Curve, progress: Progress) -> None:
-        """Continue the log at `path` after what `curve` holds."""
+        """Rewrite the log at `path` with the lines of `curve` and continue from there."""
         self.path, self.steps, self.curve, self.progress = path, steps, curve, progress
         self.now = time.monotonic()
         if path:
@@ -28,7 +28,7 @@ class Log:
             path.write_text("".join(json.dumps(line) + "\n" for line in curve.lines), "utf-8")
 
     def add(self, step: int, outcome: Outcome, learning_rate: float, waited: float) -> None:
-        """Take one step's outcome; every tenth, and the last, writes a line."""
+        """Record one step's outcome; write a line after every tenth step and after the last one."""
         before, self.now, done = self.now, time.monotonic(), step + 1
         self.curve.waiting.append({
             "loss": outcome.loss,
@@ -47,13 +47,13 @@ class Log:
             self.progress.say(self._text(done))
 
     def add_dev(self, done: int, measure: float) -> None:
-        """Take what dev said after `done` steps; its time is in no rate."""
+        """Record the measure on dev after `done` steps; the time of the evaluation is left out of all rates."""
         self._write({"step": done, "dev_mrr@10": round(measure, 5)})
         self.progress.say(f"step {done:,}/{self.steps:,} | dev MRR@10 {measure:.4f}")
         self.now = time.monotonic()
 
     def outcome(self, share: float) -> dict[str, float]:
-        """Return the seconds in all, and loss and share of rows won over the last `share` of the steps."""
+        """Return the total seconds, and the loss and share of rows won over the last `share` of the steps."""
         lines = self._trained()
         last = [line for line in lines if line["step"] > self.steps * (1 - share)]
         rows = sum(line["rows"] for line in last)
@@ -64,7 +64,7 @@ class Log:
         }
 
     def _trained(self) -> list[dict[str, Any]]:
-        """Return the lines about steps, without those about dev."""
+        """Return the lines about training steps, without the lines about dev."""
         return [line for line in self.curve.lines if "loss" in line]
 
     def _line(self, done: int, learning_rate: float) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Log:
         }
 
     def _left(self, done: int, newest: float) -> float:
-        """Return the seconds that the steps after `done` will take, at the pace so far."""
+        """Return the estimated seconds for the steps after `done`, at the pace so far."""
         spent: float = sum(line["seconds"] for line in self._trained()) + newest
         return spent / done * (self.steps - done)
 
@@ -106,7 +106,7 @@ class Log:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process ever held, in bytes: the GPU's where there is one."""
+    """Return this process's peak memory in bytes: of the GPU if there is one, otherwise of the host."""
     import torch
 
     if torch.cuda.is_available():

@@ -1,7 +1,7 @@
-"""The loop that every trainer shares: gradients, their sum over the processes, step, log, dev, checkpoint.
+"""The training loop that all trainers share: gradients and their sum, optimizer step, log, dev, checkpoint.
 
-What is trained stands behind `Task`. The order of the batches and every random number are functions of the
-seed and the step: no generator's state is kept, and a resumed training ends with the same bytes.
+`Task` hides what is trained. The order of the batches and all random numbers are functions of the seed and the
+step. No generator state has to be saved, and a resumed training ends with the same bytes.
 """
 
 import time
@@ -28,37 +28,37 @@ Taken_contra = TypeVar("Taken_contra", contravariant=True)
 
 
 class Task(Protocol[Taken_contra]):
-    """A model, and its gradients on a batch."""
+    """A model and the computation of its gradients on a batch."""
 
     model: "torch.nn.Module"
     lighter: str
-    """What takes less memory."""
+    """Options that reduce memory use, for an error message."""
 
     def backward(self, batch: Taken_contra, seed: int) -> Outcome:
-        """Add the gradients of this process's part of the batch; return this process's part of the outcome.
+        """Add the gradients of this process's part of the batch and return its part of the outcome.
 
-        The parts' losses add up to the batch's. `seed` is for what is drawn in this step.
+        The losses of all parts add up to the loss of the batch. `seed` seeds the random numbers of this step.
         """
         ...
 
     def names(self, batch: Taken_contra) -> str:
-        """Return the ids in a batch, for an error message."""
+        """Return the query and passage ids in a batch, for an error message."""
         ...
 
 
 @dataclass(frozen=True)
 class Dev:
-    """The queries of dev, asked every so often: the weights that do best are kept."""
+    """A regular evaluation on dev, which selects the best weights."""
 
     every: int
-    """Steps."""
+    """The number of steps between two evaluations."""
     ask: Callable[[], float]
-    """Return the measure, on every process the same; higher is better."""
+    """A function that returns the measure, the same on every process; higher is better."""
 
 
 @dataclass(frozen=True)
 class Loop(Generic[Batch]):
-    """How the steps are made."""
+    """The parts and settings of a training, and the method that runs its steps."""
 
     task: Task[Batch]
     optimizer: "torch.optim.Optimizer"
@@ -74,10 +74,10 @@ class Loop(Generic[Batch]):
     def run(
         self, batches: Iterator[tuple[int, Batch]], start: checkpoint.State, advance: Advance
     ) -> checkpoint.State:
-        """Make every step that is left; return the state with the best that dev said.
+        """Run all remaining steps; return the state, which names the step that did best on dev.
 
-        Raises CurateError at a loss or gradient that is not finite, NoSpace where a GPU's memory is full: the
-        model keeps its last good checkpoint.
+        Raises CurateError if a loss or gradient is not finite, and NoSpace if a GPU runs out of memory. Either
+        way, the last checkpoint is kept.
         """
         import torch
 
@@ -99,7 +99,7 @@ class Loop(Generic[Batch]):
             state = self._kept(state, step + 1)
 
     def _kept(self, state: checkpoint.State, done: int) -> checkpoint.State:
-        """Ask dev and write a checkpoint where it is time to; return the state with what dev said."""
+        """Evaluate on dev and write a checkpoint if either is due; return the state with the best step so far."""
         last = done == self.schedule.steps
         if self.dev and (done % self.dev.every == 0 or last):
             self.task.model.eval()
@@ -134,12 +134,12 @@ class Loop(Generic[Batch]):
 
 
 def seed_of(seed: int, step: int) -> int:
-    """Return the seed of torch's generator at a step: below 2**63."""
+    """Return the seed of torch's generator for a step, an integer below 2**63."""
     return int(digest("step", seed, step)[:15], 16)
 
 
 def _not_finite(step: int, loss: float, norm: float, names: str) -> str:
     return (
-        f"step {step + 1}: the loss is {loss}, the gradient's norm {norm}; both should be finite. What was kept "
-        f"before stays. Try a smaller --learning-rate under another --name. Query and passage ids: {names}"
+        f"step {step + 1}: the loss is {loss} and the gradient norm is {norm}; both should be finite. Earlier "
+        f"checkpoints are kept. Try a smaller --learning-rate with another --name. Query and passage ids: {names}"
     )

@@ -1,7 +1,7 @@
-"""The losses, on matrices of scores. Each is a sum over the rows that a process has.
+"""Losses on matrices of scores. Each is a sum over the rows of one process.
 
-A process divides by what the whole batch holds, so that the processes' losses add up to that of one process
-with the whole batch, however the rows are dealt.
+The caller divides by the count in the whole batch. The losses of all processes then add up to the loss of a single
+process with the whole batch, however the rows are divided.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def listwise(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
-    """Return the sum over groups of -log softmax(positive); slots that are not `present` take no part.
+    """Return the sum over groups of -log softmax(positive), ignoring slots that are not `present`.
 
     logits: groups x slots, the positive in column 0.
     """
@@ -23,9 +23,9 @@ def listwise(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
 
 
 def binary(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
-    """Return the sum over present pairs of the cross-entropy with 1 for the positive, 0 for a negative.
+    """Return the sum over present pairs of the binary cross-entropy; the target is 1 for a positive, else 0.
 
-    It ties the logits to a scale: what the cutoffs 0.1 and 0.9 need, and what the listwise loss leaves open.
+    This loss fixes the scale of the logits, which the cutoffs 0.1 and 0.9 need and the listwise loss leaves open.
     """
     import torch
 
@@ -35,7 +35,7 @@ def binary(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
 
 
 def won(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
-    """Return, per group, whether the positive's logit is above every negative's."""
+    """Return for each group whether the positive's logit is above the logits of all negatives."""
     import torch
 
     negatives = logits.masked_fill(~present, -torch.inf)[:, 1:]
@@ -45,16 +45,16 @@ def won(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
 def contrastive(scores: "torch.Tensor", positive: "torch.Tensor", negative: "torch.Tensor") -> "torch.Tensor":
     """Return the sum over rows of -log softmax(positive) against the row's negatives.
 
-    scores, positive, negative: rows x passages. A row's other positives, and passages that are neither, take no
-    part; of several positives the mean counts. A row without a negative adds 0. Source: RocketQA (NAACL 2021)
-    3.1, DPR's loss over the passages of all processes.
+    scores, positive, negative: rows x passages. A row with several positives adds the mean of their losses; each
+    ignores the other positives and the passages that are neither positive nor negative. A row without a negative
+    adds 0. Source: RocketQA (NAACL 2021) 3.1, which is DPR's loss over the passages of all processes.
     """
     import torch
 
-    # A finite floor: the logsumexp over nothing has no gradient.
+    # The floor is finite because the gradient of logsumexp over nothing but -inf is NaN.
     floor = torch.finfo(scores.dtype).min
     against = scores.masked_fill(~negative, floor).logsumexp(dim=1, keepdim=True)
-    # Of the positives alone: rows x passages is what a large batch's memory goes to.
+    # Pick out the positives: another matrix of rows x passages would take too much memory in a large batch.
     rows, columns = positive.nonzero(as_tuple=True)
     losses = torch.nn.functional.softplus(against[rows, 0] - scores[rows, columns])
     return (losses / positive.sum(dim=1)[rows]).sum()
@@ -63,7 +63,7 @@ def contrastive(scores: "torch.Tensor", positive: "torch.Tensor", negative: "tor
 def kl(student: "torch.Tensor", teacher: "torch.Tensor", known: "torch.Tensor") -> "torch.Tensor":
     """Return the sum over rows of KL(softmax(teacher) || softmax(student)) over the slots that are `known`.
 
-    student, teacher, known: rows x slots. Rows with fewer than two known slots say nothing and add 0.
+    student, teacher, known: rows x slots. Rows with fewer than two known slots carry no order and add 0.
     """
     import torch
 
@@ -77,8 +77,9 @@ def kl(student: "torch.Tensor", teacher: "torch.Tensor", known: "torch.Tensor") 
 def margin_mse(
     student: "torch.Tensor", teacher: "torch.Tensor", known: "torch.Tensor", label: "torch.Tensor"
 ) -> "torch.Tensor":
-    """Return the sum over (positive, negative) pairs of a row of the squared difference of their margins.
+    """Return the sum, over the (positive, negative) pairs in each row, of the squared difference between margins.
 
+    The margins are those of the student and the teacher; a pair counts if both of its slots are `known`.
     student, teacher, known, label: rows x slots; label is true for a positive. Source: Hofstätter et al. 2020.
     """
     pairs = (known & label).unsqueeze(2) & (known & ~label).unsqueeze(1)

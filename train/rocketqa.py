@@ -232,7 +232,7 @@ class Procedure:
         return {"encoder": models, "split": recipe.evaluate, "depth": recipe.evaluate_depth}
 
     def training(self, step: str) -> dict[str, Any]:
-        """Return the arguments common to all trainings: name, devices, the settings in the step's section, and init."""
+        """Return the arguments of a training: name, devices, init and the settings in the step's section."""
         settings, own = self.workspace.settings, getattr(self.recipe, step.replace("-", "_"))
         of_kind = settings.train.cross_encoder if step == "m-c" else settings.train.dual_encoder
         init = own.init or of_kind.init or self.recipe.init or settings.mine.encoder
@@ -242,9 +242,9 @@ class Procedure:
 
     @property
     def first_runs(self) -> list[str] | None:
-        """The runs that M_D0 was trained on; None means the newest run.
+        """The runs in M_D0's record, or None (the newest run) if it names none.
 
-        They come from its record, because the newest run may by now be the one that M_D0 itself mined.
+        Without the record, a later run that M_D0 itself mined would be taken for its input.
         """
         record = self.workspace.record("train-m-d0")
         return (record.settings.get("runs") if record else None) or None

@@ -1,4 +1,4 @@
-"""A trained model as a folder that transformers and sentence-transformers open."""
+"""Model folders that transformers and sentence-transformers can open."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from curate.models.pretrained import load_tokenizer
 
 from .checkpoint import publish_folder
 
-# What that library keeps in config.json; the version is the first whose layout this is, later ones read it.
+# The entry of sentence-transformers in config.json. This version introduced the layout; later versions read it.
 SENTENCE_TRANSFORMERS = {"activation_fn": "torch.nn.modules.activation.Sigmoid", "version": "5.1.0"}
 CARD = """\
 ---
@@ -19,9 +19,9 @@ pipeline_tag: text-ranking
 ---
 # {name}
 
-A cross-encoder: it reads a query and a passage together and gives one logit; the sigmoid of the logit is the
-probability that the passage is relevant. Trained by `curate train cross-encoder` on labelled positives against
-negatives drawn from a retriever's own top-k (RocketQA, Qu et al., NAACL 2021, step 2).
+A cross-encoder. It reads a query and a passage together and returns one logit. The sigmoid of the logit is the
+probability that the passage is relevant. It was trained by `curate train cross-encoder` on labelled positives and
+on negatives drawn from a retriever's top-k (RocketQA, Qu et al., NAACL 2021, step 2).
 
 | | |
 |---|---|
@@ -34,7 +34,7 @@ model = CrossEncoder("{name}")  # the path of this folder
 model.predict([("a query", "title and text of a passage")])
 ```
 
-With transformers: `AutoModelForSequenceClassification`; pairs are cut with `truncation="longest_first"`.
+With transformers, use `AutoModelForSequenceClassification` and truncate pairs with `truncation="longest_first"`.
 
 Settings:
 
@@ -51,8 +51,8 @@ pipeline_tag: sentence-similarity
 ---
 # {name}
 
-A dual-encoder: one vector for a query, one for a passage (title and text); the nearest passages answer it.
-Trained by `curate train dual-encoder` (RocketQA, Qu et al., NAACL 2021).
+A dual-encoder. It maps a query to one vector and a passage (title and text) to another; the passages nearest to
+the query are retrieved. It was trained by `curate train dual-encoder` (RocketQA, Qu et al., NAACL 2021).
 
 | | |
 |---|---|
@@ -71,14 +71,14 @@ Settings:
 {settings}
 ```
 """
-# The names under which every sentence-transformers since 2.0 (with two towers: 5.0) finds its modules.
+# Every sentence-transformers since 2.0 (since 5.0 for two towers) finds its modules under this prefix.
 MODULE = "sentence_transformers.models."
 
 
 def save_cross_encoder(target: Path, model: Any, base: Path, max_length: int, card: str) -> None:
-    """Write weights (fp32, safetensors), configuration, tokenizer and card to the folder `target`, in one step."""
+    """Write weights (fp32, safetensors), configuration, tokenizer and card to the folder `target`, atomically."""
     model.config.sentence_transformers = SENTENCE_TRANSFORMERS
-    # Read anew: a tokenizer that has been in use would save its last padding and truncation.
+    # Load a fresh tokenizer: a used one would save its last padding and truncation.
     tokenizer = load_tokenizer(base)
     tokenizer.model_max_length = max_length
 
@@ -91,16 +91,16 @@ def save_cross_encoder(target: Path, model: Any, base: Path, max_length: int, ca
 
 
 def save_dual_encoder(target: Path, towers: Any, base: Path, spec: EmbeddingSpec, card: str) -> None:
-    """Write a dual-encoder (fp32, safetensors) as sentence-transformers lays it out to `target`, in one step.
+    """Write a dual-encoder (fp32, safetensors) to `target` in the layout of sentence-transformers, atomically.
 
-    With a tower for each side, each stands in a folder of its own behind a router.
+    If each side has its own tower, each tower gets a folder, and a router selects between them.
     """
     separate = towers.query is not towers.passage
     after = ["Normalize"] if spec.after else []
     similarity = "cosine" if spec.after else "dot"
 
     def chain(folder: Path, tower: Any, prefix: str) -> dict[str, str]:
-        """Write a tower and what follows it; return folder -> kind of module."""
+        """Write a tower and the modules after it; return a mapping from folder to kind of module."""
         kinds = ["Transformer", "Pooling", *after]
         paths = {f"{prefix}{number}_{kind}": kind for number, kind in enumerate(kinds)}
         first, second = (folder / name for name in list(paths)[:2])

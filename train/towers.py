@@ -1,4 +1,4 @@
-"""The dual-encoder that is trained: one tower for both sides, or one for each."""
+"""The dual-encoder during training: one tower for both sides, or one for each side."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,29 +20,29 @@ from .tokens import Ids
 if TYPE_CHECKING:
     import torch
 
-# Tokens of one forward pass: texts of like length go together, which leaves little padding.
+# The tokens of one forward pass. It takes texts of similar length, so there is little padding.
 TOKEN_BUDGET = {"cpu": 2048, "cuda": 16384, "mps": 8192}
 Embed = Callable[[Sequence[Ids]], "torch.Tensor"]
 
 
 def check_start(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> None:
-    """Raise BadSettings for a model that cannot be trained as it embeds."""
+    """Raise BadSettings if training does not support the way in which the model embeds."""
     if any(step != "normalize" for step in spec.after):
-        raise BadSettings(f"{folder.name} has a Dense layer behind its pooling; start from another model: --init")
+        raise BadSettings(f"{folder.name} has a Dense layer after its pooling; start from another model: --init")
     if not spec.include_prompt:
-        raise BadSettings(f"{folder.name} leaves its prompt out of the pooling; start from another model: --init")
+        raise BadSettings(f"{folder.name} excludes its prompt from the pooling; start from another model: --init")
     if spec.query_transformer is not None and not separate:
-        raise BadSettings(f"{folder.name} has a tower for each side: train it with --towers separate")
+        raise BadSettings(f"{folder.name} has a tower for each side; use --towers separate")
 
 
 def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
-    """Return the fp32 dual-encoder that starts from `folder`: a module with `embed(texts, side)`."""
+    """Return an fp32 dual-encoder initialised from `folder`: a module with the method `embed(texts, side)`."""
     import torch
 
     normalize = bool(spec.after)
 
     class Towers(torch.nn.Module):
-        """Token ids in, one vector a text out."""
+        """A module that maps the token ids of each text to one vector."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -51,7 +51,7 @@ def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
             self.dimension = self.query.config.hidden_size * len(spec.pooling)
 
         def embed(self, texts: Sequence[Ids], side: str) -> torch.Tensor:
-            """Return texts x dimension, fp32."""
+            """Return the fp32 vectors, texts x dimension."""
             tower = self.query if side == "query" else self.passage
             ids, mask = padded(texts, tower.config.pad_token_id or 0)
             hidden = tower(input_ids=ids, attention_mask=mask)[0].float()
@@ -62,7 +62,7 @@ def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
 
 
 def padded(texts: Sequence[Ids], padding: int) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Return token ids, texts x the longest, and their mask, on the device."""
+    """Return the token ids, padded to the longest text, and their mask; both are texts x tokens, on the device."""
     import torch
 
     width = max(len(ids) for ids in texts)
@@ -75,11 +75,11 @@ def padded(texts: Sequence[Ids], padding: int) -> "tuple[torch.Tensor, torch.Ten
 
 
 class Embedded:
-    """The vectors of texts, and the way back from their gradient to the weights.
+    """The vectors of texts, and the backward pass from their gradient to the weights.
 
-    The texts go through the model in parts of like length. With `cached`, the parts' activations are thrown away
-    and computed again on the way back, with the same random numbers, so that memory is one part's however many
-    texts there are (gradient caching: Gao et al. 2021).
+    The texts go through the model in parts of similar length. With `cached`, the activations of a part are
+    discarded and recomputed in the backward pass with the same random numbers. Memory then holds the activations
+    of only one part, however many texts there are (gradient caching: Gao et al. 2021).
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Embedded:
         self.vectors = vectors.requires_grad_()
 
     def backward(self) -> None:
-        """Send the gradient of `vectors` on to the weights."""
+        """Propagate the gradient of `vectors` to the weights."""
         import torch
 
         gradient = self.vectors.grad
@@ -127,7 +127,7 @@ class Embedded:
 
 @contextmanager
 def computing(dtype: str) -> Iterator[None]:
-    """Compute in bf16 where it is asked for, with a dropout that a CPU draws quickly."""
+    """Compute in bf16 if `dtype` asks for it, and with the quick dropout on a CPU."""
     import torch
 
     on = device()

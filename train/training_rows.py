@@ -1,9 +1,9 @@
-"""What a dual-encoder is trained on: drawn by SQL, tokenized once, written to three files, read step by step.
+"""The training data of a dual-encoder, drawn by SQL, tokenized once, and read step by step from three files.
 
 models/<name>.checkpoint/
-  rows.parquet    per row of the training its passages: a query's positives first, then its negatives
-  queries.arrow   the queries: tokens, and the texts that are no negatives for them
-  passages.arrow  the passages that stand in a row: tokens
+  rows.parquet    the passages of every training row: the query's positives first, then its negatives
+  queries.arrow   the queries: their tokens, and the texts that may not serve as negatives for them
+  passages.arrow  the tokens of all passages that occur in a row
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,35 +21,34 @@ from curate.shards import Lineage, Manifest, done, publish
 from curate.training_set import TrainingSet
 from curate.workspace import Workspace
 
-from .parquet_stream import batches
+from .parquet_stream import record_batches, write_stream
 from .tokens import write_tokens
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 ROWS, QUERIES, PASSAGES = "rows.parquet", "queries.arrow", "passages.arrow"
 BATCH = 8192
 Columns = dict[str, npt.NDArray[Any]]
 Tokenize = Callable[[list[str], str], list[list[int]]]
-"""Texts and their side, `query` or `passage`, to token ids."""
+"""A function from texts and their side, `query` or `passage`, to token ids."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What there is to train on."""
+    """The size of the training data."""
 
     queries: int
     pseudo_labelled: int
-    """Of these: unlabeled queries with a pseudo-label."""
+    """How many of the queries are unlabeled and have a pseudo-label."""
     short: int
-    """Queries with fewer hard negatives than were asked for."""
+    """Queries with fewer hard negatives than requested."""
     without: int
-    """Of these: with none."""
+    """Queries without any hard negative; `short` includes them."""
 
 
 def count(workspace: Workspace, training_set: TrainingSet, parameters: Mapping[str, Any]) -> Counts:
-    """Return what there is to train on; raises BadSettings when there is nothing."""
+    """Return the size of the training data; raises BadSettings if there is nothing to train on."""
     with workspace.connect() as connection:
         return _draw(connection, training_set, parameters)
 
@@ -62,20 +61,20 @@ def write(
     tokenize: Tokenize,
     lineage: Lineage,
 ) -> Manifest:
-    """Write the three files to `folder`, unless all stand; return the manifest of the rows.
+    """Write the three files to `folder` unless all are there already; return the manifest of the rows.
 
-    Memory is DuckDB's, which spills, and one batch of texts.
+    Memory use is bounded: DuckDB spills to disk, and only one batch of texts is held at a time.
     """
     paths = [folder / name for name in (ROWS, QUERIES, PASSAGES)]
     standing = [done(path, lineage) for path in paths]
     if standing[0] and all(standing):
         return standing[0]
     with workspace.connect() as connection:
-        kept = {name: str(number) for name, number in asdict(_draw(connection, training_set, parameters)).items()}
+        counts = asdict(_draw(connection, training_set, parameters))
         for table in ("train/rows", "train/texts"):
             sql_files.execute(connection, table, **parameters)
         slots = sql_files.select(connection, "train/row_slots", **parameters).to_arrow_reader(BATCH)
-        rows = publish(paths[0], partial(_write_rows, slots, kept), lineage)
+        rows = publish(paths[0], partial(write_stream, rows=slots, counts=counts), lineage)
         for path, side, query in (
             (paths[1], "query", "train/row_queries"),
             (paths[2], "passage", "train/row_passages"),
@@ -86,7 +85,7 @@ def write(
 
 
 def counts_in(path: Path) -> tuple[Counts, int]:
-    """Return the counts that `write` kept in its file, and the pairs in it."""
+    """Return the counts stored in the rows file at `path`, and the number of pairs in it."""
     import pyarrow.parquet as pq
 
     file = pq.read_metadata(path)
@@ -94,19 +93,19 @@ def counts_in(path: Path) -> tuple[Counts, int]:
 
 
 def read(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, Columns]]:
-    """Yield (step, columns) for each `size` rows of the training, from the step `first` on; the last has the rest.
+    """Yield (step, columns) with `size` training rows per step, starting at step `first`; the last may be smaller.
 
-    Columns: row_number, query_key, passage_key, label, logit (NaN: not scored), one entry a passage.
+    Columns: row_number, query_key, passage_key, label, logit (NaN: not scored), with one entry per passage.
     """
     import pyarrow.dataset as ds
 
     wanted = ["row_number", "query_key", "passage_key", "label", "logit"]
     held: Columns = {}
-    for batch in batches(path, ds.field("row_number") >= first * size, BATCH, wanted):
+    for batch in record_batches(path, ds.field("row_number") >= first * size, BATCH, wanted):
         part = {name: batch[name].to_numpy(zero_copy_only=False) for name in wanted}
         held = {name: np.concatenate([held[name], part[name]]) for name in wanted} if held else part
         steps = held["row_number"] // size
-        # Only what a later row follows is whole.
+        # A step is complete only once a row of a later step has been read.
         while len(steps) and steps[0] != steps[-1]:
             end = int(np.searchsorted(steps, steps[0], side="right"))
             yield int(steps[0]), {name: column[:end] for name, column in held.items()}
@@ -130,17 +129,6 @@ def _draw(
     if parameters["hard_negatives"] and counts.without == counts.queries:
         raise BadSettings(
             f"none of the {counts.queries:,} queries has a hard negative in {', '.join(training_set.runs)}. "
-            "Mine for them: curate mine --split train, then curate denoise; or train without: --hard-negatives 0"
+            "Run: curate mine --split train, then curate denoise; or train without them: --hard-negatives 0"
         )
     return counts
-
-
-def _write_rows(rows: "pa.RecordBatchReader", kept: dict[str, str], path: Path) -> int:
-    import pyarrow.parquet as pq
-
-    count = 0
-    with pq.ParquetWriter(path, rows.schema.with_metadata(kept), compression="zstd") as writer:
-        for batch in rows:
-            writer.write_batch(batch.replace_schema_metadata(kept))
-            count += batch.num_rows
-    return count

@@ -1,4 +1,4 @@
-"""What a dual-encoder learns from: runs, cutoffs and the scores behind them."""
+"""The sources of a dual-encoder's training data: runs, cutoffs, and the scores behind them."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,19 +14,19 @@ from curate.workspace import Workspace
 
 
 class TrainingSource:
-    """What a training learns from: runs and cutoffs, as far as its settings need any."""
+    """The runs and the cutoffs that a training uses, as far as its settings need them."""
 
     def __init__(
         self, workspace: Workspace, settings: TrainDualEncoder, run: Sequence[str] | None, cutoffs: str
     ) -> None:
-        """Settle runs and cutoffs; raises BadSettings for those that are not there."""
+        """Choose runs and cutoffs; raises BadSettings if one is missing, or if distillation lacks negatives."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
         judged = judged or settings.distill != "none"
         augmented = settings.augmented and _is_augmented(workspace, run, cutoffs)
         if settings.distill != "none" and not settings.hard_negatives:
             raise BadSettings(
-                "the cross-encoder teaches the order of a row's own passages, and without hard negatives there is "
-                "only the positive: give --hard-negatives 1 or more, or --distill none"
+                "distillation teaches the order of a row's own passages, and without hard negatives a row has "
+                "only its positive: use --hard-negatives 1 or more, or --distill none"
             )
         self.workspace, self.settings = workspace, settings
         judged = judged or augmented
@@ -37,7 +37,7 @@ class TrainingSource:
 
     @property
     def training_set(self) -> TrainingSet:
-        """The training set that is drawn from."""
+        """The training set from which the rows are drawn."""
         return TrainingSet(
             runs=self.runs,
             cutoffs=(self.cutoffs or {"name": ""})["name"],
@@ -62,14 +62,14 @@ class TrainingSource:
 
     @property
     def identity_settings(self) -> dict[str, Any]:
-        """What of it decides the weights."""
+        """The part of the sources that determines the weights."""
         left_out = {"revision"} if self.augmented else {"revision", "pseudo_positives"}
         values = {key: value for key, value in (self.cutoffs or {}).items() if key not in left_out}
         return {"runs": self.runs, "cutoffs": values or None, "augmented": self.augmented}
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """Name of what is read, besides what every training reads -> its digest."""
+        """The digest of each table that is read in addition to those that every training reads, by table."""
         found = {"candidates": table_digest(self.workspace, "candidates", of_jobs=self.runs)} if self.runs else {}
         if self.cutoffs:
             found["scores"] = self.workspace.select("train/scores_digest", **self.parameters)["digest"][0]
@@ -80,12 +80,12 @@ def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
     try:
         return cutoffs_in_force(workspace, cutoffs)
     except BadSettings as error:
-        without = "Without a judge: --hard-negatives 0 --masks labels"
+        without = "To train without a scorer: --hard-negatives 0 --masks labels"
         raise BadSettings(f"{error}. {without}") from None
 
 
 def _is_augmented(workspace: Workspace, asked: Sequence[str] | None, cutoffs: str) -> bool:
-    """Return whether a run (of those asked for) over the queries without labels can give pseudo-labels."""
+    """Return whether one of the requested runs (or of all runs) can give unlabeled queries pseudo-labels."""
     if current_cutoffs(workspace, cutoffs) is None:
         return False
     known = workspace.select("workspace/runs_newest_first").to_dicts()

@@ -19,7 +19,7 @@ PATIENCE = timedelta(hours=2)  # the other processes wait while the first one re
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among those that train together. By default it is alone; `join` makes a larger world."""
+    """This process's place among those that train together: alone by default, one of several after `join`."""
 
     rank: int = 0
     size: int = 1

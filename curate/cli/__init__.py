@@ -1,1 +1,1 @@
-"""The command line: one file a command; heavy libraries are imported inside the commands."""
+"""The command line: one file per command. Heavy libraries are imported inside the commands."""

@@ -9,20 +9,24 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 
 
 @click.command()
-@click.option("--scorer", metavar="MODEL", help="Cross-encoder; the one of the cutoffs unless given.")
 @click.option(
-    "--all-above/--best", default=None, help="Keep all passages above the cutoff, or the best one [best]."
+    "--scorer", metavar="MODEL", help="Cross-encoder: a folder or a hub name [the scorer of the cutoffs]."
 )
-@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Judge by these cutoffs.")
-@click.option("--encoder", metavar="MODEL", help="Mine with this dual-encoder [as the newest train run].")
-@click.option("--depth", metavar="K", type=click.IntRange(min=1), help="Passages for each query [likewise].")
+@click.option(
+    "--all-above/--best", default=None, help="Keep all passages above the cutoff, or only the best one [best]."
+)
+@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Cutoffs to judge by.")
+@click.option("--encoder", metavar="MODEL", help="Dual-encoder to mine with [as in the newest train run].")
+@click.option(
+    "--depth", metavar="K", type=click.IntRange(min=1), help="Passages per query [as in the newest train run]."
+)
 @dry_run_option
 @json_option
 def augment(all_above: bool | None, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Give queries without labels confident pseudo-labels.
 
-    They are mined as the newest train run was and judged as in `curate denoise`. A query without a
-    confident passage gets no label.
+    The queries are mined in the same way as the newest train run, and their candidates are judged as in
+    `curate denoise`. A query without a confident passage gets no label.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""A bar with rate and time left, for terminals."""
+"""A progress bar with the rate and the time left, for terminals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,26 +19,26 @@ from curate.progress import Advance
 
 
 class Rate(TextColumn):
-    """Units a second since the task began."""
+    """The rate: units per second since the task began."""
 
     def __init__(self) -> None:
         super().__init__("")
 
     def render(self, task: Task) -> Text:
-        """Return the rate, without what was there before the start."""
+        """Return the rate, not counting the units that were done before the start."""
         moved = task.completed - task.fields["before"]
         rate = moved / task.elapsed if task.elapsed else 0.0
         return Text(f"{rate:,.0f} {task.fields['unit']}/s" if moved else "", style="cyan")
 
 
 class Bar:
-    """Progress on stderr by rich."""
+    """Progress on stderr, drawn by rich."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
 
     def __reduce__(self) -> tuple[type["Bar"], tuple[()]]:
-        """Go to another process as a new bar: a console cannot."""
+        """Pickle as a new bar, because a console cannot be pickled."""
         return Bar, ()
 
     @contextmanager

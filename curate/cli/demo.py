@@ -1,4 +1,4 @@
-"""`curate demo`: all the commands of the work, on a collection that stands on every machine."""
+"""`curate demo`: all commands in order, on a collection that every machine has."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ from curate.plan import Plan
 from curate.progress import duration
 from curate.workspace import Workspace
 
-# Chosen so that two cores need about nine minutes; a collection of one's own takes the defaults.
+# These settings take about nine minutes on two cores. For other collections, the defaults are better.
 COMMANDS = (
     "init .",
     "load collection",
@@ -38,7 +38,7 @@ SECONDS = 540.0
 
 @dataclass(frozen=True)
 class Step:
-    """One command that was run, and what it printed (with `--json`: its JSON)."""
+    """One command that was run, with its output (with `--json`, its JSON)."""
 
     command: str
     seconds: float
@@ -47,7 +47,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Demonstrated:
-    """What the demo did, in order."""
+    """The result of the demo: its steps in order, and a check of what curation found."""
 
     folder: str
     steps: list[Step]
@@ -55,13 +55,13 @@ class Demonstrated:
     seconds: float
 
     def text(self) -> str:
-        """Return the end of the demo for a terminal."""
+        """Return the end of the demo's output for a terminal."""
         exported = Path(self.folder) / "exports" / "labeled-list"
         return "\n".join(
             [
                 f"\n{self.check.text()}",
                 f"\nDone in {duration(self.seconds)}. The training set: {exported}",
-                f"More queries to the tables: cd {shlex.quote(self.folder)} && curate sql --list",
+                f"To query the tables further: cd {shlex.quote(self.folder)} && curate sql --list",
             ]
         )
 
@@ -71,10 +71,10 @@ class Demonstrated:
 @dry_run_option
 @json_option
 def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
-    """Curate the documentation of the installed libraries, in FOLDER (default: demo-set).
+    """Curate the documentation of the installed libraries in FOLDER (default: demo-set).
 
-    Every step is shown as the command that it is. About ten minutes on two cores, without network or GPU;
-    when it was interrupted, the same command goes on.
+    Every step is shown as the command that does it. The demo takes about ten minutes on two cores and needs
+    neither network nor GPU. If it is interrupted, run the same command again to continue.
 
     \b
     Example:
@@ -96,15 +96,15 @@ def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
 
 
 def _made(folder: Path) -> Path:
-    """Return the demo's folder, made if need be; raises BadSettings for one that holds something else."""
+    """Return the demo's folder, which is made if necessary. Raises BadSettings if it is a different workspace."""
     if (folder / "curate.toml").exists() and not (folder / "collection" / DONE).exists():
-        raise BadSettings(f"{folder} is a workspace of its own. Give the demo another folder: curate demo FOLDER")
+        raise BadSettings(f"{folder} is another workspace. Give the demo a different folder: curate demo FOLDER")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise BadSettings(f"{folder} is a file; the demo makes a folder") from error
+        raise BadSettings(f"{folder} is a file. Give the demo a folder: curate demo FOLDER") from error
     except OSError as error:
-        raise NoSpace(f"cannot make {folder}: {error.strerror}. Give another: curate demo FOLDER") from error
+        raise NoSpace(f"cannot make {folder}: {error.strerror}. Give another one: curate demo FOLDER") from error
     return folder
 
 
@@ -118,7 +118,7 @@ def _encoder() -> str:
 
 
 def _collect(as_json: bool) -> Step:
-    """Write the collection, the only step that is no command of its own."""
+    """Write the collection, the only step that is not a command of its own."""
     started = time.monotonic()
     if not as_json:
         click.secho("Collecting the docstrings of the installed libraries ...", bold=True)
@@ -133,7 +133,7 @@ def _is_to_do(command: str) -> bool:
 
 
 def _run(command: str, as_json: bool) -> Step:
-    """Run a command as a user would, in the workspace where we stand."""
+    """Run a command as a user would, in the current workspace."""
     root = click.get_current_context().find_root()
     arguments = ["--quiet"] * root.obj["quiet"] + shlex.split(command)
     assert isinstance(root.command, click.Group)

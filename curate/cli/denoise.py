@@ -10,19 +10,23 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 
 @click.command()
 @click.option("--scorer", metavar="MODEL", help="Cross-encoder: a folder or a hub name [models/cross-encoder].")
-@click.option("--run", metavar="ID", help="The run to denoise [the newest one over train].")
-@click.option("--depth", type=int, help="Score the top DEPTH of each query [50].")
-@click.option("--negative-below", type=float, help="A hard negative has a probability below this [0.1].")
-@click.option("--positive-above", type=float, help="A false negative has a probability above this [0.9].")
-@click.option("--negatives", type=int, help="Report queries with fewer safe negatives than this [4].")
+@click.option("--run", metavar="ID", help="Run to denoise [the newest one over train].")
+@click.option("--depth", type=int, help="Top candidates to score per query [50].")
+@click.option("--negative-below", type=float, help="A hard negative has a probability below this value [0.1].")
+@click.option("--positive-above", type=float, help="A false negative has a probability above this value [0.9].")
+@click.option(
+    "--negatives", type=int, help="Hard negatives wanted per query; the audit counts the queries with fewer [4]."
+)
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
-@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Name these cutoffs.")
+@click.option(
+    "--cutoffs", metavar="NAME", default="default", show_default=True, help="Name to store the cutoffs under."
+)
 @dry_run_option
 @json_option
 def denoise(dry_run: bool, as_json: bool, cutoffs: str, **options: Any) -> None:
-    """Judge the candidates with a cross-encoder: which are safe negatives, which are false ones.
+    """Judge the candidates with a cross-encoder, which separates safe negatives from false ones.
 
-    Every pair is scored once; the same again with other cutoffs computes nothing.
+    Every pair is scored once. Running the command again with other cutoffs computes nothing.
 
     \b
     Example:

@@ -10,18 +10,21 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 
 @click.command()
 @click.argument("run", metavar="[RUN]...", nargs=-1)
-@click.option("--split", help="Which runs, where none is named [test].")
-@click.option("--against", metavar="RUN", help="Hold the others to this run, on the same queries.")
+@click.option("--split", help="Split whose runs are measured, if no RUN is given [test].")
+@click.option("--against", metavar="RUN", help="Run to compare the other runs with, on the same queries.")
 @click.option(
-    "--encoder", metavar="MODEL", multiple=True, help="Mine a dense run over the split with this model first."
+    "--encoder",
+    metavar="MODEL",
+    multiple=True,
+    help="Dual-encoder to mine a dense run over the split with first; may be repeated.",
 )
-@click.option("--depth", type=click.IntRange(min=1), help="How deep to mine then [100].")
+@click.option("--depth", type=click.IntRange(min=1), help="Passages per query in that run [100].")
 @dry_run_option
 @json_option
 def evaluate(dry_run: bool, as_json: bool, **options: Any) -> None:
     """Measure runs against the labels: MRR@10, nDCG@10, MAP and Recall@k, with 95 % intervals.
 
-    A query that a run lacks counts as 0. The values of each query stand in the table metrics.
+    A query that is missing from a run counts as 0. The table metrics holds the values of each query.
 
     \b
     Example:

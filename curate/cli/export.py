@@ -15,35 +15,37 @@ from curate.export.formats import FORMATS
     "format",
     metavar="FORMAT",
     shell_complete=lambda _context, _option, begun: [name for name in FORMATS if name.startswith(begun)],
-    help=f"One of {', '.join(FORMATS)}. Default: curate.toml's, labeled-list.",
+    help=f"One of {', '.join(FORMATS)} [labeled-list].",
 )
-@click.option("--name", metavar="NAME", help="The folder below exports/. Default: the format's name.")
+@click.option("--name", metavar="NAME", help="Folder below exports/ [the format's name].")
 @click.option(
     "--run",
     multiple=True,
     metavar="ID",
-    help="A run to take; may be repeated. Default: the newest over train, "
-    "and the newest over unlabeled queries if there is one.",
+    help="Run to export; may be repeated [the newest one over train, and the newest one over unlabeled queries if "
+    "there is one].",
 )
-@click.option("--cutoffs", default="default", metavar="NAME", help="Which cutoffs decide. Default: 'default'.")
+@click.option("--cutoffs", default="default", metavar="NAME", help="Cutoffs to judge by [default].")
+@click.option("--negatives", type=click.IntRange(1), metavar="N", help="Hard negatives per query, at most [4].")
 @click.option(
-    "--negatives", type=click.IntRange(1), metavar="N", help="At most N a query. Default: curate.toml's, 4."
+    "--promote/--no-promote",
+    default=None,
+    help="Use false negatives as extra positives, or leave them out [left out].",
 )
 @click.option(
-    "--promote/--no-promote", default=None, help="False negatives become extra positives. Default: dropped."
+    "--augmented/--no-augmented",
+    default=None,
+    help="Include pseudo-labelled queries, or leave them out [included].",
 )
-@click.option(
-    "--augmented/--no-augmented", default=None, help="With or without pseudo-labelled queries. Default: with."
-)
-@click.option("--seed", type=int, metavar="N", help="Of the drawing of negatives. Default: curate.toml's, 0.")
-@click.option("--force", is_flag=True, help="Replace another set of the same name.")
+@click.option("--seed", type=int, metavar="N", help="Seed for drawing negatives [0].")
+@click.option("--force", is_flag=True, help="Replace a different set of the same name.")
 @dry_run_option
 @json_option
 def export(run: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -> None:
     """Write a training set into exports/NAME, with its dataset card, manifest and provenance.
 
-    Only labelled train queries and pseudo-labelled ones are in it; negatives are drawn by hash from the
-    safe ones, and a query with too few stays short. Dev and test queries are never in it.
+    The set holds the labelled train queries and the pseudo-labelled queries, but never dev or test queries.
+    Negatives are drawn by hash from the safe hard negatives; a query with too few stays short.
 
     \b
     Example:

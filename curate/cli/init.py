@@ -27,11 +27,11 @@ class Created:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 @click.option(
-    "--recipe", type=click.Choice(RECIPES), help="Settings for `curate run`: the paper's, or small ones."
+    "--recipe", type=click.Choice(RECIPES), help="Settings for `curate run`: those of the paper, or small ones."
 )
 @json_option
 def init(folder: Path, recipe: str | None, as_json: bool) -> None:
-    """Make FOLDER (default: here) a workspace.
+    """Make FOLDER (default: the current folder) a workspace.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The `curate` command: finds the subcommand, turns errors into exit codes."""
+"""The `curate` command: it finds the subcommand and turns errors into exit codes."""
 
 import contextlib
 import os
@@ -32,14 +32,15 @@ COMMANDS = {
     "completion": "curate.cli.completion:completion",
 }
 BUG, INTERRUPTED = 70, 130
+INTERRUPTION = "interrupted. Run the same command again to continue."
 NO_MEMORY = "out of memory. Close other programs, or give a smaller --depth."
 
 
 class Commands(click.Group):
-    """The subcommands, each imported when it is asked for, in the order of the work."""
+    """The subcommands in the order of the work. Each is imported only when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names in the order in which a collection meets them."""
+        """Return the names in the order in which they are used."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -53,7 +54,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; for a name that is none the error has the nearest."""
+        """Find the command. The error for an unknown name suggests the nearest one."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             ctx.fail(f"no command '{name}': {nearest(name, COMMANDS)}")
@@ -68,9 +69,9 @@ class Commands(click.Group):
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=".",
-    help="Work in DIR, as if curate was started there.",
+    help="Run as if curate had been started in DIR.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress; results and errors only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors, no progress.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None:  # noqa: ARG001
@@ -87,7 +88,7 @@ def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None: 
       curate report
       curate export --format labeled-list
 
-    A command that was interrupted goes on when it is given again.
+    If a command is interrupted, run it again to continue.
     """
     os.chdir(directory)
     ctx.obj = {"quiet": quiet}
@@ -102,14 +103,14 @@ def main() -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Run `curate ARGUMENTS`; return the exit code, having told on stderr what went wrong."""
+    """Run `curate ARGUMENTS` and return the exit code. An error is printed on stderr."""
     debug = "--debug" in arguments
     try:
-        with contextlib.chdir("."):  # back from -C afterwards
+        with contextlib.chdir("."):  # restores the folder that -C changes
             outcome: Any = cli.main(arguments, prog_name="curate", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
     except click.exceptions.Abort:
-        return _tell("interrupted. The same command goes on from here.", INTERRUPTED)
+        return _tell(INTERRUPTION, INTERRUPTED)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -118,7 +119,7 @@ def run(arguments: list[str]) -> int:
             raise
         return _tell(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _tell("interrupted. The same command goes on from here.", INTERRUPTED)
+        return _tell(INTERRUPTION, INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -127,14 +128,25 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        # DuckDB's own answers to Ctrl-C, to a full disk under a spill, and to its memory limit.
-        if "Query interrupted" in str(error):
-            return _tell("interrupted. The same command goes on from here.", INTERRUPTED)
-        if type(error).__name__ == "OutOfMemoryException":
-            return _tell(NO_MEMORY, 6)
-        if "No space left" in str(error):
-            return _tell("the disk is full. Free some, then run the same command again.", 6)
-        return _tell(f"a bug in curate: {type(error).__name__}: {error}\nRun again with: curate --debug ...", BUG)
+        said, code = _of_duckdb(error) or (
+            f"a bug in curate: {type(error).__name__}: {error}\nRun again with: curate --debug ...",
+            BUG,
+        )
+        return _tell(said, code)
+
+
+def _of_duckdb(error: Exception) -> tuple[str, int] | None:
+    """Return the message and exit code for what DuckDB raises at Ctrl-C and when memory or disk run out."""
+    duckdb = sys.modules.get("duckdb")  # not imported here: it takes longer than `curate --help`
+    if duckdb is None:
+        return None
+    if isinstance(error, duckdb.InterruptException):
+        return INTERRUPTION, INTERRUPTED
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return NO_MEMORY, 6
+    if isinstance(error, duckdb.IOException) and "No space left" in str(error):  # it has no type of its own
+        return "the disk is full. Free some space, then run the same command again.", 6
+    return None
 
 
 def _tell(text: str, code: int) -> int:

@@ -18,22 +18,26 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
 
 
 @click.command()
-@click.option("--split", type=click.Choice(SPLITS), help="Mine for the queries of this split [train].")
-@click.option("--retriever", type=click.Choice(RETRIEVERS), help="What finds the candidates [bm25].")
+@click.option("--split", type=click.Choice(SPLITS), help="Split whose queries are mined [train].")
+@click.option("--retriever", type=click.Choice(RETRIEVERS), help="Retriever that finds the candidates [bm25].")
 @click.option("--encoder", metavar="MODEL", help="Dual-encoder: a folder or a hub name (dense, hybrid).")
-@click.option("--depth", type=int, help="Candidates a query; hybrid: from each source [100].")
-@click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string: IVF1024,Flat [exact].")
-@click.option("--pooling", type=click.Choice(POOLINGS), help="How tokens become one vector [the model's files].")
-@click.option("--query-prompt", metavar="TEXT", help="Stands before every query [the model's files].")
-@click.option("--passage-prompt", metavar="TEXT", help="Stands before every passage [the model's files].")
-@click.option("--normalize/--no-normalize", default=None, help="Vectors of length one [the model's files].")
-@click.option("--query-max-length", type=int, help="Tokens of a query [the model's files].")
-@click.option("--passage-max-length", type=int, help="Tokens of a passage [the model's files].")
+@click.option("--depth", type=int, help="Candidates per query; for hybrid, from each source [100].")
+@click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string like IVF1024,Flat [exact].")
+@click.option("--pooling", type=click.Choice(POOLINGS), help="How token vectors become one [as in the model].")
+@click.option("--query-prompt", metavar="TEXT", help="Text put before every query [as in the model].")
+@click.option("--passage-prompt", metavar="TEXT", help="Text put before every passage [as in the model].")
+@click.option("--normalize/--no-normalize", default=None, help="Scale vectors to length one [as in the model].")
+@click.option("--query-max-length", type=int, help="Tokens of a query [as in the model].")
+@click.option("--passage-max-length", type=int, help="Tokens of a passage [as in the model].")
 @click.option(
-    "--run", "run_file", metavar="FILE", type=click.Path(path_type=Path), help="Take a run made elsewhere."
+    "--run",
+    "run_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Run file to import instead of mining.",
 )
-@click.option("--name", help="With --run: how the run's id begins [trec].")
-@click.option("--max-rejects", type=int, help="With --run: leave out up to so many bad lines [0].")
+@click.option("--name", help="With --run: the beginning of the run's id [trec].")
+@click.option("--max-rejects", type=int, help="With --run: the number of bad lines that may be left out [0].")
 @dry_run_option
 @json_option
 def mine(
@@ -47,7 +51,7 @@ def mine(
 ) -> None:
     """Find candidates: the top passages of a retriever for every query of a split.
 
-    Labelled positives and their duplicates stay among them, and never become negatives.
+    Labelled positives and their duplicates stay among the candidates, but never become negatives.
 
     \b
     Example:
@@ -72,13 +76,13 @@ def mine(
 
 
 def _check(run_file: Path | None, with_run: dict[str, Any], options: dict[str, Any], *, dry_run: bool) -> None:
-    """Raise BadSettings for options that mean nothing together."""
+    """Raise BadSettings for options that cannot be combined."""
     if not run_file:
         given = [f"--{option}" for option, value in with_run.items() if value is not None]
         if given:
-            raise BadSettings(f"{given[0]} goes with --run FILE")
+            raise BadSettings(f"{given[0]} needs --run FILE")
         return
     given = [f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None]
     given += ["--dry-run"] if dry_run else []
     if given:
-        raise BadSettings(f"{given[0]} means nothing with --run: the file holds what was found")
+        raise BadSettings(f"{given[0]} cannot be combined with --run: the file already holds the candidates")

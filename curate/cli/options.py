@@ -1,4 +1,4 @@
-"""What the commands share: the workspace that `-C` names, progress, and the forms of output."""
+"""The shared parts of the commands: the workspace, the progress and the output."""
 
 import dataclasses
 import json
@@ -11,18 +11,18 @@ from curate.progress import SILENT, Lines, Progress
 from curate.workspace import Workspace
 
 SCHEMA = 2
-"""Of the results' JSON: it rises when a field is renamed or taken away."""
+"""The version of the results' JSON. It rises when a field is renamed or removed."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option(
     "--dry-run",
     is_flag=True,
-    help="Say what is to do, what is done already and how long it takes; change nothing.",
+    help="Show what is left to do, what is done and how long it takes; change nothing.",
 )
 
 
 def workspace() -> Workspace:
-    """Return the workspace of this call: the one that holds the current folder."""
+    """Return the workspace that contains the current folder."""
     return Workspace.find()
 
 
@@ -40,7 +40,7 @@ def progress() -> Progress:
 def show(result: Any, as_json: bool) -> None:
     """Print a stage's result on stdout: its `text()`, or its fields as JSON.
 
-    The key `schema` names the kind; fields keep their names as long as the number at its end stays.
+    The key `schema` names the kind of result. Fields keep their names as long as the number at its end stays.
     """
     if as_json:
         fields = {"schema": f"curate.{type(result).__name__.lower()}/{SCHEMA}", **dataclasses.asdict(result)}

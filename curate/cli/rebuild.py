@@ -11,23 +11,23 @@ from curate.errors import BadInput
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A catalogue that was made anew from intact shards."""
+    """The result of a rebuild: the new catalogue, and the number of intact shards."""
 
     shards: int
     catalogue: Path
 
     def text(self) -> str:
         """Return the result for a terminal."""
-        return f"{self.shards} shards intact; {self.catalogue} is made anew."
+        return f"{self.shards} shards are intact; {self.catalogue} was rebuilt."
 
 
 @click.command()
 @json_option
 def rebuild(as_json: bool) -> None:
-    """Check every shard against its manifest, and make curate.duckdb anew.
+    """Check every shard against its manifest and rebuild curate.duckdb.
 
-    Nothing is lost: all that curate knows stands in tables/. What others made in curate.duckdb stays too.
-    A damaged shard is named; the command that made it makes it again.
+    Nothing is lost: everything that curate knows is in tables/. Tables and views that you added to
+    curate.duckdb stay too. A damaged shard is named; the command that made it can make it again.
 
     \b
     Example:
@@ -38,7 +38,7 @@ def rebuild(as_json: bool) -> None:
         shards, damaged = here.rebuild()
     if damaged:
         raise BadInput(
-            f"{len(damaged)} of {shards} shards are damaged (their bytes are not those of their manifests): "
+            f"{len(damaged)} of {shards} shards are damaged (their bytes do not match their manifests): "
             f"{', '.join(damaged[:5])}. Delete them and run the command that made them again."
         )
     show(Rebuilt(shards, here.root / "curate.duckdb"), as_json)

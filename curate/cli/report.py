@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False)
 @click.argument("query_id", required=False)
-@click.option("--run", metavar="RUN", help="The run to report on (default: the newest over the split train).")
-@click.option("--cutoffs", metavar="NAME", help="The cutoffs to judge by (default: 'default').")
+@click.option("--run", metavar="RUN", help="Run to report on [the newest one over train].")
+@click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [default].")
 @click.option(
-    "--limit", type=click.IntRange(min=1), help="How many suspects, labels or passages (default: 5, alone 20)."
+    "--limit", type=click.IntRange(min=1), help="Suspects, pseudo-labels or passages to show [5; with NAME 20]."
 )
-@click.option("--query", "query", metavar="ID", help="The query of `curate report query`.")
+@click.option("--query", "query", metavar="ID", help="Query to report on, as in `curate report query ID`.")
 @json_option
 def report(
     name: str | None,
@@ -31,12 +31,12 @@ def report(
     query: str | None,
     as_json: bool,
 ) -> None:
-    """Show what was mined, what denoising took away and what is left to train on.
+    """Show what was mined, what denoising removed and what is left to train on.
 
-    Without NAME everything at a glance. NAME is one report in full: funnel, denoised_by_rank,
+    Without NAME, an overview. With NAME, one report in full: funnel, denoised_by_rank,
     false_negatives_by_rank, false_negatives_by_retriever, score_histogram, positives_recognised, shortfall,
-    suspects, pseudo_labels, pseudo_label_outcomes, cutoffs_compared, lineage, splits; or query ID, all about
-    one query.
+    suspects, pseudo_labels, pseudo_label_outcomes, cutoffs_compared, lineage or splits. `query ID` shows
+    everything about one query.
 
     \b
     Example:
@@ -51,7 +51,7 @@ def report(
     if query and name in (None, "query"):
         name = "query_card"
     elif query_id:
-        raise BadSettings(f"'{name}' takes no query id. One query: curate report query {query_id}")
+        raise BadSettings(f"'{name}' does not take a query id. For one query run: curate report query {query_id}")
     found: report_rows.Report | report_rows.Overview
     if name is None:
         found = report_rows.overview(workspace(), run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)

@@ -7,15 +7,15 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 
 
 @click.command()
-@click.option("--from", "first", metavar="STEP", default="m-d0", show_default=True, help="Begin with this step.")
-@click.option("--to", "last", metavar="STEP", default="evaluate", show_default=True, help="End with this step.")
+@click.option("--from", "first", metavar="STEP", default="m-d0", show_default=True, help="First step to run.")
+@click.option("--to", "last", metavar="STEP", default="evaluate", show_default=True, help="Last step to run.")
 @dry_run_option
 @json_option
 def run(first: str, last: str, dry_run: bool, as_json: bool) -> None:
     """Follow the recipe in curate.toml: RocketQA's whole procedure.
 
-    The steps: m-d0, mine, m-c, denoise, m-d1, augment, m-d2, evaluate. What stands is not done again; what was
-    interrupted goes on.
+    The steps are m-d0, mine, m-c, denoise, m-d1, augment, m-d2 and evaluate. Finished steps are not done again,
+    and an interrupted step continues.
 
     \b
     Example:

@@ -14,7 +14,7 @@ MEASURES = ("MRR@10", "nDCG@10", "Recall@50")
 @click.command()
 @json_option
 def runs(as_json: bool) -> None:
-    """List the runs by round: the model behind each, what it was trained on, and what was measured.
+    """List the runs by round: the model behind each run, its training data and its metrics.
 
     \b
     Example:
@@ -34,13 +34,13 @@ def runs(as_json: bool) -> None:
 
 
 def _shown(row: dict[str, Any]) -> str:
-    """Return a run as a block of lines: ids stand whole, however narrow the terminal."""
+    """Return a run as a block of lines. Ids are never cut, however narrow the terminal."""
     lines = [
         f"{row['round']}. {row['run_id']}: {row['queries']:,} queries of '{row['split']}', top {row['depth']:,}"
     ]
     measured = [f"{name} {row[name]:.4f}" for name in MEASURES if row[name] is not None]
     if measured:
-        outdated = "  (labels were loaded since: curate evaluate)" if row["outdated"] else ""
+        outdated = "  (outdated by newer labels: curate evaluate)" if row["outdated"] else ""
         lines.append("  ".join(measured) + outdated)
     if row["model"]:
         trained = f", trained from {row['trained_from']}" if row["trained_from"] else ""

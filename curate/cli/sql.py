@@ -1,4 +1,4 @@
-"""`curate sql`: queries to the tables, read-only."""
+"""`curate sql`: read-only queries on the tables."""
 
 import json
 import sys
@@ -27,16 +27,25 @@ TITLES = {
 
 @click.command()
 @click.argument("query", metavar="QUERY_OR_NAME", required=False)
-@click.option("-p", "--param", "given", multiple=True, metavar="KEY=VALUE", help="A value for $KEY in the query.")
-@click.option("--list", "list_all", is_flag=True, help="List named queries, views, tables and macros.")
-@click.option("--explain", is_flag=True, help="Print the SQL file of a name instead of running it.")
-@click.option("--format", "form", type=click.Choice(FORMS), help="Default: table in a terminal, csv elsewhere.")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file; its suffix says how."
+    "-p",
+    "--param",
+    "given",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Value of $KEY in the query; may be repeated.",
+)
+@click.option("--list", "list_all", is_flag=True, help="List named queries, views, tables and macros.")
+@click.option("--explain", is_flag=True, help="Print the SQL file of NAME instead of running it.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMS), help="Output format [table in a terminal, csv elsewhere]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; its suffix sets the format."
 )
 @click.option(
-    "--raw", is_flag=True, help="CSV cells as they are, also those that a spreadsheet takes for formulas."
+    "--raw", is_flag=True, help="Write CSV cells unchanged, even those that a spreadsheet takes for formulas."
 )
 def sql(
     query: str | None,
@@ -48,10 +57,10 @@ def sql(
     output: Path | None,
     raw: bool,
 ) -> None:
-    """Ask the tables: one SELECT over the workspace's tables and views, or the NAME of a query.
+    """Query the tables: one SELECT over the workspace's tables and views, or the NAME of a query.
 
-    Nothing is changed, and no file but the workspace's tables can be read. `-` reads the query from stdin.
-    A table shows 40 rows; every other form gives all of them.
+    Nothing is changed, and only files of the workspace's tables can be read. `-` reads the query from stdin.
+    The table format shows 40 rows; every other format has all rows.
 
     \b
     Example:
@@ -64,7 +73,7 @@ def sql(
     if list_all:
         click.echo(_listing(as_json), nl=False)
     elif not query:
-        raise BadSettings('no query. Give: curate sql "select ...", or curate sql NAME; names: curate sql --list')
+        raise BadSettings('no query. Run: curate sql "select ...", or curate sql NAME (see curate sql --list)')
     elif explain:
         click.echo(_source(query), nl=False)
     else:
@@ -105,7 +114,7 @@ def _table(result: "duckdb.DuckDBPyRelation") -> None:
     more = sum(1 for _ in rows)
     print_table(result.columns, shown)
     if more:
-        click.echo(f"... and {more:,} more rows. All of them: --format csv, or --output FILE", err=True)
+        click.echo(f"... and {more:,} more rows. To see all of them: --format csv, or --output FILE", err=True)
     elif not shown:
         click.echo("0 rows", err=True)
 
@@ -114,9 +123,11 @@ def _form(form: str | None, output: Path | None) -> str:
     by_suffix = SUFFIXES.get(output.suffix) if output else None
     chosen = form or by_suffix or ("table" if sys.stdout.isatty() and not output else "csv")
     if chosen == "parquet" and not output:
-        raise BadSettings("parquet is no text. Give: --output FILE.parquet")
+        raise BadSettings("parquet is a binary format. Write it to a file: --output FILE.parquet")
     if chosen == "table" and output:
-        raise BadSettings("a table is for terminals. For a file give: --format csv, json, ndjson or parquet")
+        raise BadSettings(
+            "table is a format for terminals. For a file give: --format csv, json, ndjson or parquet"
+        )
     return chosen
 
 
@@ -124,7 +135,7 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
     pairs = [text.partition("=") for text in given]
     for key, equals, _ in pairs:
         if not (key and equals):
-            raise BadSettings(f"a parameter is KEY=VALUE, found '{key}'")
+            raise BadSettings(f"expected a parameter KEY=VALUE, found '{key}'")
     return {key: value for key, _, value in pairs}
 
 
@@ -132,12 +143,12 @@ def _named(name: str) -> str:
     from curate import named_queries, sql_files
 
     if name in (*sql_files.TABLES, *sql_files.view_names(), "stages"):
-        raise BadSettings(f"'{name}' is a table. Its rows: curate sql \"from {name} limit 10\"")
+        raise BadSettings(f"'{name}' is a table. To see its rows: curate sql \"from {name} limit 10\"")
     return named_queries.text(name)
 
 
 def _kinds() -> dict[str, list[str]]:
-    """Return what can be asked, by kind: the paths of its SQL files."""
+    """Return kind -> paths of the SQL files of that kind."""
     from curate import sql_files
 
     return {

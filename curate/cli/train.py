@@ -11,20 +11,20 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 from curate.errors import CurateError, NoSpace
 
 SAYING = 10.0
-"""Seconds."""
+"""Seconds that a process waits, so that the first one of its machine can report the same error."""
 
 devices_option = click.option(
     "--devices",
     metavar="N",
     type=click.IntRange(min=1),
     default=1,
-    help="Processes to start here, a GPU each [1]. On several machines: torchrun ... -m curate train ...",
+    help="Processes to start here, one per GPU [1]. On several machines: torchrun ... -m curate train ...",
 )
 dtype_option = click.option(
-    "--dtype", type=click.Choice(["auto", "bf16", "fp32"]), help="Compute in this format [auto]."
+    "--dtype", type=click.Choice(["auto", "bf16", "fp32"]), help="Number format to compute in [auto]."
 )
 checkpoint_option = click.option(
-    "--checkpoint-every", type=int, help="Steps between checkpoints: a kill loses no more [100]."
+    "--checkpoint-every", type=int, help="Steps between checkpoints; a kill loses at most this many [100]."
 )
 
 
@@ -40,15 +40,19 @@ def train() -> None:
 
 
 @train.command("cross-encoder")
-@click.option("--run", metavar="ID", help="Draw the negatives from this run [the newest one over train].")
-@click.option("--name", metavar="NAME", default="cross-encoder", show_default=True, help="Write models/NAME.")
-@click.option("--init", metavar="MODEL", help="Encoder or cross-encoder to start from [the mining encoder].")
-@click.option("--groups", type=int, help="Groups in all; one is a query's positive with its negatives [4000].")
-@click.option("--negatives", type=int, help="Negatives a group [3].")
-@click.option("--batch-groups", type=int, help="Groups a step [8].")
-@click.option("--learning-rate", type=float, help="Its peak [1e-4].")
+@click.option("--run", metavar="ID", help="Run to draw the negatives from [the newest one over train].")
 @click.option(
-    "--easy-share", type=float, help="Share of the groups that come first, with a random passage [0.35]."
+    "--name", metavar="NAME", default="cross-encoder", show_default=True, help="Folder below models/ to write."
+)
+@click.option("--init", metavar="MODEL", help="Encoder or cross-encoder to start from [the mining encoder].")
+@click.option(
+    "--groups", type=int, help="Groups to train on; each has a positive of a query and negatives [4000]."
+)
+@click.option("--negatives", type=int, help="Negatives per group [3].")
+@click.option("--batch-groups", type=int, help="Groups per step [8].")
+@click.option("--learning-rate", type=float, help="Peak learning rate [1e-4].")
+@click.option(
+    "--easy-share", type=float, help="Share of the groups, at the start, that include a random passage [0.35]."
 )
 @click.option("--max-length", type=int, help="Tokens of query and passage together [128].")
 @dtype_option
@@ -57,9 +61,9 @@ def train() -> None:
 @dry_run_option
 @json_option
 def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
-    """Train the judge: labelled positives against negatives from the retriever's own top-k.
+    """Train the scorer on labelled positives and on negatives from the retriever's own top-k.
 
-    A training that was interrupted goes on when the command is given again, and ends with the same bytes.
+    If the training is interrupted, run the command again to continue; the result has the same bytes.
 
     \b
     Example:
@@ -75,51 +79,81 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
     "--run",
     metavar="ID",
     multiple=True,
-    help="Hard negatives, pseudo-labels and masks come from this run [the newest ones over train and unlabeled]. "
-    "May be given several times.",
+    help="Run that hard negatives, pseudo-labels and masks come from; may be repeated [the newest ones over train "
+    "and unlabeled].",
 )
-@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="What judges the runs.")
-@click.option("--name", metavar="NAME", default="dual-encoder", show_default=True, help="Write models/NAME.")
+@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Cutoffs to judge by.")
+@click.option(
+    "--name", metavar="NAME", default="dual-encoder", show_default=True, help="Folder below models/ to write."
+)
 @click.option(
     "--init", metavar="MODEL", help="Encoder to start from [the one that mined the runs, else that of [mine]]."
 )
-@click.option("--towers", type=click.Choice(["shared", "separate"]), help="One encoder, or one a side [shared].")
-@click.option("--pooling", type=click.Choice(["mean", "cls"]), help="[as the model does]")
-@click.option("--similarity", type=click.Choice(["dot", "cosine"]), help="[as the model does]")
-@click.option("--temperature", type=float, help="Divides the scores [0.05 for cosine, 1 for dot].")
-@click.option("--epochs", type=int, help="How often each query is seen [3].")
-@click.option("--batch-rows", type=int, help="Queries a step, over all processes [64].")
-@click.option("--positives", type=int, help="Positives a row, at most [1].")
-@click.option("--hard-negatives", type=int, help="Hard negatives a row, at most; a row with fewer has fewer [1].")
-@click.option("--random-negatives", type=int, help="Random passages a row [0].")
-@click.option("--depth", type=int, help="Hard negatives come from the top-k [50].")
-@click.option("--denoised/--no-denoised", default=None, help="Only negatives that the judge rejects [denoised].")
-@click.option("--promote/--no-promote", default=None, help="False negatives become extra positives [left out].")
+@click.option(
+    "--towers", type=click.Choice(["shared", "separate"]), help="One encoder for both sides, or one each [shared]."
+)
+@click.option(
+    "--pooling", type=click.Choice(["mean", "cls"]), help="How token vectors become one [as in the model]."
+)
+@click.option(
+    "--similarity", type=click.Choice(["dot", "cosine"]), help="How vectors are compared [as in the model]."
+)
+@click.option("--temperature", type=float, help="Divisor of the scores [0.05 for cosine, 1 for dot].")
+@click.option("--epochs", type=int, help="Times that each query is seen [3].")
+@click.option("--batch-rows", type=int, help="Queries per step, over all processes [64].")
+@click.option("--positives", type=int, help="Positives per row, at most [1].")
+@click.option("--hard-negatives", type=int, help="Hard negatives per row, at most [1].")
+@click.option("--random-negatives", type=int, help="Random passages per row [0].")
+@click.option("--depth", type=int, help="Top candidates that hard negatives come from [50].")
+@click.option(
+    "--denoised/--no-denoised",
+    default=None,
+    help="Use only hard negatives that the scorer rejects, or all unlabelled candidates [only rejected].",
+)
+@click.option(
+    "--promote/--no-promote",
+    default=None,
+    help="Use false negatives as extra positives, or leave them out [left out].",
+)
 @click.option(
     "--masks",
     type=click.Choice(["none", "labels", "decisions"]),
-    help="Passages of the batch that are no negatives of a query: those labelled, or also those that the judge "
+    help="Passages of the batch that are not negatives of a query: those labelled, or also those that the scorer "
     "does not reject [decisions].",
 )
-@click.option("--augmented/--no-augmented", default=None, help="Pseudo-labelled queries train too [augmented].")
 @click.option(
-    "--cross-batch/--no-cross-batch", default=None, help="Passages of all processes are negatives [cross-batch]."
+    "--augmented/--no-augmented",
+    default=None,
+    help="Include pseudo-labelled queries, or leave them out [included].",
 )
 @click.option(
-    "--distill", type=click.Choice(["none", "kl", "margin-mse"]), help="Learn the judge's logits [none]."
+    "--cross-batch/--no-cross-batch",
+    default=None,
+    help="Take negatives from all processes, or only from the query's own [all].",
 )
-@click.option("--distill-weight", type=float, help="Beside the contrastive loss [1].")
+@click.option(
+    "--distill",
+    type=click.Choice(["none", "kl", "margin-mse"]),
+    help="How to learn from the scorer's logits [none].",
+)
+@click.option("--distill-weight", type=float, help="Weight of the distillation loss [1].")
 @click.option(
     "--gradient-cache/--no-gradient-cache",
     default=None,
-    help="Activations of one part of the batch at a time, so that batches may be large; a fifth slower [no].",
+    help="Keep the activations of one part of the batch at a time, for large batches; a fifth slower [no].",
 )
-@click.option("--part-tokens", type=int, help="Size of such a part; less memory, more time [16384 on a GPU].")
-@click.option("--learning-rate", type=float, help="Its peak [3e-5].")
+@click.option(
+    "--part-tokens",
+    type=int,
+    help="Tokens in one part; fewer take less memory and more time [16384 on a GPU, 2048 on a CPU].",
+)
+@click.option("--learning-rate", type=float, help="Peak learning rate [3e-5].")
 @click.option("--query-max-length", type=int, help="Tokens of a query [32].")
 @click.option("--passage-max-length", type=int, help="Tokens of a passage [128].")
 @click.option(
-    "--dev-every", type=int, help="Steps between looks at dev; the best weights are kept; 0: never [100]."
+    "--dev-every",
+    type=int,
+    help="Steps between measurements on dev, whose best weights are kept; 0 means never [100].",
 )
 @dtype_option
 @checkpoint_option
@@ -127,10 +161,10 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @dry_run_option
 @json_option
 def dual_encoder(dry_run: bool, as_json: bool, run: tuple[str, ...], **options: Any) -> None:
-    """Train the retriever: each query against the passages of the whole batch, over all processes.
+    """Train the dual-encoder: each query against the passages of the whole batch, over all processes.
 
-    Passages that the tables know as relevant to a query are never its negatives. A training that was
-    interrupted goes on when the command is given again.
+    A passage that is known to be relevant to a query is never its negative. If the training is interrupted,
+    run the command again to continue.
 
     \b
     Example:
@@ -153,7 +187,7 @@ def dual_encoder(dry_run: bool, as_json: bool, run: tuple[str, ...], **options: 
 def _run(
     plan: Callable[..., Any], work: Callable[..., Any], dry_run: bool, as_json: bool, options: dict[str, Any]
 ) -> None:
-    """Show what a training would do, or do it; of torchrun's processes the first one writes and speaks."""
+    """Show what a training would do, or do it. Of torchrun's processes, only the first one writes and prints."""
     from curate.train import launch
 
     here = workspace()
@@ -166,7 +200,7 @@ def _run(
         except CurateError as error:
             if launch.is_first_here() or isinstance(error, NoSpace):
                 raise
-            # The first process of this machine says the same, unless torchrun ends it before: it gets some time.
+            # The first process of this machine reports the same error. It needs time before torchrun ends it.
             time.sleep(SAYING)
             raise SystemExit(error.exit_code) from None
         return None

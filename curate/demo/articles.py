@@ -1,4 +1,4 @@
-"""From a docstring to a query and the passage that answers it: plain words, without markup or tables."""
+"""Docstrings as queries and the passages that answer them, in plain words without markup or tables."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ INLINE = (
 )
 SENTENCE_END = re.compile(r"(?<![ (.]\w)(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)[.!?](?=\s+[A-Z`:*]|$)")
 
-# What says nothing of the thing itself, or what hundreds of docstrings say alike.
+# Summaries that say nothing about the object itself, or that hundreds of docstrings share.
 EMPTY = re.compile(
     r"see |alias|deprecated|(abstract )?base class|same as|equivalent (of|to)|refer to|in-place version|"
     r"out-of-place|scalar (method|attribute)|initiali[sz]e self|concrete class|internal|subclass|a subclass|"
@@ -47,18 +47,18 @@ LEADING = re.compile(r"\A(returns?|gets?|gives?) (back )?(an? |the )?(?=\w)", re
 
 @dataclass(frozen=True)
 class Article:
-    """A docstring in plain words, taken apart: the passage, and the query that it answers."""
+    """A docstring in plain words, split into a passage and the query that it answers."""
 
     name: str
     package: str
     query: str | None
-    """The first sentence as a search; None where it says too little."""
+    """The first sentence, worded as a search; None if it says too little."""
     passage: str
-    """What stands beside the first sentence: the signature, where the docstring has one, and all that follows."""
+    """The rest of the docstring: its signature, if it has one, and the text after the first sentence."""
 
 
 def article(docstring: Docstring) -> Article | None:
-    """Return a docstring as query and passage; None where next to nothing follows the first sentence."""
+    """Return a docstring as query and passage, or None if almost nothing follows the first sentence."""
     signature, text = _split_signature(docstring.text)
     paragraphs = list(_paragraphs(text))
     if not paragraphs:
@@ -72,7 +72,7 @@ def article(docstring: Docstring) -> Article | None:
 
 
 def query_of(summary: str, name: str) -> str | None:
-    """Return a summary line as somebody searching would put it, or None where it makes no query."""
+    """Return a summary line worded as a search, or None if it does not make a usable query."""
     own = re.escape(name.rpartition(".")[2])
     text = re.sub(rf"^(?:{own}|{re.escape(name)})(?:\([^)]*\))?[ :-]+(?=\w)", "", summary.rstrip(" .:;"))
     text = LEADING.sub("", text, count=1)
@@ -83,20 +83,20 @@ def query_of(summary: str, name: str) -> str | None:
 
 
 def first_sentence(paragraph: str) -> tuple[str, str]:
-    """Return a paragraph's first sentence and the rest of it."""
+    """Return the first sentence of a paragraph, and the rest."""
     end = SENTENCE_END.search(paragraph)
     return (paragraph, "") if end is None else (paragraph[: end.end()], paragraph[end.end() :].strip())
 
 
 def plain_text(text: str) -> str:
-    """Return text on one line, without markup."""
+    """Return `text` on one line, without markup."""
     for pattern, replacement in INLINE:
         text = pattern.sub(replacement, text)
     return text.strip()
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Yield a docstring's paragraphs as plain text; formulas and the output of examples are left out."""
+    """Yield the paragraphs of a docstring as plain text, without formulas and the output of examples."""
     lines = [line for line in _prose(text.splitlines()) if not BOILERPLATE.search(line)]
     for block in "\n".join(lines).split("\n\n"):
         plain = plain_text(block)
@@ -105,19 +105,19 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _split_signature(text: str) -> tuple[str, str]:
-    """Return the signature that a docstring begins with ("" without one; of several the last) and the rest."""
+    """Return the signature at the start of a docstring ("" if there is none, the last of several) and the rest."""
     signature, rest = "", text.strip()
     while SIGNATURE.fullmatch(first := rest.partition("\n")[0].strip()):
         signature, rest = first, rest.partition("\n")[2].strip()
-        if ")" not in first:  # it goes on over several lines
+        if ")" not in first:  # the signature spans several lines
             rest = rest.partition(")")[2].partition("\n")[2].strip()
     return signature, rest
 
 
 def _prose(lines: list[str]) -> Iterator[str]:
-    """Yield the lines outside formulas and the parts that only point elsewhere; of examples the code alone."""
+    """Yield the lines of prose, and the code of examples. Formulas and mere references are left out."""
     skipped_part = doctest = False
-    opaque: int | None = None  # the indentation of a directive whose content is no prose
+    opaque: int | None = None  # the indentation of a directive whose content is not prose
     for number, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())
         following = lines[number + 1] if number + 1 < len(lines) else ""

@@ -1,7 +1,7 @@
 """The demo's collection: the documentation of Python and of the libraries that curate installs.
 
-A query is what a docstring's first sentence says, its labelled passage is the rest of that docstring. The
-same function documented elsewhere is the unlabelled positive that every real collection has.
+A query is the first sentence of a docstring, and its labelled passage is the rest of that docstring. The same
+function documented elsewhere is an unlabelled positive, which every real collection has too.
 """
 
 import json
@@ -27,13 +27,13 @@ DONE = "collection.json"
 
 @dataclass(frozen=True)
 class Collection:
-    """What stands in `collection.json`: counts, and the versions that the texts come from."""
+    """The contents of `collection.json`: counts, and the versions of the documented libraries."""
 
     passages: int
     queries: dict[str, int]
     """Split -> number of queries."""
     hidden: int
-    """Pairs known to be relevant but not labelled: docstrings whose first sentence is the query too."""
+    """Pairs that are relevant but not labelled: other docstrings whose first sentence is the same query."""
     versions: dict[str, str]
 
     def text(self) -> str:
@@ -44,18 +44,18 @@ class Collection:
 
 
 def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Collection:
-    """Write the collection to `folder` as a BEIR folder, unless it stands there, and say what it holds.
+    """Write the collection to `folder` as a BEIR folder, unless it exists already, and return its contents.
 
-    `corpus.jsonl`, `queries.jsonl`, `unlabeled.jsonl`, `qrels/{train,dev,test}.tsv`; and, only to check what
-    curation finds, `truth/hidden.tsv` and `truth/unlabeled.tsv`. The same versions give the same bytes. Raises
-    CurateError where Python runs without docstrings.
+    The files are `corpus.jsonl`, `queries.jsonl`, `unlabeled.jsonl` and `qrels/{train,dev,test}.tsv`. Two more,
+    `truth/hidden.tsv` and `truth/unlabeled.tsv`, only serve to check what curation finds. The same versions give
+    the same bytes. Raises CurateError if Python runs without docstrings.
     """
     if (folder / DONE).is_file():
         return Collection(**json.loads((folder / DONE).read_text("utf-8")))
     articles = [found for found in map(article, docstrings(modules)) if found]
     if not any(found.query for found in articles):
         raise CurateError(
-            "no docstrings found: the demo reads them, and python -OO leaves them out. Run it without -OO."
+            "no docstrings found. The demo reads docstrings, and python -OO removes them. Run it without -OO."
         )
     passages, answers = split_up(articles)
     theirs = sorted((q for q, found in answers.items() if found[0].package == UNLABELED_LIBRARY), key=_draw)
@@ -78,29 +78,30 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
 
 @dataclass(frozen=True)
 class Check:
-    """How curation judged what the demo knows to be relevant (`truth/`)."""
+    """The result of curation for the pairs that the demo knows to be relevant (`truth/`)."""
 
     known: int
-    """Hidden positives among the candidates that were judged."""
+    """Hidden positives among the judged candidates."""
     taken_out: int
-    """Of these: no longer negatives."""
+    """Hidden positives that denoising took out of the negatives."""
     pseudo_labels: int
     own_answers: int
-    """Of these: the passage is the one that the query comes from."""
+    """Pseudo-labels whose passage has the query as its own first sentence."""
 
     def text(self) -> str:
         """Return the check for a terminal."""
         return "\n".join(
             [
-                f"Of {self.known} candidates that are known to be relevant but have no label (their docstrings",
-                f"begin with the very query), denoising took {self.taken_out} out of the negatives.",
-                f"Of {self.pseudo_labels} pseudo-labels, {self.own_answers} name the docstring that asks.",
+                f"{self.known} candidates have no label but are known to be relevant: their docstrings begin with",
+                f"the query itself. Denoising took {self.taken_out} of them out of the negatives.",
+                f"Of {self.pseudo_labels} pseudo-labels, {self.own_answers} name a docstring that begins with the "
+                "query.",
             ]
         )
 
 
 def check(workspace: Workspace, folder: Path) -> Check:
-    """Return what denoising and augmentation made of the pairs in `folder`/truth, which they never saw."""
+    """Return how denoising and augmentation treated the pairs in `folder`/truth, which they never saw."""
     with workspace.connect() as connection:
         for view, file in (("hidden", "hidden.tsv"), ("own", "unlabeled.tsv")):
             connection.read_csv(str(folder / "truth" / file), sep="\t").create_view(view)
@@ -110,7 +111,7 @@ def check(workspace: Workspace, folder: Path) -> Check:
 def split_up(articles: Sequence[Article]) -> tuple[dict[str, str], dict[str, list[Article]]]:
     """Return the passages (name -> text) and the queries (text -> the articles that answer it).
 
-    A passage that several docstrings share ("See the class") stands for none of them and is left out.
+    A passage that several docstrings share ("See the class") describes none of them and is left out.
     """
     shared = Counter(found.passage for found in articles)
     kept = {found.name: found for found in articles if shared[found.passage] == 1}
@@ -122,7 +123,7 @@ def split_up(articles: Sequence[Article]) -> tuple[dict[str, str], dict[str, lis
 
 
 def deal(queries: Iterable[str]) -> dict[str, list[str]]:
-    """Return the queries of each split, drawn by the hash of their texts; what is too many stays out."""
+    """Return the queries of each split, drawn by the hash of their texts. Surplus queries are left out."""
     drawn = sorted(queries, key=_draw)
     splits = {}
     for split, count in QUERIES.items():

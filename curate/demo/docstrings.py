@@ -1,4 +1,4 @@
-"""The docstrings that stand on this machine: one function, class or property each, by its public name."""
+"""The docstrings of installed libraries: one per function, class or property, by its public name."""
 
 import contextlib
 import inspect
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-# Public modules whose import shows nothing, opens nothing and reaches no network. The models' libraries
-# (transformers and its like) stay out: thousands of their docstrings come from a few templates.
+# Public modules whose import prints nothing, opens nothing and needs no network. The libraries of the models, such
+# as transformers, are left out, because thousands of their docstrings come from a few templates.
 MODULES = {
     "python": """
         abc argparse array ast asyncio base64 bisect builtins bz2 calendar cmath codecs collections
@@ -49,25 +49,25 @@ MODULES = {
         rich.style rich.syntax rich.table rich.text rich.traceback rich.tree
     """,
 }
-# Where C code and helpers of the standard library say they live.
+# Modules that C code and helpers of the standard library name as their own.
 BACKSTAGE = {"posix", "posixpath", "genericpath", "thread"}
 
 
 @dataclass(frozen=True)
 class Docstring:
-    """What one object says of itself, dedented."""
+    """The docstring of one object, dedented."""
 
     name: str
-    """The shortest public path to it, such as `numpy.cumsum`."""
+    """The shortest public path to the object, such as `numpy.cumsum`."""
     package: str
     text: str
 
 
 def docstrings(modules: Mapping[str, str] = MODULES) -> list[Docstring]:
-    """Return the docstrings of `modules` (library -> its modules' names), sorted by name.
+    """Return the docstrings of `modules` (library -> names of its modules), sorted by name.
 
-    A text that stands under several paths of a library is kept once, under the shortest. A library or module
-    that this machine lacks is left out. The same versions give the same list.
+    A text with several paths in a library is kept once, under the shortest path. A library or module that is not
+    installed is skipped. The same versions give the same list.
     """
     found: list[Docstring] = []
     with _no_noise():
@@ -90,7 +90,7 @@ def _of_library(modules: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _belongs(member: Any, path: str) -> bool:
-    """Return whether the module `path` is where people find `member`, not one that merely imports it."""
+    """Return whether the module `path` is the home of `member` and does not merely import it."""
     home = getattr(member, "__module__", None)
     if not isinstance(home, str) or home.partition(".")[0].lstrip("_") in BACKSTAGE:
         return True
@@ -102,14 +102,14 @@ def _belongs(member: Any, path: str) -> bool:
 def _imported(path: str) -> Any:
     try:
         return import_module(path)
-    except Exception:  # noqa: BLE001  (whatever a library raises at import, the demo goes on without it)
+    except Exception:  # noqa: BLE001  (the demo skips a library that fails to import)
         return None
 
 
 def _of_object(path: str, member: Any) -> Iterator[tuple[str, str]]:
     yield from _text(path, member)
     if inspect.isclass(member):
-        # What a hidden base gives is documented under the public class.
+        # Members of a hidden base class are documented under the public class.
         owners = [member, *(base for base in member.__mro__[1:-1] if _is_hidden(base))]
         members = {key: value for owner in reversed(owners) for key, value in vars(owner).items()}
         for key in sorted(members):
@@ -130,7 +130,7 @@ def _text(path: str, member: Any) -> Iterator[tuple[str, str]]:
 
 @contextlib.contextmanager
 def _no_noise() -> Iterator[None]:
-    """Keep off the terminal what libraries print and warn of while they are imported."""
+    """Suppress the output and the warnings of libraries while they are imported."""
     nowhere = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         warnings.simplefilter("ignore")

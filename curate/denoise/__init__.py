@@ -1,1 +1,1 @@
-"""Denoising: a cross-encoder scores the candidates, which shows the false negatives among them."""
+"""Denoising: a cross-encoder scores the candidates, and exposes the false negatives among them."""

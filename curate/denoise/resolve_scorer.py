@@ -1,7 +1,7 @@
-"""Which scorer a model folder is: by the fingerprint of its files and of what decides its numbers."""
+"""The scorer in a model folder, recognised by the fingerprint of its files and of the settings it scores with."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,33 +20,33 @@ TRAINED_HERE = "models/cross-encoder"
 
 @dataclass(frozen=True)
 class Scorer:
-    """A cross-encoder that may have scored here before; its model is loaded when it is needed."""
+    """A cross-encoder that may have scored in this workspace before. Its model is loaded on first use."""
 
     workspace: Workspace
     name: str
     folder: Path
     max_length: int
     fingerprint: str
-    """Empty until the model is loaded, for one that has not scored here."""
+    """Empty until the model is loaded, if the scorer has not scored here before."""
+    loaded: "CrossEncoder | None" = field(default=None, repr=False, compare=False)
+    """The model, if it was loaded before this object was made."""
 
     @cached_property
     def model(self) -> "CrossEncoder":
-        """The loaded model, as it computes on this machine."""
+        """The model, loaded for this machine."""
         from curate.models.cross_encoder import CrossEncoder
 
-        return CrossEncoder(self.folder, max_length=self.max_length)
+        return self.loaded or CrossEncoder(self.folder, max_length=self.max_length)
 
     def of_today(self) -> "Scorer":
-        """Return the scorer that the model is here and now: another number format is another scorer."""
+        """Return the scorer as this machine computes it now. Another number format makes it another scorer."""
         if self.model.fingerprint == self.fingerprint:
             return self
-        today = replace(self, fingerprint=self.model.fingerprint)
-        today.__dict__["model"] = self.model
-        return today
+        return replace(self, fingerprint=self.model.fingerprint, loaded=self.model)
 
     @cached_property
     def scorer_id(self) -> str:
-        """The name that its scores have: the one they had before, whatever the folder is called now."""
+        """The id under which its scores are stored. It stays the same when the folder is renamed."""
         for row in _rows(self.workspace):
             if row["fingerprint"] == self.fingerprint:
                 return str(row["model_id"])
@@ -54,11 +54,11 @@ class Scorer:
 
     @property
     def is_new(self) -> bool:
-        """Whether no model with this fingerprint has scored here."""
+        """Whether no model with this fingerprint has scored here yet."""
         return all(row["fingerprint"] != self.fingerprint for row in _rows(self.workspace))
 
     def row(self) -> dict[str, Any]:
-        """Return its row of the table `models`."""
+        """Return the row of the table `models` for this scorer."""
         settings = json.dumps(self.model.settings, sort_keys=True)
         path = path_below(self.workspace.root, self.folder, self.name)
         facts = {"model_id": self.scorer_id, "path": path, "fingerprint": self.fingerprint}
@@ -66,13 +66,13 @@ class Scorer:
 
 
 def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
-    """Return the scorer that `settings` name; one that has scored here is recognised by its files, without torch.
+    """Return the scorer that `settings` name. A known scorer is recognised by its files, without torch.
 
-    Raises BadSettings where none is named and none was trained here.
+    Raises BadSettings if no scorer is named and none was trained in this workspace.
     """
     if settings.scorer is None and not (workspace.root / TRAINED_HERE).is_dir():
         raise BadSettings(
-            "no scorer: give --scorer MODEL (a folder or a hub name), or make one: curate train cross-encoder"
+            "no scorer. Give --scorer MODEL (a folder or a hub name), or train one: curate train cross-encoder"
         )
     name = settings.scorer or TRAINED_HERE
     folder = model_folder(name, workspace.root)

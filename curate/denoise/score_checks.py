@@ -1,4 +1,4 @@
-"""What makes a scorer's logits untrustworthy: all alike (refused), or on a scale unlike log-odds (told)."""
+"""Checks of a scorer's logits. Logits that are all equal are refused; an implausible scale gives a warning."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,15 +7,15 @@ from curate.errors import CurateError
 if TYPE_CHECKING:
     import numpy as np
 
-FEWEST_TO_COMPARE = 16  # fewer scores than this may be alike by chance, or because their texts are
+FEWEST_TO_COMPARE = 16  # fewer scores may be equal by chance, or because their texts are
 
 
 def refuse_if_alike(scorer_id: str, logits: "np.ndarray[Any, Any]") -> None:
-    """Raise CurateError when a shard's logits do not differ: such a scorer judges nothing."""
+    """Raise CurateError if all logits of a shard are equal: the scorer then distinguishes nothing."""
     if len(logits) >= FEWEST_TO_COMPARE and float(logits.max() - logits.min()) < 1e-6:
         raise CurateError(
             f"{scorer_id} gives all {len(logits):,} pairs of a shard the same score ({logits[0]:.6g}): "
-            "it judges nothing. Nothing of this shard was kept. Use another scorer."
+            "it does not distinguish any passages. Nothing of this shard was kept. Use another scorer."
         )
 
 
@@ -28,21 +28,21 @@ def scale_warnings(
     positives: int,
     positives_below_half: int,
 ) -> list[str]:
-    """Return, in words, what is odd about a scorer's logits; empty when they look like log-odds."""
+    """Return warnings about a scorer's logits. The list is empty if they look like log-odds."""
     found = []
     if pairs >= FEWEST_TO_COMPARE and within_zero_and_one == pairs:
         found.append(
-            f"all logits lie between {lowest:.3g} and {highest:.3g}: the model seems to give probabilities "
-            "already; sigmoid presses them into 0.50-0.73, so nothing falls below 0.1"
+            f"all logits lie between {lowest:.3g} and {highest:.3g}: the model seems to return "
+            "probabilities already; the sigmoid maps them to 0.50-0.73, so nothing falls below 0.1"
         )
     if pairs >= FEWEST_TO_COMPARE and saturated > pairs / 2:
         found.append(
-            f"{saturated:,} of {pairs:,} logits lie beyond +-9 (below 0.0002 or above 0.9998): the scale does not "
-            "look like probabilities; see `curate report score_histogram` before you trust the cutoffs"
+            f"{saturated:,} of {pairs:,} logits lie beyond +-9 (probabilities below 0.0002 or above 0.9998), "
+            "which is unusual for log-odds; see `curate report score_histogram` before you trust the cutoffs"
         )
     if positives >= FEWEST_TO_COMPARE and positives_below_half > positives / 2:
         found.append(
             f"{positives_below_half:,} of {positives:,} labelled positives have a probability below 0.5: the "
-            "scorer does not know this collection, or its scale is another one"
+            "scorer does not suit this collection, or its logits are on another scale"
         )
     return found

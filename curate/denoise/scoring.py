@@ -1,4 +1,4 @@
-"""Scoring: fills the ledger with a cross-encoder's logits for a run's top-k, in shards of whole queries."""
+"""Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from curate.models.cross_encoder import TokenizedPair
 
 PROBE_PAIRS = 64
-# About 256 shards a job, none so small that its overhead shows, none so large that it hurts to lose.
+# A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What `score_run` did."""
+    """The result of `score_run`."""
 
     scorer_id: str
     pairs: int
@@ -44,7 +44,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class ScoreBlock:
-    """One shard's work: the pairs of the queries from `first_query` to `last_query`."""
+    """The work of one shard: the pairs of the queries from `first_query` to `last_query`."""
 
     block: int
     first_query: int
@@ -55,7 +55,7 @@ class ScoreBlock:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A block, tokenized."""
+    """A tokenized block."""
 
     block: ScoreBlock
     pairs: "pa.Table"
@@ -63,22 +63,22 @@ class Prepared:
 
 
 class Scoring:
-    """The work of one scorer on one run's top-k."""
+    """The work of one scorer on the top-k of one run."""
 
     def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer) -> None:
-        """Nothing is computed yet."""
+        """Store the arguments. Nothing is computed yet."""
         self.workspace, self.run_id, self.depth, self.scorer = workspace, run_id, depth, scorer
 
     @classmethod
     def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
-        """Return the work that `settings` ask for; if any is to do, the scorer is what its model is today."""
+        """Return the work that `settings` ask for. If pairs are still unscored, the scorer is `of_today`."""
         scoring = cls(workspace, run_id, settings.depth, find_scorer(workspace, settings))
         today = scoring.scorer.of_today() if scoring.to_do else scoring.scorer
         return scoring if today is scoring.scorer else cls(workspace, run_id, settings.depth, today)
 
     @cached_property
     def job(self) -> Job:
-        """The job whose shards the new scores are."""
+        """The job that writes the new scores."""
         inputs = {
             "candidates": table_digest(self.workspace, "candidates", of_jobs=[self.run_id]),
             "qrels": table_digest(self.workspace, "qrels"),
@@ -91,7 +91,7 @@ class Scoring:
 
     @cached_property
     def blocks(self) -> list[ScoreBlock]:
-        """The shards of the job, and how much of each the ledger answers already."""
+        """The shards of the job, each with its number of pairs and how many of them the ledger lacks."""
         with self.connect() as connection:
             parameters = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
             total = sql_files.select(connection, "score/size", **parameters).fetchall()[0][0]
@@ -100,7 +100,7 @@ class Scoring:
             return [ScoreBlock(*row) for row in rows.fetchall()]
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
-        """Return a connection on which `ledger_shards` is the ledger as it was before this job began."""
+        """Return a connection whose view `ledger_shards` is the ledger as it was before this job began."""
         connection = self.workspace.connect()
         before = self.workspace.shards("scores", without=self.job.name)
         connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
@@ -108,13 +108,13 @@ class Scoring:
 
     @cached_property
     def to_do(self) -> list[ScoreBlock]:
-        """The blocks with pairs that nobody scored, this job included."""
+        """The blocks with pairs that neither an earlier job nor this one has scored."""
         pending = [block for block in self.blocks if block.unscored]
         return [block for block in pending if not self.job.has("scores", block.block)]
 
     def run(self, progress: Progress) -> None:
-        """Score block after block; the next one is fetched and tokenized while the model works on this one."""
-        if self.scorer.is_new:  # before any score: no score without its model's row
+        """Score the blocks in order. While the model scores one block, the next is fetched and tokenized."""
+        if self.scorer.is_new:  # first, so that no score lacks its model's row
             self.job.write_rows("models", [self.scorer.row()])
         total = sum(block.unscored for block in self.blocks)
         left = sum(block.unscored for block in self.to_do)
@@ -135,7 +135,7 @@ class Scoring:
                 yield following.result()
 
     def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: ScoreBlock) -> Prepared:
-        """Fetch and tokenize a block on a cursor of its own."""
+        """Fetch and tokenize a block. Each call needs a cursor of its own."""
         import numpy as np
 
         queries = {"first_query": block.first_query, "last_query": block.last_query}
@@ -158,7 +158,7 @@ class Scoring:
         return [prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))]
 
     def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
-        """Return what makes the scores look unlike probabilities; the cutoffs mean little then."""
+        """Return warnings if the scores do not look like log-odds, because the cutoffs then mean little."""
         values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
         result = sql_files.select(connection, "score/scale", **values).pl().to_dicts()
         return scale_warnings(**result[0])
@@ -172,17 +172,18 @@ def score_run(
     only_by: str | None = None,
     progress: Progress = SILENT,
 ) -> Scored:
-    """Score what the ledger does not answer of a run's top-k and of its queries' positives.
+    """Score the pairs of a run's top-k, and of its queries with their positives, that the ledger lacks.
 
-    Raises CurateError, before anything of the shard is kept, when scores are all alike or not finite, and
-    BadSettings for another scorer than `only_by`.
+    Raises CurateError if the scores of a shard are all equal or not finite; nothing of that shard is kept.
+    Raises BadSettings if `only_by` names another scorer.
     """
     started = time.monotonic()
     scoring = Scoring.of(workspace, run_id, settings)
     if only_by not in (None, scoring.scorer.scorer_id):
         raise BadSettings(
-            f"these cutoffs judge by {only_by}, and {scoring.scorer.name} is {scoring.scorer.scorer_id}. "
-            "Give the scorer of `curate denoise`, or the cutoffs of this one: --cutoffs NAME"
+            f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.name} is "
+            f"{scoring.scorer.scorer_id}. Give the scorer that `curate denoise` used, or the cutoffs of this "
+            "scorer: --cutoffs NAME"
         )
     pending = sum(block.unscored for block in scoring.to_do)
     if pending:
@@ -198,9 +199,9 @@ def score_run(
 def plan_score(
     workspace: Workspace, stage: str, run_id: str, settings: Denoise, cutoffs: str, **values: Any
 ) -> Plan:
-    """Return how many pairs `score_run` would score, and how long that takes at this scorer's rate here.
+    """Return how many pairs `score_run` would score, and how long that takes at the scorer's measured rate.
 
-    Where all have their scores and only the cutoffs `cutoffs` are to be set to `values`, that is the plan.
+    If every pair has its score, the plan says whether the cutoffs `cutoffs` must still be set to `values`.
     """
     scoring = Scoring.of(workspace, run_id, settings)
     total = sum(block.pairs for block in scoring.blocks)
@@ -210,11 +211,11 @@ def plan_score(
         return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
     if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):
         return Plan(stage, "pairs", total, total, 0.0, notes)
-    return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is scored: only the cutoffs are set"])
+    return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is already scored: only the cutoffs are set"])
 
 
 def _rate(scoring: Scoring) -> float:
-    """Return pairs a second: of the scorer's last job here, else measured on a few pairs of the first block."""
+    """Return pairs per second, from the scorer's last job here or else measured on a few pairs of a block."""
     for record in reversed(scoring.workspace.records("denoise")):
         if record.facts.get("scorer_id") == scoring.scorer.scorer_id and record.facts.get("pairs"):
             return float(record.facts["pairs"]) / max(record.seconds, 1e-3)

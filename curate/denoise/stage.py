@@ -1,7 +1,7 @@
-"""Denoising, RocketQA's step 3: a cross-encoder judges what the retriever found (NAACL 2021, 3.2).
+"""Denoising, RocketQA's step 3: a cross-encoder scores the retriever's candidates (NAACL 2021, 3.2).
 
-Scores go into the ledger, once per (scorer, query, passage). Decisions follow from them by the view
-`decisions`, so that other cutoffs cost a query and no forward pass.
+The ledger holds one score per (scorer, query, passage). The view `decisions` derives the decisions from the
+scores, so other cutoffs need a query but no forward pass.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
 
 @dataclass(frozen=True)
 class Denoised:
-    """What `denoise` did, and its audit: report -> rows, for the reports in AUDIT."""
+    """The result of `denoise`, with its audit: report -> rows, for the reports in AUDIT."""
 
     run_id: str
     scorer_id: str
@@ -33,8 +33,8 @@ class Denoised:
     audit: dict[str, list[dict[str, Any]]]
 
     def text(self) -> str:
-        """Return the outcome for a terminal; the audit's tables are the reports' to show."""
-        now = "all of them were in the ledger, nothing was computed"
+        """Return the result for a terminal. The reports print the tables of the audit."""
+        now = "all scores were in the ledger already, nothing was computed"
         if self.scored_now:
             rate = self.scored_now / self.seconds
             now = f"{self.scored_now:,} scored now in {duration(self.seconds)} ({rate:,.0f} pairs/s)"
@@ -52,9 +52,9 @@ class DenoiseOptions(TypedDict, total=False):
     """The options of `denoise`: the fields of `curate.config.Denoise`, a run and the name of the cutoffs."""
 
     run: str | None
-    """Id of the run; the newest one over train unless given."""
+    """Id of the run; by default the newest one over train."""
     cutoffs: str
-    """The name under which the cutoffs are kept; 'default' unless given."""
+    """The name under which the cutoffs are stored; by default 'default'."""
     scorer: str | None
     negative_below: float | None
     positive_above: float | None
@@ -65,7 +65,7 @@ class DenoiseOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class DenoiseRequest:
-    """What is to be denoised: the arguments of `denoise`, settled with `curate.toml`."""
+    """The arguments of `denoise`, completed from `curate.toml`."""
 
     workspace: Workspace
     run_id: str
@@ -74,23 +74,23 @@ class DenoiseRequest:
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[DenoiseOptions]) -> "DenoiseRequest":
-        """Return the request that options and `curate.toml` make; raises BadSettings without such a run."""
+        """Return the request for these options and `curate.toml`. Raises BadSettings if there is no such run."""
         run, cutoffs = options.pop("run", None), options.pop("cutoffs", "default")
         settings = workspace.settings.denoise.override(**options)
         return cls(workspace, chosen_run(workspace, run), cutoffs, settings)
 
     @property
     def cutoff_values(self) -> dict[str, Any]:
-        """What the cutoffs are set to, besides their scorer."""
+        """The values of the cutoffs, without their scorer."""
         return self.settings.model_dump(include={"depth", "negative_below", "positive_above"})
 
 
 def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[DenoiseOptions]) -> Denoised:
     """Score every candidate of a run's top-k that has no score yet, and set the cutoffs.
 
-    The settings of the workspace stand for what is not given. Raises BadInput for a model that is no
-    cross-encoder, CurateError for scores that are all alike or not finite. An interruption loses at most the
-    shard in work.
+    Options that are not given come from the workspace's settings. Raises BadInput if the model is not a
+    cross-encoder, and CurateError if the scores are all equal or not finite. An interruption loses at most one
+    shard.
     """
     request = DenoiseRequest.of(workspace, **options)
     scored = score_run(workspace, request.run_id, request.settings, progress=progress)
@@ -108,7 +108,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
 
 
 def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Plan:
-    """Return how many pairs `denoise` would score with the same options, and about how long that takes."""
+    """Return how many pairs `denoise` would score with the same options, and roughly how long that takes."""
     request = DenoiseRequest.of(workspace, **options)
     return plan_score(
         workspace, "denoise", request.run_id, request.settings, request.cutoffs, **request.cutoff_values
@@ -116,7 +116,7 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
 
 
 def audit(workspace: Workspace, run_id: str, cutoffs: str, negatives: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of the audit: what was denoised by rank, positives recognised, queries left short."""
+    """Return the rows of the audit: candidates denoised by rank, positives recognised, shortfall of queries."""
     values = {"run": run_id, "cutoffs": cutoffs, "negatives": negatives}
     with workspace.connect() as connection:
         return {

@@ -1,1 +1,1 @@
-"""Exporting: the training set as files that other trainers read."""
+"""Exporting: the training set as files for other trainers."""

@@ -1,9 +1,9 @@
-"""The blocks of an export: ranges of keys, each written by itself, so that memory and a kill cost one block.
+"""The blocks of an export: ranges of keys that are written separately, which bounds memory and lost work.
 
 Blocks are independent of each other, so two are made at once: DuckDB joins one while the other is compressed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.arrow_tables import regrouped
 from curate.export.formats import Part
 from curate.export.request import ExportRequest
 from curate.shards import done, publish
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PASSAGES = 327_680
-"""Passages a block has about: positives and negatives of its queries, or a piece of the collection."""
+"""Approximate passages per block: the positives and negatives of its queries, or a part of the collection."""
 ROW_GROUP = 16_384
 AT_ONCE = 2
 AUDIT = Part(".blocks/audit.parquet", "export/audit")
@@ -29,7 +30,7 @@ TABLES = ("export/queries", "export/negatives", "export/sources", "export/passag
 
 @dataclass(frozen=True)
 class ExportBlock:
-    """A range of query or passage keys, and what is written of it."""
+    """A range of query or passage keys, and the parts that are written from it."""
 
     number: int
     of: int
@@ -45,7 +46,7 @@ class ExportBlock:
 
 
 def blocks(request: ExportRequest, connection: "duckdb.DuckDBPyConnection") -> list[ExportBlock]:
-    """Return all blocks of an export, those of the queries first."""
+    """Return all blocks of an export, the blocks of queries first."""
     parts = request.format.parts(request.settings["negatives"])
     of_queries = tuple(part for part in parts if part.over == "queries")
     of_passages = tuple(part for part in parts if part.over == "passages")
@@ -67,7 +68,7 @@ def _ranges(
 
 
 def is_done(request: ExportRequest, block: ExportBlock) -> bool:
-    """Return whether every file of a block stands, intact."""
+    """Return whether every file of a block exists and is intact."""
     return all(done(path, request.job.lineage) for path in _targets(request, block))
 
 
@@ -77,7 +78,7 @@ def write_blocks(
     todo: list[ExportBlock],
     advance: Callable[[int], None],
 ) -> None:
-    """Write the files of the blocks that are to do; a block's tables live on a connection of its own."""
+    """Write the files of the blocks in `todo`. The tables of each block live on a connection of their own."""
 
     def write(block: ExportBlock) -> int:
         with connection.cursor() as own:
@@ -117,30 +118,16 @@ def _write_parquet(reader: "pa.RecordBatchReader", part: Part, path: Path) -> in
     shape = part.shape or (lambda table: table)
     rows = 0
     schema = shape(reader.schema.empty_table()).schema
-    # Texts seldom repeat beyond what zstd sees by itself: a dictionary would only cost time.
+    # zstd already finds most repetitions in texts, so a dictionary would only cost time.
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer:
-        for table in _row_groups(reader):
+        for table in regrouped(reader, ROW_GROUP):
             writer.write_table(shape(table))
             rows += table.num_rows
     return rows
 
 
-def _row_groups(reader: "pa.RecordBatchReader") -> Iterator["pa.Table"]:
-    """Yield tables of ROW_GROUP rows (the last one fewer), however the engine cuts its batches."""
-    import pyarrow as pa
-
-    held = reader.schema.empty_table()
-    for batch in reader:
-        held = pa.concat_tables([held, pa.Table.from_batches([batch])])
-        while held.num_rows >= ROW_GROUP:
-            yield held.slice(0, ROW_GROUP).combine_chunks()
-            held = held.slice(ROW_GROUP)
-    if held.num_rows:
-        yield held.combine_chunks()
-
-
 def _write_lines(reader: "pa.RecordBatchReader", part: Part, path: Path) -> int:  # noqa: ARG001
-    """Write the bytes of a column of lines as they stand in Arrow's buffer."""
+    """Write the bytes of a column of lines unchanged from Arrow's buffer."""
     import numpy as np
 
     rows = 0

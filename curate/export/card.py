@@ -1,4 +1,4 @@
-"""The README.md of an export: what a person needs who gets the folder and nothing else."""
+"""The README.md of an export: everything that a person who receives only the folder needs to know."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,35 +8,35 @@ if TYPE_CHECKING:
 
 FIGURES = {
     "queries": "queries with a positive",
-    "queries_pseudo_labelled": "of them unlabeled queries with a pseudo-label",
+    "queries_pseudo_labelled": "- unlabeled queries with a pseudo-label",
     "queries_unlabeled": "unlabeled queries that were mined",
-    "queries_short": "queries with fewer negatives than asked for",
-    "queries_without_negatives": "queries without any negative",
-    "queries_left_out": "queries left out, because this format cannot hold them without a negative",
-    "queries_leaked": "queries left out, because dev or test ask the same",
+    "queries_short": "queries with fewer negatives than requested",
+    "queries_without_negatives": "queries without negatives",
+    "queries_left_out": "queries left out, because this format needs at least one negative",
+    "queries_leaked": "queries left out, because dev or test contains the same query",
     "positives": "positives",
-    "positives_qrels": "of them from qrels",
-    "positives_annotation": "of them from annotations",
-    "positives_promoted": "of them promoted: false negatives that became positives",
-    "positives_pseudo": "of them pseudo-labels",
-    "positives_repeated": "positives whose text the query has already (they make no row of text)",
-    "candidates": "candidates in the judged top-k of the runs",
-    "candidates_positive": "of them labelled positives",
-    "candidates_unscored": "of them unscored: nobody knows, so no negatives",
-    "candidates_judged": "of them judged",
-    "candidates_denoised": "of the judged ones denoised: no hard negatives",
+    "positives_qrels": "- from qrels",
+    "positives_annotation": "- from annotations",
+    "positives_promoted": "- promoted false negatives",
+    "positives_pseudo": "- pseudo-labels",
+    "positives_repeated": "positives with the text of another positive of the query (no row of their own)",
+    "candidates": "candidates in the runs' top-k",
+    "candidates_positive": "- labelled positives",
+    "candidates_unscored": "- unscored (nobody knows whether they are relevant, so they are never negatives)",
+    "candidates_judged": "- judged",
+    "candidates_denoised": "judged candidates that were denoised, because they are not hard negatives",
     "candidates_false_negative": "- false negatives (probability above the upper cutoff)",
-    "candidates_pseudo_positive": "- pseudo-positives (the same, for a query without labels)",
-    "candidates_uncertain": "- uncertain (between the cutoffs)",
+    "candidates_pseudo_positive": "- pseudo-positives (the same, but for a query without labels)",
+    "candidates_uncertain": "- uncertain (probability between the cutoffs)",
     "candidates_duplicate": "- duplicates of a positive",
-    "candidates_hard_negative": "of the judged ones hard negatives",
-    "negatives": "hard negatives drawn, for the queries with a positive",
+    "candidates_hard_negative": "judged candidates that are hard negatives",
+    "negatives": "hard negatives drawn for the queries with a positive",
 }
 
 CARD = """\
 # {name}
 
-A training set for dense retrievers, curated by RocketQA's procedure: {rows} rows in the format `{format}`
+A training set for dense retrievers, curated with RocketQA's procedure: {rows} rows in the format `{format}`
 ({trainers}).
 
 ## Load
@@ -46,11 +46,11 @@ A training set for dense retrievers, curated by RocketQA's procedure: {rows} row
 ## How it was made
 
 {runs}
-- Judge: {judge}.
-- Negatives: up to {negatives} a query, drawn by a hash of seed {seed}, query id and passage id from its
-  safe hard negatives: scored below the cutoff, or judged not relevant by people. A row with too few stays short;
-  unscored passages never fill it.
-- False negatives {false_negatives}. Pseudo-labelled queries are {pseudo}. Dev and test queries never are.
+- Scorer: {scorer}.
+- Negatives: up to {negatives} per query, drawn from its safe hard negatives by a hash of the seed {seed}, the
+  query id and the passage id. A safe hard negative was scored below the cutoff, or judged not relevant by people.
+  A row with too few negatives stays short; unscored passages never fill the gap.
+- False negatives {false_negatives}. Pseudo-labelled queries are {pseudo}. Dev and test queries are never included.
 
 ## Figures
 
@@ -58,13 +58,13 @@ A training set for dense retrievers, curated by RocketQA's procedure: {rows} row
 
 ## Provenance
 
-Each positive has its `positive_source` (qrels, annotation, promoted, pseudo), each negative its `negative_source`
-(run, retriever, rank); both have the judge's probability, where it has scored them. `manifest.json` has the
-settings, the runs, the digests of all that was read and the sha256 of every file.
+Each positive has a `positive_source` (qrels, annotation, promoted, pseudo), and each negative a `negative_source`
+(run, retriever, rank). Both have the scorer's probability if they were scored. `manifest.json` holds the settings,
+the runs, the digests of all inputs and the sha256 of every file.
 
 ## Licence
 
-The texts are those of your collection, and so is their licence.
+The texts come from the curated collection and keep its licence.
 """
 
 
@@ -78,40 +78,41 @@ def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping
         trainers=request.format.trainers,
         loading=_loading(request, configs),
         runs="\n".join(_runs(manifest["runs"])),
-        judge=_judge(settings["cutoffs"]),
+        scorer=_scorer(settings["cutoffs"]),
         negatives=settings["negatives"],
         seed=settings["seed"],
         false_negatives="are extra positives" if settings["promote"] else "are dropped",
-        pseudo="in it" if settings["augmented"] else "not in it",
+        pseudo="included" if settings["augmented"] else "not included",
         figures="\n".join(_figures(manifest["figures"])),
     )
     return "\n".join([*_front_matter(configs), text])
 
 
 def _loading(request: "ExportRequest", configs: Mapping[str, str]) -> str:
-    """Return how the folder is loaded, with the configurations that it has."""
+    """Return instructions for loading the folder, with its configurations."""
     folder = f"exports/{request.name}"
     lines = [request.format.loading.format(folder=folder)]
     further = [name for name in configs if name.startswith("negatives-")]
     same = [name for name in further if configs[name] == configs["default"]]
     if same:
-        lines.append(f"No row has all {request.settings['negatives']} negatives: the default is `{same[0]}`.")
+        lines.append(f"No row has all {request.settings['negatives']} negatives, so the default is `{same[0]}`.")
     shorter = [name for name in further if name not in same]
     if shorter:
         lines.append(
-            f"Rows with fewer negatives (`negatives-0`: pairs): `{'`, `'.join(shorter)}`, each with its\n"
-            "`provenance-...`. SentenceTransformerTrainer takes sets of different width as a dictionary:\n"
+            f"Rows with fewer negatives are in `{'`, `'.join(shorter)}` (`negatives-0` holds pairs), each\n"
+            "with its `provenance-...`. SentenceTransformerTrainer takes sets of different widths as a\n"
+            "dictionary:\n"
             f'```python\nshort = load_dataset("{folder}", "{shorter[0]}", split="train")\n'
             'train_dataset = {"rows": rows, "short": short}\n```'
         )
     return "\n".join(lines)
 
 
-def _judge(cutoffs: Mapping[str, Any]) -> str:
+def _scorer(cutoffs: Mapping[str, Any]) -> str:
     print_ = (cutoffs["scorer_fingerprint"] or "unknown")[:16]
     return (
-        f"`{cutoffs['scorer_id']}` (fingerprint `{print_}`) over the top {cutoffs['depth']}; cutoffs "
-        f"`{cutoffs['name']}`: negative below {cutoffs['negative_below']:g}, false negative above "
+        f"`{cutoffs['scorer_id']}` (fingerprint `{print_}`) for the top {cutoffs['depth']}; cutoffs "
+        f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
         f"{cutoffs['positive_above']:g}, both strict"
     )
 
@@ -130,7 +131,7 @@ def _runs(runs: list[Mapping[str, Any]]) -> list[str]:
     return [
         f"- Run `{run['run_id']}`: {run['retriever']} over {run['split']}, top {run['depth']}"
         + (f", encoder `{run['model_id']}`" if run["model_id"] else "")
-        + (f", uniting {', '.join(run['sources'])}" if run["sources"] else "")
+        + (f", union of {', '.join(run['sources'])}" if run["sources"] else "")
         for run in runs
     ]
 

@@ -1,4 +1,4 @@
-"""From the blocks of an export to the folder that people get: whole, checked by its manifest, or not there."""
+"""The finished folder of an export, made from its blocks: either complete, with a manifest, or not there."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ CHUNK = 1 << 20
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest of an export, or None where there is none of ours."""
+    """Return the manifest of an export, or None if `folder` has no manifest that `curate export` wrote."""
     try:
         facts = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
@@ -32,7 +32,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
-    """Return whether every data file still has the bytes that were written (reads all of them)."""
+    """Return whether every data file still has the bytes that were written. This reads all files."""
     return all(
         (folder / name).is_file() and file_sha256(folder / name) == facts["sha256"]
         for name, facts in manifest["files"].items()
@@ -42,7 +42,10 @@ def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
 def finish(
     request: ExportRequest, connection: "duckdb.DuckDBPyConnection", blocks: list[ExportBlock]
 ) -> dict[str, Any]:
-    """Make the folder from the blocks in staging, put it in its place and return its manifest."""
+    """Make the folder from the blocks in staging, move it to its place and return its manifest.
+
+    Raises CurateError if the export has no rows.
+    """
     _join_lines(request, blocks)
     figures = _figures(request, connection, blocks)
     manifest = _manifest(request, connection, blocks, figures)
@@ -55,7 +58,7 @@ def finish(
 
 
 def _join_lines(request: ExportRequest, blocks: list[ExportBlock]) -> None:
-    """Join what the blocks added to each part of lines."""
+    """Join the pieces that the blocks wrote for each part of lines."""
     for part in request.format.parts(request.settings["negatives"]):
         if part.is_parquet:
             continue
@@ -81,7 +84,7 @@ def _rows(path: Path) -> int:
 def _figures(
     request: ExportRequest, connection: "duckdb.DuckDBPyConnection", blocks: list[ExportBlock]
 ) -> dict[str, int]:
-    """Return the audit of the whole export, and its rows."""
+    """Return the audit of the whole export: figure -> count."""
     audits = [str(request.staging / AUDIT.file(b.number, b.of)) for b in blocks if AUDIT in b.parts]
     connection.read_parquet(audits).create_view("export_audits", replace=True)
     rows = sql_files.select(
@@ -122,12 +125,12 @@ def _nothing(request: ExportRequest, figures: dict[str, int]) -> str:
     queries, without = figures.get("queries", 0), figures.get("queries_without_negatives", 0)
     return (
         f"exports/{request.name} would be empty and was not written: of {queries:,} queries with a positive, "
-        f"{without:,} have no safe negative. See: curate report; then mine deeper or score with another model"
+        f"{without:,} have no safe negative. Run: curate report. Then mine deeper or use another scorer"
     )
 
 
 def _files(request: ExportRequest, blocks: list[ExportBlock]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Yield every file with its facts; a configuration without rows is left out: no loader reads it."""
+    """Yield every file with its facts. A configuration without rows is left out, because no loader reads it."""
     for part in request.format.parts(request.settings["negatives"]):
         names = [part.file(b.number, b.of) for b in blocks if part in b.parts] if part.is_parquet else [part.path]
         made = {name: each for name in names if (each := Manifest.read(request.staging / name))}
@@ -141,7 +144,7 @@ def _files(request: ExportRequest, blocks: list[ExportBlock]) -> Iterable[tuple[
 def _configs(request: ExportRequest, files: dict[str, Any]) -> dict[str, str]:
     """Return the configurations that `datasets` finds: name -> pattern of its files.
 
-    Where no row has the full width, the widest rows that there are are the default too, with their provenance.
+    If no row has the full width, the widest existing rows are also the default, with their provenance.
     """
     parts = request.format.parts(request.settings["negatives"])
     folders = {str(Path(name).parent) for name in files}
@@ -153,7 +156,7 @@ def _configs(request: ExportRequest, files: dict[str, Any]) -> dict[str, str]:
 
 
 def _clear(folder: Path, keep: set[str]) -> None:
-    """Delete what the folder needs no longer: blocks that were joined, the blocks' own manifests."""
+    """Delete the files that are no longer needed: pieces that were joined, and the manifests of single blocks."""
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):
@@ -163,7 +166,7 @@ def _clear(folder: Path, keep: set[str]) -> None:
 
 
 def _put_in_place(request: ExportRequest) -> None:
-    """Rename the finished folder to its name; what stood there goes only then."""
+    """Rename the finished folder to its final name. A previous export is deleted only after that."""
     old = request.workshop / "replaced"
     shutil.rmtree(old, ignore_errors=True)
     if request.target.exists():

@@ -1,4 +1,4 @@
-"""What one export is: its settings, resolved, and the digests of what it reads. Equal requests, equal bytes."""
+"""A request for an export: resolved settings, and digests of the inputs. Equal requests give equal bytes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,16 @@ NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}")
 
 
 class ExportOptions(TypedDict, total=False):
-    """The options of `export`: the fields of `curate.config.Export`, and these. None is as good as left out."""
+    """The options of `export`: the fields of `curate.config.Export` and these. None is the same as not given."""
 
     name: str | None
-    """The folder below `exports/`; the format's name unless given."""
+    """The folder below `exports/`; by default the format's name."""
     run: Sequence[str] | None
-    """Ids of runs; the newest over train and, if augmented, the newest over unlabeled unless given."""
+    """Ids of runs; by default the newest over train and, if augmented, the newest over unlabeled."""
     cutoffs: str
-    """The name of the cutoffs that decide; 'default' unless given."""
+    """The name of the cutoffs to decide by; by default 'default'."""
     seed: int | None
-    """Of the drawing of negatives; the workspace's unless given."""
+    """The seed for drawing negatives; by default the workspace's."""
     format: str | None
     negatives: int | None
     promote: bool | None
@@ -38,17 +38,17 @@ class ExportOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """One training set, asked for."""
+    """A request for one training set."""
 
     workspace: Workspace
     name: str
     format: Format
     settings: Mapping[str, Any]
-    """What decides the rows: format, runs, cutoffs with their values, negatives, promote, augmented, seed."""
+    """What fixes the rows: format, runs, cutoffs with their values, negatives, promote, augmented and seed."""
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[ExportOptions]) -> "ExportRequest":
-        """Return the request that the options make together with `curate.toml`; raises BadSettings."""
+        """Return the request for these options and `curate.toml`. Raises BadSettings for an invalid option."""
         name, run, seed = options.pop("name", None), options.pop("run", None), options.pop("seed", None)
         cutoffs = options.pop("cutoffs", "default")
         chosen = workspace.settings.export.override(**options)
@@ -66,22 +66,22 @@ class ExportRequest:
 
     @property
     def target(self) -> Path:
-        """The folder that is made."""
+        """The folder of the finished export."""
         return self.workspace.root / "exports" / self.name
 
     @property
     def staging(self) -> Path:
-        """Where it grows: a folder for these very settings and inputs, so that nothing old gets in."""
+        """The folder of the unfinished export. Its name depends on settings and inputs, so no old file gets in."""
         return self.workshop / self.job.name
 
     @property
     def workshop(self) -> Path:
-        """The folder of all that is unfinished, or being replaced, under this name."""
+        """The folder for everything under this name that is unfinished or being replaced."""
         return self.workspace.root / "exports" / ".unfinished" / self.name
 
     @cached_property
     def inputs(self) -> dict[str, str]:
-        """Name of what is read -> its digest."""
+        """Input table -> its digest."""
         tables = ("passages", "queries", "qrels", "annotations", "scores")
         return {
             **{table: table_digest(self.workspace, table) for table in tables},
@@ -90,13 +90,13 @@ class ExportRequest:
 
     @cached_property
     def job(self) -> Job:
-        """The job that makes it."""
+        """The job that makes the export."""
         print_ = digest(self.settings, self.inputs)[:8]
         return Job(self.workspace, "export", f"export-{self.name}-{print_}", self.settings, self.inputs)
 
     @property
     def training_set(self) -> TrainingSet:
-        """The training set that is written."""
+        """The training set to be written."""
         keys = ("runs", "promote", "augmented", "seed")
         return TrainingSet(cutoffs=self.settings["cutoffs"]["name"], **{key: self.settings[key] for key in keys})
 
@@ -109,7 +109,7 @@ class ExportRequest:
 def _folder_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise BadSettings(
-            f"'{name}' is no name for a folder below exports/: give 1 to 100 letters (A to Z), digits, '.', '_' "
-            "and '-', not beginning with a dot"
+            f"'{name}' is not a valid folder name below exports/. Give 1 to 100 letters (A to Z), digits, '.', "
+            "'_' and '-', without a dot at the beginning"
         )
     return name

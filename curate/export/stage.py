@@ -1,4 +1,4 @@
-"""`curate export`: a training set for other trainers, with the evidence for every row beside it."""
+"""`curate export`: a training set for other trainers, with the evidence for every row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exported:
-    """A training set that stands."""
+    """The result of `export`: a finished training set."""
 
     path: str
     format: str
     rows: int
     negatives: int
-    """How many were asked for a query."""
+    """The number of negatives requested per query."""
     already: bool
-    """Nothing was written: it stood there, made with the same settings from the same tables."""
+    """Whether the same set, with the same settings and tables, existed already, so that nothing was written."""
     figures: Mapping[str, int]
     """The audit, as in `manifest.json`."""
 
     def text(self) -> str:
         """Return the result for a terminal."""
         count, pseudo = self.figures, self.figures.get("queries_pseudo_labelled", 0)
-        there = " is already there" if self.already else ""
+        there = " already exists" if self.already else ""
         left, none = count["queries_left_out"], count["queries_without_negatives"]
-        rows = f"{self.rows:,} rows ({self.format}) of {count['queries'] - left:,} queries"
+        rows = f"{self.rows:,} rows ({self.format}) from {count['queries'] - left:,} queries"
         has = "has" if none == 1 else "have"
-        why = f" and {'is' if left == 1 else 'are'} left out: {self.format} cannot hold such" if left else ""
-        leaked = f"\nleft out: {count['queries_leaked']:,} queries that dev or test ask too"
+        why = f" and {'is' if left == 1 else 'are'} left out: {self.format} needs negatives" if left else ""
+        leaked = f"\nleft out: {count['queries_leaked']:,} queries that also occur in dev or test"
         return (
             f"{self.path}{there}: {rows}; {pseudo:,} pseudo-labelled queries have a positive\n"
-            f"negatives: {count['negatives']:,} drawn; of {count['candidates']:,} candidates "
-            f"{count['candidates_judged']:,} were judged and {count['candidates_denoised']:,} of these denoised, "
+            f"negatives: {count['negatives']:,} drawn; of {count['candidates']:,} candidates, "
+            f"{count['candidates_judged']:,} were judged ({count['candidates_denoised']:,} of them denoised) and "
             f"{count.get('candidates_unscored', 0):,} are unscored\n"
             f"short: {count['queries_short']:,} queries have fewer than {self.negatives} negatives, "
             f"{none:,} {has} none{why}"
@@ -55,11 +55,12 @@ class Exported:
 def export(
     workspace: Workspace, *, force: bool = False, progress: Progress = SILENT, **options: Unpack[ExportOptions]
 ) -> Exported:
-    """Write `exports/<name>`: the labelled train queries, and the pseudo-labelled ones, with hard negatives.
+    """Write `exports/<name>`: the labelled train queries and the pseudo-labelled queries, with hard negatives.
 
-    The settings of the workspace stand for what is not given. Nothing is written when the same set stands already;
-    another set of that name is only replaced with `force`. Raises BadSettings. Source: RocketQA (NAACL 2021) 3.2
-    and 3.3, except that nothing unscored ever becomes a negative.
+    Options that are not given come from the workspace's settings. If the same set exists already, nothing is
+    written. Raises BadSettings if a different set has that name, unless `force` replaces it, and CurateError if
+    the set would be empty. Source: RocketQA (NAACL 2021) 3.2 and 3.3, except that an unscored passage never
+    becomes a negative.
     """
     asked = ExportRequest.of(workspace, **options)
     manifest = _standing(asked, force)
@@ -78,7 +79,7 @@ def export(
 
 
 def plan_export(workspace: Workspace, *, force: bool = False, **options: Unpack[ExportOptions]) -> Plan:
-    """Return what `export` with the same arguments would write; raises what it would raise."""
+    """Return what `export` would write with the same arguments. Raises the same BadSettings."""
     asked = ExportRequest.of(workspace, **options)
     standing = _standing(asked, force) is not None
     with workspace.connect() as connection:
@@ -91,12 +92,12 @@ def plan_export(workspace: Workspace, *, force: bool = False, **options: Unpack[
         total,
         total - rest,
         _seconds(asked, total, rest),
-        [f"format {asked.format.name}; runs {runs}; up to {asked.settings['negatives']} negatives a query"],
+        [f"format {asked.format.name}; runs {runs}; up to {asked.settings['negatives']} negatives per query"],
     )
 
 
 def _seconds(asked: ExportRequest, total: int, rest: int) -> float | None:
-    """Return how long `rest` takes at the pace of the last export in this format."""
+    """Return how long `rest` items take at the rate of the last export in this format; None without one."""
     past = [r for r in asked.workspace.records("export") if r.settings.get("format") == asked.format.name]
     return past[-1].seconds / past[-1].facts["items"] * rest if past and total else None
 
@@ -104,7 +105,7 @@ def _seconds(asked: ExportRequest, total: int, rest: int) -> float | None:
 def _blocks(
     asked: ExportRequest, connection: "duckdb.DuckDBPyConnection"
 ) -> tuple[list[ExportBlock], list[ExportBlock]]:
-    """Return all blocks, and those that are to do."""
+    """Return all blocks, and the blocks that are not done yet."""
     every = blocks(asked, connection)
     return every, [block for block in every if not is_done(asked, block)]
 
@@ -114,7 +115,7 @@ def _items(some: list[ExportBlock]) -> int:
 
 
 def _standing(asked: ExportRequest, force: bool) -> dict[str, Any] | None:
-    """Return the manifest of this very export if it stands; raises BadSettings if another one is in its place."""
+    """Return the manifest of this export if it exists, intact. Raises BadSettings if another set has its name."""
     if not asked.target.exists():
         return None
     manifest = read_manifest(asked.target) or {}
@@ -123,16 +124,16 @@ def _standing(asked: ExportRequest, force: bool) -> dict[str, Any] | None:
         return manifest if is_intact(asked.target, manifest) else None
     if not force:
         raise BadSettings(
-            f"exports/{asked.name} is another set (it differs in: {', '.join(other)}). "
-            "Give this one a --name of its own, or replace the other with --force."
+            f"exports/{asked.name} is a different set (it differs in: {', '.join(other)}). "
+            "Give the new set another --name, or replace the old one with --force."
         )
     return None
 
 
 def _differences(asked: ExportRequest, manifest: Mapping[str, Any]) -> list[str]:
-    """Return what distinguishes a standing export from the one that is asked for."""
+    """Return the settings and inputs in which an existing export differs from the requested one."""
     if not manifest:
-        return ["it has no manifest of an export"]
+        return ["its manifest, which is missing or invalid"]
     wanted = {**asked.settings, **asked.inputs}
     found = {**manifest["settings"], **manifest["inputs"]}
     return [key for key in wanted if canonical(wanted[key]) != canonical(found.get(key))]

@@ -1,1 +1,1 @@
-"""Loading: files of passages, queries and labels become tables."""
+"""Loading files of passages, queries and labels into tables."""

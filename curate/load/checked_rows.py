@@ -1,4 +1,4 @@
-"""One file as checked rows: what `curate load` takes, and what it rejects."""
+"""The checked rows of one input file, and the rows that are rejected."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -12,23 +12,23 @@ from curate.load.parquet_rows import ParquetRows
 from curate.load.value_checks import CHECKS
 
 CheckedRow = tuple[str, int, tuple[Any, ...]]
-"""File, line from 1, checked values."""
+"""The file, the line number from 1, and the checked values."""
 
 BEGINNING = 120
 
 
 class Refuse(Protocol):
-    """Takes note of a row that cannot be loaded."""
+    """A function that records a row that cannot be loaded."""
 
     def __call__(self, file: str, line: int, reason: str, text: str) -> None:
-        """Note it: `line` from 1, `text` the beginning of the row."""
+        """Record the row; `line` counts from 1, and `text` is the beginning of the row."""
         ...
 
 
 def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[CheckedRow]:
-    """Yield every good row of a file, and `refuse` the others.
+    """Yield every valid row of a file, and pass the other rows to `refuse`.
 
-    Raises BadInput for a file that is neither text nor Parquet, or has no rows.
+    Raises BadInput for a file that is neither text nor Parquet, or that has no rows.
     """
     check = CHECKS[file.kind](file)
     source, parse, first = _opened(file, advance)
@@ -40,16 +40,16 @@ def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[CheckedRow]:
         try:
             values = check(parse(raw))
         except Unfit as unfit:
-            cut = " (the last line, and without a line end: is the file cut off?)" if source.unended else ""
+            cut = " (the last line, which has no line end: is the file cut off?)" if source.unended else ""
             refuse(name, line, f"{unfit}{cut}", beginning(raw))
         else:
             yield name, line, values
     if empty:
-        raise BadInput(f"{file.path}: no rows, where {file.kind} are expected")
+        raise BadInput(f"{file.path}: no rows, expected {file.kind}")
 
 
 def _opened(file: Input, advance: Advance) -> tuple[Lines | ParquetRows, Any, int]:
-    """Return the source of the raw rows, what takes the fields out of one, and the first one's number."""
+    """Return the source of the raw rows, the function that parses one, and the line number of the first row."""
     fields = FIELDS[file.kind]
     start = head(file.path)
     if start.startswith(PARQUET):

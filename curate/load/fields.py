@@ -1,16 +1,16 @@
-"""Which fields a row of each kind of input has, and under which names files carry them."""
+"""The fields of each kind of input, and the names that they may have in files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-class Unfit(Exception):  # a row is unfit: no error yet
-    """A row that cannot be taken. The text before the first colon is the reason that rejects are counted by."""
+class Unfit(Exception):  # not named ...Error: an unfit row may be allowed
+    """A row cannot be loaded. Rejects are counted by the text before the first colon."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a row; where a file has several of its names, the first one counts."""
+    """One field of a row. If a file has several of its names, the first of `names` counts."""
 
     name: str
     names: tuple[str, ...]
@@ -49,7 +49,7 @@ FIELDS = {
 
 
 def located(found: Iterable[str], fields: tuple[Field, ...]) -> bool:
-    """Return whether any of the fields stands under one of the names `found`."""
+    """Return whether any of the fields has one of the names in `found`."""
     return any(_places(list(found), fields))
 
 
@@ -58,9 +58,9 @@ def _places(found: list[str], fields: tuple[Field, ...]) -> tuple[str | None, ..
 
 
 def locate(found: Iterable[str], fields: tuple[Field, ...]) -> tuple[str | None, ...]:
-    """Return under which of the names `found` each field stands; None for one that may be missing and is.
+    """Return the name in `found` of each field, or None for an optional field that is missing.
 
-    Raises Unfit that says what was found and what was expected.
+    Raises Unfit, with the names that were found and expected, if a needed field is missing.
     """
     found = list(found)
     places = _places(found, fields)

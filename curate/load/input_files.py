@@ -1,4 +1,4 @@
-"""Which files a load reads: those that folders hold by their layout, and those that options name."""
+"""The files that a load reads: those that belong to the layout of a folder, and those that options name."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,9 @@ SPLITS = {
     "eval": "dev",
     "test": "test",
 }
-QUERY_SPLITS = SPLITS | {"eval": "test"}  # MS MARCO's eval queries are a test whose labels nobody has
+QUERY_SPLITS = SPLITS | {"eval": "test"}  # MS MARCO's eval queries are a test set without public labels
 DATA = re.compile(r"\.(jsonl|tsv|parquet)(\.(gz|zst))?$", re.IGNORECASE)
-PAPERS = re.compile(r"\.|readme|manifest\.json$", re.IGNORECASE)  # beginnings of names that need no word
+PAPERS = re.compile(r"\.|readme|manifest\.json$", re.IGNORECASE)  # names of files that are skipped without a note
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,26 @@ class Input:
     """One file to load."""
 
     kind: str
-    """passages, queries, unlabeled, qrels or annotations."""
+    """One of passages, queries, unlabeled, qrels and annotations."""
     path: Path
     split: str | None = None
-    """Of qrels: train, dev or test. Of queries: dev, test or none."""
+    """For qrels: train, dev or test. For queries: dev, test or None."""
     guessed: bool = False
-    """Whether nothing said the split of qrels, so that they are taken as train."""
+    """Whether nothing names the split of these qrels, so that they are taken as train."""
 
 
 @dataclass(frozen=True)
 class InputFiles:
-    """What a load reads, in the order in which it is read, and what it leaves out."""
+    """The files that a load reads, in reading order, and notes about the files that it leaves out."""
 
     inputs: tuple[Input, ...]
     notes: tuple[str, ...]
 
 
 def by_name(kind: str, path: Path) -> Input:
-    """Return a file as an input of the split in its name; qrels without one are train.
+    """Return a file as an input with the split in its name; qrels without a split are train.
 
-    Queries of train have no split of their own: it is the labels that say which of them can train.
+    Queries in a train file get no split, because their labels decide whether they can train.
     """
     if kind == "qrels":
         split = split_in(path.name, SPLITS)
@@ -56,17 +56,17 @@ def by_name(kind: str, path: Path) -> Input:
 
 
 def split_in(name: str, splits: dict[str, str]) -> str | None:
-    """Return the split that stands as a word in a file's name; raises BadSettings for two of them."""
+    """Return the split that is a word in a file's name, or None; raises BadSettings if there are two."""
     found = {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
     if len(found) > 1:
-        raise BadSettings(f"{name} names two splits. Rename it; for qrels, say which one: --qrels SPLIT={name}")
+        raise BadSettings(f"{name} names two splits. Rename it; for qrels, give the split: --qrels SPLIT={name}")
     return next(iter(found), None)
 
 
 def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
-    """Return what a folder in the layout of BEIR or MS MARCO holds, beside what the options have `given`.
+    """Return the files in a folder with the layout of BEIR or MS MARCO, in addition to those `given` by options.
 
-    A split that the options give qrels for is left out. Raises BadInput for a folder of another layout.
+    The folder's qrels are left out for a split that has qrels in `given`. Raises BadInput for another layout.
     """
     by_stem = _by_stem(folder)
     marco = "collection" in by_stem
@@ -82,7 +82,7 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     if not inputs:
         raise BadInput(
             f"{folder}: neither a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, ...) nor an MS MARCO "
-            "one (collection.tsv, queries.train.tsv, ...). Name its files: --passages, --queries, --qrels"
+            "folder (collection.tsv, queries.train.tsv, ...). Name the files: --passages, --queries, --qrels"
         )
     given = list(given)
     taken = {file.split for file in given if file.kind == "qrels"}
@@ -93,23 +93,23 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of a folder by name, those aside that are about the data."""
+    """Return the files of a folder, sorted by name, without READMEs, hidden files and `manifest.json`."""
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in paths if path.is_file() and not PAPERS.match(path.name)]
 
 
 def _left_out(path: Path) -> str:
-    """Return which option would load a file that its folder's layout does not ask for."""
+    """Return a note about a file that is not in the layout, with the option that would load it."""
     name = path.name.lower()
     if path.parent.name == "qrels" or name.startswith("qrels"):
-        return f"not loaded: {path}; with: --qrels {split_in(name, SPLITS) or 'SPLIT'}={path}"
+        return f"not loaded: {path}; to load it: --qrels {split_in(name, SPLITS) or 'SPLIT'}={path}"
     if name.startswith("queries"):
-        return f"not loaded: {path}; with: --queries {path}"
-    return f"not loaded: {path}: no part of the layout"
+        return f"not loaded: {path}; to load it: --queries {path}"
+    return f"not loaded: {path}: not part of the layout"
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """Return the data files of a folder by their names without endings; raises BadInput for two of a name."""
+    """Return the data files of a folder by name without suffix; raises BadInput if two have the same name."""
     found: dict[str, Path] = {}
     for path in _files(folder):
         stem = DATA.sub("", path.name)
@@ -117,14 +117,14 @@ def _by_stem(folder: Path) -> dict[str, Path]:
             continue
         if stem in found:
             raise BadInput(
-                f"{folder} holds {found[stem].name} and {path.name}. Which one? "
-                "Move one away, or give the files by options instead of the folder."
+                f"{folder} holds both {found[stem].name} and {path.name}. "
+                "Move one away, or name the files by options instead of giving the folder."
             )
         found[stem] = path
     return found
 
 
 def in_order(inputs: Iterable[Input]) -> Iterator[Input]:
-    """Yield the inputs kind by kind: labels last, since they name what the others hold."""
+    """Yield the inputs kind by kind, with labels last because they refer to passages and queries."""
     files = list(inputs)
     return (file for kind in KINDS for file in files if file.kind == kind)

@@ -1,16 +1,17 @@
-"""Qrels and annotations on their way into the tables: staged, matched with what they name, written."""
+"""Loading of qrels and annotations: stage them, match them with queries and passages, write the shards."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate import sql_files
+from curate.arrow_tables import regrouped
 from curate.jobs import Job
 from curate.load.checked_rows import CheckedRow, rows
 from curate.load.input_files import Input
 from curate.load.lines import Advance
 from curate.load.rejects import Rejects
-from curate.load.texts import chunks, regrouped, reject_all, stand_on, transposed, write_table
+from curate.load.texts import chunks, reject_all, stand_on, transposed, write_table
 
 if TYPE_CHECKING:
     import duckdb

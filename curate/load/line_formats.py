@@ -1,4 +1,4 @@
-"""How a line becomes the raw values of its fields: JSON objects, or columns of text."""
+"""Parsers that turn a line into the raw values of its fields: JSON objects, or columns of text."""
 
 import json
 import re
@@ -19,19 +19,19 @@ TOO_DEEP = "broken JSON: nested too deeply"
 
 
 def is_json(path: Path, head: bytes) -> bool:
-    """Return whether a file holds JSON lines; raises BadInput where it is one JSON array."""
+    """Return whether a file holds JSON lines; raises BadInput if it is one JSON array."""
     start = head.lstrip()[:1]
     named = JSON_NAMES.search(path.name) is not None
     if start == b"[" and (named or b"\t" not in head.partition(b"\n")[0]):
         raise BadInput(
-            f"{path}:1: a JSON array, where JSON lines are expected: one object a line. "
+            f"{path}:1: found a JSON array, expected JSON lines (one object per line). "
             f"Convert it: jq -c '.[]' {path.name}"
         )
     return named or start == b"{"
 
 
 class JsonLines:
-    """Takes the fields out of JSON objects, by the names that each object has for them."""
+    """A parser that takes the fields out of JSON objects, by the names that each object uses."""
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
         import orjson
@@ -41,7 +41,7 @@ class JsonLines:
         self.layouts: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
     def __call__(self, line: bytes) -> list[Any]:
-        """Return the values of the fields, None for one that may be missing; raises Unfit."""
+        """Return the values of the fields, or None for an optional field that is missing; raises Unfit."""
         if len(line) > LONGEST_LINE:
             raise Unfit(f"line over {LONGEST_LINE >> 20} MiB")
         try:
@@ -49,7 +49,7 @@ class JsonLines:
         except ValueError as error:
             raise broken(line, error) from error
         if type(row) is not dict:
-            raise Unfit(f"not an object: {kind_of(row)}, where an object is expected")
+            raise Unfit(f"not an object: found {kind_of(row)}, expected an object")
         keys = tuple(row)
         layout = self.layouts.get(keys) or self._layout(keys)
         if _may_hide_twins(line, row):
@@ -63,10 +63,10 @@ class JsonLines:
 
 
 def _may_hide_twins(line: bytes, row: dict[str, Any]) -> bool:
-    """Return whether a line has more quotes than the keys and texts of `row` need.
+    """Return whether a line may have a key twice, because its quotes are not those that `row` needs.
 
-    A key that stands twice adds quotes. So do nested objects, and quotes inside texts unless a backslash of
-    the text stands before one: then only a parser that sees every pair can tell.
+    A repeated key adds quotes. Nested objects do too, and a backslash in a text makes escaped quotes ambiguous.
+    In these cases only a parser that sees every key can tell.
     """
     needed = 2 * (len(row) + [type(value) for value in row.values()].count(str))
     quotes = line.count(b'"')
@@ -74,13 +74,13 @@ def _may_hide_twins(line: bytes, row: dict[str, Any]) -> bool:
 
 
 def broken(line: bytes, error: ValueError) -> Unfit:
-    """Return what is wrong with a line that is no JSON: its bytes, a surrogate, or its syntax and where."""
+    """Return the reason why a line is not valid JSON: its bytes, its depth, a surrogate, or its syntax."""
     try:
         decoded(line)
     except Unfit as unfit:
         return unfit
     reason, column = getattr(error, "msg", str(error)), getattr(error, "pos", 0) + 1
-    if "depth limit" in reason:
+    if "depth" in reason:
         return Unfit(TOO_DEEP)
     if "surrogate" in reason:
         return Unfit(f"lone surrogate: half of a character, at column {column}")
@@ -88,11 +88,11 @@ def broken(line: bytes, error: ValueError) -> Unfit:
 
 
 def refuse_twins(line: bytes, layout: Sequence[str | None]) -> None:
-    """Raise Unfit where an object has one of the keys in `layout` twice."""
+    """Raise Unfit if the object in a line has one of the keys in `layout` more than once."""
     pairs: list[Any] = []
 
     def note(found: list[tuple[str, Any]]) -> None:
-        pairs[:] = found  # the outermost object closes last
+        pairs[:] = found  # the outermost object closes last, so its pairs remain
 
     try:
         json.loads(line, object_pairs_hook=note)
@@ -101,11 +101,11 @@ def refuse_twins(line: bytes, layout: Sequence[str | None]) -> None:
     keys = [key for key, _value in pairs]
     for key in layout:
         if key is not None and keys.count(key) > 1:
-            raise Unfit(f"duplicate key: '{key}' stands {keys.count(key)} times")
+            raise Unfit(f"duplicate key: '{key}' appears {keys.count(key)} times")
 
 
 class Columns:
-    """Takes the fields out of lines of columns, by their places."""
+    """A parser that takes the fields out of lines of columns, by their positions."""
 
     def __init__(
         self,
@@ -120,9 +120,9 @@ class Columns:
         self.places = places
         self.absent = absent
         self.spaced = spaced
-        """Whether white space of any kind separates the columns of a line without a tab (TREC)."""
+        """Whether any white space separates the columns of a line without a tab (TREC)."""
         self.quoted = quoted
-        """Whether cells may be quoted, as BEIR's qrels are where an id holds a quotation mark."""
+        """Whether cells may be quoted. BEIR's qrels are quoted if an id contains a quotation mark."""
 
     def __call__(self, line: bytes) -> list[str | None]:
         """Return the values of the fields; raises Unfit."""
@@ -130,36 +130,36 @@ class Columns:
             raise Unfit(f"line over {LONGEST_LINE >> 20} MiB")
         cells = split(line, spaced=self.spaced)
         if len(cells) != self.width:
-            raise Unfit(f"wrong number of columns: {len(cells)}, where {self.width} are expected")
+            raise Unfit(f"wrong number of columns: found {len(cells)}, expected {self.width}")
         if self.quoted and b'"' in line:
             cells = [unquoted(cell) for cell in cells]
         return [self.absent if place is None else cells[place] for place in self.places]
 
 
 def split(line: bytes, *, spaced: bool) -> list[str]:
-    """Return the columns of a line: between tabs, or, where `spaced` and without a tab, between spaces."""
+    """Return the columns of a line, split at tabs, or at white space if `spaced` and the line has no tab."""
     cells = decoded(line).removesuffix("\r")
     return cells.split() if spaced and "\t" not in cells else cells.split("\t")
 
 
 def unquoted(cell: str) -> str:
-    """Return a cell as Python's csv module reads it: without the quotes around it, and with `""` inside as `"`."""
+    """Return a cell as Python's csv module reads it: without enclosing quotes, and with `""` replaced by `"`."""
     if len(cell) > 1 and cell[0] == cell[-1] == '"':
         return cell[1:-1].replace('""', '"')
     return cell
 
 
 def columns(kind: str, path: Path, number: int, first: bytes) -> tuple[Columns, bool]:
-    """Return the parser for a file of columns, by its first line, and whether that line is a header.
+    """Return the parser for a file of columns and whether its first line is a header; the first line decides both.
 
-    Raises BadInput for a TREC run, which holds no labels, and for a header that lacks a field.
+    Raises BadInput for annotations, for a TREC run given as qrels, and for a header that lacks a field.
     """
     fields, labels = FIELDS[kind], kind == "qrels"
     if kind == "annotations":
-        raise BadInput(f"{path}:{number}: annotations are JSON lines or Parquet; this is neither")
+        raise BadInput(f"{path}:{number}: annotations must be JSON lines or Parquet, and this file is neither")
     try:
         cells = split(first, spaced=labels)
-    except Unfit:  # the line is refused when its turn comes
+    except Unfit:  # the line is rejected later, when it is read as a row
         cells = []
     names = [(unquoted(cell) if labels else cell).strip().lower() for cell in cells]
     wanted = fields[:2] if labels and len(cells) == 2 else fields
@@ -171,7 +171,7 @@ def columns(kind: str, path: Path, number: int, first: bytes) -> tuple[Columns, 
         return Columns(len(cells), places, "1" if labels else None, spaced=labels, quoted=labels), True
     except Unfit as unfit:
         if located(names, wanted):
-            raise BadInput(f"{path}:{number}: a header with a {unfit}") from unfit
+            raise BadInput(f"{path}:{number}: the header has a {unfit}") from unfit
     if labels:
         width = len(cells) if len(cells) in QREL_COLUMNS else 3
         return Columns(width, QREL_COLUMNS[width], "1", spaced=True), False

@@ -1,4 +1,4 @@
-"""Files as lines of bytes, unpacked on the way; what is no text at all is refused here."""
+"""Files as lines of bytes, decompressed while reading. Files that are not text are refused here."""
 
 import os
 import stat
@@ -10,33 +10,33 @@ from typing import IO, Any
 from curate.errors import BadInput
 
 BLOCK = 1 << 20
-LONGEST_LINE = 16 << 20  # bytes; a text of 1 MiB has at most 6 MiB of escapes
+LONGEST_LINE = 16 << 20  # bytes; escapes make a text of 1 MiB at most 6 MiB long
 BLANK = (b"", b"\r")
 BOM = b"\xef\xbb\xbf"
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 PARQUET = b"PAR1"
-UTF16 = "UTF-16, where UTF-8 is expected. Convert it: iconv -f UTF-16 -t UTF-8"
+UTF16 = "UTF-16, expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8"
 FOREIGN = {
     b"\xff\xfe": UTF16,
     b"\xfe\xff": UTF16,
-    b"BZh": "packed by bzip2; curate unpacks gzip and zstd",
-    b"\xfd7zXZ": "packed by xz; curate unpacks gzip and zstd",
+    b"BZh": "compressed with bzip2; curate reads gzip and zstd",
+    b"\xfd7zXZ": "compressed with xz; curate reads gzip and zstd",
     b"PK\x03\x04": "a zip archive; unpack it and give the files in it",
     b"ARROW1": "an Arrow file; curate reads Parquet",
 }
 
 Advance = Callable[[int], None]
-"""Takes the bytes of the file that were read since the last call."""
+"""A function that takes the number of bytes read from the file since the last call."""
 
 
 def require_file(path: Path) -> None:
-    """Raise BadInput unless `path` is a file that can be read."""
+    """Raise BadInput unless `path` is a readable regular file."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise BadInput(f"{path}: a folder, where a file is expected. Give it as SOURCE: curate load {path}")
+            raise BadInput(f"{path}: found a folder, expected a file. Give it as SOURCE: curate load {path}")
         if not stat.S_ISREG(mode):
-            raise BadInput(f"{path}: a pipe or a device, where a file is expected; it is read more than once")
+            raise BadInput(f"{path}: found a pipe or a device, expected a file, which can be read more than once")
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
@@ -46,7 +46,7 @@ def require_file(path: Path) -> None:
 
 
 def head(path: Path) -> bytes:
-    """Return the beginning of a file, unpacked; raises BadInput if it cannot be text or Parquet."""
+    """Return the beginning of a file, decompressed; raises BadInput if it cannot be text or Parquet."""
     require_file(path)
     first = next(blocks(path), b"")
     for magic, what in FOREIGN.items():
@@ -58,13 +58,16 @@ def head(path: Path) -> bytes:
 
 
 def first_line(start: bytes) -> tuple[int, bytes]:
-    """Return the first line of a file's beginning that is not blank, with its number; (1, b"") without one."""
+    """Return (number, line) of the first line that is not blank, or (1, b"") if there is none."""
     lines = enumerate(start.split(b"\n"), 1)
     return next(((number, line) for number, line in lines if line not in BLANK), (1, b""))
 
 
 def blocks(path: Path, advance: Advance = lambda _count: None) -> Iterator[bytes]:
-    """Yield the bytes of a file in blocks: unpacked by what its first bytes say, without a byte order mark."""
+    """Yield the bytes of a file in blocks, decompressed and without a byte order mark.
+
+    The first bytes of the file tell its compression. Raises BadInput if the file cannot be read to its end.
+    """
     with path.open("rb") as raw, _unpacked(raw) as stream:
         mark, before = BOM, 0
         try:
@@ -92,16 +95,16 @@ def _unpacked(raw: IO[bytes]) -> Iterator[Any]:
 
 
 class Lines:
-    """The lines of a file with their numbers, from 1, split at the line feed only.
+    """The lines of a file with their numbers from 1, split only at line feeds.
 
-    A line longer than LONGEST_LINE comes cut after it, so that a file without line ends stays out of memory.
+    A line longer than LONGEST_LINE is cut, so that a file without line ends does not fill the memory.
     """
 
     def __init__(self, path: Path, advance: Advance) -> None:
         self.path = path
         self.advance = advance
         self.unended = False
-        """Whether the line that was yielded last is the file's last one and lacks its line end."""
+        """Whether the line yielded last is the last line of the file and has no line end."""
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yield (number, line without its line feed)."""

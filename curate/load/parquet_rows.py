@@ -1,4 +1,4 @@
-"""Parquet files as rows of raw values."""
+"""Rows of raw values from Parquet files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ ROWS = 4096
 
 
 def parquet_columns(path: Path) -> list[str]:
-    """Return the names of a Parquet file's columns; raises BadInput where it is damaged."""
+    """Return the names of a Parquet file's columns; raises BadInput if the file is damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -23,7 +23,7 @@ def parquet_columns(path: Path) -> list[str]:
 
 
 class ParquetRows:
-    """The rows of a Parquet file with their numbers, from 1; raises BadInput for columns that are not there."""
+    """The rows of a Parquet file with their numbers from 1; raises BadInput if a column is missing or repeated."""
 
     unended = False
 
@@ -37,7 +37,7 @@ class ParquetRows:
             raise BadInput(f"{path}: {unfit}") from unfit
         for place in self.places:
             if place and names.count(place) > 1:
-                raise BadInput(f"{path}: {names.count(place)} columns '{place}', where one is expected")
+                raise BadInput(f"{path}: found {names.count(place)} columns '{place}', expected one")
 
     def __iter__(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Yield (row number, raw values of the fields)."""
@@ -61,7 +61,7 @@ class ParquetRows:
 
 
 def _cells(column: Any) -> list[Any]:
-    """Return the Python values of a column; strings that are not UTF-8 come as bytes, for the checks to name."""
+    """Return the Python values of a column, as bytes if a string is not UTF-8, so that the checks reject it."""
     import pyarrow as pa
 
     try:

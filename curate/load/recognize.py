@@ -1,4 +1,4 @@
-"""What a single file holds, told by its columns, else by its name; never guessed."""
+"""Recognition of what a single file holds, by its columns or else by its name. Nothing is guessed."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from curate.load.line_formats import QREL_COLUMNS, RUN_COLUMNS, is_json, split
 from curate.load.lines import PARQUET, first_line, head
 from curate.load.parquet_rows import parquet_columns
 
-# Names that only passages, or only queries, go by.
+# Column names that only passages, or only queries, have.
 TELLING = {
     "passages": {
         "title",
@@ -38,18 +38,18 @@ STEMS = {
 
 
 def recognized(path: Path) -> Input:
-    """Return a file with what it holds; raises BadSettings where columns and name do not say."""
+    """Return a file as an input of the kind that it holds; raises BadSettings if the kind is not clear."""
     kind = _by_columns(path, _columns(path)) or kind_by_name(path)
     if kind is None:
         raise BadSettings(
-            f"{path}: neither its columns nor its name say what it holds. "
-            f"Say it: --passages {path}, --queries {path}, --unlabeled {path} or --qrels {path}"
+            f"{path}: neither its columns nor its name tell what it holds. "
+            f"Use an option: --passages {path}, --queries {path}, --unlabeled {path} or --qrels {path}"
         )
     return by_name(kind, path)
 
 
 def _columns(path: Path) -> list[str]:
-    """Return the names of the columns, or the first row's values where it names none."""
+    """Return the names of the columns, or the values of the first row if there is no header."""
     start = head(path)
     if start.startswith(PARQUET):
         return parquet_columns(path)
@@ -88,7 +88,7 @@ def _fits(found: list[str], kind: str) -> bool:
 
 
 def kind_by_name(path: Path) -> str | None:
-    """Return the kind whose word stands in a file's name, if it is just one."""
+    """Return the kind that a word in a file's name tells, or None unless there is exactly one."""
     words = {*re.split(r"[^a-z]+", path.name.lower())}
     kinds = [kind for kind, stems in STEMS.items() if stems & words]
     return kinds[0] if len(kinds) == 1 else None

@@ -1,4 +1,4 @@
-"""The rows that a load could not take: how many, why, and the first of them."""
+"""The rejected rows of a load: their number, the reasons and the first few rows."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ BEGINNING = 120
 
 @dataclass
 class Rejects:
-    """Counts every reject and keeps as many as may be wanted: bounded, however broken a file is."""
+    """A counter of rejects that keeps a limited number of rows, so that a broken file cannot fill the memory."""
 
     allowed: int
-    """At most so many, and the rest is loaded."""
+    """The largest number of rejects with which the other rows are still loaded."""
     count: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     kept: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, file: str, line: int, reason: str, text: str) -> None:
-        """Take note of one row; rejects are counted by what stands before the first colon of `reason`."""
+        """Record one row; rejects are counted by the part of `reason` before the first colon."""
         self.count += 1
         self.reasons[reason.partition(":")[0]] += 1
         if len(self.kept) < max(self.allowed, SHOWN):
             self.kept.append({"file": file, "line": line, "reason": reason, "text": text[:BEGINNING]})
 
     def refuse_too_many(self) -> None:
-        """Raise BadInput, with the first rejects and a count of all, where there are more than allowed."""
+        """Raise BadInput, with the first rejects and the count of each reason, if there are more than allowed."""
         if self.count <= self.allowed:
             return
         first = [
@@ -41,17 +41,18 @@ class Rejects:
         raise BadInput(
             "\n".join(
                 [
-                    f"{self.count:,} {rows} cannot be taken; --max-rejects is {self.allowed}: nothing was loaded.",
+                    f"{self.count:,} {rows} cannot be loaded, but --max-rejects is {self.allowed}: "
+                    "nothing was loaded.",
                     *first,
                     *more,
-                    "in all:",
+                    "by reason:",
                     *counts,
-                    f"Mend the files, or load the rest: --max-rejects {self.count}",
+                    f"Fix the files, or load the other rows: --max-rejects {self.count}",
                 ]
             )
         )
 
 
 def printable(text: str) -> str:
-    """Return text in which nothing can move a terminal's cursor: other characters become escapes."""
+    """Return the text with unprintable characters escaped, so that it cannot control the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

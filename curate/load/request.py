@@ -1,4 +1,4 @@
-"""What is to be loaded: the arguments of `load`, settled as files of which it is known what they hold."""
+"""The arguments of `load`, resolved to files of known kinds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Paths = Iterable[str | Path]
 
 
 class LoadOptions(TypedDict, total=False):
-    """The options of `load` that name files, or folders of files of one kind."""
+    """The options of `load`, which name files or folders of files of one kind."""
 
     passages: Paths
     queries: Paths
@@ -29,15 +29,15 @@ class LoadOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """The files of a load, in the order in which they are read."""
+    """The files of a load, in reading order."""
 
     files: tuple[Input, ...]
     notes: tuple[str, ...]
-    """What was left out or guessed."""
+    """Notes about files that were left out and splits that were guessed."""
 
     @classmethod
     def of(cls, *sources: str | Path, **options: Unpack[LoadOptions]) -> "LoadRequest":
-        """Return the request; raises BadInput for a file that is not there, BadSettings where there is none."""
+        """Return the request; raises BadInput for a file that cannot be read, BadSettings if there is no file."""
         given = [
             *given_inputs("passages", options.get("passages", ())),
             *given_inputs("queries", options.get("queries", ())),
@@ -54,7 +54,7 @@ class LoadRequest:
         files += given
         if not files:
             raise BadSettings(
-                "nothing to load. Give a folder or files: curate load SOURCE (more: curate load --help)"
+                "nothing to load. Give a folder or files: curate load SOURCE (see curate load --help)"
             )
         for file in files:
             require_file(file.path)
@@ -68,10 +68,10 @@ class LoadRequest:
 
     @property
     def identity(self) -> list[str]:
-        """What each file is taken as: its kind and, where it has one, its split."""
+        """The kind of each file and, if it has one, its split."""
         return [f"{file.kind} {file.split}" if file.split else file.kind for file in self.files]
 
     @property
     def bytes(self) -> int:
-        """The size of all files."""
+        """The total size of the files."""
         return sum(file.path.stat().st_size for file in self.files)

@@ -1,4 +1,4 @@
-"""`curate load`: files of passages, queries and labels become tables, or are refused with file and line."""
+"""`curate load`: files of passages, queries and labels become tables, or are rejected with file and line."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -31,19 +31,19 @@ KB = 1000
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load did."""
+    """The outcome of a load."""
 
     job: str
     already: bool
-    """Whether the same files had been loaded before, so that nothing was done."""
+    """Whether the same files were loaded before, so that nothing was done."""
     counts: dict[str, int]
-    """Table -> rows that this load added."""
+    """Table -> number of rows that this load added."""
     collapsed: dict[str, int]
-    """Table -> rows that only said again what was known."""
+    """Table -> number of rows that repeated known rows."""
     rejected: dict[str, int]
-    """Reason -> rows in the table `rejects`."""
+    """Reason -> number of rejected rows."""
     totals: dict[str, int]
-    """What the workspace holds now: passages, and queries by split."""
+    """The number of passages, and of queries by split, in the workspace now."""
     notes: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -51,7 +51,7 @@ class Loaded:
         done = f"already loaded, as {self.job}:" if self.already else f"{self.job}:"
         lines = [f"{done} {_listed(self.counts)}"]
         if self.collapsed:
-            lines.append(f"said twice, kept once: {_listed(self.collapsed)}")
+            lines.append(f"repeated rows, kept once: {_listed(self.collapsed)}")
         if self.rejected:
             lines.append(f'rejected ({sum(self.rejected.values()):,}; curate sql "from rejects"):')
             lines += [f"  {count:,} x {reason}" for reason, count in self.rejected.items()]
@@ -72,10 +72,10 @@ def load(
     progress: Progress = SILENT,
     **options: Unpack[LoadOptions],
 ) -> Loaded:
-    """Load files, and folders in the layout of BEIR or MS MARCO, into the tables; what is there stays.
+    """Load files, and folders in the layout of BEIR or MS MARCO, into the tables; existing rows stay.
 
-    All or nothing: raises BadInput, with file, line and reason of the first rows that cannot be taken, when there
-    are more than `max_rejects` of them. The same files again are no second load.
+    If more than `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and
+    reason of the first of these rows. Loading the same files again does nothing.
     """
     request = LoadRequest.of(*sources, **options)
     before = _same(workspace, request)
@@ -97,7 +97,7 @@ def load(
 
 
 def plan_load(workspace: Workspace, *sources: str | Path, **options: Unpack[LoadOptions]) -> Plan:
-    """Return which files `load` would read, as what, and how long that takes at the rate of earlier loads."""
+    """Return the files that `load` would read, their kinds, and the time at the rate of the last load."""
     request = LoadRequest.of(*sources, **options)
     size, before = request.bytes, _same(workspace, request)
     files = [f"{file.kind}{f' ({file.split})' if file.split else ''}: {file.path}" for file in request.files]
@@ -132,7 +132,7 @@ def _job(workspace: Workspace, request: LoadRequest, max_rejects: int) -> Job:
 
 
 def _same(workspace: Workspace, request: LoadRequest) -> Record | None:
-    """Return the load that took the same bytes as the same kinds, whatever the files were called."""
+    """Return the earlier load of the same bytes as the same kinds, regardless of file names, or None."""
     wanted = sorted(zip(request.identity, request.hashes, strict=True))
     for record in workspace.records("load"):
         in_order = sorted(record.inputs.items(), key=lambda entry: int(entry[0].partition(" ")[0]))
@@ -149,7 +149,10 @@ def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Itera
 
 @contextmanager
 def _staging(workspace: Workspace) -> Iterator[Path]:
-    """Yield an empty folder for what is in between; leftovers of a load that was killed go first."""
+    """Yield an empty folder for temporary files, after deleting what a killed load left behind.
+
+    Raises NoSpace if the workspace cannot be written.
+    """
     folder = workspace.root / ".staging"
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -166,7 +169,7 @@ def _staging(workspace: Workspace) -> Iterator[Path]:
 
 
 def _in_kilobytes(advance: Advance) -> Advance:
-    """Return a function that takes bytes and advances whole kilobytes."""
+    """Return a function that takes a number of bytes and advances by whole kilobytes."""
     rest = 0
 
     def read(count: int) -> None:

@@ -1,7 +1,7 @@
-"""Passages and queries on their way into the tables: shard by shard, then without what repeats itself.
+"""Loading of passages and queries: write the shards, then remove repeated rows.
 
-The shards are written while the files are read, as if nothing stood twice, which is nearly always so. Only
-where something does, they are written again without it, so that the keys stay dense.
+The shards are written while the files are read, on the assumption that no row repeats an earlier one. This is
+nearly always true. If a row does repeat another, the shards are written again without it, so that keys stay dense.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.arrow_tables import regrouped
 from curate.jobs import Job
 from curate.load.checked_rows import CheckedRow, rows
 from curate.load.input_files import Input
@@ -54,7 +55,7 @@ def load_texts(
 
 
 def stand_on(connection: "duckdb.DuckDBPyConnection", job: Job, table: str) -> None:
-    """Make the table on `connection` hold the rows of the unfinished `job`, too."""
+    """Make the table on `connection` include the rows of the unfinished `job`."""
     shards = [*job.workspace.shards(table), *sorted(job.shard(table, 0).parent.glob("*.parquet"))]
     name = sql_files.SHARDS_OF.get(table, table)
     connection.read_parquet([str(path) for path in shards]).create_view(name, replace=True)
@@ -75,12 +76,15 @@ def chunks(items: Iterable[CheckedRow], size: int) -> Iterator[list[CheckedRow]]
 
 
 def transposed(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """Return the columns of rows; for thousands of them faster than `zip(*rows)`."""
+    """Return the columns of rows; for thousands of rows this is faster than `zip(*rows)`."""
     return [[row[place] for row in rows] for place in range(len(rows[0]))]
 
 
 def _write(job: Job, table: str, base: int, found: Iterator[CheckedRow], origins: Path) -> int:
-    """Write shards, and where each row comes from; a second thread hashes and writes while this one reads."""
+    """Write the shards and the origin of each row, and return the number of rows.
+
+    A second thread hashes and writes while this one reads.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -111,10 +115,10 @@ def _write_shard(job: Job, table: str, number: int, keys: range, values: list[tu
 
 
 def _close_gaps(job: Job, table: str, base: int, count: int, repeats: Any) -> None:
-    """Write the shards again without the rows of the keys in `repeats`.
+    """Write the shards again without the rows whose keys are in `repeats`.
 
-    A shard is deleted when it has been read; the one that takes its number is written later, since what
-    stays can only move forward.
+    Each old shard is deleted after reading. The new shard of the same number is written later, because the
+    remaining rows only move to earlier places.
     """
     import pyarrow as pa
 
@@ -127,7 +131,7 @@ def _close_gaps(job: Job, table: str, base: int, count: int, repeats: Any) -> No
 
 
 def write_table(job: Job, table: str, number: int, rows: "pa.Table") -> None:
-    """Write one Arrow table as a shard, whatever its chunks are."""
+    """Write one Arrow table as a shard, independent of its chunks."""
     job.write(table, number, lambda: [rows.combine_chunks()])
 
 
@@ -141,17 +145,3 @@ def _without(job: Job, table: str, shards: int, repeats: Any) -> Iterator[Any]:
         Manifest.path(path).unlink()
         path.unlink()
         yield found.filter(pc.invert(pc.is_in(found[KEY[table]], value_set=repeats)))
-
-
-def regrouped(tables: Iterable["pa.Table"], size: int) -> Iterator["pa.Table"]:
-    """Yield the rows of Arrow tables in tables of `size` rows; the last one may be shorter."""
-    import pyarrow as pa
-
-    rest: Any = None
-    for table in tables:
-        rest = table if rest is None else pa.concat_tables([rest, table])
-        while len(rest) >= size:
-            yield rest.slice(0, size)
-            rest = rest.slice(size)
-    if rest is not None and len(rest):
-        yield rest

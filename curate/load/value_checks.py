@@ -1,4 +1,4 @@
-"""What a value must be to enter a table. Each check takes the raw values of a row and returns the table's."""
+"""Checks of the values in a row. Each check takes raw values and returns the values for the table."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,8 +10,8 @@ from curate.load.input_files import Input
 Check = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 LONGEST = 1 << 20  # bytes of UTF-8
-SHORT = LONGEST // 4  # characters that cannot be longer than that
-UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # an id with any of these breaks TREC and TSV files
+SHORT = LONGEST // 4  # characters; a text of this length cannot exceed LONGEST
+UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # an id with one of them breaks TREC and TSV files
 INTEGER = re.compile(r"[+-]?[0-9]{1,12}(\.0*)?")
 INT32 = 2**31
 INT64 = 2**63
@@ -28,12 +28,12 @@ KINDS = {
 
 
 def kind_of(value: Any) -> str:
-    """Return what a value is, in words."""
+    """Return the type of a value, in words."""
     return KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 class Id:
-    """Takes the ids of one field of one file: strings, or integers, but not both."""
+    """A check of the ids in one field of one file, which must be all strings or all integers."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class Id:
     def __call__(self, value: Any) -> str:
         """Return the id as a string; raises Unfit."""
         if self.kind is str and type(value) is str and value and not UNWRITABLE.search(value):
-            return value  # nearly always; the rest only finds the reason
+            return value  # the fast path, taken nearly always
         if type(value) is bytes:
             value = decoded(value)
         if type(value) is not self.kind:
@@ -56,19 +56,19 @@ class Id:
         return str(value)
 
     def _meet(self, value: Any) -> None:
-        if type(value) is float and abs(value) >= INT64:  # what orjson makes of integers from 2^64 on
-            raise Unfit(f"{self.name} is a number that is no 64-bit integer; write it as a string")
+        if type(value) is float and abs(value) >= INT64:  # orjson reads integers from 2^64 on as floats
+            raise Unfit(f"{self.name} is a number that is not a 64-bit integer; write it as a string")
         if type(value) not in (str, int):
             raise Unfit(f"{self.name} is not a string: it is {kind_of(value)}")
         if self.kind:
             raise Unfit(
-                f"{self.name}s of two kinds in one file: this one is {kind_of(value)}, those before it are not"
+                f"{self.name}s of two kinds in one file: this one is {kind_of(value)}, the earlier ones are not"
             )
         self.kind = type(value)
 
 
 def decoded(value: bytes) -> str:
-    """Return the text of UTF-8 bytes; raises Unfit that names the first byte that is none."""
+    """Return the text of UTF-8 bytes; raises Unfit with the first byte that is not UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError as error:
@@ -76,9 +76,9 @@ def decoded(value: bytes) -> str:
 
 
 def text_of(value: Any, name: str = "text") -> str:
-    """Return a text that says something; raises Unfit. Control characters in it are data."""
+    """Return a text; raises Unfit if it is missing, blank or too long. Control characters are allowed."""
     if type(value) is str and len(value) <= SHORT and value and not value.isspace():
-        return value  # nearly always; the rest only finds the reason
+        return value  # the fast path, taken nearly always
     value = optional_text(value, name)
     if value is None:
         raise Unfit(f"{name} is not a string: it is null")
@@ -88,7 +88,7 @@ def text_of(value: Any, name: str = "text") -> str:
 
 
 def optional_text(value: Any, name: str) -> str | None:
-    """Return a text, which may be empty, or None for null; raises Unfit."""
+    """Return a text, which may be empty, or None for null; raises Unfit if it is not a text or too long."""
     if type(value) is bytes:
         value = decoded(value)
     if value is None:
@@ -101,7 +101,7 @@ def optional_text(value: Any, name: str) -> str | None:
 
 
 def relevance(value: Any) -> int:
-    """Return an integer relevance; 1.0 and "1" are 1. Raises Unfit."""
+    """Return an integer relevance; 1.0 and "1" count as 1. Raises Unfit for other values."""
     if type(value) is str and INTEGER.fullmatch(value):
         value = float(value)
     if type(value) is float and value.is_integer():
@@ -112,40 +112,43 @@ def relevance(value: Any) -> int:
 
 
 def verdict(value: Any) -> bool:
-    """Return whether an annotator found the passage relevant: true, false, 1 or 0. Raises Unfit."""
+    """Return an annotator's verdict, given as true, false, 1 or 0; raises Unfit for other values."""
     if type(value) not in (bool, int) or value not in (0, 1):
         raise Unfit(f"relevant is neither true nor false: it is {kind_of(value)}")
     return bool(value)
 
 
 def passage_check(_file: Input) -> Check:
-    """Return the check of a file of passages: (id, title, text)."""
+    """Return the check for a file of passages, which gives (id, title, text)."""
     identity = Id("id")
     return lambda row: (identity(row[0]), optional_text(row[1], "title") or "", text_of(row[2]))
 
 
 def query_check(file: Input) -> Check:
-    """Return the check of a file of queries: (id, text, split)."""
+    """Return the check for a file of queries, which gives (id, text, split)."""
     identity = Id("id")
     split = "unlabeled" if file.kind == "unlabeled" else file.split
     return lambda row: (identity(row[0]), text_of(row[1]), split)
 
 
 def qrels_check(file: Input) -> Check:
-    """Return the check of a file of qrels: (query id, passage id, relevance, split, source)."""
+    """Return the check for a file of qrels, which gives (query id, passage id, relevance, split, source)."""
     query, passage = Id("query id"), Id("passage id")
     source = file.path.name
     return lambda row: (query(row[0]), passage(row[1]), relevance(row[2]), file.split, source)
 
 
 def annotation_check(_file: Input) -> Check:
-    """Return the check of a file of annotations: (query id, passage id, relevant, annotator, and the rest)."""
+    """Return the check for a file of annotations.
+
+    It gives (query id, passage id, relevant, annotator) and the optional fields.
+    """
     query, passage = Id("query id"), Id("passage id")
     rest = [field.name for field in FIELDS["annotations"][4:]]
 
     def check(row: Sequence[Any]) -> tuple[Any, ...]:
-        told = (optional_text(value, name) for value, name in zip(row[4:], rest, strict=True))
-        return (query(row[0]), passage(row[1]), verdict(row[2]), text_of(row[3], "annotator"), *told)
+        optional = (optional_text(value, name) for value, name in zip(row[4:], rest, strict=True))
+        return (query(row[0]), passage(row[1]), verdict(row[2]), text_of(row[3], "annotator"), *optional)
 
     return check
 

@@ -1,1 +1,1 @@
-"""Mining: the passages that a retriever ranks high become candidates."""
+"""Mining: the passages that a retriever ranks highest become candidates."""

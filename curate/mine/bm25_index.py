@@ -1,7 +1,7 @@
-"""BM25 over the passages, by tantivy: k1 = 1.2, b = 0.75, over tokens that curate makes itself.
+"""BM25 search over the passages with tantivy (k1 = 1.2, b = 0.75), on tokens that curate makes itself.
 
-Text never reaches tantivy's query parser, so that no query can be a syntax error. The index is a folder
-that anyone may delete: it is made anew from the passages.
+Text never reaches tantivy's query parser, so no query can be a syntax error. The index is a folder that may be
+deleted at any time, because it can be built again from the passages.
 """
 
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 TOKENIZER = "curate-1"
-"""Changes with `tokens`: an index of other tokens is another index."""
+"""The version of `tokens`. It must change with that function, so that older indexes are built again."""
 
 # Scripts that are written without spaces: Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar.
 UNSPACED = re.compile(
@@ -22,17 +22,17 @@ UNSPACED = re.compile(
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+)"
 )
 ASCII_WORD = re.compile("[a-z0-9]+")
-HEAP = 1_000_000_000  # bytes: one segment up to about a million passages
+HEAP = 1_000_000_000  # bytes; enough for one segment of up to about a million passages
 BODY, KEY = "body", "key"
 
 Hits = list[tuple[float, int]]
-"""(score, passage_key), best first; equal scores in the order of the keys."""
+"""Pairs of (score, passage_key), best first. Equal scores are in the order of the keys."""
 
 
 def tokens(text: str) -> list[str]:
     """Return the terms of a text: NFKC, lower case, runs of letters, digits and their marks.
 
-    A run in a script without spaces gives its character bigrams; a lone character stands for itself.
+    A run in a script without spaces becomes its character bigrams; a run of one character stays as it is.
     """
     text = unicodedata.normalize("NFKC", text).lower().replace("_", " ")
     words = (ASCII_WORD if text.isascii() else _word()).findall(text)
@@ -50,13 +50,13 @@ def _pieces(word: str) -> list[str]:
 
 @cache
 def _word() -> re.Pattern[str]:
-    # `re` has no class of combining marks, without which words of Hindi or Arabic fall to pieces.
+    # `re` has no class of combining marks. Without them, words in Hindi or Arabic would be split.
     marks = (chr(code) for code in range(0x300, sys.maxunicode) if unicodedata.category(chr(code))[0] == "M")
     return re.compile(f"[\\w{''.join(marks)}]+")
 
 
 class Bm25:
-    """An index that stands in a folder."""
+    """A BM25 index in a folder."""
 
     def __init__(self, folder: Path) -> None:
         import tantivy
@@ -66,14 +66,14 @@ class Bm25:
 
     @property
     def size(self) -> int:
-        """How many passages it holds."""
+        """The number of passages in the index."""
         return int(self._searcher.num_docs)
 
     @classmethod
     def build(cls, folder: Path, passages: Iterable[tuple[int, str]]) -> "Bm25":
-        """Return the index of (passage_key, text) in `folder`, which appears in one step once it is complete.
+        """Build the index of (passage_key, text) and return it; `folder` appears only once it is complete.
 
-        One writer thread and one commit: the same passages give the same segments, hence the same scores.
+        There is one writer thread and one commit, so the same passages give the same segments and the same scores.
         """
         import tantivy
 
@@ -92,13 +92,13 @@ class Bm25:
         return cls(folder)
 
     def search(self, text: str, depth: int) -> Hits:
-        """Return the `depth` best passages for a query, fewer where fewer share a term with it."""
+        """Return the `depth` best passages for a query, or fewer if not enough share a term with it."""
         terms = tokens(text)
         if not terms:
             return []
         query, limit = self._query(terms), depth + 1
         found = self._searcher.search(query, limit=limit, count=False).hits
-        # Which of several passages with the score at the cut come back is tantivy's choice: fetch them all.
+        # If several passages tie at the last rank, tantivy chooses among them: fetch all of them.
         while len(found) == limit and found[depth - 1][0] == found[-1][0]:
             limit *= 2
             found = self._searcher.search(query, limit=limit, count=False).hits

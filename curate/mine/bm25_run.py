@@ -1,4 +1,4 @@
-"""A BM25 run."""
+"""BM25 runs."""
 
 import shutil
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def bm25_job(queries: Queries, depth: int) -> Job:
 
 
 def mine_bm25(queries: Queries, depth: int, progress: Progress) -> Record:
-    """Write a BM25 run over `queries`, unless it is there; return its record."""
+    """Write a BM25 run over `queries`, unless it exists; return its record."""
     job = bm25_job(queries, depth)
     if job.record:
         return job.record
@@ -54,11 +54,11 @@ def _found(index: Bm25, texts: list[str], depth: int) -> TopPassages:
 
 
 def _index(workspace: Workspace, passages_digest: str, progress: Progress) -> Bm25:
-    """Return the index of the passages that are loaded now; made if it is not there, in place of older ones."""
+    """Return the index of the passages that are loaded now; if it is missing, build it and delete older ones."""
     shards = passage_shards(workspace)
     folder = workspace.root / "indexes" / f"bm25-{digest(passages_digest, TOKENIZER)[:16]}"
     if folder.is_dir():
-        with suppress(ValueError):  # damaged: tantivy refuses it, or makes an empty one; it is made anew
+        with suppress(ValueError):  # tantivy refuses a damaged index, or opens it as an empty one: build it again
             index = Bm25(folder)
             if index.size == sum(shard.rows for shard in shards):
                 return index

@@ -1,4 +1,4 @@
-"""What every run has in common: the queries of a split, block by block, and how a run is written."""
+"""Common parts of all runs: the queries of a split in blocks, and the writing of candidates and records."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BLOCK = 4096  # queries in a shard of candidates
 
 Retrieve = Callable[["np.ndarray", int], Iterable["pa.Table"]]
-"""The candidates of the queries with these keys (the block's number), as Arrow tables."""
+"""A function from query keys and the number of their block to the candidates, as Arrow tables."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Queries:
 
     @cached_property
     def keys(self) -> "np.ndarray":
-        """Their query_key, int32, ascending; raises BadSettings when the split has none."""
+        """Their query_key (int32, ascending); raises BadSettings if the split has no queries."""
         with self.workspace.connect() as connection:
             found = sql_files.select(connection, "mine/keys", split=self.split)
             keys: np.ndarray = found.fetchnumpy()["query_key"]
@@ -47,11 +47,11 @@ class Queries:
         splits = self.workspace.select("mine/splits").rows()
         there = ", ".join(f"{split} ({count:,})" for split, count in splits)
         found = f"the splits are {there}" if there else "there are no queries at all. Run: curate load COLLECTION"
-        return f"no queries of the split '{self.split}'; {found}"
+        return f"no queries in the split '{self.split}'; {found}"
 
     @cached_property
     def digest(self) -> str:
-        """Equal for equal queries of this split, whatever is loaded into the others."""
+        """A sha256 over the queries of this split; queries in other splits do not change it."""
         hashed = hashlib.sha256()
         with self.workspace.connect() as connection:
             queries = sql_files.select(connection, "mine/queries", split=self.split)
@@ -60,11 +60,11 @@ class Queries:
         return hashed.hexdigest()
 
     def blocks(self) -> list["np.ndarray"]:
-        """Return the keys of each block."""
+        """Return the query keys of each block."""
         return [self.keys[at : at + BLOCK] for at in range(0, len(self.keys), BLOCK)]
 
     def texts(self, connection: "duckdb.DuckDBPyConnection", keys: "np.ndarray") -> list[str]:
-        """Return the texts of a block."""
+        """Return the texts of the queries in a block."""
         import pyarrow as pa
 
         connection.register("block", pa.table({"query_key": keys}))
@@ -74,7 +74,10 @@ class Queries:
 def job_of(
     queries: Queries, retriever: str, settings: dict[str, Any], inputs: dict[str, str], name: str | None = None
 ) -> Job:
-    """Return the job of a run; its id is the run's: retriever, split and 8 digits over all that decides it."""
+    """Return the job of a run; its name is the run's id: the retriever (or `name`), the split and 8 hex digits.
+
+    The digits are a digest of the settings and inputs that decide the run.
+    """
     settings = {"retriever": retriever, "split": queries.split, **settings}
     inputs = {"passages": table_digest(queries.workspace, "passages"), "queries": queries.digest, **inputs}
     run_id = f"{name or retriever}-{queries.split}-{digest(settings, inputs)[:8]}"
@@ -82,7 +85,7 @@ def job_of(
 
 
 def write_candidates(job: Job, queries: Queries, retrieve: Retrieve, progress: Progress) -> None:
-    """Write one shard of candidates a block of queries; a block that is done is passed over."""
+    """Write one shard of candidates per block of queries, skipping blocks that are done."""
     blocks = queries.blocks()
     done = [job.has("candidates", number) is not None for number in range(len(blocks))]
     ready = sum(len(keys) for keys, is_done in zip(blocks, done, strict=True) if is_done)
@@ -94,7 +97,7 @@ def write_candidates(job: Job, queries: Queries, retrieve: Retrieve, progress: P
 
 
 def finish(job: Job, queries: Queries, *, depth: int | None = None, facts: dict[str, Any], **row: Any) -> Record:
-    """Write the run's row and the job's record, with what was counted; `row` fills columns of `runs`."""
+    """Write the run's row and the job's record and return the record; `row` fills other columns of `runs`."""
     counts = _counted(job, len(queries.blocks()))
     run = {
         "run_id": job.name,
@@ -105,7 +108,7 @@ def finish(job: Job, queries: Queries, *, depth: int | None = None, facts: dict[
         "sources": [],
         **row,
     }
-    job.shard("runs", 0).unlink(missing_ok=True)  # of an attempt that was killed: other runs may have come since
+    job.shard("runs", 0).unlink(missing_ok=True)  # left by a killed attempt; its round may be outdated
     made = [record for record in queries.workspace.records("mine") if "run_id" in record.facts]
     job.write_rows("runs", [{**run, "round": len(made) + 1}])
     empty = len(queries.keys) - counts["queries"]
@@ -121,7 +124,7 @@ def _counted(job: Job, blocks: int) -> dict[str, int]:
 
 
 def as_table(run_id: str, keys: "np.ndarray", found: TopPassages) -> "pa.Table":
-    """Return the candidates of a block: what was found for the queries `keys`, ranked from 1."""
+    """Return the candidates that were found for the queries `keys` as a table, with ranks from 1."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""A dense run: embeddings, then exact search or a faiss index."""
+"""Dense runs: embeddings, and exact search or a faiss index over them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXACT = "exact"
-SAMPLE = 200  # queries on which an approximate index is measured
+SAMPLE = 200  # queries that measure the recall of an approximate index
 
 Search = Callable[["np.ndarray"], TopPassages]
 
@@ -31,9 +31,9 @@ def dense_job(queries: Queries, encoder: Encoder, settings: dict[str, Any]) -> J
 
 
 def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], progress: Progress) -> Record:
-    """Write a dense run over `queries`, unless it is there; return its record.
+    """Write a dense run over `queries`, unless it exists; return its record.
 
-    settings: depth and index, and what else decides the run besides the encoder's fingerprint.
+    settings: depth, index and all other settings that decide the run besides the encoder's fingerprint.
     """
     job = dense_job(queries, encoder, settings)
     if job.record:
@@ -65,7 +65,7 @@ def _exact(files: "list[Path]", depth: int, queries: "np.ndarray") -> TopPassage
 
 
 def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Search:
-    """Return the search in a faiss index, which is kept beside the others."""
+    """Return the search in a faiss index; the index is built unless it exists in the workspace."""
     from curate.mine import faiss_search
 
     workspace, factory = job.workspace, str(job.settings["index"])
@@ -82,7 +82,7 @@ def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Sea
 
 
 def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search) -> float:
-    """Return recall@depth of `search` against `truth`, on a sample of the queries."""
+    """Return the recall@depth of `search` against `truth` on a sample of the queries."""
     from curate.mine.faiss_search import recall
 
     workspace = queries.workspace
@@ -93,7 +93,7 @@ def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search) -
 
 
 def _write_model(job: Job, encoder: Encoder) -> None:
-    """Write the encoder's row of `models`, unless another run has."""
+    """Write the encoder's row of the table `models`, unless another run already did."""
     known = job.workspace.scan("models").filter(model_id=encoder.model_id).collect()
     if not known.is_empty():
         return

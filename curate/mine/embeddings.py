@@ -1,10 +1,10 @@
-"""Embeddings that are kept: one float16 file a shard of passages or a block of queries.
+"""Cached embeddings: one float16 file per shard of passages or block of queries.
 
     embeddings/<16 digits of the encoder's fingerprint>/passages/<sha256 of the shard>.npy
                                                         queries/<digest of the texts>.npy
 
-Row i is text i of the shard. A file is reused as long as the encoder and the texts are the same; a later
-load embeds its new shards only.
+Row i belongs to text i of the shard. A file is reused as long as the encoder and the texts are the same. After a
+later load, only the new shards are embedded.
 """
 
 import time
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PassageShard:
-    """A shard of passages, and where its embeddings stand."""
+    """A shard of passages."""
 
     path: Path
     rows: int
@@ -37,7 +37,7 @@ class PassageShard:
 
 @dataclass
 class Work:
-    """What embedding cost in this call."""
+    """The embedding work of one call: passages encoded, passages truncated, seconds."""
 
     encoded: int = 0
     truncated: int = 0
@@ -45,7 +45,7 @@ class Work:
 
 
 def passage_shards(workspace: Workspace) -> list[PassageShard]:
-    """Return the shards that hold passages, in the order of the keys; raises BadSettings when there are none."""
+    """Return the shards that hold passages, in the order of the keys; raises BadSettings if there are none."""
     shards = [
         PassageShard(path, manifest.rows, manifest.sha256)
         for path in workspace.shards("passages")
@@ -57,7 +57,7 @@ def passage_shards(workspace: Workspace) -> list[PassageShard]:
 
 
 def passages(connection: "duckdb.DuckDBPyConnection", shards: Iterable[PassageShard]) -> Iterator[tuple[int, str]]:
-    """Yield (passage_key, title and text) of shards; only one batch of them is in memory."""
+    """Yield (passage_key, title and text) of the passages in shards, with one batch in memory at a time."""
     for shard in shards:
         connection.read_parquet([str(shard.path)]).create_view("passage_shard", replace=True)
         reader = sql_files.select(connection, "mine/passages").to_arrow_reader(8192)
@@ -66,18 +66,18 @@ def passages(connection: "duckdb.DuckDBPyConnection", shards: Iterable[PassageSh
 
 
 def embeddings_of(workspace: Workspace, encoder: Encoder, shard: PassageShard) -> Path:
-    """Return where the embeddings of a shard stand, or will."""
+    """Return the path of the embeddings of a shard, which need not exist yet."""
     return _folder(workspace, encoder) / "passages" / f"{shard.sha256}.npy"
 
 
 def is_embedded(workspace: Workspace, encoder: Encoder, shard: PassageShard) -> bool:
-    """Return whether the embeddings of a shard are there and intact."""
+    """Return whether the embeddings of a shard exist and are intact."""
     lineage = _lineage(encoder, "passages", shard.sha256)
     return done(embeddings_of(workspace, encoder, shard), lineage) is not None
 
 
 def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, work: Work) -> list[Path]:
-    """Return the files of the passages' embeddings, in the order of the keys; embed what is not there yet."""
+    """Embed passages that are not embedded yet; return the files of all embeddings, in the order of the keys."""
     shards = passage_shards(workspace)
     missing = [shard for shard in shards if not is_embedded(workspace, encoder, shard)]
     total, rest = sum(shard.rows for shard in shards), sum(shard.rows for shard in missing)
@@ -92,7 +92,7 @@ def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, w
 
 
 def embed_queries(workspace: Workspace, encoder: Encoder, texts: list[str]) -> "np.ndarray":
-    """Return the embeddings of a block of queries, float16, texts x dimension; kept for the next run."""
+    """Return the embeddings of a block of queries (float16, texts x dimension); they are cached."""
     import numpy as np
 
     name = digest(texts)
@@ -104,7 +104,7 @@ def embed_queries(workspace: Workspace, encoder: Encoder, texts: list[str]) -> "
 
 
 def load(paths: Iterable[Path]) -> Iterator["np.ndarray"]:
-    """Yield the embeddings of files, read as they are used."""
+    """Yield the embeddings in files as memory-mapped arrays."""
     import numpy as np
 
     for path in paths:
@@ -112,7 +112,10 @@ def load(paths: Iterable[Path]) -> Iterator["np.ndarray"]:
 
 
 def _write(path: Path, chunks: Iterable[Vectors], rows: int) -> int:
-    """Fill one file, chunk by chunk, so that a shard's vectors never stand in memory together."""
+    """Write one file chunk by chunk, so that a shard's vectors are never in memory all at once.
+
+    Returns the number of rows. Raises BadInput if a vector does not fit into float16.
+    """
     import numpy as np
 
     kept, row = None, 0
@@ -122,7 +125,7 @@ def _write(path: Path, chunks: Iterable[Vectors], rows: int) -> int:
         with np.errstate(over="ignore"):
             kept[row : row + len(vectors.array)] = vectors.array
         if not np.isfinite(kept[row : row + len(vectors.array)]).all():
-            raise BadInput("the encoder gives vectors too large for float16; try --normalize")
+            raise BadInput("the encoder returned vectors that are too large for float16; try --normalize")
         row += len(vectors.array)
     if kept is not None:
         kept.flush()

@@ -1,8 +1,8 @@
-"""Exact search by inner product: the queries stay, the passages stream by, each query keeps its best.
+"""Exact search by inner product: queries stay in memory, passages stream by, and each query keeps its best.
 
-The order is canonical: score descending, then passage_key ascending. Scores are computed over tiles that
-start at multiples of `TILE`, whatever the files that the embeddings stand in, so that any sharding of the
-passages gives the same bits.
+The order is canonical: score descending, then passage_key ascending. Scores are computed over tiles that start at
+multiples of `TILE`, regardless of where the embedding files start, so any sharding of the passages gives the same
+bits.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-TILE = 8192  # passages in one product
-GROUP = 1024  # queries in one product
+TILE = 8192  # passages per matrix product
+GROUP = 1024  # queries per matrix product
 
 
 @dataclass(frozen=True)
 class TopPassages:
-    """The best passages of some queries, best first: rows are queries, columns ranks."""
+    """The best passages of some queries, best first. Rows are queries and columns are ranks."""
 
     keys: "np.ndarray"
-    """int64, the passage's number in the stream; -1 where a query has no passage at that rank."""
+    """int64, the number of the passage in the stream, or -1 if the query has no passage at that rank."""
     scores: "np.ndarray"
-    """float32; -inf where there is no passage."""
+    """float32, or -inf if there is no passage."""
 
 
 def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -> TopPassages:
-    """Return the `depth` passages with the largest inner product for every query.
+    """Return the `depth` passages with the largest inner products for every query.
 
-    queries: float, queries x dimension. passages: float arrays, passages x dimension, of any lengths; the
-    first row of the first is passage 0. Raises BadInput when a score is not finite.
+    queries: floats, queries x dimension. passages: float arrays, passages x dimension, of any lengths; the first
+    row of the first array is passage 0. Raises BadInput if a score is not finite.
     """
     import torch
 
@@ -45,7 +45,7 @@ def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -
             _Best(torch.from_numpy(queries[at : at + GROUP].astype("float32")).to(on), depth)
             for at in range(0, len(queries), GROUP)
         ]
-        product = torch.empty((GROUP, TILE), device=on)  # written over and over: fresh memory costs a fifth more
+        product = torch.empty((GROUP, TILE), device=on)  # reused: fresh memory would take a fifth more time
         for start, rows, tile in tiles(passages):
             columns = torch.from_numpy(tile).to(on).T
             for group in groups:
@@ -56,7 +56,7 @@ def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -
 
 
 def tiles(passages: Iterable["np.ndarray"]) -> Iterator[tuple[int, int, "np.ndarray"]]:
-    """Yield (first passage, how many, float32 TILE x dimension); the last one padded by zeros."""
+    """Yield (first passage, number of passages, float32 TILE x dimension); the last tile is padded with zeros."""
     import numpy as np
 
     start = filled = 0
@@ -78,7 +78,7 @@ def tiles(passages: Iterable["np.ndarray"]) -> Iterator[tuple[int, int, "np.ndar
 
 
 class _Best:
-    """The best passages so far of a group of queries."""
+    """The best passages found so far for a group of queries."""
 
     def __init__(self, queries: "torch.Tensor", depth: int) -> None:
         import torch
@@ -89,7 +89,7 @@ class _Best:
         self.keys = torch.empty((len(queries), 0), dtype=torch.int64, device=queries.device)
 
     def add(self, start: int, scores: "torch.Tensor") -> None:
-        """Look at the next tile. Passages come in the order of their keys: an earlier one wins a tie."""
+        """Add the scores of the next tile. Tiles come in the order of the keys, and the smaller key wins a tie."""
         import torch
 
         if self.scores.shape[1] == self.depth:
@@ -127,5 +127,5 @@ def _joined(groups: list[_Best], depth: int) -> TopPassages:
     scores = np.concatenate([group.scores.cpu().numpy() for group in groups])
     keys = np.concatenate([group.keys.cpu().numpy() for group in groups])
     if not np.isfinite(scores[keys >= 0]).all():
-        raise BadInput("a score is not finite: the embeddings hold numbers that are too large, or NaN")
+        raise BadInput("a score is not finite: the embeddings contain NaN or numbers that are too large")
     return TopPassages(keys, scores)

@@ -1,4 +1,7 @@
-"""An approximate index by faiss, for collections where exact search takes too long. Needs an extra."""
+"""Approximate search with faiss, for collections where exact search takes too long.
+
+faiss comes with the extras `cpu` and `gpu`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,13 +14,13 @@ from curate.mine.exact_search import TopPassages
 if TYPE_CHECKING:
     import numpy as np
 
-TRAINED_ON = 262_144  # passages at most, evenly spaced
-LISTS_PROBED = 16  # an IVF index looks into one in so many of its lists, into 8 at least
+TRAINED_ON = 262_144  # maximum number of passages, evenly spaced
+LISTS_PROBED = 16  # an IVF search looks into 1 of this many lists, but into 8 at least
 
 
 def faiss() -> Any:
-    """Return the module faiss, torch having been imported first; raises NotAvailable without it."""
-    import torch  # noqa: F401  # the other order loads two OpenMP runtimes in the wrong one
+    """Return the module faiss, imported after torch; raises NotAvailable if it is not installed."""
+    import torch  # noqa: F401  # must come first: both load an OpenMP runtime, and the order matters
 
     try:
         import faiss as module
@@ -29,8 +32,8 @@ def faiss() -> Any:
 def build(factory: str, arrays: Callable[[], Iterable["np.ndarray"]], rows: int) -> Any:
     """Return a faiss index by inner product over the rows of `arrays()`, in their order.
 
-    It is trained on rows that are evenly spaced, by faiss's own fixed seed. Raises BadSettings for a factory
-    string that faiss does not take, or that needs more passages than there are.
+    It is trained on evenly spaced rows, with faiss's own fixed seed. Raises BadSettings for a factory string that
+    faiss does not accept, or that needs more passages than there are.
     """
     module = faiss()
     step = -(-rows // TRAINED_ON)
@@ -40,17 +43,17 @@ def build(factory: str, arrays: Callable[[], Iterable["np.ndarray"]], rows: int)
         index.train(sample)
         with _threads(
             1 if "HNSW" in factory or "NSG" in factory else None
-        ):  # several give another graph each time
+        ):  # several threads would build another graph each time
             for chunk in (chunk for array in arrays() for chunk in _chunks(array)):
                 index.add(chunk)
     except RuntimeError as error:
         reason = str(error).rpartition(": ")[2].strip()
-        raise BadSettings(f"faiss cannot make an index '{factory}' of {rows:,} passages: {reason}") from error
+        raise BadSettings(f"faiss cannot build the index '{factory}' of {rows:,} passages: {reason}") from error
     return index
 
 
 def save(index: Any, path: Path) -> int:
-    """Write an index to a file; return how many passages it holds."""
+    """Write an index to a file; return the number of passages in it."""
     faiss().write_index(index, str(path))
     return int(index.ntotal)
 
@@ -61,7 +64,7 @@ def read(path: Path) -> Any:
 
 
 def approximate(index: Any, queries: "np.ndarray", depth: int) -> TopPassages:
-    """Return, for every query, at most `depth` passages that the index finds, in canonical order."""
+    """Return at most `depth` passages that the index finds for every query, in canonical order."""
     import numpy as np
 
     _look_wider(index, depth)
@@ -72,7 +75,7 @@ def approximate(index: Any, queries: "np.ndarray", depth: int) -> TopPassages:
 
 
 def recall(found: TopPassages, truth: TopPassages) -> float:
-    """Return the share of the exact search's passages that were found, over all queries."""
+    """Return the share of the passages in `truth`, over all queries, that are also in `found`."""
     rows = zip(found.keys.tolist(), truth.keys.tolist(), strict=True)
     pairs = [(set(ours) - {-1}, set(exact) - {-1}) for ours, exact in rows]
     wanted = sum(len(exact) for _, exact in pairs)
@@ -80,7 +83,7 @@ def recall(found: TopPassages, truth: TopPassages) -> float:
 
 
 def _look_wider(index: Any, depth: int) -> None:
-    """Set how far a search looks, for the kinds of index that have such a knob."""
+    """Set how widely a search looks, for kinds of index that have a parameter for it."""
     space = faiss().ParameterSpace()
     with suppress(RuntimeError):
         lists = faiss().extract_index_ivf(index).nlist

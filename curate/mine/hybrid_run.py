@@ -1,4 +1,4 @@
-"""A hybrid run: the union of a BM25 and a dense run, each of which stays a run of its own."""
+"""Hybrid runs: the union of a BM25 run and a dense run, which both stay runs of their own."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def hybrid_job(queries: Queries, sources: list[str], settings: dict[str, Any]) -> Job:
-    """Return the job that unites runs; their ids cover all that decides them."""
+    """Return the job of a hybrid run. The ids of its sources already cover everything that decides them."""
     return job_of(queries, "hybrid", {**settings, "sources": sources}, {})
 
 
 def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], progress: Progress) -> Record:
-    """Write the union of `runs`, ranked by reciprocal rank fusion, unless it is there; return its record."""
+    """Write the union of `runs`, ranked by reciprocal rank fusion, unless it exists; return its record."""
     sources = [run.job for run in runs]
     job = hybrid_job(queries, sources, settings)
     if job.record:
         return job.record
 
     def retrieve(_keys: "np.ndarray", number: int) -> "Iterator[pa.Table]":
-        # The sources are over the same queries in the same blocks: shard n unites with shard n.
+        # The sources have the same queries in the same blocks, so shards of the same number belong together.
         shards = [Job(job.workspace, "mine", source).shard("candidates", number) for source in sources]
         with sql_files.connect() as connection:
             connection.read_parquet([str(shard) for shard in shards]).create_view("found")
@@ -40,6 +40,6 @@ def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], 
 
 
 def _of_encoder(runs: list[Record]) -> dict[str, Any]:
-    """Return what the dense run's record says of its encoder: it holds for the union as well."""
-    told = ("passages_encoded", "passages_truncated", "encode_seconds", "notes")
-    return {name: run.facts[name] for run in runs for name in told if name in run.facts}
+    """Return the encoder's facts from the record of the dense run, which also apply to the union."""
+    names = ("passages_encoded", "passages_truncated", "encode_seconds", "notes")
+    return {name: run.facts[name] for run in runs for name in names if name in run.facts}

@@ -1,4 +1,4 @@
-"""A run that was made elsewhere becomes a run of this workspace."""
+"""Import of runs that were made by other programs."""
 
 import re
 import shutil
@@ -43,16 +43,17 @@ def import_run(
     max_rejects: int = 0,
     progress: Progress = SILENT,
 ) -> Mined:
-    """Write the run in a TREC or MS MARCO file; its ranks are made anew from the scores, ties by passage_key.
+    """Import the run in a TREC or MS MARCO file; ranks are computed again from the scores, ties by passage_key.
 
-    split: whose queries are taken, where the file has several splits. name: the beginning of the run's id,
-    `trec` unless given. Raises BadInput, with file, line and reason of the first lines that cannot be taken
-    (other columns, no number, unknown ids, repeats), when there are more than `max_rejects` of them.
+    split: the split whose queries are imported, needed if the file has several. name: the beginning of the run's
+    id, by default `trec`. If more than `max_rejects` lines are invalid (wrong columns, not a number, unknown ids,
+    repeats), nothing is imported and BadInput is raised, with file, line and reason of the first of these lines.
+    Raises BadSettings for an unusable name or split, and if there are no passages.
     """
     path, started = Path(path), time.monotonic()
     require_file(path)
     if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise BadSettings(f"'{name}' cannot begin a run's id: letters, digits, '.', '_' and '-' only")
+        raise BadSettings(f"'{name}' cannot begin a run's id: use only letters, digits, '.', '_' and '-'")
     passage_shards(workspace)
     sha256 = file_sha256(path)
     before = _same(workspace, sha256, split, name)
@@ -65,7 +66,7 @@ def import_run(
         queries = Queries(workspace, _split(connection, path, split))
         job = _job(queries, sha256, name)
         _write(job, queries, connection, rejects, progress)
-    notes = [f"{rejects.count:,} lines were rejected; they stand in the table `rejects`"] if rejects.count else []
+    notes = [f"{rejects.count:,} lines were rejected; they are in the table `rejects`"] if rejects.count else []
     mined = Mined.of(finish(job, queries, facts={"notes": notes}), already=False)
     return replace(mined, seconds=round(time.monotonic() - started, 3))
 
@@ -75,7 +76,7 @@ def _job(queries: Queries, sha256: str, name: str | None) -> Job:
 
 
 def _same(workspace: Workspace, sha256: str, split: str | None, name: str | None) -> Record | None:
-    """Return the record of the run that the same file gave over the same passages and queries."""
+    """Return the record of an earlier import of this file over the same passages and queries, or None."""
     for record in workspace.records("mine"):
         if record.inputs.get("run") == sha256 and split in {None, record.settings["split"]}:
             job = _job(Queries(workspace, record.settings["split"]), sha256, name)
@@ -87,12 +88,12 @@ def _same(workspace: Workspace, sha256: str, split: str | None, name: str | None
 def _read(
     workspace: Workspace, connection: "duckdb.DuckDBPyConnection", path: Path, rejects: Rejects, progress: Progress
 ) -> None:
-    """Create the table `outcomes` on the connection, and note what cannot be taken."""
+    """Create the table `outcomes` on the connection, and add invalid lines to the rejects."""
 
     def reject(line: int, reason: str, text: str) -> None:
         rejects.add(str(path), line, reason, text)
 
-    for left in workspace.root.glob(".import-*"):  # by an import that was killed
+    for left in workspace.root.glob(".import-*"):  # left by a killed import
         shutil.rmtree(left)
     with (
         tempfile.TemporaryDirectory(prefix=".import-", dir=workspace.root) as folder,
@@ -127,9 +128,9 @@ def _split(connection: "duckdb.DuckDBPyConnection", path: Path, wanted: str | No
     splits = dict(sql_files.select(connection, "mine/import_splits").fetchall())
     there = ", ".join(f"{split} ({lines:,} lines)" for split, lines in splits.items())
     if not splits:
-        raise BadInput(f"{path}: no line that can be taken")
+        raise BadInput(f"{path}: no line that can be imported")
     if wanted is None and len(splits) > 1:
-        raise BadSettings(f"{path} has queries of several splits: {there}. Say which: --split NAME")
+        raise BadSettings(f"{path} has queries of several splits: {there}. Choose one: --split NAME")
     if wanted is not None and wanted not in splits:
         raise BadSettings(f"{path} has no query of the split '{wanted}'; it has {there}")
     return wanted or next(iter(splits))

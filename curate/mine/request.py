@@ -1,4 +1,4 @@
-"""What is to be mined: the arguments of `mine`, settled with `curate.toml`."""
+"""The arguments of `mine`, completed from `curate.toml`."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class MineOptions(TypedDict, total=False):
-    """The options of `mine`: the fields of `curate.config.Mine`, and a split. None is as good as left out."""
+    """The options of `mine`: the fields of `curate.config.Mine` and a split. None means that it is not given."""
 
     split: Split | None
-    """Whose queries are mined for; train unless given."""
+    """The split whose queries are mined. The default is `train`."""
     retriever: Retriever | None
     encoder: str | None
     depth: int | None
@@ -38,7 +38,7 @@ class MineOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class MineRequest:
-    """A run that is asked for: the settings, the queries and, where one is needed, the encoder."""
+    """A requested run: the settings, the queries and, if the retriever needs one, the encoder."""
 
     settings: Mine
     queries: Queries
@@ -46,10 +46,10 @@ class MineRequest:
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[MineOptions]) -> "MineRequest":
-        """Return the request that options and `curate.toml` make; raises BadSettings if it cannot be met."""
+        """Return the request made from options and `curate.toml`; raises BadSettings if it cannot be met."""
         split = options.pop("split", None) or "train"
         settings = workspace.settings.mine.about(options.get("encoder"), workspace.root).override(**options)
-        passage_shards(workspace)  # says what to do when there are none
+        passage_shards(workspace)  # fails here if there are none, with the command to run
         queries = Queries(workspace, split)
         if settings.retriever == "bm25":
             return cls(settings, queries, None)
@@ -62,7 +62,7 @@ class MineRequest:
 
     @property
     def job(self) -> Job:
-        """The job that answers the request; its name is the run's id."""
+        """The job of the requested run; its name is the run's id."""
         if not self.encoder:
             return bm25_job(self.queries, self.settings.depth)
         dense = dense_job(self.queries, self.encoder, self.dense)
@@ -73,13 +73,13 @@ class MineRequest:
 
     @property
     def dense(self) -> dict[str, Any]:
-        """The settings that a dense run's record shows: as given, for whoever mines like it again."""
+        """The settings in the record of a dense run, as given, so that `augment` can mine with them again."""
         names = ("depth", "index", *EMBEDDING)
         shown = {name: value for name in names if (value := getattr(self.settings, name)) is not None}
         return {**shown, "encoder": self.encoder.path} if self.encoder else shown
 
     def run(self, progress: Progress) -> Record:
-        """Mine what is not there yet; return the record of the run that answers the request."""
+        """Mine the run and its sources, as far as they do not exist; return the record of the run."""
         if not self.encoder:
             return mine_bm25(self.queries, self.settings.depth, progress)
         if self.settings.retriever == "dense":

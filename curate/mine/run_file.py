@@ -1,7 +1,7 @@
-"""A run that was made elsewhere, line by line: TREC's six columns, or MS MARCO's three.
+"""Reader of run files line by line, with the six columns of TREC or the three of MS MARCO.
 
-qid Q0 docid rank score tag     score decides, rank and tag are not read
-qid <tab> docid <tab> rank      rank decides: the score is -rank
+qid Q0 docid rank score tag     the score decides; rank and tag are ignored
+qid <tab> docid <tab> rank      the rank decides; the score becomes -rank
 """
 
 import math
@@ -13,27 +13,27 @@ from curate.load.fields import Unfit
 from curate.load.lines import Advance, Lines, head
 
 TREC, MARCO = 6, 3
-LARGEST = 3.4028235e38  # of a float32
+LARGEST = 3.4028235e38  # the largest float32
 
 Reject = Callable[[int, str, str], None]
-"""Takes line, reason and text."""
+"""A function that takes the line number, the reason and the text of an invalid line."""
 
 
 @dataclass(frozen=True)
 class Retrieved:
-    """One line of a run."""
+    """One line of a run file."""
 
     line: int
-    """From 1."""
+    """The line number, from 1."""
     query_id: str
     passage_id: str
     score: float
 
 
 def read_run(path: Path, reject: Reject, advance: Advance = lambda _count: None) -> Iterator[Retrieved]:
-    """Yield the lines of a run, plain or packed; what cannot be a line of it goes to `reject`.
+    """Yield the lines of a run file, plain or compressed, and pass invalid lines to `reject`.
 
-    The first line with three or six columns decides which form the file has. Blank lines are passed over.
+    The first line with three or six columns decides the format of the file. Blank lines are skipped.
     """
     head(path)
     columns = 0
@@ -52,11 +52,11 @@ def read_run(path: Path, reject: Reject, advance: Advance = lambda _count: None)
 def _line(number: int, fields: list[str], columns: int) -> Retrieved:
     if len(fields) != columns:
         wanted = columns or "6 (qid Q0 docid rank score tag) or 3 (qid docid rank)"
-        raise Unfit(f"wrong number of columns: {len(fields)}, expected {wanted}")
+        raise Unfit(f"wrong number of columns: found {len(fields)}, expected {wanted}")
     if columns == MARCO:
         query_id, passage_id, rank = fields
         if not (rank.isascii() and rank.isdigit() and int(rank)):
-            raise Unfit(f"not a rank, a whole number from 1: '{rank}'")
+            raise Unfit(f"rank is not a whole number from 1: '{rank}'")
         return Retrieved(number, query_id, passage_id, -float(rank))
     query_id, _, passage_id, _, score, _ = fields
     return Retrieved(number, query_id, passage_id, _score(score))

@@ -1,7 +1,7 @@
 """`curate mine`: the passages that a retriever finds for the queries of a split become candidates.
 
-Everything that is found is kept at its rank, labelled positives and duplicates included: the view
-`decisions` marks them, and they never become negatives.
+Every passage that is found is kept at its rank, including labelled positives and duplicates. The view `decisions`
+marks those, and they never become negatives.
 """
 
 import time
@@ -19,12 +19,12 @@ from curate.workspace import Workspace
 if TYPE_CHECKING:
     from curate.models.encoder import Encoder
 
-PROBED = 32  # passages at a time, until two seconds are over
+PROBED = 32  # passages per batch when the speed of embedding is measured
 
 
 @dataclass(frozen=True)
 class Mined:
-    """A run, and what it found."""
+    """The outcome of `mine`: a run, and what it found."""
 
     run_id: str
     retriever: str
@@ -35,23 +35,23 @@ class Mined:
     empty: int
     """Queries for which nothing was found."""
     seconds: float
-    """Of the whole call; of a run that was there, of its last step."""
+    """The duration of the whole call or, for an existing run, of the job that wrote it."""
     already: bool
-    """Whether the run was there, so that nothing was done."""
+    """Whether the run already existed, so that nothing was done."""
     sources: tuple[str, ...] = ()
-    """The runs that a hybrid run unites."""
+    """The runs whose union a hybrid run is."""
     index: str | None = None
     recall: float | None = None
-    """Of an approximate index: recall@depth against exact search, on a sample of the queries."""
+    """The recall@depth of an approximate index against exact search, on a sample of the queries."""
     passages_encoded: int = 0
     passages_truncated: int = 0
-    """Of these: longer than the encoder's maximum, and cut there."""
+    """Encoded passages that were longer than the encoder's maximum and were cut."""
     encode_seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, record: Record, already: bool) -> "Mined":
-        """Return what the record of a run says."""
+        """Return the outcome that the record of a run describes."""
         names = {field.name for field in fields(cls)}
         facts = {name: fact for name, fact in record.facts.items() if name in names}
         for name in ("sources", "notes"):
@@ -66,13 +66,13 @@ class Mined:
             f"Run: {self.run_id}",
         ]
         if self.sources:
-            lines.append(f"It unites {' and '.join(self.sources)}.")
+            lines.append(f"It is the union of {' and '.join(self.sources)}.")
         if self.empty:
             lines.append(f"{self.empty:,} queries have no candidate{self._why_empty()}.")
         if self.recall is not None:
             lines.append(f"Index {self.index}: recall@{self.depth} {self.recall:.3f} against exact search.")
         if self.passages_truncated:
-            lines.append(f"{self.passages_truncated:,} passages were longer than the encoder reads, and were cut.")
+            lines.append(f"{self.passages_truncated:,} passages were cut to the encoder's maximum length.")
         lines += [f"{note}." for note in self.notes]
         lines += [] if self.already else [self._pace()]
         return "\n".join([*lines, f"Next: {self._next()}"])
@@ -98,10 +98,11 @@ class Mined:
 def mine(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[MineOptions]) -> Mined:
     """Write a run: the `depth` best passages of the collection for every query of a split.
 
-    The settings of the workspace stand for what is not given. A hybrid run is the union of a BM25 and a dense run,
-    up to twice `depth` a query. The same call again computes nothing. Raises BadSettings where there are no
-    passages, no queries of the split or no encoder, NotAvailable without the model or faiss, BadInput for a model
-    that cannot be computed. Source: RocketQA (NAACL 2021) 3.2, whose candidates are the top-k of the retriever.
+    Options that are not given come from the settings of the workspace. A hybrid run is the union of a BM25 run and
+    a dense run, with up to twice `depth` candidates per query. The same call again computes nothing. Raises
+    BadSettings if there are no passages, no queries in the split or no encoder; NotAvailable if the model or faiss
+    is missing; BadInput for a model that curate cannot compute. Source: RocketQA (NAACL 2021) 3.2, where the
+    candidates are the top-k of the retriever.
     """
     request = MineRequest.of(workspace, **options)
     already, started = request.job.record is not None, time.monotonic()
@@ -110,13 +111,13 @@ def mine(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack
 
 
 def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
-    """Return what `mine` with the same arguments would do; embeds for two seconds where no rate is known."""
+    """Return what `mine` with the same arguments would do; embeds for two seconds if no rate is known."""
     request = MineRequest.of(workspace, **options)
     queries = len(request.queries.keys)
     job = request.job
     if job.record:
-        return Plan("mine", "queries", queries, queries, 0.0, [f"The run is there: {job.name}"])
-    notes = [f"Makes the run {job.name}: {queries:,} queries, depth {request.settings.depth}."]
+        return Plan("mine", "queries", queries, queries, 0.0, [f"The run exists: {job.name}"])
+    notes = [f"Writes the run {job.name}: {queries:,} queries, depth {request.settings.depth}."]
     if not request.encoder:
         return Plan("mine", "queries", queries, 0, _bm25_seconds(workspace, queries), notes)
     shards = passage_shards(workspace)
@@ -124,7 +125,7 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     cached = sum(shard.rows for shard in shards if is_embedded(workspace, request.encoder, shard))
     rest = total - cached
     if not rest:
-        return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is embedded."])
+        return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is already embedded."])
     seconds = rest / _rate(workspace, request.encoder)
     return Plan("mine", "passages to embed", total, cached, seconds, notes + list(request.encoder.spec.notes))
 
@@ -139,7 +140,7 @@ def _bm25_seconds(workspace: Workspace, queries: int) -> float | None:
 
 
 def _rate(workspace: Workspace, encoder: "Encoder") -> float:
-    """Return how many passages are embedded a second: as in the newest run of this encoder, or measured now."""
+    """Return the passages embedded per second: as in the newest run of this encoder, or else measured now."""
     measured = [rate for record in workspace.records("mine") if (rate := _rate_of(record, encoder))]
     return measured[-1] if measured else _probe(workspace, encoder)
 
@@ -154,7 +155,7 @@ def _probe(workspace: Workspace, encoder: "Encoder", seconds: float = 2.0) -> fl
     with workspace.connect() as connection:
         texts = (text for _, text in passages(connection, passage_shards(workspace)))
         first = list(islice(texts, PROBED))
-        list(encoder.encode(first, "passage"))  # loads the model, and warms it
+        list(encoder.encode(first, "passage"))  # loads the model and warms it up
         started, count = time.monotonic(), 0
         while time.monotonic() - started < seconds:
             batch = list(islice(texts, PROBED)) or first

@@ -1,1 +1,1 @@
-"""Encoders and cross-encoders: what their files say, and their forward passes."""
+"""Encoders and cross-encoders: the settings in their files, and their forward passes."""

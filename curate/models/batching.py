@@ -1,4 +1,4 @@
-"""Which texts go through a model together: those of like length, within a budget of tokens."""
+"""Batches for a model: texts of similar length, within a budget of tokens."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -9,9 +9,10 @@ if TYPE_CHECKING:
 
 
 def token_batches(lengths: Sequence[int], budget: int) -> "Iterator[npt.NDArray[np.int64]]":
-    """Yield indices in batches of like length: longest first, at most `budget` tokens with padding.
+    """Yield indices in batches of similar length, the longest texts first.
 
-    The plan depends on the lengths alone: equal texts give equal batches, and equal batches equal bytes.
+    A batch has at most `budget` tokens, including padding; a text beyond the budget is a batch of its own. The
+    batches depend only on the lengths, so equal texts give equal batches, and equal batches give equal bytes.
     """
     import numpy as np
 

@@ -1,7 +1,7 @@
-"""The scorer: a cross-encoder that reads query and passage together and gives one logit a pair.
+"""The scorer: a cross-encoder that reads a query and a passage together and returns one logit per pair.
 
-Each text is tokenized once, however many pairs it stands in; pairs are put together by array operations,
-sorted by length over all queries and batched by a token budget, so that there is next to no padding.
+Each text is tokenized once, however many pairs contain it. Array operations assemble the pairs, which are sorted
+by length across all queries and batched by a token budget, so there is almost no padding.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,9 +21,9 @@ from curate.models.pretrained import device, load_pretrained, load_tokenizer, nu
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 TokenizedPair = tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]
-"""Token ids of a pair, and the segment of each token."""
+"""The token ids of a pair, and the segment id of each token."""
 
-# Tokens of one forward pass. It belongs to the batch plan, which decides the last bits of the scores.
+# Tokens per forward pass. The budget shapes the batches, and the last bits of a score depend on its batch.
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536, "mps": 16384}
 PROBES = (
     ("what is a run?", "A run: one retriever's ranked lists."),
@@ -44,7 +44,7 @@ class Frame:
 
     @property
     def size(self) -> int:
-        """How many special tokens a pair has."""
+        """The number of special tokens in a pair."""
         return len(self.before) + len(self.between) + len(self.after)
 
 
@@ -52,17 +52,17 @@ class CrossEncoder:
     """A loaded cross-encoder with one logit, or with two classes (logit = l1 - l0)."""
 
     def __init__(self, folder: Path, *, max_length: int | None = None) -> None:
-        """Load the model in `folder`; raises BadInput when it is no cross-encoder with a trained head."""
+        """Load the model in `folder`. Raises BadInput if it is not a cross-encoder with a trained head."""
         self.tokenizer = load_tokenizer(folder)
         dtype = number_format()
         self.model = load_pretrained("AutoModelForSequenceClassification", folder, dtype)
         config = self.model.config
         if config.num_labels not in (1, 2):
             raise BadInput(
-                f"{folder} has {config.num_labels} classes; a cross-encoder has one logit or two classes"
+                f"{folder} has {config.num_labels} classes; expected a cross-encoder with one logit or two"
             )
         if self.model.get_input_embeddings().num_embeddings < len(self.tokenizer):
-            raise BadInput(f"{folder}: the tokenizer knows more tokens than the model; it is another model's")
+            raise BadInput(f"{folder}: the tokenizer has more tokens than the model, so it belongs to another one")
         self.max_length = token_limit(folder, max_length)
         self.settings = scorer_settings(self.max_length, dtype, device())
         self.fingerprint = fingerprint(folder, self.settings)
@@ -71,7 +71,7 @@ class CrossEncoder:
         self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer()
 
     def tokenize(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
-        """Return the token ids of `pairs` (n x 2: index into queries, index into passages), each cut to fit."""
+        """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit."""
         if self.frame is None or not self.tokenizes_apart:
             return self._tokenize_pairs([queries[q] for q, _ in pairs], [passages[p] for _, p in pairs])
         query_ids, passage_ids = self._ids(queries), self._ids(passages)
@@ -89,9 +89,9 @@ class CrossEncoder:
         return rows
 
     def score(self, rows: Sequence[TokenizedPair], advance: Callable[[int], None] = lambda _count: None) -> Floats:
-        """Return the logits of tokenized pairs, float32, in their order. Equal rows give equal bytes.
+        """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
 
-        Raises CurateError when a logit is not finite.
+        Raises CurateError if a logit is not finite.
         """
         logits = np.empty(len(rows), np.float32)
         for batch in token_batches([len(ids) for ids, _ in rows], TOKEN_BUDGET[device()]):
@@ -142,7 +142,7 @@ class CrossEncoder:
         return [(row, np.asarray(kinds, np.int8)) for row, kinds in zip(ids, segments, strict=True)]
 
     def _agrees_with_tokenizer(self) -> bool:
-        """Return whether pairs put together here are the tokenizer's own, on probes; else it does the work."""
+        """Return whether pairs assembled here equal the tokenizer's pairs, on PROBES."""
         queries, passages = [probe[0] for probe in PROBES], [probe[1] for probe in PROBES]
         self.tokenizes_apart = True
         ours = self.tokenize(queries, passages, np.stack([np.arange(len(PROBES))] * 2, axis=1))
@@ -154,7 +154,7 @@ class CrossEncoder:
 
 
 def scorer_settings(max_length: int, dtype: str, device_class: str) -> dict[str, Any]:
-    """Return what, besides its files, decides a scorer's numbers: it enters the fingerprint."""
+    """Return the settings that, besides the files, determine a scorer's logits. The fingerprint covers them."""
     return {
         "template": "query, title + text",
         "truncation": "longest_first",
@@ -166,7 +166,7 @@ def scorer_settings(max_length: int, dtype: str, device_class: str) -> dict[str,
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """Return how many tokens of two texts stay within `room`: the longer one is cut first, as tokenizers do."""
+    """Return how many tokens of two texts fit into `room`. As in tokenizers, the longer text is cut first."""
     if first + second <= room:
         return first, second
     short, long = sorted((first, second))
@@ -177,7 +177,7 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
 
 
 def _frame(tokenizer: Any) -> Frame | None:
-    """Return the special tokens around a pair, read off one encoded pair; None where they can't be told apart."""
+    """Return the special tokens around a pair, read from one encoded pair; None if they cannot be separated."""
     first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("first", "second text"))
     pair = tokenizer("first", "second text")
     ids, kinds = pair["input_ids"], pair.get("token_type_ids") or [0] * len(pair["input_ids"])
@@ -192,7 +192,7 @@ def _frame(tokenizer: Any) -> Frame | None:
 
 
 def _find(row: Ints, part: Ints, start: int) -> int:
-    """Return where `part` first stands in `row` at or after `start`, or -1."""
+    """Return the first position of `part` in `row` at or after `start`, or -1."""
     for index in range(start, len(row) - len(part) + 1):
         if (row[index : index + len(part)] == part).all():
             return index

@@ -1,7 +1,7 @@
-"""How a model's own files say that it embeds: pooling, prompts, lengths, what follows the transformer.
+"""How a model embeds, according to its files: pooling, prompts, lengths, and the steps after the transformer.
 
-A sentence-transformers folder says it in modules.json and the files that it names; a plain transformers
-folder says nothing, so that mean pooling is assumed, and said. Options come before the files.
+A sentence-transformers folder describes this in modules.json and the files listed there. A plain transformers
+folder does not, so mean pooling is assumed, with a note. Options take precedence over the files.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.errors import BadInput, BadSettings
 
-POOLINGS = {  # the booleans of older files, in the order in which their vectors are joined
+POOLINGS = {  # the boolean keys of older files, in the order in which their vectors are joined
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -27,28 +27,28 @@ FALLBACK_LENGTH = 512
 
 @dataclass(frozen=True)
 class EmbeddingSpec:
-    """Everything besides the weights that an embedding depends on."""
+    """Everything except the weights that an embedding depends on."""
 
     transformer: str = ""
-    """Folder of the transformer, below the model's."""
+    """Folder of the transformer, relative to the model's folder."""
     query_transformer: str | None = None
-    """Folder of the queries' own transformer, where they have one."""
+    """Folder of a separate transformer for queries, if there is one."""
     pooling: tuple[str, ...] = ("mean",)
-    """Several are joined, one after the other."""
+    """Pooling modes. The vectors of several modes are concatenated."""
     include_prompt: bool = True
     """Whether the prompt's tokens are pooled too."""
     after: tuple[str, ...] = ()
-    """What follows the pooling: `normalize`, or the folder of a Dense layer."""
+    """The steps after pooling: `normalize`, or the folder of a Dense layer."""
     query_prompt: str = ""
     passage_prompt: str = ""
     query_max_length: int = FALLBACK_LENGTH
     passage_max_length: int = FALLBACK_LENGTH
     lower_case: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
-    """What had to be assumed."""
+    """Assumptions made where the files are silent."""
 
     def settings(self) -> dict[str, Any]:
-        """Return what the fingerprint covers, and what the table `models` shows."""
+        """Return the settings that the fingerprint covers and the table `models` shows."""
         settings = asdict(self)
         del settings["notes"]
         if self.query_transformer is None:
@@ -62,11 +62,11 @@ class EmbeddingSpec:
 
 
 def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
-    """Return the spec in a model's folder, with every option that is not None in its place.
+    """Return the spec of the model in `folder`. Options that are not None take precedence over its files.
 
     options: pooling, query_prompt, passage_prompt, normalize, query_max_length, passage_max_length.
-    Raises BadInput for a cross-encoder and for a module that curate does not compute, BadSettings for a length
-    beyond the model's.
+    Raises BadInput for a cross-encoder or a module that curate does not support, and BadSettings for a length
+    beyond the model's limit.
     """
     given = {key: value for key, value in options.items() if value is not None}
     modules = _modules(folder)
@@ -78,7 +78,7 @@ def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
         _refuse_cross_encoder(folder)
     if not modules and "pooling" not in given:
         facts["notes"] = (
-            f"{folder.name} has no modules.json: mean pooling is assumed (--pooling says otherwise)",
+            f"{folder.name} has no modules.json: mean pooling is assumed (change it with --pooling)",
         )
     facts |= _prompts(folder) | _lengths(folder / facts.get("transformer", ""))
     if "normalize" in given:
@@ -91,7 +91,7 @@ def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
 
 
 def passage_transformer(folder: Path) -> Path:
-    """Return where the transformer of a model stands, of one with a tower for each side that of the passages."""
+    """Return the folder of a model's transformer: that of the passages, if queries have a separate one."""
     alone = (folder / "config.json").is_file()
     return folder if alone else folder / read_embedding_spec(folder, {}).transformer
 
@@ -99,29 +99,29 @@ def passage_transformer(folder: Path) -> Path:
 def _refuse_cross_encoder(folder: Path) -> None:
     for name in _json(folder / "config.json", {}).get("architectures") or []:
         if name.endswith("ForSequenceClassification"):
-            raise BadInput(f"{folder} is a cross-encoder ({name}): it scores pairs and embeds nothing")
+            raise BadInput(f"{folder} is a cross-encoder ({name}): it scores pairs but cannot embed texts")
 
 
 def _modules(folder: Path) -> list[tuple[str, str]]:
-    """Return (kind, path) of the modules in order, or nothing without modules.json or with routes."""
+    """Return (kind, path) of the modules in order; empty without modules.json or with a router."""
     modules = [(str(module["type"]), str(module.get("path", ""))) for module in _json(folder / "modules.json", [])]
     return [] if (folder / ROUTER).is_file() and len(modules) == 1 else _chain(folder, modules)
 
 
 def _of_routes(folder: Path) -> dict[str, Any]:
-    """Return what a model with one chain of modules for queries and another for passages says."""
+    """Return the fields of the spec for a model with separate chains of modules for queries and passages."""
     config = _json(folder / ROUTER, {})
     facts = {}
     for route in ("query", "document"):
         names = config.get("structure", {}).get(route) or []
         chain = _chain(folder, [(str(config["types"][name]), name) for name in names])
         if not chain:
-            raise BadInput(f"{folder / ROUTER} has no route '{route}'; curate needs query and document")
+            raise BadInput(f"{folder / ROUTER} has no route '{route}'; expected the routes query and document")
         facts[route] = _of_modules(folder, chain)
     query, passage = facts["query"], facts["document"]
     same = {key: value for key, value in query.items() if key != "transformer"}
     if same != {key: value for key, value in passage.items() if key != "transformer"}:
-        raise BadInput(f"{folder} pools queries otherwise than passages, which curate does not compute")
+        raise BadInput(f"{folder} pools queries and passages differently, which curate does not support")
     return {**passage, "query_transformer": query["transformer"]}
 
 
@@ -131,13 +131,13 @@ def _chain(folder: Path, modules: list[tuple[str, str]]) -> list[tuple[str, str]
         package, _, kind = full.rpartition(".")
         if kind not in READ or not package.startswith("sentence_transformers"):
             raise BadInput(
-                f"{folder} has a module {full}, which curate does not compute; it computes {', '.join(READ)}"
+                f"{folder} has a module {full}, which curate does not support; it supports {', '.join(READ)}"
             )
         found.append((kind, path))
     kinds = [kind for kind, _ in found]
     if found and (kinds[0] != "Transformer" or kinds.count("Pooling") != 1 or kinds[1] != "Pooling"):
         raise BadInput(
-            f"{folder} chains {', '.join(kinds)}; expected Transformer, Pooling, then Dense and Normalize"
+            f"{folder} has the modules {', '.join(kinds)}; expected Transformer, Pooling, then Dense or Normalize"
         )
     return found
 
@@ -148,7 +148,7 @@ def _of_modules(folder: Path, modules: list[tuple[str, str]]) -> dict[str, Any]:
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     if unknown := set(modes) - set(POOLINGS.values()):
         raise BadInput(
-            f"{folder / modules[1][1]} pools by {', '.join(sorted(unknown))}, which curate does not know"
+            f"{folder / modules[1][1]} pools by {', '.join(sorted(unknown))}, which curate does not support"
         )
     return {
         "transformer": modules[0][1],
@@ -162,7 +162,7 @@ def _prompts(folder: Path) -> dict[str, str]:
     config = _json(folder / "config_sentence_transformers.json", {})
     prompts = {name: text or "" for name, text in (config.get("prompts") or {}).items()}
     default = prompts.get(config.get("default_prompt_name") or "", "")
-    # An empty `query` or `document`, which newer files hold, still comes before the default.
+    # Newer files contain empty prompts for `query` and `document`. These take precedence over the default.
     passage = next((prompts[name] for name in ("document", "passage", "corpus") if name in prompts), default)
     return {"query_prompt": prompts.get("query", default), "passage_prompt": passage}
 
@@ -182,7 +182,7 @@ def _lengths(folder: Path) -> dict[str, Any]:
 
 
 def positions(folder: Path) -> int | None:
-    """Return how many tokens the transformer in `folder` can number, or None where there is no limit."""
+    """Return how many token positions the transformer in `folder` has, or None if there is no limit."""
     config = _json(folder / "config.json", {})
     count = config.get("max_position_embeddings")
     if not isinstance(count, int) or count <= 0:
@@ -192,9 +192,9 @@ def positions(folder: Path) -> int | None:
 
 
 def token_limit(folder: Path, wanted: int | None = None) -> int:
-    """Return how many tokens a cross-encoder in `folder` reads: `wanted`, or what its files say, at most 512.
+    """Return how many tokens a cross-encoder in `folder` reads: `wanted`, or the limit in its files up to 512.
 
-    Raises BadSettings for more than its positions.
+    Raises BadSettings if `wanted` exceeds the model's positions.
     """
     limit = positions(folder)
     if wanted:

@@ -1,4 +1,4 @@
-"""A dual-encoder's forward pass: texts in, one vector a text out."""
+"""A dual-encoder's forward pass: texts in, one vector per text out."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Side = Literal["query", "passage"]
 
 CHUNK = 4096  # texts that are tokenized and sorted by length together
-BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens in a batch, padding included
+BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens per batch, padding included
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,24 @@ class Vectors:
     array: "np.ndarray"
     """float32, texts x dimension."""
     truncated: int
-    """Texts that were longer than the maximum and were cut."""
+    """The number of texts that were longer than the maximum and were cut."""
 
 
 class Encoder:
-    """A transformers or sentence-transformers model; its weights are loaded when they are first needed."""
+    """A transformers or sentence-transformers model. Its weights are loaded on first use."""
 
     def __init__(self, path: str, folder: Path, spec: EmbeddingSpec, dtype: str) -> None:
         self.path = path
-        """The hub name or the folder; relative to the workspace where it stands there, so that both move."""
+        """The hub name or the folder. A folder inside the workspace is relative to it, so both can be moved."""
         self.folder = folder
         self.spec = spec
         self.dtype = dtype
 
     @classmethod
     def open(cls, name: str, root: Path | None = None, dtype: str = "auto", **options: Any) -> Self:
-        """Return the encoder in a folder (first below `root`) or of a hub name.
+        """Return the encoder in a folder (looked up below `root` first) or with a hub name.
 
-        Options as in `read_embedding_spec`.
+        The options are those of `read_embedding_spec`.
         """
         folder = model_folder(name, root)
         path = str(folder) if any((base / name).is_dir() for base in (root or Path(), Path())) else name
@@ -58,26 +58,26 @@ class Encoder:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What the vectors depend on besides the files."""
+        """The settings that, besides the files, determine the vectors."""
         return {**self.spec.settings(), "dtype": self.dtype, "device": device()}
 
     @cached_property
     def fingerprint(self) -> str:
-        """The sha256 over files and settings: equal means equal vectors."""
+        """The sha256 of files and settings. Equal fingerprints mean equal vectors."""
         return fingerprint(self.folder, self.settings)
 
     @property
     def model_id(self) -> str:
-        """The name under which the tables know it."""
+        """The id of the encoder in the tables."""
         return model_id(self.folder, self.fingerprint)
 
     def encode(
         self, texts: Iterable[str], side: Side, advance: Advance = lambda _count: None
     ) -> Iterator[Vectors]:
-        """Yield the vectors of texts, in their order, chunk by chunk; `advance` is told of every batch.
+        """Yield the vectors of texts in order, chunk by chunk. `advance` is called after every batch.
 
-        The batches are a function of the chunk alone: equal chunks give equal bits. Raises BadInput when a
-        vector is not finite.
+        The batches depend only on the chunk, so equal chunks give equal bits. Raises BadInput if a vector is not
+        finite.
         """
         import torch
 
@@ -138,7 +138,7 @@ class Encoder:
 
     @cached_property
     def model(self) -> Any:
-        """The transformer, of passages where queries have one of their own."""
+        """The transformer; that of the passages, if queries have a separate one."""
         return load_transformer(self.folder / self.spec.transformer, self.dtype)
 
     @cached_property
@@ -150,22 +150,22 @@ class Encoder:
 
     @cached_property
     def after(self) -> list[Any]:
-        """What follows the pooling, as functions of a batch of vectors."""
+        """The steps after pooling, as functions of a batch of vectors."""
         from torch.nn.functional import normalize
 
         return [normalize if step == "normalize" else _dense(self.folder / step) for step in self.spec.after]
 
 
 def pooled(hidden: "torch.Tensor", mask: "torch.Tensor", modes: tuple[str, ...], skip: int = 0) -> "torch.Tensor":
-    """Return one vector a text from the tokens' vectors.
+    """Return one vector per text, pooled from the vectors of its tokens.
 
     hidden: texts x tokens x dimension, float32. mask: texts x tokens, 1 where there is a token, padded on
-    either side. Several modes are joined. The first `skip` tokens are left out. Source:
-    sentence-transformers' Pooling, which it equals.
+    either side. The vectors of several modes are concatenated. The first `skip` tokens are left out. The results
+    equal those of sentence-transformers' Pooling.
     """
     import torch
 
-    position = mask.cumsum(1)  # from 1, of the tokens that are there
+    position = mask.cumsum(1)  # counts from 1 and skips the padding
     mask = mask * (position > skip)
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     count = weights.sum(1).clamp(min=1e-9)
@@ -187,7 +187,7 @@ def pooled(hidden: "torch.Tensor", mask: "torch.Tensor", modes: tuple[str, ...],
 
 
 def _dense(folder: Path) -> Any:
-    """Return sentence-transformers' Dense layer: linear, then an activation of torch.nn."""
+    """Return sentence-transformers' Dense layer: a linear layer and an activation of torch.nn."""
     import json
 
     import torch
@@ -197,9 +197,9 @@ def _dense(folder: Path) -> Any:
     package, _, name = config.get("activation_function", "torch.nn.modules.activation.Tanh").rpartition(".")
     activation = getattr(torch.nn, name, None)
     if not package.startswith("torch.nn") or activation is None or config.get("use_residual"):
-        raise BadInput(f"{folder} has a Dense layer that curate does not compute: {config}")
+        raise BadInput(f"{folder} has a Dense layer that curate does not support: {config}")
     if not (folder / "model.safetensors").is_file():
-        raise BadInput(f"{folder} has no model.safetensors. curate reads no pickled weights: convert them first.")
+        raise BadInput(f"{folder} has no model.safetensors. curate does not read pickled weights; convert them.")
     linear = torch.nn.Linear(config["in_features"], config["out_features"], bias=config.get("bias", True))
     weights = load_file(folder / "model.safetensors")
     linear.load_state_dict({key.removeprefix("linear."): weight for key, weight in weights.items()})

@@ -1,4 +1,4 @@
-"""Model folders: where a model lies, on disk or in the hub's cache, and the fingerprint of its files."""
+"""Model folders: the location of a model, on disk or in the hub's cache, and the fingerprint of its files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from typing import Any
 from curate.errors import BadInput, NotAvailable
 from curate.shards import canonical, file_sha256
 
-# What changes the numbers that a model gives; README files and training logs do not.
+# The files that determine a model's output. README files and training logs do not.
 IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors")
 
 
 def model_folder(name: str, root: Path | None = None) -> Path:
-    """Return the folder of a model: a path (first below `root`, the workspace), or a hub name.
+    """Return the folder of a model, given a path (looked up below `root`, the workspace, first) or a hub name.
 
-    A hub name is answered from the local cache where it is there. Raises NotAvailable, with what was tried,
-    when it is neither.
+    A hub model is downloaded to the local cache; without network, the cached copy is used. Raises NotAvailable,
+    with what was tried, if there is no such model.
     """
     if local := _local(name, root):
         return local
@@ -27,7 +27,7 @@ def model_folder(name: str, root: Path | None = None) -> Path:
 
 
 def is_same_model(name: str, other: str, root: Path) -> bool:
-    """Return whether two names are equal, or those of one folder; nothing is asked of the hub."""
+    """Return whether two names are equal or refer to the same folder. The hub is never asked."""
     if name == other:
         return True
     folder = _local(name, root)
@@ -39,7 +39,7 @@ def _local(name: str, root: Path | None) -> Path | None:
         if (folder / "config.json").is_file() or (folder / "modules.json").is_file():
             return folder.resolve()
         if folder.is_dir():
-            raise BadInput(f"{folder} holds no model: neither config.json nor modules.json stands in it")
+            raise BadInput(f"{folder} is not a model: it has neither config.json nor modules.json")
     return None
 
 
@@ -48,7 +48,7 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*/config.json", "*/model.safetensors"]
-    for offline in (False, True):  # the cache may hold a part only; it serves where there is no network
+    for offline in (False, True):  # online first, since the cache may be incomplete
         try:
             folder = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=offline))
             if any(folder.rglob("*.safetensors")):
@@ -56,27 +56,27 @@ def _from_hub(name: str) -> Path:
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
             continue
     raise NotAvailable(
-        f"no model '{name}': it is neither a folder, nor are its weights in the local hub cache, nor could they "
-        "be fetched in safetensors (curate reads no pickled ones). Give the folder of a model, or run once with "
-        "network."
+        f"no model '{name}': it is not a folder, its weights are not in the local hub cache, and they could not "
+        "be downloaded as safetensors (curate does not read pickled weights). Give the folder of a model, or run "
+        "once with network access."
     )
 
 
 def path_below(root: Path, folder: Path, otherwise: str) -> str:
-    """Return `folder` relative to the workspace `root` if it stands there, so that both move; else `otherwise`."""
+    """Return `folder` relative to the workspace `root` if it is inside, so both can move; else `otherwise`."""
     below = folder.is_relative_to(root.resolve())
     return str(folder.relative_to(root.resolve())) if below else otherwise
 
 
 def fingerprint(folder: Path, settings: Mapping[str, Any]) -> str:
-    """Return the sha256 over weights, tokenizer, configuration and `settings`: equal means equal scores."""
+    """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores."""
     files = sorted({path for pattern in IDENTITY for path in folder.glob(pattern)})
     hashed = {str(path.relative_to(folder)): file_sha256(path) for path in files}
     return hashlib.sha256(canonical([hashed, dict(settings)]).encode()).hexdigest()
 
 
 def model_id(folder: Path, print_: str) -> str:
-    """Return a short name for people: the folder's (of a hub snapshot: the repository's) and 8 digits."""
+    """Return a short readable id: the folder's name (for a hub snapshot, the repository's) and 8 hex digits."""
     name = folder.name
     if folder.parent.name == "snapshots":
         name = folder.parent.parent.name.rpartition("--")[2]

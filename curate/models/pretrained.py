@@ -1,7 +1,7 @@
-"""Loading pretrained models: the device and number format they run in, their weights and tokenizer.
+"""Loading of pretrained models: their device and number format, weights and tokenizer.
 
-Weights are read from safetensors only, no code of a model is ever run, and a checkpoint that lacks weights
-is refused: a head that is missing would be drawn at random, and its scores would look like scores.
+Weights are read from safetensors only, and code that comes with a model is never run. A checkpoint that lacks
+weights is refused: a missing head would be initialized at random, and its scores would look plausible.
 """
 
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def device() -> str:
-    """Return the class of device that models run on here: cuda, mps or cpu."""
+    """Return the type of device that models run on here: cuda, mps or cpu."""
     import torch
 
     if torch.cuda.is_available():
@@ -24,7 +24,7 @@ def device() -> str:
 
 
 def number_format(wanted: str = "auto") -> str:
-    """Return bf16 where the processor computes in it (GPU, avx512_bf16, AMX), else fp32; or what is wanted."""
+    """Return `wanted`, or for "auto" bf16 if the processor computes in it (GPU, avx512_bf16, AMX), else fp32."""
     import torch
 
     if wanted != "auto":
@@ -36,24 +36,24 @@ def number_format(wanted: str = "auto") -> str:
 
 
 def torch_dtype(name: str) -> "torch.dtype":
-    """Return torch's type for bf16 or fp32."""
+    """Return the torch dtype for bf16 or fp32."""
     import torch
 
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[name]
 
 
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
-    """Return the transformers model of `folder` in eval mode, on `device()`, in `dtype`.
+    """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`.
 
-    Raises BadInput when it has no safetensors, wants its own code run, lacks weights (other than those whose
-    names start with one of `may_lack`) or holds weights that are not finite.
+    Raises BadInput if the model has no safetensors, needs code of its own, lacks weights (other than those whose
+    names start with one of `may_lack`) or has weights that are not finite.
     """
     import torch
     import transformers
 
     quiet()
     if not any(folder.glob("*.safetensors")):
-        raise BadInput(f"{folder} has no *.safetensors. curate reads no pickled weights: convert them first.")
+        raise BadInput(f"{folder} has no *.safetensors. curate does not read pickled weights; convert them.")
     try:
         model, info = getattr(transformers, auto_class).from_pretrained(
             folder,
@@ -70,20 +70,20 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
     if lacking or mismatched:
         raise BadInput(
             f"{folder} lacks weights that the model needs: {', '.join((lacking + mismatched)[:5])}. "
-            "They would be drawn at random, so it is refused."
+            "They would be initialized at random, so the model is refused."
         )
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
-        raise BadInput(f"{folder} holds weights that are not finite (NaN or infinity)")
+        raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
     return model.eval().to(device())
 
 
 def load_transformer(folder: Path, dtype: str) -> Any:
-    """Return the encoder of `folder`, of an encoder-decoder that half, as `load_pretrained` does.
+    """Return the encoder in `folder`, or the encoder half of an encoder-decoder, as `load_pretrained` does.
 
-    It may lack a pooler: nothing of an embedding goes through it.
+    The pooler may be missing, because embeddings do not use it.
     """
     config = load_config(folder)
-    # The half that was saved by itself (T5EncoderModel) no longer says that it was one.
+    # A half that was saved alone (T5EncoderModel) is no longer marked as an encoder-decoder.
     half = config.is_encoder_decoder or any(name.endswith("EncoderModel") for name in config.architectures or [])
     auto_class = "AutoModelForTextEncoding" if half else "AutoModel"
     model = load_pretrained(auto_class, folder, dtype, may_lack=("pooler.",))
@@ -92,31 +92,31 @@ def load_transformer(folder: Path, dtype: str) -> Any:
 
 
 def load_config(folder: Path) -> Any:
-    """Return transformers' configuration of the model in `folder`; raises BadInput when none loads."""
+    """Return the transformers configuration of the model in `folder`. Raises BadInput if it cannot be loaded."""
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{folder} has no config.json that loads: {' '.join(str(error).split())[:300]}") from error
+        raise BadInput(f"{folder}: cannot load config.json: {' '.join(str(error).split())[:300]}") from error
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Return the fast tokenizer of `folder`; raises BadInput when there is none."""
+    """Return the fast tokenizer in `folder`. Raises BadInput if there is none."""
     from transformers import AutoTokenizer
 
     quiet()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{folder} has no tokenizer that loads: {' '.join(str(error).split())[:300]}") from error
+        raise BadInput(f"{folder}: cannot load the tokenizer: {' '.join(str(error).split())[:300]}") from error
     if not tokenizer.is_fast:
         raise BadInput(f"{folder} has no fast tokenizer (tokenizer.json)")
     return tokenizer
 
 
 def quiet() -> None:
-    """Keep transformers' own bars and notices off the terminal."""
+    """Keep transformers' progress bars and notices off the terminal."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from transformers.utils import logging
 

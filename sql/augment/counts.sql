@@ -1,4 +1,4 @@
--- counts: what became of the unlabeled queries. Grain: one row per call ($cutoffs, $run).
+-- counts: the outcome of augmentation for the unlabeled queries. Grain: one row per call ($cutoffs, $run).
 with asked as (
     select query_key, query_key in (select query_key from leaked_queries) as leaked
     from queries where split = 'unlabeled'

@@ -1,2 +1,2 @@
--- unlabeled_queries: how many queries have no labels. Grain: one row per call.
+-- unlabeled_queries: the number of queries without labels. Grain: one row per call.
 select count(*) as queries from queries where split = 'unlabeled';

@@ -1,6 +1,6 @@
--- check: how curation judged what is known to be relevant. Grain: one row.
--- hidden, own: pairs of ids (collection/truth). known: hidden positives in the judged top-k, without a label;
--- taken_out: those of them that are no negatives; own_answers: pseudo-labels that name the query's own docstring.
+-- check: how curation judged passages that are known to be relevant. Grain: one row.
+-- hidden, own: pairs of ids (collection/truth). known: hidden positives in the judged top-k that have no label.
+-- taken_out: those of them that are not negatives. own_answers: pseudo-labels that name the query's own docstring.
 with mined as (
     select decisions.query_key, decisions.passage_key, any_value(decisions.decision) as decision
     from decisions

@@ -1,4 +1,4 @@
--- hardest_negatives: what the retriever put first and the cross-encoder rejects. Grain: one row per pair.
+-- hardest_negatives: passages that the retriever ranks first and the cross-encoder rejects. Grain: one row per pair.
 select queries.text as query, passages.passage_id as wrong_answer, decisions.rank, round(decisions.probability, 3) as probability
 from decisions
 inner join runs on runs.run_id = decisions.run_id and runs.retriever = 'hybrid' and runs.split = 'train'

@@ -1,4 +1,4 @@
--- pseudo_labels: what Polars' queries found, most probable first. Grain: one row per pseudo-labelled query.
+-- pseudo_labels: the pseudo-labels of the queries from Polars, most probable first. Grain: one row per pseudo-labelled query.
 select queries.text as query, passages.passage_id as answer, round(pseudo_labels.probability, 3) as probability
 from pseudo_labels
 inner join runs on runs.run_id = pseudo_labels.run_id and runs.retriever = 'hybrid'

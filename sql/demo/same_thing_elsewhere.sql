@@ -1,4 +1,4 @@
--- same_thing_elsewhere: whose passages answer whose queries without a label. Grain: one row per pair of libraries.
+-- same_thing_elsewhere: which library's passages answer which library's queries without a label. Grain: one row per pair of libraries.
 select
     split_part(queries.query_id, '.', 1) as asked_in,
     split_part(passages.passage_id, '.', 1) as answered_in,

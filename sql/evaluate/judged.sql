@@ -1,4 +1,4 @@
--- judged: how many queries of a split have labels. Grain: one row.
+-- judged: the number of queries with labels in a split. Grain: one row.
 select count(distinct qrels.query_key) as queries
 from qrels
 inner join queries on queries.query_key = qrels.query_key

@@ -1,6 +1,7 @@
--- queries: a run against the qrels of its split. Grain: one row per (metric, query_key).
--- As trec_eval -c has it: every judged query counts, 0 where the run has nothing for it; what is not judged is not
--- relevant; ties stand as the run ranks them. Recall@k only down to the run's depth. Parameters: $run.
+-- queries: the measures of a run against the qrels of its split. Grain: one row per (metric, query_key).
+-- The rules are those of trec_eval -c. Every judged query counts, with 0 if the run has nothing for it. Passages
+-- without a label are not relevant. Ties stay in the order of the run. Recall@k goes only down to the run's depth.
+-- Parameters: $run.
 with the_run as (
     select split, (select max(rank) from candidates where run_id = $run) as depth from runs where run_id = $run
 ),

@@ -1,4 +1,4 @@
--- values: what was measured of some runs. Grain: one row per (run_id, metric, query_key).
+-- values: the stored measures of some runs. Grain: one row per (run_id, metric, query_key).
 select metrics.run_id, metrics.metric, metrics.query_key, metrics.value
 from metrics
 inner join runs on runs.run_id = metrics.run_id

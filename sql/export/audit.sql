@@ -1,5 +1,5 @@
--- audit: what became of a block's queries and candidates. Grain: one row per figure.
--- candidates: every pair that the runs found within the judged depth, as `found` has them and the reports count them.
+-- audit: the outcomes of a block's queries and candidates. Grain: one row per figure.
+-- candidates: every pair that the runs found within the judged depth, as in `found` and in the reports.
 with filled as (
     select query_key, count(*) filter (where label = 0) as negatives from export_passages group by query_key
 )

@@ -1,5 +1,5 @@
--- beir_qrels: lines of BEIR's qrels file, every positive with score 1. Grain: one row per (query, positive).
--- The loader reads CSV: an id with a tab, a quote or a line break stands in quotes.
+-- beir_qrels: lines of BEIR's qrels file, with score 1 for every positive. Grain: one row per (query, positive).
+-- The loader reads CSV, so an id with a tab, a quote or a line break is quoted.
 with ids as (
     select queries.query_key, passages.place, queries.query_id, passages.passage_id
     from export_queries as queries

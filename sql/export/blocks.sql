@@ -1,6 +1,6 @@
--- blocks: ranges of query keys, with $size queries each that may be in the set. Grain: one row per block.
--- A query may be in it if it has a positive or, with $augmented, if it has no labels and one of the runs looked for it.
--- The ranges leave no gap, so that the figures cover every query of the runs.
+-- blocks: ranges of query keys, each with up to $size queries that are eligible for the set. Grain: one row per block.
+-- A query is eligible if it has a positive or, with $augmented, if it has no labels and one of the runs has
+-- candidates for it. The ranges leave no gap, so the figures cover every query of the runs.
 with eligible as (
     select training_queries.query_key
     from training_queries

@@ -1,4 +1,4 @@
--- figures: the audit of a whole export; $needed: its format cannot hold a query without negatives. Grain: one row per figure.
+-- figures: the audit of a whole export; with $needed, the format cannot hold queries without negatives. Grain: one row per figure.
 with totals as (
     select figure, sum(amount)::bigint as amount from export_audits group by figure
 )

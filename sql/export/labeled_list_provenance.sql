@@ -1,4 +1,4 @@
--- labeled_list_provenance: where each row of export_labeled_list comes from, in the same order. Grain: one row per query.
+-- labeled_list_provenance: the sources of each row of export/labeled_list, in the same order. Grain: one row per query.
 select
     any_value(queries.query_id) as query_id,
     arg_min(

@@ -1,11 +1,11 @@
--- n_tuple: a positive and its query's negatives, where there are $width of these. Grain: one row per (query, positive).
+-- n_tuple: a positive with its query's negatives, for queries that have exactly $width negatives. Grain: one row per (query, positive).
 with of_width as (
     select query_key from export_passages group by query_key having count(*) filter (where label = 0) = $width
 ),
 negatives as (
     select
         query_key,
-        arg_min(passage_text(title, text), place, $negatives) as passages, -- in the order of place
+        arg_min(passage_text(title, text), place, $negatives) as passages, -- ordered by place
     from export_passages
     semi join of_width on of_width.query_key = export_passages.query_key
     where label = 0

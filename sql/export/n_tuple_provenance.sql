@@ -1,4 +1,4 @@
--- n_tuple_provenance: where each row of export_n_tuple comes from, in the same order. Grain: one row per (query, positive).
+-- n_tuple_provenance: the sources of each row of export/n_tuple, in the same order. Grain: one row per (query, positive).
 with of_width as (
     select query_key from export_passages group by query_key having count(*) filter (where label = 0) = $width
 ),

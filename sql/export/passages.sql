@@ -1,5 +1,5 @@
 -- passages: the passages of a block with evidence and text, as export_passages. Grain: one row per (query_key, passage_key).
--- label 1 is a positive, 0 a negative; place counts a query's passages from 1, positives first.
+-- label is 1 for a positive and 0 for a negative. place counts a query's passages from 1, positives first.
 create or replace temp table export_passages as
 with listed as (
     select query_key, passage_key, 1 as label, place, positive_source, probability, repeated from training_positives

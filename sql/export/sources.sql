@@ -1,5 +1,5 @@
--- sources: which runs found a negative, and at which rank. Grain: one row per (query_key, passage_key).
--- Of a hybrid run: the runs that it unites. arg_min with a count gives the list in the order of run_id.
+-- sources: the runs that found a negative, with its rank in each. Grain: one row per (query_key, passage_key).
+-- For a hybrid run, these are the runs that it unites. arg_min with a count gives the list in the order of run_id.
 create or replace temp table export_sources as
 with used as (
     select unnest(if(len(sources) = 0, [run_id], sources)) as run_id from runs where list_contains($runs, run_id)

@@ -1,4 +1,4 @@
--- triplet: a positive and a negative each. Grain: one row per (query, positive, negative).
+-- triplet: triplets of a query, a positive and a negative. Grain: one row per (query, positive, negative).
 select
     queries.text as query,
     passage_text(positive.title, positive.text) as positive,

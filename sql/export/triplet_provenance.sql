@@ -1,4 +1,4 @@
--- triplet_provenance: where each row of export_triplet comes from, in the same order. Grain: one row per (query, positive, negative).
+-- triplet_provenance: the sources of each row of export/triplet, in the same order. Grain: one row per (query, positive, negative).
 select
     queries.query_id,
     positive.passage_id as positive_id,

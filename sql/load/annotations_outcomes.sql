@@ -1,5 +1,5 @@
--- annotations_outcomes: what becomes of each annotation. Grain: one row per line of the load in work (arrivals).
--- reason is null for a line that is taken, and for one that says again what its annotator said (repeated).
+-- annotations_outcomes: the outcome of each annotation. Grain: one row per line of the current load (arrivals).
+-- reason is null for a line that is accepted, and for one that repeats its annotator's earlier verdict (repeated).
 create or replace temp table outcomes as
 with placed as (
     select

@@ -1,2 +1,2 @@
--- labels_repeated: how many lines say again what is known. Grain: one row.
+-- labels_repeated: the number of lines that repeat a known label. Grain: one row.
 select count(*) as repeated from outcomes where reason is null and repeated;

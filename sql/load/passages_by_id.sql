@@ -1,4 +1,4 @@
--- passages_by_id: the passages, those of the load in work among them, as load_repeats compares them. Grain: one row per passage.
+-- passages_by_id: all passages, including those of the current load, in the form that load/repeats compares. Grain: one row per passage.
 create or replace temp view by_id as
 select
     passage_key as key,

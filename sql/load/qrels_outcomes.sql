@@ -1,6 +1,6 @@
--- qrels_outcomes: what becomes of each line of qrels. Grain: one row per line of the load in work (arrivals).
--- reason is null for a line that is taken, and for one that says again what is known (repeated).
--- A query belongs to the split in which it was judged first; unlabeled queries have no judgements.
+-- qrels_outcomes: the outcome of each line of qrels. Grain: one row per line of the current load (arrivals).
+-- reason is null for a line that is accepted, and for one that repeats a known label (repeated).
+-- A query belongs to the split in which it was first judged; unlabeled queries have no judgements.
 create or replace temp table outcomes as
 with keyed as (
     select arrivals.*, stored_queries.query_key, passages.passage_key

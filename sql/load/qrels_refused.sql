@@ -1,4 +1,4 @@
--- qrels_refused: lines of qrels that cannot be taken. Grain: one row per reject.
+-- qrels_refused: lines of qrels that are rejected. Grain: one row per reject.
 select file, line, reason, concat_ws(chr(9), query_id, passage_id, relevance) as text
 from outcomes
 where reason is not null

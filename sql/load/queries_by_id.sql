@@ -1,4 +1,4 @@
--- queries_by_id: the queries, those of the load in work among them, as load_repeats compares them. Grain: one row per query.
+-- queries_by_id: all queries, including those of the current load, in the form that load/repeats compares. Grain: one row per query.
 create or replace temp view by_id as
 select
     query_key as key,

@@ -1,5 +1,5 @@
--- repeats: rows of the load in work whose id was there before. Grain: one row per repeated row.
--- The first row of an id stays; only ids that stand more than once have their texts read.
+-- repeats: rows of the current load whose id occurred before. Grain: one row per repeated row.
+-- The first row of an id is kept. Texts are read only for ids that occur more than once.
 create or replace temp table repeats as
 with shared as (
     select id from by_id group by id having count(*) > 1

@@ -1,4 +1,4 @@
--- repeats_refused: repeats that differ from the first row of their id. Grain: one row per reject.
+-- repeats_refused: repeated rows that differ from the first row of their id. Grain: one row per reject.
 select
     origins.file,
     origins.line,

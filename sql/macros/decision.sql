@@ -1,6 +1,6 @@
--- decision: the outcome for one candidate; the first match wins. Grain: one value per call.
--- relevant: what people said (null: nothing). logit null: nobody scored it. Unknown is never a negative.
--- Source: RocketQA (NAACL 2021) 3.2 and 3.3: both cutoffs strict.
+-- decision: the decision on one candidate; the first match wins. Grain: one value per call.
+-- relevant is people's verdict (null: none). A null logit means that no scorer has seen the pair, which is never a
+-- negative. Source: RocketQA (NAACL 2021) 3.2 and 3.3, where both cutoffs are strict.
 create or replace macro decision(relevant, is_duplicate, labelled, logit, negative_below, positive_above) as
     case
         when relevant then 'positive'

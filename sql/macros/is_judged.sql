@@ -1,3 +1,3 @@
 -- is_judged: whether a candidate without a positive label has a verdict. Grain: one value per call.
--- Labelled positives are no query of denoising, and of unscored candidates nobody knows what they are.
+-- Denoising does not decide about labelled positives. Nothing is known about unscored candidates.
 create or replace macro is_judged(decision) as decision not in ('positive', 'unscored');

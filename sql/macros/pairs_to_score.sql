@@ -1,5 +1,6 @@
--- pairs_to_score: what a scorer should see of a run's top-k. Grain: one row per (query_key, passage_key).
--- The candidates at ranks up to top_k, and the positives of their queries, which the audit and distillation need.
+-- pairs_to_score: the pairs of a run that a scorer should score. Grain: one row per (query_key, passage_key).
+-- These are the candidates at ranks up to top_k, and the positives of their queries for the audit and
+-- distillation.
 create or replace macro pairs_to_score(of_run, top_k) as table
 select query_key, passage_key from candidates where run_id = of_run and "rank" <= top_k
 union

@@ -1,6 +1,6 @@
--- fuse: the union of the sources' candidates, by reciprocal rank fusion. Grain: one row per (query_key, passage_key).
--- score = sum of 1 / (60 + rank) over the sources that found the passage; as decimals, whose sum has no order.
--- Source: Cormack, Clarke and Buettcher, SIGIR 2009.
+-- fuse: the union of the sources' candidates, ranked by reciprocal rank fusion. Grain: one row per (query_key, passage_key).
+-- score = sum of 1 / (60 + rank) over the sources that found the passage. The terms are decimals, so their sum
+-- does not depend on the order. Source: Cormack, Clarke and Buettcher, SIGIR 2009.
 with fused as (
     select query_key, passage_key, sum((1 / (60 + rank))::decimal(20, 17))::float as score
     from found

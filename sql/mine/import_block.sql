@@ -1,4 +1,4 @@
--- import_block: the candidates of a block, ranked anew by score. Grain: one row per (query_key, passage_key).
+-- import_block: the candidates of a block, ranked again by score. Grain: one row per (query_key, passage_key).
 select
     $run_id as run_id,
     query_key,

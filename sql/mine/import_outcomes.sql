@@ -1,4 +1,4 @@
--- import_outcomes: what becomes of the lines of a run made elsewhere. Grain: one row per line.
+-- import_outcomes: the outcome of each line of a run made elsewhere. Grain: one row per line.
 create or replace temp table outcomes as
 select
     run_lines.line,

@@ -1,2 +1,2 @@
--- passages: what a retriever reads of a shard of passages. Grain: one row per passage.
+-- passages: the text of each passage in a shard, as a retriever reads it. Grain: one row per passage.
 select passage_key, passage_text(title, text) as text from passage_shard order by passage_key;

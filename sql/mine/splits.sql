@@ -1,2 +1,2 @@
--- splits: what there is to mine for. Grain: one row per split.
+-- splits: the splits and the number of queries in each. Grain: one row per split.
 select split, count(*) as queries from queries group by split order by split;

@@ -1,5 +1,5 @@
--- collection: what was loaded. Grain: one row.
--- positives: labelled pairs above relevance 0, after annotations had their say.
+-- collection: the size of the collection. Grain: one row.
+-- positives: pairs with a relevance above 0, after annotations have overruled qrels.
 select
     (select count(*) from passages) as passages,
     (select count(*) from queries) as queries,

@@ -1,6 +1,6 @@
--- cutoffs_compared: what each named setting makes of the same candidates. Grain: one row per name of cutoffs.
--- Counts of candidates down to each setting's own depth, by decision; pseudo_positives: on queries without labels.
--- enough: queries with $negatives or more hard negatives. Another setting costs no forward pass.
+-- cutoffs_compared: the decisions of each setting of the cutoffs on the same candidates. Grain: one row per name of cutoffs.
+-- The columns count candidates down to each setting's own depth, by decision. pseudo_positives are on queries
+-- without labels. enough: queries with $negatives or more hard negatives. Another setting needs no forward pass.
 -- Parameters: $run, $negatives.
 with per_query as (
     select

@@ -1,8 +1,9 @@
--- denoised_by_rank: what denoising took out of the top-k, by how high it stood. Grain: one row per bucket of ranks.
--- judged: candidates without a positive label that have a verdict = duplicates + false_negatives + pseudo_positives +
--- uncertain + hard_negatives (among them those that people judged not relevant).
--- denoised: judged, and no hard negative (RocketQA). unscored candidates have no verdict: they are in no rate.
--- pseudo_positives, on queries without labels, are denoised but no false negatives. Rates are shares of judged.
+-- denoised_by_rank: what denoising removed from the top-k, by rank. Grain: one row per bucket of ranks.
+-- judged: candidates with a verdict but without a positive label = duplicates + false_negatives + pseudo_positives
+-- + uncertain + hard_negatives (which include pairs that people judged not relevant).
+-- denoised: judged candidates that are not hard negatives (RocketQA). Unscored candidates are in no rate, because
+-- they have no verdict. pseudo_positives are on queries without labels: they count as denoised, but not as false
+-- negatives. Rates are shares of judged.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
 with buckets (first_rank, last_rank) as (
     values (1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500),

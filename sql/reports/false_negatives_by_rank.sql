@@ -1,10 +1,11 @@
--- false_negatives_by_rank: how often an unlabelled candidate is relevant after all. Grain: one row per rank.
--- judged: candidates without a positive label that have a verdict (duplicate, false negative, pseudo-positive,
--- uncertain or hard negative; a pair that people judged not relevant is a hard negative).
--- pseudo_positives, on queries without labels, are denoised but no false negatives.
--- denoised: the judged ones that are no hard negative. Rates are shares of judged; unscored is in neither.
+-- false_negatives_by_rank: how often an unlabelled candidate is relevant after all, by rank. Grain: one row per rank.
+-- judged: candidates with a verdict but without a positive label (duplicate, false negative, pseudo-positive,
+-- uncertain or hard negative, which includes pairs that people judged not relevant).
+-- pseudo_positives are on queries without labels: they count as denoised, but not as false negatives.
+-- denoised: judged candidates that are not hard negatives. Rates are shares of judged; unscored candidates are in
+-- none.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
--- The pairs are counted by decision first: comparing each pair's decision again would take longer than the joins.
+-- The query counts pairs by decision first: deriving each pair's decision again would take longer than the joins.
 with counted as (
     select rank, decision, count(*) as pairs
     from found

@@ -1,6 +1,6 @@
--- false_negatives_by_retriever: which retriever brings relevant passages that nobody labelled. Grain: one row per source run.
--- A candidate that several sources found counts for each of them. judged, pseudo_positives, denoised and rates:
--- see denoised_by_rank.
+-- false_negatives_by_retriever: which retriever finds relevant passages that nobody labelled. Grain: one row per source run.
+-- A candidate that several sources found counts for each of them. For judged, pseudo_positives, denoised and the
+-- rates, see denoised_by_rank.
 -- only_here: judged candidates that no other source of the run found.
 -- Parameters: $run (a hybrid run has several sources), $cutoffs.
 with judged as (

@@ -1,7 +1,8 @@
--- funnel: how the top-k candidates of a run become hard negatives, and how many queries get enough. Grain: one row per step.
--- unit: what is counted, pairs (query, passage) or queries; part: all, taken away, or left over.
--- share: of all the rows of that unit. pseudo-positives: relevant by the scorer, on queries without labels (no false
--- negatives: no label contradicts them); the row is there only where there are some, and step counts the rows.
+-- funnel: how a run's top-k candidates become hard negatives, and how many queries get enough of them. Grain: one row per step.
+-- unit: what is counted, pairs (query, passage) or queries. part: all, taken away, or left over.
+-- share: the share of all pairs or of all queries. pseudo-positives: passages that the scorer holds relevant, on
+-- queries without labels. They are not false negatives, because no label contradicts them. Their row appears only
+-- if there are some, and step numbers the rows that appear.
 -- Parameters: $run, $cutoffs (their depth is the k), $negatives: how many hard negatives a query should have.
 with judged as (
     select query_key, decision

@@ -1,9 +1,9 @@
--- lineage: the jobs that a run's decisions rest on, oldest first. Grain: one row per job.
--- settings and inputs (name -> sha256) are those of the job; model and fingerprint: the encoder or the scorer
--- that it used. The same job with the same inputs and model gives the same bytes again.
--- A model that was trained here, before it was used, is found by its folder: the job train-NAME makes models/NAME. Its
--- settings name the runs that it learnt from; what those rest on is told when they are asked for.
--- Parameters: $run (with the runs that a hybrid unites), $cutoffs.
+-- lineage: the jobs on which a run's decisions are based, oldest first. Grain: one row per job.
+-- settings and inputs (name -> sha256) are those of the job. model and fingerprint: the encoder or the scorer that
+-- the job used. The same job with the same inputs and model gives the same bytes again.
+-- If the model was trained in this workspace before it was used, its folder leads to the job: train-NAME makes
+-- models/NAME. That job's settings name the runs that the model was trained on; ask for their lineage separately.
+-- Parameters: $run (including the runs that a hybrid unites), $cutoffs.
 with wanted as (
     select run_id, model_id from runs where run_id = $run
     union

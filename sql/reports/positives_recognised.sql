@@ -1,5 +1,5 @@
--- positives_recognised: what the scorer says of the pairs that people labelled relevant. Grain: one row per verdict.
--- The check of the scorer: most labelled positives should lie above positive_above, few below negative_below.
+-- positives_recognised: the scorer's verdicts on pairs that people labelled relevant. Grain: one row per verdict.
+-- This report checks the scorer: most labelled positives should be above positive_above, few below negative_below.
 -- All labelled positives of the run's queries count, whether the retriever found them or not.
 -- Parameters: $run, $cutoffs.
 with verdicts as (

@@ -1,6 +1,6 @@
--- pseudo_label_outcomes: how many queries without labels got one, and why the others did not. Grain: one row per outcome.
--- The outcome of a query is that of its best candidate in the top-k. Nothing is guessed: no candidate, no label.
--- Only queries of the run count: what was loaded later is not among those that dev or test ask too.
+-- pseudo_label_outcomes: how many queries without labels got a pseudo-label, and why the others did not. Grain: one row per outcome.
+-- A query's outcome is that of its best candidate in the top-k. Nothing is guessed: no candidate, no pseudo-label.
+-- Only queries of the run count, also among those that are left out: queries loaded later appear in no outcome.
 -- Parameters: $run (over the queries without labels), $cutoffs.
 with best as (
     select

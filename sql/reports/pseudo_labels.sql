@@ -1,5 +1,5 @@
--- pseudo_labels: queries without labels and the passage that the scorer is sure of. Grain: one row per pseudo-labelled pair.
--- The most probable come first. Each is used as a labelled pair by curate export.
+-- pseudo_labels: queries without labels and the passages that the scorer is sure of. Grain: one row per pseudo-labelled pair.
+-- The most probable ones come first. curate export uses each as a labelled pair.
 -- Parameters: $run (over the queries without labels), $cutoffs, $limit.
 with chosen as (
     select query_key, passage_key, rank, probability

@@ -1,6 +1,6 @@
--- query_card: all that is known of one query's candidates and labelled positives. Grain: one row per passage.
--- rank: in the run, null for a labelled positive that the retriever did not find. decision: see the view decisions;
--- candidates beyond the cutoffs' depth are mostly unscored.
+-- query_card: all candidates and labelled positives of one query, with what is known about them. Grain: one row per passage.
+-- rank: the rank in the run, or null for a labelled positive that the retriever did not find. decision: see the
+-- view decisions. Candidates beyond the cutoffs' depth are mostly unscored.
 -- Parameters: $query (the id in your own files), $run, $cutoffs, $limit.
 with asked as (
     select query_key, query_id, text from queries where query_id = $query

@@ -1,8 +1,9 @@
--- rounds: every run, the model that made it, what that was trained on, and how well it does. Grain: one row per run.
--- model: the folder or hub name of its encoder, of a hybrid run of its dense source. trained_on: the runs that gave the
--- model its negatives and pseudo-labels, judged_by: the scorer that denoised them; null for a model from elsewhere.
--- Measures are means over the judged queries of the run's split (curate evaluate). outdated: labels were loaded since (of
--- whatever split), so that it takes another curate evaluate to hold them against newer ones.
+-- rounds: every run, the model that made it, the data that the model was trained on, and the run's measures. Grain: one row per run.
+-- model: the folder or hub name of the run's encoder; for a hybrid run, of its dense source. trained_on: the runs
+-- that gave the model its negatives and pseudo-labels. judged_by: the scorer that denoised them. Both are null for
+-- a model from elsewhere. Measures are means over the judged queries of the run's split (curate evaluate).
+-- outdated: labels of any split were loaded since, so run curate evaluate again before you compare the run with
+-- newer ones.
 with measured as (
     select
         run_id,
@@ -51,7 +52,7 @@ left join encoders on encoders.run_id = runs.run_id
 left join stages on stages.job = runs.run_id
 left join trainings
     on trainings.job = training_of(encoders.path)
-    and trainings.number < stages.number -- a model trained anew under the name of an old one did not make this run
+    and trainings.number < stages.number -- a model trained later under the same name did not make this run
 left join measured on measured.run_id = runs.run_id
 left join stages as evaluations on evaluations.stage = 'evaluate' and evaluations.settings ->> 'run' = runs.run_id
 cross join newest_labels

@@ -1,6 +1,7 @@
--- score_histogram: how the scorer's probabilities lie. Grain: one row per twentieth of [0, 1].
--- positives: labelled positives of the run's queries, candidates or not; unlabelled: candidates in the top-k
--- without a label. Shares are of their own column. The last bin holds 1.0. Bins across a cutoff are not split: the decisions are exact, bins coarse.
+-- score_histogram: the distribution of the scorer's probabilities. Grain: one row per twentieth of [0, 1].
+-- positives: labelled positives of the run's queries, whether they are candidates or not. unlabelled: candidates
+-- in the top-k without a positive label. Shares are per column. The last bin includes 1.0. A cutoff may fall
+-- inside a bin, because bins are coarse; the decisions are exact.
 -- Parameters: $run, $cutoffs.
 with labelled as (
     select probability(scores.logit) as probability

@@ -1,5 +1,5 @@
--- setting: what the other reports speak of: a run, its scorer and the cutoffs. Grain: one row.
--- depth: the top-k that is judged; candidates at deeper ranks stay out of reports and exports.
+-- setting: the run, the scorer and the cutoffs that the other reports refer to. Grain: one row.
+-- depth: the top-k that is judged. Reports and exports leave out candidates at deeper ranks.
 -- Parameters: $run, $cutoffs.
 select
     runs.run_id,

@@ -1,6 +1,6 @@
--- shortfall: how many hard negatives the queries get. Grain: one row per number of hard negatives, N and more in one.
--- hard_negatives: the number; enough: whether it reaches $negatives. Queries without candidates count under 0.
--- A query left short gets fewer negatives, never unscored ones.
+-- shortfall: how many hard negatives the queries get. Grain: one row per number of hard negatives, the last for N or more.
+-- hard_negatives: the number. enough: whether it reaches $negatives. Queries without candidates count as 0.
+-- A query with too few hard negatives gets fewer negatives; unscored candidates never fill the gap.
 -- Parameters: $run, $cutoffs, $negatives: the N.
 with per_query as (
     select least(count(*) filter (where decision = 'hard_negative'), $negatives) as hard_negatives

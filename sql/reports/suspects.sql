@@ -1,5 +1,6 @@
--- suspects: unlabelled candidates that the scorer takes for relevant, to be read by people. Grain: one row per denoised pair.
--- Without denoising these would be trained on as negatives. The highest ranks come first: the hardest "negatives".
+-- suspects: unlabelled candidates that the scorer holds relevant, for people to read. Grain: one row per denoised pair.
+-- Without denoising, these would be used for training as negatives. The highest ranks come first: they would be
+-- the hardest "negatives".
 -- positive: a passage that is labelled relevant for the same query (the most probable one), for comparison.
 -- Parameters: $run, $cutoffs, $limit.
 with chosen as (

@@ -1,6 +1,6 @@
--- blocks: the shards of a scoring job. Grain: one row per block of neighbouring queries.
--- A function of the run alone, not of what is scored already: a job that goes on finds the same blocks.
--- $pairs: about how many pairs a block has. unscored: how many of them the ledger does not answer yet.
+-- blocks: the shards of a scoring job. Grain: one row per block of adjacent queries.
+-- The blocks depend on the run alone, not on what is scored already, so a resumed job finds the same blocks.
+-- $pairs: the approximate number of pairs in a block. unscored: how many of them the ledger does not have yet.
 with ledger as (
     select query_key, passage_key from ledger_shards where scorer_id = $scorer
 ),

@@ -1,4 +1,4 @@
--- pairs: a block's pairs that the ledger does not answer. Grain: one row per (query_key, passage_key).
+-- pairs: a block's pairs that are not in the ledger. Grain: one row per (query_key, passage_key).
 with ledger as (
     select query_key, passage_key from ledger_shards where scorer_id = $scorer
 )

@@ -1,4 +1,4 @@
--- scale: whether sigmoid(logit) looks like a probability. Grain: one row per call.
+-- scale: figures that show whether sigmoid(logit) looks like a probability. Grain: one row per call.
 with judged as (
     select scores.logit, positives.query_key is not null as is_positive
     from pairs_to_score($run, $depth) as pairs

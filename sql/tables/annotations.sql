@@ -4,7 +4,7 @@ create table annotations (
     passage_key integer not null,
     relevant boolean not null,
     annotator varchar not null,
-    sample_id varchar, -- the sample that the pair was drawn in
+    sample_id varchar, -- the sample in which the pair was drawn
     note varchar,
-    judged_at varchar -- when, as the file of the annotator says it
+    judged_at varchar -- the time, as given in the annotator's file
 );

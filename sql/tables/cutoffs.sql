@@ -1,10 +1,10 @@
--- stored_cutoffs: every setting that the cutoffs ever had. Grain: one row per (name, revision).
+-- stored_cutoffs: all settings of the cutoffs, past and present. Grain: one row per (name, revision).
 create table stored_cutoffs (
     name varchar not null,
-    revision integer not null, -- the highest one of a name counts
-    scorer_id varchar not null, -- the scorer whose probabilities these cutoffs judge
-    depth integer not null, -- the top-k that is judged: candidates at deeper ranks stay out of reports and exports
-    negative_below float not null, -- strict: a candidate at this probability is no negative
-    positive_above float not null, -- strict
-    pseudo_positives varchar not null -- 'best': one a query (RocketQA); 'all': every one above
+    revision integer not null, -- the highest revision of a name is in force
+    scorer_id varchar not null, -- the scorer whose probabilities the cutoffs apply to
+    depth integer not null, -- the top-k that is judged; reports and exports leave out candidates at deeper ranks
+    negative_below float not null, -- strict: a candidate with exactly this probability is not a negative
+    positive_above float not null, -- strict: a candidate with exactly this probability is not a positive
+    pseudo_positives varchar not null -- 'best': one per query (RocketQA); 'all': every one above positive_above
 );

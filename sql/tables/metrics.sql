@@ -3,5 +3,5 @@ create table metrics (
     run_id varchar not null,
     metric varchar not null, -- MRR@10 (a query's reciprocal rank), nDCG@10, MAP (its average precision), Recall@k
     query_key integer not null,
-    value double not null -- 0 for a query that the run lacks
+    value double not null -- 0 for a query without candidates in the run
 );

@@ -1,8 +1,8 @@
 -- stored_queries: the queries as they were loaded. Grain: one row per query.
 create table stored_queries (
     query_key integer not null, -- 0..N-1 in load order
-    query_id varchar not null, -- the id of the user's file
+    query_id varchar not null, -- the id in the user's file
     text varchar not null,
     text_hash ubigint not null, -- as in passages
-    split varchar -- what its file says (unlabeled, dev, test); null: the split of its qrels (views/queries.sql)
+    split varchar -- the split of its file (unlabeled, dev, test); null: that of its qrels (views/queries.sql)
 );

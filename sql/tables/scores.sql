@@ -1,4 +1,4 @@
--- scores: the ledger. Grain: one row per (scorer_id, query_key, passage_key).
+-- scores: the ledger, which holds every logit of every scorer. Grain: one row per (scorer_id, query_key, passage_key).
 create table scores (
     scorer_id varchar not null,
     query_key integer not null,

@@ -1,5 +1,6 @@
--- dev_passages: the passages among which the queries in `asked` search. Grain: one row per passage.
--- Their positives, and $passages others drawn by hash. relevant_to: places, from 0, of the queries that it answers.
+-- dev_passages: the passages that the queries in `asked` search. Grain: one row per passage.
+-- They are the positives of these queries, and $passages more drawn by hash. relevant_to: the places, from 0, of
+-- the queries that the passage answers.
 with answers as (
     select positives.passage_key, array_agg(asked.place order by asked.place) as relevant_to
     from positives

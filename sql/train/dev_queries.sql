@@ -1,4 +1,4 @@
--- dev_queries: queries of dev that a training is measured by, drawn by hash. Grain: one row per query.
+-- dev_queries: dev queries on which a training is evaluated, drawn by hash. Grain: one row per query.
 select queries.query_key, queries.text
 from queries
 semi join positives on positives.query_key = queries.query_key

@@ -1,11 +1,13 @@
--- groups: what the model learns from, as train_groups. Grain: one row per (group_number, slot).
--- Slot 0 is the positive. Group g is the query at place g mod n; its epoch is g div n. Each window (random 0, far 1,
--- near 2, top 3) keeps the order of its draws and is turned on by the epoch, so that the next epoch sees other
--- negatives. The slots go round the three windows of the phase, starting one further in each group; an empty window
--- is passed over. $easy groups come first: random, far, near; then far, near, top. top = ranks 1..20, near = from
--- there to the geometric mean of 20 and the run's deepest rank, far = beyond. (Measured: a window "top" that shrinks
--- with the depth is full of false negatives.) With $uniform there is one window (4): all that was found, as RocketQA
--- (NAACL 2021) 3.2 samples from the top-k.
+-- groups: the groups that a cross-encoder is trained on, as train_groups. Grain: one row per (group_number, slot).
+-- Slot 0 is the positive. Group g is for the query at place g mod n, in epoch g div n. Each window (random 0, far
+-- 1, near 2, top 3) keeps the order of its draws, which the epoch rotates, so that the next epoch sees other
+-- negatives.
+-- The slots alternate between the three windows of the phase, and each group starts one window later. An empty
+-- window is skipped. The $easy groups come first, with the windows random, far and near; then come groups with
+-- far, near and top. top is ranks 1 to 20, near goes on to the geometric mean of 20 and the run's deepest rank,
+-- and far is everything deeper. (Measurements showed that a window "top" that shrinks with the depth is full of
+-- false negatives.) With $uniform there is one window (4) with everything found, as RocketQA (NAACL 2021) 3.2
+-- samples from the top-k.
 create or replace temp table train_groups as
 with epochs as (
     select
@@ -21,7 +23,7 @@ with epochs as (
 sizes as (
     select
         (select max("rank") from candidates where run_id = $run) as depth,
-        (select max(passage_key) + 1 from passages)::uhugeint as passages, -- draw % integer would be a DOUBLE
+        (select max(passage_key) + 1 from passages)::uhugeint as passages, -- draw % integer would give a DOUBLE
         if($uniform, $negatives, ($negatives + 2) // 3)::integer as a_turn
 ),
 mined as (

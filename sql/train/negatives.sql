@@ -1,5 +1,5 @@
--- negatives: what a run found that nobody says is relevant. Grain: one row per (query_key, passage_key).
--- Neither a positive, nor a passage with the text of one, nor a pair that people judged relevant.
+-- negatives: candidates of a run that nobody judged relevant. Grain: one row per (query_key, passage_key).
+-- Positives are left out, and so are passages with the text of a positive.
 create or replace temp macro train_negatives(run) as table (
     select query_key, passage_key, "rank"
     from candidates

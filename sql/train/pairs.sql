@@ -1,4 +1,4 @@
--- pairs: the groups with their texts, in the order of training. Grain: one row per (group_number, slot).
+-- pairs: the pairs of all groups with their texts, in the order of training. Grain: one row per (group_number, slot).
 select
     train_groups.group_number::integer as group_number,
     train_groups.slot::integer as slot,

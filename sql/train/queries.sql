@@ -1,5 +1,6 @@
 -- queries: the queries to train on, in the fixed order of their draws. Grain: one row per train query with a positive.
--- place counts from 0; null where the run ($run) found nothing that can be a negative: no group is made of that query.
+-- place counts from 0. It is null if the run ($run) has no candidate that can be a negative; such queries form no
+-- group.
 create or replace temp table train_queries as
 with labelled as (
     select

@@ -1,6 +1,7 @@
--- queries_digest: a number that changes with any query of a training, or what people say of it. Grain: one row.
--- Queries of train; with $augmented those without labels; with $dev those of dev, which choose the weights. What is
--- loaded or judged besides leaves it as it is, so that a trained model does not look outdated.
+-- queries_digest: a number that changes with any query of a training, and with people's verdicts on these queries. Grain: one row.
+-- It covers the queries of train, with $augmented also those without labels, and with $dev those of dev, which
+-- select the weights. Other queries and judgements do not change it, so a trained model does not look outdated
+-- because of them.
 with asked as (
     select query_key, query_id, text from training_queries where split = 'train' or $augmented or query_key in (select query_key from positives)
     union all

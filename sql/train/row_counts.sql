@@ -1,5 +1,5 @@
--- row_counts: what a dual-encoder is trained on, in figures. Grain: one row.
--- short: queries with fewer hard negatives than $hard_negatives; without: of these, with none.
+-- row_counts: the counts of the queries that a dual-encoder is trained on. Grain: one row.
+-- short: queries with fewer than $hard_negatives hard negatives. without: those of them that have none.
 with per_query as (
     select asked.query_key, asked.is_pseudo_labelled, count(found.passage_key) as negatives,
     from (

@@ -1,5 +1,5 @@
--- row_passages: the passages of train_rows. Grain: one row per passage.
--- text_key: the first passage with the same text.
+-- row_passages: the passages in train_rows. Grain: one row per passage.
+-- text_key: the key of the first passage with the same text.
 select
     passages.passage_key as key,
     passages.passage_id as id,

@@ -1,6 +1,6 @@
--- row_queries: the queries of train_rows, with the texts that are no negatives for them. Grain: one row per query.
--- masked: text keys, the first passage of each text. $masks: 'none', 'labels' (positives and all passages with their
--- texts) or 'decisions' (also whatever was found and is no hard negative: false negatives, uncertain and unscored ones).
+-- row_queries: the queries in train_rows, with the texts that may not be negatives for them. Grain: one row per query.
+-- masked: the text keys of these texts. $masks: 'none', 'labels' (the positives and all passages with their texts)
+-- or 'decisions' (also the candidates that are not hard negatives: false negatives, uncertain and unscored ones).
 with masked as (
     select query_key, passage_key from training_positives where $masks <> 'none'
     union

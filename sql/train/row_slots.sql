@@ -1,6 +1,7 @@
--- row_slots: train_rows in the order of training, with the scorer's logit. Grain: one row per (row_number, passage_key).
--- A row's positives come first. logit: of $scorer, null where it has not scored the pair, and for random passages: those
--- it may have scored for another run, which is not this training's to know (train_scores_digest).
+-- row_slots: train_rows in the order of training, with the scorer's logits. Grain: one row per (row_number, passage_key).
+-- A row's positives come first. logit: the logit of $scorer, or null if $scorer has not scored the pair. It is
+-- also null for random passages: a logit from another run is not an input of this training
+-- (train/scores_digest.sql).
 select
     train_rows.row_number,
     train_rows.query_key,

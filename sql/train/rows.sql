@@ -1,8 +1,9 @@
--- rows: what a dual-encoder is trained on, row after row. Grain: one row per (row_number, passage_key).
+-- rows: the rows that a dual-encoder is trained on, as train_rows. Grain: one row per (row_number, passage_key).
 -- Every epoch has each query once, in an order of its own. A query's positives and negatives keep the order of
--- their draws and are turned on by the epoch, so that the next epoch sees others. A query with fewer negatives than
--- $hard_negatives has fewer: nothing fills the gap (RocketQA's scripts take passages that nobody scored).
--- Random negatives are any passage but the query's positives and what the runs found for it.
+-- their draws, which the epoch rotates, so that the next epoch sees others. A query with too few hard negatives
+-- stays short: nothing fills the gap (RocketQA's scripts fill it with passages that nobody scored).
+-- Random negatives are drawn from all passages except the query's positives, their duplicates and the runs'
+-- candidates.
 create or replace temp table train_rows as
 with positives_in_turn as (
     select
@@ -54,7 +55,7 @@ tries as (
         numbers.attempt,
         (
             draw($seed, epochs.query_id, concat('any passage', chr(31), epochs.epoch, chr(31), numbers.attempt))
-            % (select max(passage_key) + 1 from passages)::uhugeint -- draw % integer would be a DOUBLE
+            % (select max(passage_key) + 1 from passages)::uhugeint -- draw % integer would give a DOUBLE
         )::integer as passage_key,
     from epochs
     cross join (select unnest(range($random_negatives + 8)) as attempt) as numbers

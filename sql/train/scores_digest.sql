@@ -1,6 +1,7 @@
 -- scores_digest: a number that changes with any logit of $scorer that a training reads. Grain: one row.
--- Of what $runs hold in the judged depth (or down to $depth, where negatives need no judge), and of the positives of their
--- queries; scoring anything else leaves it as it is, so that what was trained before does not look outdated.
+-- It covers the candidates of $runs in the judged depth (or down to $depth, if negatives need no verdict) and the
+-- positives of training queries. Other scores do not change it, so a trained model does not look outdated because
+-- of them.
 with found as (
     select query_key, passage_key from candidates
     where

@@ -1,6 +1,7 @@
--- found_pairs: what the runs of a training set found, whichever of them did. Grain: one row per (query_key, passage_key).
--- Probability and decision belong to the pair; rank is its best. Parameters: $cutoffs, $runs, and the range of query
--- keys from $first to $last. Without cutoffs nothing is judged, and the table is empty.
+-- found_pairs: the pairs that any run of a training set found. Grain: one row per (query_key, passage_key).
+-- Probability and decision belong to the pair. rank is its best rank in these runs. Parameters: $cutoffs, $runs,
+-- and the range of query keys from $first to $last. Without cutoffs there are no decisions, and the table is
+-- empty.
 create or replace temp table found_pairs as
 select
     query_key,

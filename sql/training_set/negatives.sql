@@ -1,9 +1,10 @@
 -- training_negatives: the hard negatives that a training set draws from. Grain: one row per (query_key, passage_key).
--- Of queries with a positive, the hard negatives of found_pairs at ranks up to $depth. Of passages with equal texts one
--- stays; none has the text of a positive, or of a passage that the scorer holds relevant for the query.
--- With $denoised false, for comparison only: whatever $runs found up to $depth that nobody labelled, which costs
--- RocketQA 7 points of MRR@10 (NAACL 2021, table 3).
--- place: 0, 1, ... in an order drawn by hash of $seed and the ids: who wants N negatives takes the first N.
+-- They are the hard negatives of found_pairs at ranks up to $depth, for queries with a positive. Of passages with
+-- equal texts only one is kept. None has the text of a positive, or of a passage that the scorer holds relevant
+-- for the query.
+-- With $denoised false, for comparison only, they are all candidates of $runs up to $depth that nobody labelled.
+-- This costs RocketQA 7 points of MRR@10 (NAACL 2021, table 3).
+-- place: 0, 1, ... in an order drawn by hash of $seed and the ids. To get N negatives, take the first N.
 create or replace temp table training_negatives as
 with relevant as (
     select query_key, text_hash from training_positives

@@ -1,9 +1,10 @@
 -- training_positives: the positives of a training set. Grain: one row per (query_key, passage_key).
--- Of queries that may train (views/training_queries.sql):
---   qrels, annotation  what people judged relevant
---   promoted           a false negative of found_pairs, with $promote
---   pseudo             with $augmented, of a query without labels the best pseudo-positive over all the runs together,
---                      or every one where the cutoffs say so (macros/pseudo_label_place.sql)
+-- They belong to queries that may be used for training (views/training_queries.sql), and come from these sources:
+--   qrels, annotation  passages that people judged relevant
+--   promoted           with $promote, the false negatives in found_pairs
+--   pseudo             with $augmented, for a query without labels: the best pseudo-positive over all runs
+-- together, or
+--                      all of them if the cutoffs say so (macros/pseudo_label_place.sql)
 -- place: 1, 2, ... in this order. repeated: an earlier positive of the query has the same text.
 -- Parameters: $cutoffs, $promote, $augmented, and the range of query keys from $first to $last.
 create or replace temp table training_positives as

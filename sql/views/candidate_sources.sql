@@ -1,5 +1,6 @@
--- candidate_sources: which retriever found a candidate, and where. Grain: one row per (run_id, query_key, passage_key, source_run_id).
--- A hybrid run has one or two rows a candidate, with each source's own rank and score; any other run is its own source.
+-- candidate_sources: which retriever found a candidate, and at which rank. Grain: one row per (run_id, query_key, passage_key, source_run_id).
+-- A hybrid run has one or two rows per candidate, with each source's own rank and score. Any other run is its own
+-- source.
 create or replace view candidate_sources as
 with of_run as (
     select run_id, unnest(case when len(sources) = 0 then [run_id] else sources end) as source_run_id from runs

@@ -1,4 +1,4 @@
--- cutoffs: the settings in force. Grain: one row per name.
+-- cutoffs: the settings of the cutoffs in force. Grain: one row per name.
 create or replace view cutoffs as
 select name, scorer_id, depth, negative_below, positive_above, pseudo_positives, revision
 from stored_cutoffs

@@ -1,9 +1,9 @@
--- decisions: what the evidence says of every candidate. Grain: one row per (cutoffs, run_id, query_key, passage_key).
--- Candidates at ranks beyond the cutoffs' depth stand here too, mostly unscored; reports and exports leave them out.
+-- decisions: the decision on every candidate under every setting of the cutoffs. Grain: one row per (cutoffs, run_id, query_key, passage_key).
+-- This view also has candidates beyond the cutoffs' depth, mostly unscored. Reports and exports leave them out.
 -- decision: positive | duplicate | unscored | false_negative | pseudo_positive | uncertain | hard_negative
--- probability: the cross-encoder's P(relevant), null where it has not scored the pair. It never changes with
--- the cutoffs: another setting is another row of `cutoffs`, and no forward pass.
--- Source: RocketQA (NAACL 2021) 3.2 and 3.3; the order of the outcomes is in macros/decision.sql.
+-- probability: the cross-encoder's P(relevant), or null if it has not scored the pair. It never changes with the
+-- cutoffs: another setting is another row in `cutoffs`, and needs no forward pass.
+-- Source: RocketQA (NAACL 2021) 3.2 and 3.3. The order of the decisions is in macros/decision.sql.
 create or replace view decisions as
 with evidence as (
     select

@@ -1,5 +1,5 @@
--- duplicates: passages with the text of a positive. Grain: one row per (query_key, passage_key).
--- Equal but for case, punctuation and white space (text_hash); the title does not count.
+-- duplicates: passages with the same text as a positive. Grain: one row per (query_key, passage_key).
+-- Texts that differ only in case, punctuation and white space are the same (text_hash). The title does not count.
 create or replace view duplicates as
 select distinct positives.query_key, twin.passage_key
 from positives

@@ -1,5 +1,5 @@
--- judgements: what people say of a pair. Grain: one row per (query_key, passage_key).
--- Annotations outrank qrels; annotators in a tie give no verdict, so the qrels stand.
+-- judgements: people's verdicts on pairs. Grain: one row per (query_key, passage_key).
+-- Annotations outrank qrels. If the annotators of a pair are tied, the qrels apply.
 create or replace view judgements as
 with votes as (
     select

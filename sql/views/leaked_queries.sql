@@ -1,5 +1,5 @@
--- leaked_queries: unlabeled queries that dev or test ask too. Grain: one row per query_key.
--- They get no pseudo-label: training on them would be training on the evaluation.
+-- leaked_queries: unlabeled queries whose text also occurs in dev or test. Grain: one row per query_key.
+-- They get no pseudo-label, because training on them would be training on the evaluation.
 create or replace view leaked_queries as
 select query_key
 from queries

@@ -1,5 +1,5 @@
--- models: encoders and cross-encoders. Grain: one row per model_id.
--- A job that was killed and another that met the same model may both have written its row.
+-- models: the encoders and cross-encoders. Grain: one row per model_id.
+-- A model has several rows in stored_models if several jobs used it, for example after one of them was killed.
 create or replace view models as
 select model_id, "role", path, fingerprint, settings
 from stored_models

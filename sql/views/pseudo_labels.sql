@@ -1,7 +1,7 @@
--- pseudo_labels: what each run gives the queries without labels. Grain: one row per (cutoffs, run_id, query_key, passage_key).
--- Only queries of the split 'unlabeled' that neither dev nor test asks. Which passages a query keeps: the single best
--- one, or all, as the cutoffs say (macros/pseudo_label_place.sql). A training set keeps the best over all of its runs
--- (training_set/positives.sql).
+-- pseudo_labels: the pseudo-labels that each run gives to queries without labels. Grain: one row per (cutoffs, run_id, query_key, passage_key).
+-- Only queries of the split 'unlabeled' get one, and only if their text is not in dev or test. A query keeps
+-- either the best passage or all of them, as the cutoffs say (macros/pseudo_label_place.sql). A training set keeps
+-- the best passage over all of its runs (training_set/positives.sql).
 create or replace view pseudo_labels as
 select found.cutoffs, found.run_id, found.query_key, found.passage_key, found.rank, found.probability
 from found

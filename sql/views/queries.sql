@@ -1,5 +1,5 @@
 -- queries: the queries with their split. Grain: one row per query.
--- A query without a split of its own has that of its qrels; without qrels it is unlabeled.
+-- A query without a split of its own has the split of its qrels. Without qrels it is unlabeled.
 create or replace view queries as
 with judged as (
     select query_key, min(split) as split from qrels group by query_key

@@ -1,5 +1,5 @@
--- training_queries: the queries that may train: train and unlabeled ones. Grain: one row per query.
--- A query with the text of a dev or test query stays out, whatever its id: it would leak the answer.
+-- training_queries: the queries that may be used for training: those of train and the unlabeled ones. Grain: one row per query.
+-- A query with the text of a dev or test query is left out, even under another id: it would leak the answer.
 create or replace view training_queries as
 select queries.query_key, queries.query_id, queries.text, queries.split
 from queries

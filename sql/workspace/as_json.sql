@@ -1,2 +1,2 @@
--- as_json: the rows of the relation `result` as one JSON object each. Grain: one row per row of it.
+-- as_json: the rows of the relation `result`, each as one JSON object. Grain: one row per row of `result`.
 select to_json(result)::varchar as json from result;

@@ -1,2 +1,2 @@
--- insert_stage: puts a job's record into the catalogue. Grain: one row per job.
+-- insert_stage: inserts a job's record into the catalogue. Grain: one row per job.
 insert into stages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

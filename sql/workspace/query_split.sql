@@ -1,2 +1,2 @@
--- query_split: where the query $query_id belongs. Grain: one row, or none where nobody has the id.
+-- query_split: the split of the query $query_id. Grain: one row, or none if the id is unknown.
 select split from queries where query_id = $query_id;

@@ -1,2 +1,2 @@
--- runs_newest_first: for choosing one. Grain: one row per run.
+-- runs_newest_first: all runs, newest first, to choose one. Grain: one row per run.
 select run_id, split, retriever, sources from runs order by round desc;

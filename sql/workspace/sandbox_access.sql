@@ -1,2 +1,2 @@
--- sandbox_access: nothing outside of the allowed paths is read or written from here on. Grain: a setting.
+-- sandbox_access: forbids reading or writing outside the allowed paths from here on. Grain: a setting.
 set enable_external_access = false;

@@ -1,2 +1,2 @@
--- sandbox_lock: no setting changes from here on. Grain: a setting.
+-- sandbox_lock: forbids changing any setting from here on. Grain: a setting.
 set lock_configuration = true;

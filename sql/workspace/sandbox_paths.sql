@@ -1,2 +1,2 @@
--- sandbox_paths: files that stay readable once external access is off. Grain: a setting.
+-- sandbox_paths: sets the files that stay readable once external access is off. Grain: a setting.
 set allowed_paths = $paths;

@@ -1,4 +1,4 @@
-"""The formats in which a training set leaves: one file a format. A new one is a module and a line here."""
+"""The export formats, one module each. A new format needs a module and an entry in `_ALL`."""
 
 from curate.errors import BadSettings
 from curate.export.formats.beir import Beir
@@ -16,7 +16,7 @@ FORMATS: dict[str, Format] = {each.name: each for each in _ALL}
 
 
 def format_named(name: str) -> Format:
-    """Return the format called `name`; raises BadSettings with the nearest name."""
+    """Return the format called `name`; raises BadSettings that suggests the nearest name."""
     if name in FORMATS:
         return FORMATS[name]
     raise BadSettings(f"no format '{name}': {nearest(name, FORMATS)}")

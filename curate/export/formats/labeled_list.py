@@ -4,7 +4,7 @@ from curate.export.formats.part import Part
 
 
 class LabeledList:
-    """sentence-transformers' labelled lists, of any length: what listwise losses of cross-encoders read."""
+    """sentence-transformers' labelled lists of any length, the input of its listwise cross-encoder losses."""
 
     name = "labeled-list"
     trainers = "sentence-transformers CrossEncoder (ListNetLoss, ListMLELoss, LambdaLoss, RankNetLoss)"

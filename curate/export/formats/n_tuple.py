@@ -1,7 +1,7 @@
 """`n-tuple`: query, positive, negative_1 ... negative_N. One row per (query, positive).
 
-Trainers want a fixed number of columns. Rows with fewer negatives stand in configurations of their own, one
-a width, so that none is lost and none is filled up.
+Trainers need a fixed number of columns. Rows with fewer negatives go into configurations of their own, one for
+each width, so that no row is lost or padded.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NTuple:
-    """sentence-transformers' n-tuples: the order of the columns is what its losses read."""
+    """sentence-transformers' n-tuples. Its losses read the columns by their order."""
 
     name = "n-tuple"
     trainers = "sentence-transformers (MultipleNegativesRankingLoss and its cached forms)"
@@ -28,7 +28,7 @@ evidence = load_dataset("{folder}", "provenance", split="train")  # the same row
 ```"""
 
     def parts(self, negatives: int) -> list[Part]:
-        """Return rows and provenance of every width, the full one first."""
+        """Return the rows and provenance of every width, the full width first."""
         return [part for width in range(negatives, -1, -1) for part in _of_width(width, negatives)]
 
 
@@ -48,7 +48,7 @@ def _of_width(width: int, full: int) -> list[Part]:
 
 
 def _spread(table: "pa.Table", width: int) -> "pa.Table":
-    """Return the table with its column of lists as `width` columns."""
+    """Return the table with its column of lists split into `width` columns."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""What a format is made of: files to which the blocks of an export add, and the words that explain them."""
+"""The protocol of an export format: the files that it consists of, and the texts that describe it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,54 +12,54 @@ if TYPE_CHECKING:
 class Part:
     """One file of an export.
 
-    A Parquet part keeps a file a block (`data/train.parquet` -> `data/train-00000-of-00003.parquet`); of a
-    part of lines the blocks are joined to one file.
+    A Parquet part keeps one file per block (`data/train.parquet` -> `data/train-00000-of-00003.parquet`). The
+    blocks of a part of lines are joined into one file.
     """
 
     path: str
     query: str
-    """Its rows: a file of `sql/`. For a part of lines it has one column, the lines with their ends."""
+    """The file in `sql/` that selects its rows. For a part of lines: one column, lines with their line ends."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     config: str | None = None
-    """The name under which `datasets.load_dataset` finds it."""
+    """Its configuration name for `datasets.load_dataset`."""
     over: Literal["queries", "passages"] = "queries"
     header: str = ""
     is_rows: bool = False
-    """Its rows are the training rows that are counted."""
+    """Whether its rows are the training rows, which are counted."""
     shape: "Callable[[pa.Table], pa.Table] | None" = field(default=None, compare=False)
-    """What Arrow does to the relation's rows that SQL cannot: columns whose number is a setting."""
+    """A transformation that SQL cannot do: here Arrow makes columns whose number depends on a setting."""
 
     @property
     def is_parquet(self) -> bool:
-        """Whether the blocks stay files of their own."""
+        """Whether each block stays a file of its own."""
         return self.path.endswith(".parquet")
 
     def file(self, number: int, blocks: int) -> str:
-        """Return the path, below the export, of what block `number` adds."""
+        """Return the path, below the export, of the file that block `number` writes."""
         if not self.is_parquet:
             return f".blocks/{self.path}-{number:05d}"
         return f"{self.path.removesuffix('.parquet')}-{number:05d}-of-{blocks:05d}.parquet"
 
     @property
     def pattern(self) -> str:
-        """The pattern, below the export, of all its files."""
+        """The glob pattern, below the export, of all its files."""
         return f"{self.path.removesuffix('.parquet')}-*.parquet" if self.is_parquet else self.path
 
 
 class Format(Protocol):
-    """A shape in which trainers read a training set: one module each, listed in `curate.formats`."""
+    """A file layout that trainers read. Each has one module and is listed in `curate.export.formats`."""
 
     name: str
-    """As in `--format`."""
+    """The name for `--format`."""
     trainers: str
-    """Who reads it."""
+    """The trainers that read it."""
     needs_negatives: bool
-    """A query without a negative is left out: the loader could not read it, or there is no row to make."""
+    """Whether a query without negatives is left out, because it has no row or its loader cannot read it."""
     unit: str
-    """What its blocks count."""
+    """The unit in which its blocks are counted."""
     loading: str
-    """Markdown: how a trainer loads the folder."""
+    """Markdown that explains how a trainer loads the folder."""
 
     def parts(self, negatives: int) -> list[Part]:
-        """Return the files, for up to `negatives` negatives a query; the training rows first."""
+        """Return the files for up to `negatives` negatives per query, the training rows first."""
         ...

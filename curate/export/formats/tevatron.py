@@ -4,7 +4,7 @@ from curate.export.formats.part import Part
 
 
 class Tevatron:
-    """Tevatron's own key set and nothing else; what it must not read stands outside the folder `data`."""
+    """Lines with Tevatron's own keys only. Files that it must not read are outside the folder `data`."""
 
     name = "tevatron"
     trainers = "Tevatron (and trove, rlhn: the same lines)"
@@ -14,9 +14,9 @@ class Tevatron:
 ```
 tevatron.retriever.driver.train --dataset_name json --dataset_path {folder}/data/train.jsonl ...
 ```
-Title and text are separate; Tevatron joins them by a space. Line n of `provenance.jsonl` tells where line n of
-`data/train.jsonl` comes from. A query with fewer negatives than `--train_group_size` less 1 is filled up by
-Tevatron itself, by repeating its own."""
+Title and text are separate; Tevatron joins them with a space. Line n of `provenance.jsonl` says where line n of
+`data/train.jsonl` comes from. If a query has fewer negatives than `--train_group_size` minus 1, Tevatron repeats
+some of them."""
 
     def parts(self, negatives: int) -> list[Part]:  # noqa: ARG002
         """Return the lines and their provenance."""

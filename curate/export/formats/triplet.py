@@ -4,7 +4,7 @@ from curate.export.formats.part import Part
 
 
 class Triplet:
-    """sentence-transformers' triplets: the order of the columns is what its losses read."""
+    """sentence-transformers' triplets. Its losses read the columns by their order."""
 
     name = "triplet"
     trainers = "sentence-transformers (MultipleNegativesRankingLoss, TripletLoss), PyLate"
