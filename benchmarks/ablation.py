@@ -46,7 +46,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "denoised": {"hard_negatives": 1, "augmented": False},
     "augmented": {"hard_negatives": 1, "augmented": True},
 }
-# Without a judge there is nothing to mask by but the labels.
+# Without a scorer there is nothing to mask by but the labels.
 MASKS = {"positive-aware": "labels"}
 SHARE_OF_POSITIVE = 0.95
 
@@ -55,19 +55,19 @@ def main() -> None:
     """Run what is not done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collection", type=Path)
-    parser.add_argument("judge", type=Path)
+    parser.add_argument("scorer", type=Path)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--starts", default="trained,cut")
     options = parser.parse_args()
-    folder, judge = options.folder.resolve(), options.judge.resolve()
+    folder, scorer = options.folder.resolve(), options.scorer.resolve()
     encoders = {"trained": options.encoder.resolve(), "cut": folder / "cut"}
     with environment() as world:
         first(world, lambda: prepare(options, folder))
         for seed in options.seeds.split(","):
             for start in options.starts.split(","):
-                Procedure(folder / f"{start}-{seed}", start, int(seed), encoders[start], world).run(judge)
+                Procedure(folder / f"{start}-{seed}", start, int(seed), encoders[start], world).run(scorer)
 
 
 def first(world: World, work: Callable[[], Any]) -> None:
@@ -101,11 +101,11 @@ class Procedure:
         """The workspace, as it stands now."""
         return curate.Workspace(self.root)
 
-    def run(self, judge: Path) -> None:
+    def run(self, scorer: Path) -> None:
         """Train and measure every arm that is not yet."""
         first(self.world, self.begin)
         self.train("cross-batch", "none", None)
-        first(self.world, lambda: self.mine(judge))
+        first(self.world, lambda: self.mine(scorer))
         runs = json.loads((self.root / "runs.json").read_text("utf-8"))
         for arm in ARMS:
             for masks in ("none", MASKS.get(arm, "decisions")):
@@ -120,12 +120,12 @@ class Procedure:
         curate.load(self.workspace, self.root.parent / "sample")
         self.measure(str(self.encoder), "zero-shot")
 
-    def mine(self, judge: Path) -> None:
-        """Mine with the cross-batch model, judge, augment, filter; note which run is whose."""
+    def mine(self, scorer: Path) -> None:
+        """Mine with the cross-batch model, denoise, augment, filter; note which run is whose."""
         mined = curate.mine(self.workspace, retriever="dense", encoder="models/cross-batch", depth=100).run_id
-        curate.denoise(self.workspace, run=mined, scorer=str(judge), depth=JUDGED)
+        curate.denoise(self.workspace, run=mined, scorer=str(scorer), depth=JUDGED)
         augmented = curate.augment(
-            self.workspace, scorer=str(judge), encoder="models/cross-batch", depth=JUDGED
+            self.workspace, scorer=str(scorer), encoder="models/cross-batch", depth=JUDGED
         ).run_id
         # A positive beyond rank 100 has a lower score than every candidate: none of them passes.
         below_positive = pl.col("score") <= SHARE_OF_POSITIVE * pl.col("positive")

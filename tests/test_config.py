@@ -1,7 +1,5 @@
 """Settings (curate/config.py): what `curate.toml` may contain, and the messages about what it may not."""
 
-import re
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -9,8 +7,6 @@ import pytest
 from curate.config import Denoise, Mine, Settings, read_settings
 from curate.errors import BadSettings
 from curate.workspace import TOML
-
-DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
 
 
 def read(tmp_path: Path, text: str) -> Settings:
@@ -60,16 +56,3 @@ def test_an_option_that_cannot_be_is_refused_like_a_key() -> None:
     """The Python API takes the same names, and the error for a wrong one names the nearest."""
     with pytest.raises(BadSettings, match="did you mean 'scorer'"):
         Denoise().override(scorrer="x")
-
-
-@pytest.mark.skipif(not DOCS.exists(), reason="the documentation stands in a checkout")
-def test_every_key_is_documented_with_its_default() -> None:
-    """docs/configuration.md agrees with config.py."""
-    source = (files("curate") / "config.py").read_text("utf-8")
-    page = DOCS.read_text("utf-8")
-    for key, value in re.findall(r"^    (\w+): [^=\n]+ = (?:Field\(default=)?([^,)\n]+)", source, re.MULTILINE):
-        if (value[0].isupper() and value not in {"None", "True", "False"}) or key == "model_config":
-            continue
-        shown = {"None": "none", "True": "true", "False": "false"}.get(value, value.strip('"'))
-        shown = str(float(shown)) if re.fullmatch(r"\d+e-\d+", shown) else shown
-        assert f"| `{key}` | {shown} |" in page, key

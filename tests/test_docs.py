@@ -1,17 +1,17 @@
-"""README and docs: their code blocks are run, and they leave out no command, option, key, table or view.
+"""README and docs: their code blocks work, and no command, option, key, table or view is missing.
 
-A block that fails is named by page and line. Python blocks of a page share their names, as a reader would run them:
-in a folder with `my-collection` and the workspace `my-set`, whose models are tiny ones under the names that the
-pages use.
+A failure names the page and the line of the block. A small workspace answers the commands and queries. The
+Python blocks of a page run in order, in a folder with `my-collection` and the workspace `my-set`. Tiny models have
+the names that the pages use.
 """
 
+import contextlib
 import inspect
 import io
 import json
 import re
 import shlex
 import shutil
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,17 +36,17 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="the documentation is part of a checkout")
 
 LANGUAGES = {"sh", "console", "python", "sql", "toml", "json", "text"}
-# Python blocks that only compile: page, what the block contains, and why it is not run here.
+# Python blocks that are compiled but not run: the page, a text in the block, and the reason.
 NOT_RUN = [
-    ("docs/export.md", "load_dataset", "loads with `datasets`; tests/test_export_loaders.py runs it for each format"),
-    ("docs/export.md", "GenericDataLoader", "loads with `beir`; tests/test_export_loaders.py runs it"),
-    ("docs/dual-encoder.md", "SentenceTransformer(", "sentence-transformers; tests/test_train_dual_encoder.py runs it"),
+    ("docs/export.md", "load_dataset", "tests/test_export_loaders.py opens every format with `datasets`"),
+    ("docs/export.md", "GenericDataLoader", "tests/test_export_loaders.py opens the format with `beir`"),
+    ("docs/dual-encoder.md", "SentenceTransformer(", "tests/test_train_dual_encoder.py opens the model with it"),
 ]
-# A training of minutes becomes one of a step, from a model whose logits lie on both sides of the cutoffs.
+# A training of minutes becomes one of a single step. It starts from a model whose logits spread over both cutoffs.
 SHORTENED = {"groups=800, max_length=96": "groups=8, init='cross-encoder'"}
-# Commands that are run as the pages have them; of the others the words are checked. The overview is run once.
+# The commands that are run. The others are only parsed, and so are these slow variants of the overview.
 READING = {"sql", "report", "runs"}
-OVERVIEWS = (["report", "--run"], ["report", "--cutoffs"])
+SLOW = (["report", "--run"], ["report", "--cutoffs"])
 OPERATORS = {"&&", "||", "|", ";", ">", ">>", "<"}
 
 
@@ -56,7 +56,7 @@ class Block:
 
     page: str
     line: int
-    """Where its first line stands."""
+    """The line of the page on which its text begins."""
     language: str
     text: str
 
@@ -67,7 +67,8 @@ class Block:
 def pages() -> list[Path]:
     """Return the pages whose blocks are checked."""
     names = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")
-    return [path for path in (*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))) if path.exists()]
+    found = [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
+    return [path for path in found if path.exists()]
 
 
 def fenced(path: Path) -> Iterator[Block]:
@@ -79,50 +80,53 @@ def fenced(path: Path) -> Iterator[Block]:
 
 
 def blocks(*languages: str) -> list[Block]:
-    """Return the blocks of all pages in some languages."""
+    """Return the blocks of all pages in these languages, or in any language."""
     return [block for path in pages() for block in fenced(path) if block.language in languages or not languages]
 
 
 def prose(path: Path) -> str:
-    """Return a page without its fenced blocks; lines stay where they are."""
-    return re.sub(r"^( *)```.*?^\1```$", lambda match: "\n" * match[0].count("\n"), path.read_text("utf-8"), flags=re.M | re.S)
+    """Return a page without its fenced blocks; the other lines keep their numbers."""
+    fence = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+    return fence.sub(lambda match: "\n" * match[0].count("\n"), path.read_text("utf-8"))
 
 
 def spans(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield (page:line, code) for each piece of code within the text of a page."""
+    """Yield (page:line, code) for each piece of inline code of a page."""
     text = prose(path)
     for match in re.finditer(r"(?<!`)`([^`]+)`(?!`)", text):
         line = text.count("\n", 0, match.start()) + 1
         yield f"{path.relative_to(ROOT)}:{line}", " ".join(match[1].split())
 
 
-def leaves(command: click.Command = cli, name: str = "curate") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that does something, by its full name, and the groups above them."""
+def commands(command: click.Command = cli, name: str = "curate") -> Iterator[tuple[str, click.Command]]:
+    """Yield (full name, command) of this command and of all commands below it."""
     yield name, command
     if isinstance(command, click.Group):
         context = click.Context(command)
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
             assert found
-            yield from leaves(found, f"{name} {inner}")
+            yield from commands(found, f"{name} {inner}")
 
 
 def examples() -> list[Block]:
-    """Return the preformatted paragraphs of the help texts: the examples of each command."""
-    return [
-        Block(f"{name} --help", 1, "sh", "\n".join(line.strip() for line in paragraph.splitlines() if line.lstrip().startswith(("curate ", "torchrun "))))
-        for name, command in leaves()
-        for paragraph in (command.help or "").split("\n\n")
-        if paragraph.lstrip().startswith("\b") or paragraph.startswith("\b")
-    ]  # fmt: skip
+    """Return the commands in the preformatted paragraphs of the help texts."""
+    found = []
+    for name, command in commands():
+        for paragraph in (command.help or "").split("\n\n"):
+            preformatted = paragraph.lstrip(" ").startswith("\b")
+            shown = [line.strip() for line in paragraph.splitlines()] if preformatted else []
+            text = "\n".join(line for line in shown if line.startswith(("curate ", "torchrun ")))
+            found += [Block(f"{name} --help", 1, "sh", text)] if text else []
+    return found
 
 
 def lines(block: Block) -> Iterator[tuple[str, list[str]]]:
-    """Yield (page:line, words) of each command in a shell block; quotes may reach over lines."""
+    """Yield (page:line, words) of each command in a shell block; a quoted word may span several lines."""
     begun, start = "", 0
     for number, line in enumerate(block.text.splitlines()):
         if block.language == "console" and not begun and not line.startswith("$ "):
-            continue  # an answer
+            continue  # output
         begun, start = (f"{begun}\n{line}", start) if begun else (line.removeprefix("$ "), number)
         try:
             words = shlex.split(begun, comments=True)
@@ -134,7 +138,7 @@ def lines(block: Block) -> Iterator[tuple[str, list[str]]]:
 
 
 def parts(words: list[str]) -> Iterator[list[str]]:
-    """Yield the commands of a line, split at `&&`, `|` and the like; torchrun gives way to what it starts."""
+    """Yield the commands of a line, split at `&&`, `|` and so on; of a torchrun command, what it starts."""
     part: list[str] = []
     for word in [*words, ";"]:
         if word not in OPERATORS:
@@ -148,22 +152,18 @@ def parts(words: list[str]) -> Iterator[list[str]]:
 
 
 def parse(words: list[str]) -> None:
-    """Raise click.ClickException unless `curate` takes these words: command, options and their values."""
-    command, context, name = click.Command("none"), click.Context(cli), "curate"
-    command, rest = cli, words[1:]
+    """Raise click.ClickException unless the command line is valid: command, options and their values."""
+    command: click.Command = cli
+    context, rest = click.Context(cli, info_name="curate"), words[1:]
     while isinstance(command, click.Group):
         rest = command.make_parser(context).parse_args(rest)[1]
         if not rest:
             return
-        found_name, found, rest = command.resolve_command(context, rest)
+        name, found, rest = command.resolve_command(context, rest)
         assert found
-        assert found_name
-        command, name = found, found_name
-        context = click.Context(command, parent=context, info_name=name)
-    try:
-        command.make_context(name, rest, parent=context.parent)
-    except click.exceptions.Exit:  # --help
-        pass
+        command, context = found, click.Context(found, parent=context, info_name=name)
+    with contextlib.suppress(click.exceptions.Exit):  # --help
+        command.make_context(context.info_name, rest, parent=context.parent)
 
 
 def options_of(*commands: click.Command) -> set[str]:
@@ -177,9 +177,9 @@ def options_of(*commands: click.Command) -> set[str]:
     }
 
 
-# --- The folder in which a reader stands ---
+# --- The reader's folder ---
 
-# Short, because a letter is a token to the tiny models.
+# The texts are short, because every letter is a token of the tiny models.
 PASSAGES = {
     "p1": "Rain falls from clouds.",
     "p2": "Snow is frozen water.",
@@ -197,7 +197,7 @@ QUERIES = {
 }
 UNLABELED = {"u1": "frozen balls", "u2": "a cloud on the ground"}
 QRELS = {"q1": "p1", "q2": "p2", "q17": "p5", "q4": "p8", "q5": "p4", "q6": "p6", "q7": "p7"}
-# The runs that the pages name, and their splits.
+# The runs that the pages name, with their splits.
 RUNS = {
     "bm25-1a2b3c4d": "train",
     "bm25-unlabeled": "unlabeled",
@@ -208,11 +208,11 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a collection and a workspace in which it is mined and judged."""
+    """Return a folder with a collection, and with a workspace in which it is mined and judged."""
     folder = tmp_path_factory.mktemp("reader")
     write_collection(folder / "my-collection")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Workspace, "refresh_catalogue", lambda _: True)  # once is enough, and quicker
+        patch.setattr(Workspace, "refresh_catalogue", lambda _: True)  # slow; once is enough
         workspace = Workspace.create(folder / "my-set")
         fill(workspace, folder / "my-collection")
     workspace.refresh_catalogue()
@@ -220,7 +220,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fill(workspace: Workspace, collection: Path) -> None:
-    """Load the collection; write the runs, a score for every pair, and two cutoffs."""
+    """Load the collection and write the runs, a score for every pair, and two cutoffs."""
     curate.load(workspace, collection)
     keys = dict(workspace.scan("queries").select("query_id", "query_key").collect().iter_rows())
     for name, split in RUNS.items():
@@ -252,7 +252,9 @@ def write_collection(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text("".join(written), "utf-8")
     for split, of_split in QUERIES.items():
         rows_of_split = [f"{query}\t{QRELS[query]}\t1\n" for query in of_split]
-        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows_of_split), "utf-8")
+        (folder / "qrels" / f"{split}.tsv").write_text(
+            "query-id\tcorpus-id\tscore\n" + "".join(rows_of_split), "utf-8"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -264,9 +266,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: two would wait for each other longer than they compute."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def answered() -> list[list[str]]:
-    """Return a list for the commands that were answered, each of which is run once."""
+    """Return the list of the commands that have been run, so that each is run once."""
     return []
 
 
@@ -275,13 +288,13 @@ def answered() -> list[list[str]]:
 
 @pytest.mark.parametrize("block", blocks(), ids=str)
 def test_a_block_names_its_language(block: Block) -> None:
-    """So that it is highlighted, and checked here."""
+    """The language decides how a block is highlighted, and how it is checked here."""
     assert block.language in LANGUAGES, f"{block}: '{block.language}' is none of {', '.join(sorted(LANGUAGES))}"
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
 def test_settings_in_the_pages_are_accepted(block: Block, tmp_path: Path) -> None:
-    """`curate.toml` with these lines reads."""
+    """A `curate.toml` with these lines can be read."""
     (tmp_path / "curate.toml").write_text(block.text, "utf-8")
     try:
         read_settings(tmp_path / "curate.toml")
@@ -291,7 +304,7 @@ def test_settings_in_the_pages_are_accepted(block: Block, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
 def test_json_lines_in_the_pages_are_json(block: Block) -> None:
-    """One object a line."""
+    """A block has one JSON value per line."""
     for number, line in enumerate(block.text.splitlines()):
         try:
             json.loads(line)
@@ -301,7 +314,7 @@ def test_json_lines_in_the_pages_are_json(block: Block) -> None:
 
 @pytest.mark.parametrize("block", [*blocks("sh", "console"), *examples()], ids=str)
 def test_commands_in_the_pages_and_help_texts_exist(block: Block) -> None:
-    """Command, options and values; of `make` the target."""
+    """The command, its options and their values are valid. A `make` target is in the Makefile."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for where, words in lines(block):
         if words[0] == "curate":
@@ -309,8 +322,9 @@ def test_commands_in_the_pages_and_help_texts_exist(block: Block) -> None:
                 parse(words)
             except click.ClickException as error:
                 pytest.fail(f"{where}: {shlex.join(words)}: {error.format_message()}")
-        for target in [word for word in words[1:] if "=" not in word] if words[0] == "make" else []:
-            assert f"\n{target}: " in makefile, f"{where}: no target '{target}' in the Makefile"
+        if words[0] == "make":
+            for target in (word for word in words[1:] if "=" not in word):
+                assert f"\n{target}: " in makefile, f"{where}: no target '{target}' in the Makefile"
 
 
 @pytest.mark.parametrize("block", [*blocks("sh", "console"), *examples()], ids=str)
@@ -321,23 +335,24 @@ def test_commands_that_read_are_answered(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """`curate sql`, `curate report`, `curate runs`, and DuckDB's own client on the catalogue."""
-    answer = block.text.partition("\n")[2] if block.language == "console" else ""
+    """`curate sql`, `curate report`, `curate runs`, and DuckDB's own client with the catalogue."""
+    refused = block.language == "console" and "\nerror: " in block.text
     for where, words in lines(block):
         if words[0] == "duckdb":
             with duckdb.connect(str(folder / "my-set" / words[-2]), read_only=True) as connection:
                 assert connection.sql(words[-1]).fetchall(), where
-        elif words[0] == "curate" and words[1] in READING and words[1:3] not in OVERVIEWS and words not in answered:
+            continue
+        if words[0] == "curate" and words[1] in READING and words[1:3] not in SLOW and words not in answered:
             monkeypatch.setattr("sys.stdin", io.StringIO("select 1"))
             code = run(["-C", str(folder / "my-set"), *words[1:]])
             said = capsys.readouterr().err
-            assert (code != 0) == answer.startswith("error:"), f"{where}: {shlex.join(words)}: {said}"
+            assert (code != 0) == refused, f"{where}: {shlex.join(words)}: {said}"
             answered.append(words)
 
 
 @pytest.mark.parametrize("block", blocks("sql"), ids=str)
 def test_sql_in_the_pages_is_answered(block: Block, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the sandbox, as `curate sql` would; a parameter is the name of cutoffs or of a run."""
+    """`curate sql` answers it with at least one row. Parameters get values of the small workspace."""
     known = {"cutoffs": "default", "run": "bm25-1a2b3c4d", "limit": "5"}
     given = [f"-p{name}={known[name]}" for name in sql_files.parameter_names(block.text)]
     code = run(["-C", str(folder / "my-set"), "sql", block.text, *given, "--json"])
@@ -346,11 +361,12 @@ def test_sql_in_the_pages_is_answered(block: Block, folder: Path, capsys: pytest
     assert json.loads(told.out), f"{block}: no rows"
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("page", sorted({block.page for block in blocks("python")}))
 def test_python_in_the_pages_runs(
     page: str, folder: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In order, with one set of names; what NOT_RUN lists only compiles."""
+    """The blocks share their names. Those in NOT_RUN are only compiled."""
     here = [block for block in blocks("python") if block.page == page]
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     if any("Workspace.create(" in block.text for block in here):
@@ -361,7 +377,7 @@ def test_python_in_the_pages_runs(
     shutil.copytree(models / "encoder", tmp_path / "sentence-transformers/all-MiniLM-L6-v2")
     shutil.copytree(models / "cross-encoder", tmp_path / "cross-encoder")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _: True)  # slow, and nothing here reads it
+    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _: True)  # slow, and not read here
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in here:
         text = block.text
@@ -373,21 +389,23 @@ def test_python_in_the_pages_runs(
         try:
             exec(code, names)
         except Exception as error:
-            pytest.fail(f"{block}: {type(error).__name__}: {error}")
+            error.add_note(f"in the block {block}")
+            raise
 
 
-def test_what_is_not_run_is_there() -> None:
-    """An entry of NOT_RUN without a block would hide the next block that looks like it."""
+def test_every_exception_is_needed() -> None:
+    """An entry of NOT_RUN or SHORTENED without a block is out of date."""
+    texts = [(block.page, block.text) for block in blocks("python")]
     for page, words, _ in NOT_RUN:
-        assert any(block.page == page and words in block.text for block in blocks("python")), f"{page}: no '{words}'"
+        assert any(words in text for found, text in texts if found == page), f"{page}: no block has '{words}'"
     for words in SHORTENED:
-        assert any(words in block.text for block in blocks("python")), f"no Python block has '{words}'"
+        assert any(words in text for _, text in texts), f"no Python block has '{words}'"
 
 
 def test_the_list_of_rejected_rows_is_what_a_load_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """docs/input.md shows the answer to a passage without text and a label of an unknown passage."""
+    """docs/input.md shows the message for a passage without text and a label of an unknown passage."""
     (block,) = [block for block in blocks("text") if block.text.startswith("error:")]
     collection = tmp_path / "my-collection"
     (collection / "qrels").mkdir(parents=True)
@@ -399,16 +417,48 @@ def test_the_list_of_rejected_rows_is_what_a_load_prints(
     (collection / "qrels" / "train.tsv").write_text("\n".join(labels) + "\n", "utf-8")
     monkeypatch.chdir(Workspace.create(tmp_path / "my-set").root)
     assert run(["-q", "load", "../my-collection"]) == CODES["BadInput"]
-    assert capsys.readouterr().err == block.text, f"{block}: the answer is another one"
+    assert capsys.readouterr().err == block.text, f"{block}: curate prints another message"
 
 
-# --- Commands and options within the text ---
+def test_the_file_that_is_not_loaded_is_named_as_a_load_names_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/input.md shows the note about a second file of labels."""
+    (block,) = [block for block in blocks("text") if block.text.startswith("not loaded:")]
+    shutil.copytree(folder / "my-collection", tmp_path / "my-collection")
+    shutil.copy(tmp_path / "my-collection/qrels/train.tsv", tmp_path / "my-collection/qrels/train_sparse.tsv")
+    Workspace.create(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run(["load", "my-collection", "--dry-run"]) == 0
+    assert block.text in capsys.readouterr().out, f"{block}: curate prints another note"
+
+
+def test_the_reports_in_the_pages_have_their_titles_and_labels(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/reports.md shows the funnel and the ranks; only the figures depend on the collection."""
+    (block,) = [block for block in blocks("text") if "█" in block.text]
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("funnel", "denoised_by_rank"):
+        assert run(["-C", str(folder / "my-set"), "report", name]) == 0
+    printed = {label(line) for line in capsys.readouterr().out.splitlines()}
+    for number, line in enumerate(block.text.splitlines()):
+        known = label(line) in printed or re.match(r"  \d", line)
+        assert known, f"{block.page}:{block.line + number}: no report prints '{label(line)}'"
+
+
+def label(line: str) -> str:
+    """Return the words of a line without figures, bars and spaces."""
+    return " ".join(re.sub(r"[\d.,]+( %)?|[▏▎▍▌▋▊▉█]", "", line).split())
+
+
+# --- Inline code ---
 
 
 @pytest.mark.parametrize("path", [*pages(), ROOT / "ARCHITECTURE.md"], ids=lambda path: path.name)
-def test_commands_and_options_within_the_text_exist(path: Path) -> None:
-    """`curate denoise --cutoffs NAME` and `--promote`: the command and its options, whatever stands for a value."""
-    every = options_of(*(command for _, command in leaves()))
+def test_commands_and_options_in_inline_code_exist(path: Path) -> None:
+    """Values are not checked: `--cutoffs NAME` is fine."""
+    every = options_of(*(command for _, command in commands()))
     for where, code in spans(path):
         if code.startswith("curate "):
             check_mention(where, next(parts(code.split())))
@@ -418,8 +468,8 @@ def test_commands_and_options_within_the_text_exist(path: Path) -> None:
 
 
 def check_mention(where: str, words: list[str]) -> None:
-    """Fail unless the words begin with a command, and the options among them are its own."""
-    known = dict(leaves())
+    """Fail unless the words begin with a command and all their options belong to it."""
+    known = dict(commands())
     name = "curate"
     for word in (word for word in words[1:] if not word.startswith("-")):
         if f"{name} {word}" not in known:
@@ -433,7 +483,7 @@ def check_mention(where: str, words: list[str]) -> None:
 
 
 def test_benchmarks_are_called_with_options_that_they_have() -> None:
-    """benchmarks/README.md: each script and each of its options."""
+    """benchmarks/README.md names existing scripts, with options that they have."""
     for where, code in spans(ROOT / "benchmarks/README.md"):
         script = re.search(r"benchmarks/\w+\.py", code)
         if script:
@@ -451,8 +501,8 @@ CODES = {
 }
 
 
-def rows(page: str, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, cells) of the tables of a page in docs/ that have so many columns, without heads and rules."""
+def table_rows(page: str, columns: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) of the rows in a page's tables with this number of columns, without their heads."""
     text = prose(ROOT / "docs" / page).splitlines()
     for number, line in enumerate(text, 1):
         cells = [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("|") else []
@@ -462,41 +512,40 @@ def rows(page: str, columns: int) -> Iterator[tuple[int, list[str]]]:
 
 
 def first_codes(page: str, columns: int) -> list[str]:
-    """Return what the first cells of a page's tables name."""
-    return [code for _, cells in rows(page, columns) for code in re.findall(r"`([^`]+)`", cells[0])]
+    """Return the inline code in the first cells of a page's tables."""
+    return [code for _, cells in table_rows(page, columns) for code in re.findall(r"`([^`]+)`", cells[0])]
 
 
 def documentation() -> str:
-    """Return README and docs in one."""
+    """Return the text of README and docs."""
     return "\n".join(path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
 def documented_keys() -> dict[tuple[str, str], tuple[int, str]]:
-    """Return (section, key) -> (line, default) of docs/configuration.md."""
+    """Return (section, key) -> (line, default) from docs/configuration.md."""
     page = (ROOT / "docs/configuration.md").read_text("utf-8").splitlines()
     found: dict[tuple[str, str], tuple[int, str]] = {}
-    for number, (key, default, _) in rows("configuration.md", 3):
+    for number, (key, default, _) in table_rows("configuration.md", 3):
         heading = next(line for line in reversed(page[:number]) if line.startswith("## "))
         section = re.search(r"`\[(.*)\]`", heading)
         place = (section[1] if section else "", key.strip("`"))
-        assert place not in found, f"docs/configuration.md:{number}: {key} is there twice"
+        assert place not in found, f"docs/configuration.md:{number}: {key} appears twice"
         found[place] = (number, default)
     return found
 
 
 def settings_keys(model: type[BaseModel] = Settings, section: str = "") -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield ((section, key), default as TOML has it) of every setting but those of the recipe's own trainings."""
+    """Yield ((section, key), default as in TOML) of every setting, except those of the recipe's own trainings."""
     for key, field in model.model_fields.items():
-        if isinstance(field.default, BaseModel):
-            if section != "recipe":
-                yield from settings_keys(type(field.default), f"{section}.{key}".removeprefix("."))
-        else:
-            default = field.default
-            yield (section, key), "none" if default is None else str(default).lower() if isinstance(default, bool) else str(default)  # fmt: skip
+        default = field.default
+        if not isinstance(default, BaseModel):
+            yield (section, key), "none" if default is None else str(default).lower()
+        elif section != "recipe":
+            yield from settings_keys(type(default), f"{section}.{key}".removeprefix("."))
 
 
 def test_configuration_has_every_key_with_its_default_and_no_other() -> None:
-    """docs/configuration.md against curate/config.py."""
+    """docs/configuration.md agrees with curate/config.py."""
     documented, true = documented_keys(), dict(settings_keys())
     missing, unknown = sorted(true.keys() - documented.keys()), sorted(documented.keys() - true.keys())
     assert not missing, f"docs/configuration.md lacks {missing}"
@@ -508,9 +557,11 @@ def test_configuration_has_every_key_with_its_default_and_no_other() -> None:
             assert f"`[recipe.{name}]`" in documentation(), f"docs/configuration.md lacks [recipe.{name}]"
 
 
-@pytest.mark.parametrize(("name", "command"), leaves(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "command"), commands(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_every_command_and_option_is_documented(name: str, command: click.Command) -> None:
-    """By its name, an abbreviation or its opposite; or as a key of docs/configuration.md."""
+    """One of its forms is on a page, or its key is in docs/configuration.md."""
     text, keys = documentation(), {key for _, key in documented_keys()}
     assert re.search(rf"{name}\b", text), f"no page mentions '{name}'"
     for option in command.params:
@@ -521,8 +572,8 @@ def test_every_command_and_option_is_documented(name: str, command: click.Comman
 
 
 def test_every_table_view_and_macro_is_documented_with_its_columns(folder: Path) -> None:
-    """docs/sql.md: tables and views in three columns, macros in two."""
-    documented = {cells[0].strip("`"): (line, cells[2]) for line, cells in rows("sql.md", 3)}
+    """docs/sql.md lists tables, views and macros."""
+    documented = {cells[0].strip("`"): (line, cells[2]) for line, cells in table_rows("sql.md", 3)}
     with Workspace(folder / "my-set").connect() as connection:
         shards = [sql_files.SHARDS_OF.get(table, table) for table in sql_files.TABLES]
         for name in (*shards, "stages", *sql_files.view_names()):
@@ -542,7 +593,7 @@ def test_every_report_format_error_and_name_is_documented() -> None:
     """docs/reports.md, docs/export.md, docs/exit-codes.md, docs/api.md."""
     assert sorted(first_codes("reports.md", 3)) == sql_files.report_names(), "docs/reports.md: the reports"
     assert [name for name in first_codes("export.md", 3) if name in FORMATS] == list(FORMATS), "docs/export.md"
-    codes = {int(code) for _, cells in rows("exit-codes.md", 3) for code in re.findall(r"\d+", cells[0])}
+    codes = {int(code) for _, cells in table_rows("exit-codes.md", 3) for code in re.findall(r"\d+", cells[0])}
     assert codes >= {0, BUG, INTERRUPTED, *CODES.values()}, "docs/exit-codes.md lacks a code"
     entries = re.findall(r"^::: curate\.(\w+)$", (ROOT / "docs/api.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(["__version__", *entries]) == sorted(curate.__all__), "docs/api.md: its entries"
@@ -556,13 +607,7 @@ def test_every_page_is_in_the_site() -> None:
         assert f"(docs/{path.name})" in readme, f"README.md does not link to {path.name}"
 
 
-def test_recipes_in_the_package_are_accepted() -> None:
-    """The pages quote settings of recipes/*.toml."""
-    for path in sorted((ROOT / "recipes").glob("*.toml")):
-        Settings.model_validate(tomllib.loads(path.read_text("utf-8")))
-
-
 def test_every_command_has_an_example_in_its_help() -> None:
-    """What the examples of the help texts are checked by, above, is not empty."""
+    """The tests of the examples would otherwise check nothing."""
     with_examples = {block.page.removesuffix(" --help") for block in examples() if block.text}
     assert {f"curate {name}" for name in COMMANDS} <= with_examples

@@ -117,7 +117,7 @@ def test_a_row_with_too_few_negatives_stays_short_and_is_counted(workspace: Work
     assert (done.figures["queries_short"], done.figures["queries_without_negatives"]) == (2, 1)
     assert done.figures["queries_left_out"] == 1
     assert "1 has none and is left out" in done.text()
-    assert "4 rows (triplet) of 3 queries" in done.text()
+    assert "4 rows (triplet) from 3 queries" in done.text()
 
 
 def test_false_negatives_are_dropped_or_promoted(workspace: Workspace) -> None:

@@ -218,8 +218,14 @@ def test_the_command_trains_and_plans(workspace: Workspace, init: Path) -> None:
     """`--dry-run` changes nothing; `--json` gives the fields."""
     command = ["-q", "-C", str(workspace.root), "train", "cross-encoder", "--init", str(init), "--groups", "8"]
     planned = CliRunner().invoke(cli, [*command, "--dry-run"])
-    assert "8 groups, 0 of them done already" in planned.output
+    assert "8 groups, 0 of them already done" in planned.output
     assert not (workspace.root / "models").exists() or not any((workspace.root / "models").iterdir())
     done = CliRunner().invoke(cli, [*command, "--max-length", "48", "--json"])
     assert json.loads(done.output)["steps"] == 1
     assert workspace.sql("select count(*) from stages where stage = 'train'").item() == 1
+
+
+def test_more_tokens_than_the_model_has_positions_are_refused(workspace: Workspace, init: Path) -> None:
+    """The tiny encoder numbers 64 tokens: better said before the first step than by torch in it."""
+    with pytest.raises(BadSettings, match=r"max_length = 65 is more than the 64 tokens"):
+        train(workspace, init, max_length=65)

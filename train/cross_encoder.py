@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from curate.choose_run import chosen_run
 from curate.jobs import table_digest
-from curate.models.embedding_spec import passage_transformer
+from curate.models.embedding_spec import passage_transformer, token_limit
 from curate.models.folder import model_folder
 from curate.models.pretrained import load_tokenizer
 from curate.plan import Plan
@@ -57,6 +57,7 @@ class CrossEncoderTraining:
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
         base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
         self.start = passage_transformer(base)
+        token_limit(self.start, self.settings.max_length)  # refuses more tokens than the model has positions
         identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
             "kind": "cross-encoder",

@@ -2,13 +2,13 @@
 -- hidden, own: pairs of ids (collection/truth). known: hidden positives in the judged top-k that have no label.
 -- taken_out: those of them that are not negatives. own_answers: pseudo-labels that name the query's own docstring.
 with mined as (
-    select decisions.query_key, decisions.passage_key, any_value(decisions.decision) as decision
-    from decisions
-    inner join queries on queries.query_key = decisions.query_key
-    inner join passages on passages.passage_key = decisions.passage_key
+    select found.query_key, found.passage_key, any_value(found.decision) as decision
+    from found
+    inner join queries on queries.query_key = found.query_key
+    inner join passages on passages.passage_key = found.passage_key
     inner join hidden on hidden."query-id" = queries.query_id and hidden."corpus-id" = passages.passage_id
-    where decisions.cutoffs = 'default' and decisions.decision not in ('unscored', 'positive')
-    group by decisions.query_key, decisions.passage_key
+    where found.cutoffs = 'default' and is_judged(found.decision)
+    group by found.query_key, found.passage_key
 ),
 answered as (
     select pseudo_labels.query_key, own."corpus-id" is not null as is_own
@@ -20,6 +20,6 @@ answered as (
 )
 select
     (select count(*) from mined) as known,
-    (select count(*) from mined where decision <> 'hard_negative') as taken_out,
+    (select count(*) from mined where is_denoised(decision)) as taken_out,
     (select count(*) from answered) as pseudo_labels,
     (select count(*) from answered where is_own) as own_answers,
