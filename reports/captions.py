@@ -17,6 +17,7 @@ TITLES = {
     "splits": "The queries of the collection",
     "collection": "What was loaded",
     "setting": "The run, scorer and cutoffs of the reports",
+    "rounds": "The runs, their models and their measures",
 }
 
 CAPTIONS = {
