@@ -213,7 +213,7 @@ def test_vectors_that_are_not_finite_are_refused(write_encoder: Write, monkeypat
     """They would rank first or nowhere."""
     encoder = Encoder.open(str(write_encoder()), dtype="fp32")
     forward = encoder._forward
-    monkeypatch.setattr(encoder_module, "_forward", lambda *given: forward(*given) * float("nan"))
+    monkeypatch.setattr(encoder, "_forward", lambda *given: forward(*given) * float("nan"))
 
     with pytest.raises(BadInput, match="not finite"):
         list(encoder.encode(TEXTS, "passage"))
