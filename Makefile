@@ -12,7 +12,7 @@ SITE = $(BIN)/python docs/site.py && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -
 .PHONY: help demo test coverage lint docs format hooks dist installed clean
 
 help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Curate a real collection with real models, start to end (about 10 minutes)
 	$(BIN)/curate demo demo-set

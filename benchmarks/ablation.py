@@ -1,10 +1,10 @@
 """RocketQA's steps, one after the other, on a collection with planted false negatives: which of them help.
 
-    torchrun --nproc-per-node 2 benchmarks/ablation.py COLLECTION JUDGE --folder DIR --encoder MODEL
+    torchrun --nproc-per-node 2 benchmarks/ablation.py COLLECTION SCORER --folder DIR --encoder MODEL
         [--seeds 0,1,2] [--starts trained,cut]
     python benchmarks/ablation_table.py COLLECTION --folder DIR
 
-COLLECTION is a BEIR folder with qrels/train_sparse.tsv, as in planted.py; JUDGE a cross-encoder. What is done is
+COLLECTION is a BEIR folder with qrels/train_sparse.tsv, as in planted.py; SCORER a cross-encoder. What is done is
 not done again, so it can be stopped at any time: there is one workspace a start and seed below DIR. Starts:
 `trained` is MODEL as it is, `cut` its first layers only, which hardly retrieve.
 """
@@ -31,7 +31,7 @@ from curate.train.world import World
 
 # Negatives come from the top 4, of which nearly half are false on squad-win; masks know the top 8.
 DEPTH = 4
-JUDGED = 8
+SCORERD = 8
 SETTINGS = {
     "trained": {"learning_rate": 5e-5, "epochs": 1},
     "cut": {"learning_rate": 2e-4, "epochs": 3},
@@ -123,9 +123,9 @@ class Procedure:
     def mine(self, scorer: Path) -> None:
         """Mine with the cross-batch model, denoise, augment, filter; note which run is whose."""
         mined = curate.mine(self.workspace, retriever="dense", encoder="models/cross-batch", depth=100).run_id
-        curate.denoise(self.workspace, run=mined, scorer=str(scorer), depth=JUDGED)
+        curate.denoise(self.workspace, run=mined, scorer=str(scorer), depth=SCORERD)
         augmented = curate.augment(
-            self.workspace, scorer=str(scorer), encoder="models/cross-batch", depth=JUDGED
+            self.workspace, scorer=str(scorer), encoder="models/cross-batch", depth=SCORERD
         ).run_id
         # A positive beyond rank 100 has a lower score than every candidate: none of them passes.
         below_positive = pl.col("score") <= SHARE_OF_POSITIVE * pl.col("positive")

@@ -54,9 +54,9 @@ def finish(workspace: Path, arguments: list[str]) -> float:
     """Run a command to its end; return its seconds."""
     began = time.monotonic()
     process = start(workspace, arguments)
-    _, told = process.communicate()
+    _, said = process.communicate()
     if process.returncode:
-        sys.exit(f"curate {' '.join(arguments)} ended with {process.returncode}: {told.decode()}")
+        sys.exit(f"curate {' '.join(arguments)} ended with {process.returncode}: {said.decode()}")
     return time.monotonic() - began
 
 

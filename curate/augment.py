@@ -14,6 +14,7 @@ from curate.denoise.scoring import plan_score, score_run
 from curate.errors import BadSettings
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
+from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.workspace import Workspace
@@ -69,7 +70,7 @@ class AugmentOptions(TypedDict, total=False):
     """Folder or hub name of the cross-encoder. By default the scorer of the cutoffs is used."""
     all_above: bool | None
     """Keep every passage above the upper cutoff as a pseudo-positive, not only the best one."""
-    cutoffs: str
+    cutoffs: str | None
     """Name of the cutoffs to apply. The default is 'default'."""
     encoder: str | None
     """Mine a dense run with this model. By default mining repeats the settings of the newest train run."""
@@ -91,17 +92,18 @@ class AugmentRequest:
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
         """Return the request; raises BadSettings if there are no unlabeled queries or no such cutoffs."""
+        given = given_options(AugmentOptions, options)
         if not workspace.select("augment/unlabeled_queries")["queries"][0]:
             raise BadSettings("no unlabeled queries yet. Load some: curate load --unlabeled QUERIES.jsonl")
-        name = options.get("cutoffs", "default")
+        name = given.get("cutoffs", "default")
         row = current_cutoffs(workspace, name)
         if row is None:
             raise BadSettings(f"no cutoffs '{name}' yet. Run: curate denoise")
-        augment = workspace.settings.augment.override(all_above=options.get("all_above"))
+        augment = workspace.settings.augment.override(all_above=given.get("all_above"))
         return cls(
             cutoffs=row,
-            mining=_mined_by(workspace, options.get("encoder"), options.get("depth")),
-            scoring=_judged_by(workspace, row, options.get("scorer")),
+            mining=_mined_by(workspace, given.get("encoder"), given.get("depth")),
+            scoring=_judged_by(workspace, row, given.get("scorer")),
             pseudo_positives="all" if augment.all_above else "best",
         )
 

@@ -12,6 +12,7 @@ from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine
+from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.workspace import Workspace
@@ -63,13 +64,13 @@ class Evaluated:
 class EvaluateOptions(TypedDict, total=False):
     """The options of `evaluate`."""
 
-    run: Sequence[str]
+    run: Sequence[str] | None
     """Ids of the runs to measure. By default all runs over the split are measured."""
     split: Split | None
     """The split whose runs are measured. The default is `test`."""
     against: str | None
     """Id of a run to compare the other runs with, on the same queries."""
-    encoder: str | Sequence[str]
+    encoder: str | Sequence[str] | None
     """Before measuring, mine a dense run over the split with each of these models."""
     depth: int | None
     """How deep to mine with `encoder`."""
@@ -89,14 +90,15 @@ class EvaluateRequest:
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[EvaluateOptions]) -> "EvaluateRequest":
         """Return the request; raises BadSettings for an unknown run, or for a depth without an encoder."""
-        split, against, depth = options.get("split"), options.get("against"), options.get("depth")
-        encoder = options.get("encoder", ())
+        given = given_options(EvaluateOptions, options)
+        split, against, depth = given.get("split"), given.get("against"), given.get("depth")
+        encoder = given.get("encoder", ())
         models = [encoder] if isinstance(encoder, str) else list(encoder)
         if depth and not models:
             raise BadSettings("--depth goes with --encoder MODEL: it cannot change the depth of an existing run")
         return cls(
             workspace,
-            [chosen_run(workspace, run) for run in options.get("run", ())],
+            [chosen_run(workspace, run) for run in given.get("run", ())],
             split or (SPLIT if models else None),
             chosen_run(workspace, against) if against else None,
             [

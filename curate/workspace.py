@@ -4,7 +4,7 @@ my-set/
   curate.toml     settings
   curate.duckdb   catalogue: the views for any DuckDB client; disposable
   tables/         the truth: Parquet shards with manifests, and the records of the stages
-  embeddings/  indexes/  models/  reports/  exports/
+  embeddings/  indexes/  models/  exports/
 """
 
 import os

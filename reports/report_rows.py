@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from curate import named_queries
 from curate.choose_run import chosen_run
 from curate.errors import BadSettings
+from curate.options import given_options
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
 
 ReportRow = dict[str, Any]
-SCHEMA = 1
+SCHEMA = 2
 ABOUT_THE_COLLECTION = ("collection", "splits")
 ABOUT_THE_RUN = (
     "funnel",
@@ -71,7 +72,7 @@ class ReportOptions(TypedDict, total=False):
 
 def report(workspace: Workspace, name: str, **options: Unpack[ReportOptions]) -> Report:
     """Return one report, by the name of its query in `sql/reports`; raises BadSettings for an unknown name."""
-    given = {key: value for key, value in options.items() if value is not None}
+    given = given_options(ReportOptions, options)
     parameters = named_queries.values(workspace, name, given)
     with workspace.connect() as connection:
         return _answer(connection, name, parameters)

@@ -227,6 +227,17 @@ def test_an_interrupted_export_goes_on_to_the_same_bytes(
     assert _digests(workspace, name) == whole
 
 
+def test_an_export_by_other_rules_is_another_set(workspace: Workspace) -> None:
+    """One that 0.1 wrote from the same tables with the same settings holds other rows."""
+    curate.export(workspace, format="triplet")
+    path = workspace.root / "exports/triplet/manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    del manifest["settings"]["training_set"]
+    path.write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(BadSettings, match="it differs in: training_set"):
+        curate.export(workspace, format="triplet")
+
+
 def test_an_export_that_stands_is_not_written_again(workspace: Workspace) -> None:
     """With the same settings, tables and name, the command says so and changes nothing."""
     curate.export(workspace, format="triplet")

@@ -70,7 +70,7 @@ def test_a_name_begins_the_run_id(workspace: Workspace) -> None:
     [
         ("q9 Q0 p1 1 2 x", "run.trec:2: unknown query id: q9"),
         ("q1 Q0 p9 1 2 x", "run.trec:2: unknown passage id: p9"),
-        ("q1 Q0 p1 2 1 x", "run.trec:2: query and passage stand in an earlier line"),
+        ("q1 Q0 p1 2 1 x", "run.trec:2: query and passage repeat an earlier line"),
         ("q1 Q0 p2 2 x", "run.trec:2: wrong number of columns: found 5, expected 6"),
         ("q1 Q0 p2 2 nan x", "run.trec:2: score is not a finite number: 'nan'"),
     ],

@@ -407,7 +407,7 @@ def test_a_pipe_gets_no_colours_and_json_has_stable_keys(
     assert "\x1b" not in capsys.readouterr().out
     assert run(["-C", str(denoised.root), "report", "funnel", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["schema"] == "curate.report.funnel/1"
+    assert found["schema"] == "curate.report.funnel/2"
     assert list(found["rows"][0]) == ["step", "unit", "part", "what", "number", "share"]
 
 

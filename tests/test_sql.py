@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import Workspace, sql_files
-from curate.cli.main import run
+from curate.cli.main import cli, run
 from curate.sandbox import only_select, sandbox
 
 Make = Callable[..., Workspace]
@@ -275,3 +275,26 @@ def test_a_reader_that_stops_early_is_no_error(here: Workspace) -> None:
         assert process.stdout.readline() == b"i\n"
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("Query interrupted"), 130),
+        (OSError("INTERRUPT Error: Interrupted!"), 130),
+        (OSError("IO Error: Could not write file: No space left on device"), 6),
+        (OSError("Out of Memory Error: could not allocate block"), 6),
+        (RuntimeError("anything else"), 70),
+    ],
+)
+def test_what_duckdb_raises_gets_its_exit_code(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, here: Workspace
+) -> None:
+    """While Arrow reads a result, DuckDB's errors arrive as an OSError without a number."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.chdir(here.root)
+    monkeypatch.setattr(cli, "main", fail)
+    assert run(["sql", "select 1"]) == code

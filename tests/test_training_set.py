@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 import curate
 from curate import CurateError, Workspace, sql_files
+from curate.config import TrainDualEncoder
 from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 from curate.text_hash import text_hashes
+from curate.train.training_source import TrainingSource
 from curate.training_set import TrainingSet
 
 # Two pairs of texts differ only in case and punctuation, so curate treats them as equal.
@@ -311,7 +313,7 @@ def agree(said: Counter[str], true: Counter[str]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds())
 def test_exports_trainings_and_reports_agree_with_a_double_loop(world: World) -> None:
     """All have the same positives, draw from the same negatives, and give the same figures."""
@@ -363,6 +365,31 @@ def test_of_two_unlabeled_runs_a_query_keeps_one_pseudo_label(tmp_path: Path) ->
     found = exported(workspace, world)
     assert found is not None
     assert found[0] == expected
+
+
+def test_promoted_positives_train_without_hard_negatives_too(tmp_path: Path) -> None:
+    """Nothing but `promote` asks for the scorer then."""
+    world = World(
+        passages=["rain", "snow"],
+        queries=[("when does it rain", "train")],
+        qrels={(0, 0): 1},
+        annotations={},
+        runs=[("train", {0: [1]})],
+        logits={(0, 1): 5.0},
+        depth=5,
+        pseudo_positives="best",
+        promote=True,
+        augmented=False,
+        negatives=1,
+        chosen=[0],
+    )
+    workspace = workspace_of(world, tmp_path)
+    asked = TrainDualEncoder(hard_negatives=0, masks="labels", promote=True)
+    source = TrainingSource(workspace, asked, None, "default")
+    with workspace.connect() as connection:
+        source.training_set.create(connection)
+        found = connection.table("training_positives").order("place").project("passage_key, positive_source")
+        assert found.fetchall() == [(0, "qrels"), (1, "promoted")]
 
 
 def test_what_people_labelled_trains_though_its_query_came_without_labels(tmp_path: Path) -> None:

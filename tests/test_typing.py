@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,23 @@ def test_options_are_the_fields_of_curate_toml(options: type, section: type[Sect
     assert set(given) == set(fields)
     for name, kind in given.items():
         assert kind in (fields[name], fields[name] | None), name
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        curate.plan_load,
+        curate.plan_mine,
+        curate.plan_denoise,
+        curate.plan_augment,
+        curate.plan_evaluate,
+        curate.plan_export,
+        curate.plan_train_cross_encoder,
+        curate.plan_train_dual_encoder,
+    ],
+)
+def test_a_misspelt_option_is_refused_when_it_is_given_too(plan: Callable[..., object], tmp_path: Path) -> None:
+    """A program that no type checker has seen must not go on without what was asked for."""
+    workspace = curate.Workspace.create(tmp_path / "set")
+    with pytest.raises(curate.BadSettings, match="unknown option 'encoderr'"):
+        plan(workspace, encoderr="model")

@@ -12,6 +12,7 @@ from curate.jobs import table_digest
 from curate.models.embedding_spec import passage_transformer, token_limit
 from curate.models.folder import model_folder
 from curate.models.pretrained import load_tokenizer
+from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import Manifest
@@ -51,8 +52,9 @@ class CrossEncoderTraining:
     """One training of a cross-encoder, determined by its settings and the workspace."""
 
     def __init__(self, workspace: Workspace, **options: Unpack[CrossEncoderOptions]) -> None:
-        run, name = options.pop("run", None), options.pop("name", "cross-encoder")
-        self.settings = workspace.settings.train.cross_encoder.override(**options)
+        given = given_options(CrossEncoderOptions, options)
+        run, name = given.pop("run", None), given.pop("name", "cross-encoder")
+        self.settings = workspace.settings.train.cross_encoder.override(**given)
         self.run_id = chosen_run(workspace, run)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
         base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)

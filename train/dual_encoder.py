@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from curate.config import Mine, TrainDualEncoder
 from curate.models.embedding_spec import EmbeddingSpec, positions, read_embedding_spec
 from curate.models.folder import model_folder
+from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import Manifest
@@ -69,9 +70,10 @@ class DualEncoderTraining:
     """One training of a dual-encoder, determined by its settings and the workspace."""
 
     def __init__(self, workspace: Workspace, *, processes: int, **options: Unpack[DualEncoderOptions]) -> None:
-        run, cutoffs = options.pop("run", None), options.pop("cutoffs", "default")
-        name = options.pop("name", "dual-encoder")
-        self.settings = workspace.settings.train.dual_encoder.override(**options)
+        given = given_options(DualEncoderOptions, options)
+        run, cutoffs = given.pop("run", None), given.pop("cutoffs", "default")
+        name = given.pop("name", "dual-encoder")
+        self.settings = workspace.settings.train.dual_encoder.override(**given)
         self.source = TrainingSource(workspace, self.settings, run, cutoffs)
         start = choose_initial_model(workspace, self.settings.init, self.source.runs)
         base = model_folder(start, workspace.root)

@@ -9,7 +9,7 @@ class CrossEncoderOptions(TypedDict, total=False):
 
     run: str | None
     """Id of the run that gives the negatives; the newest one over train by default."""
-    name: str
+    name: str | None
     """The model is written to `models/<name>`; `cross-encoder` by default."""
     init: str | None
     groups: int | None
@@ -33,9 +33,9 @@ class DualEncoderOptions(TypedDict, total=False):
 
     run: Sequence[str] | None
     """Ids of the runs that give negatives, pseudo-labels and masks; the newest ones by default."""
-    cutoffs: str
+    cutoffs: str | None
     """The name of the cutoffs that judge the runs; `default` by default."""
-    name: str
+    name: str | None
     """The model is written to `models/<name>`; `dual-encoder` by default."""
     init: str | None
     towers: Literal["shared", "separate"] | None

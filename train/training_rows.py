@@ -123,7 +123,7 @@ def _draw(
     counts = Counts(*found)
     if not counts.queries:
         raise BadSettings(
-            "nothing to train on: no query of the split train has a labelled positive. "
+            "nothing to train on: no query that may train has a labelled positive. "
             "Load some: curate load --qrels train=FILE"
         )
     if parameters["hard_negatives"] and counts.without == counts.queries:

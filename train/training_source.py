@@ -21,7 +21,7 @@ class TrainingSource:
     ) -> None:
         """Choose runs and cutoffs; raises BadSettings if one is missing, or if distillation lacks negatives."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
-        judged = judged or settings.distill != "none"
+        judged = judged or settings.promote or settings.distill != "none"
         augmented = settings.augmented and _is_augmented(workspace, run, cutoffs)
         if settings.distill != "none" and not settings.hard_negatives:
             raise BadSettings(

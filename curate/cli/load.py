@@ -51,7 +51,6 @@ def load(sources: tuple[Path, ...], dry_run: bool, as_json: bool, **options: Any
     """
     here = workspace()
     if dry_run:
-        del options["max_rejects"]
         show(curate.plan_load(here, *sources, **options), as_json)
         return
     with here.lock():

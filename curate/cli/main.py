@@ -136,15 +136,17 @@ def run(arguments: list[str]) -> int:
 
 
 def _of_duckdb(error: Exception) -> tuple[str, int] | None:
-    """Return the message and exit code for what DuckDB raises at Ctrl-C and when memory or disk run out."""
-    duckdb = sys.modules.get("duckdb")  # not imported here: it takes longer than `curate --help`
-    if duckdb is None:
-        return None
-    if isinstance(error, duckdb.InterruptException):
+    """Return the message and exit code for what DuckDB raises at Ctrl-C and when memory or disk run out.
+
+    The text has to tell them apart: DuckDB raises a plain RuntimeError at Ctrl-C, and an OSError without a number
+    for anything that happens while Arrow reads its result.
+    """
+    text = str(error)
+    if "Query interrupted" in text or text.startswith("INTERRUPT Error"):
         return INTERRUPTION, INTERRUPTED
-    if isinstance(error, duckdb.OutOfMemoryException):
+    if type(error).__name__ == "OutOfMemoryException" or text.startswith("Out of Memory Error"):
         return NO_MEMORY, 6
-    if isinstance(error, duckdb.IOException) and "No space left" in str(error):  # it has no type of its own
+    if "No space left" in text:
         return "the disk is full. Free some space, then run the same command again.", 6
     return None
 

@@ -26,7 +26,7 @@ def runs(as_json: bool) -> None:
     with workspace().connect() as connection:
         rows = named_queries.rows(connection, "rounds", {})
     if as_json:
-        click.echo(json.dumps({"schema": "curate.runs/1", "runs": rows}, ensure_ascii=False))
+        click.echo(json.dumps({"schema": "curate.runs/2", "runs": rows}, ensure_ascii=False))
         return
     if not rows:
         raise BadSettings("no runs yet. Run: curate mine")

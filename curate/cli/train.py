@@ -173,15 +173,8 @@ def dual_encoder(dry_run: bool, as_json: bool, run: tuple[str, ...], **options: 
       curate train dual-encoder --devices 8 --batch-rows 4096
       torchrun --nnodes 4 --nproc-per-node 8 ... -m curate train dual-encoder --batch-rows 16384
     """
-    from curate.train import dual_encoder as stage
-
-    _run(
-        stage.plan_train_dual_encoder,
-        stage.train_dual_encoder,
-        dry_run,
-        as_json,
-        {**options, "run": [*run] or None},
-    )
+    options["run"] = [*run] or None
+    _run(curate.plan_train_dual_encoder, curate.train_dual_encoder, dry_run, as_json, options)
 
 
 def _run(

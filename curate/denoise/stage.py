@@ -12,6 +12,7 @@ from curate.choose_run import chosen_run
 from curate.config import Denoise
 from curate.cutoffs import set_cutoffs
 from curate.denoise.scoring import plan_score, score_run
+from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
@@ -53,7 +54,7 @@ class DenoiseOptions(TypedDict, total=False):
 
     run: str | None
     """Id of the run; by default the newest one over train."""
-    cutoffs: str
+    cutoffs: str | None
     """The name under which the cutoffs are stored; by default 'default'."""
     scorer: str | None
     negative_below: float | None
@@ -75,8 +76,9 @@ class DenoiseRequest:
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[DenoiseOptions]) -> "DenoiseRequest":
         """Return the request for these options and `curate.toml`. Raises BadSettings if there is no such run."""
-        run, cutoffs = options.pop("run", None), options.pop("cutoffs", "default")
-        settings = workspace.settings.denoise.override(**options)
+        given = given_options(DenoiseOptions, options)
+        run, cutoffs = given.pop("run", None), given.pop("cutoffs", "default")
+        settings = workspace.settings.denoise.override(**given)
         return cls(workspace, chosen_run(workspace, run), cutoffs, settings)
 
     @property

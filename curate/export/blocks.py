@@ -15,6 +15,7 @@ from curate.arrow_tables import regrouped
 from curate.export.formats import Part
 from curate.export.request import ExportRequest
 from curate.shards import done, publish
+from curate.training_set import LAST
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,7 +52,9 @@ def blocks(request: ExportRequest, connection: "duckdb.DuckDBPyConnection") -> l
     of_queries = tuple(part for part in parts if part.over == "queries")
     of_passages = tuple(part for part in parts if part.over == "passages")
     size = max(1, PASSAGES // (request.settings["negatives"] + 1))
-    found = _ranges(connection, "export/blocks", (*of_queries, AUDIT), {**request.parameters, "size": size})
+    found = _ranges(
+        connection, "export/blocks", (*of_queries, AUDIT), {**request.parameters, "size": size, "last_key": LAST}
+    )
     if of_passages:
         found += _ranges(connection, "export/passage_blocks", of_passages, {"size": PASSAGES})
     return found

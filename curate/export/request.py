@@ -12,8 +12,9 @@ from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings
 from curate.export.formats import Format, format_named
 from curate.jobs import Job, table_digest
+from curate.options import given_options
 from curate.shards import digest
-from curate.training_set import TrainingSet
+from curate.training_set import DEFINITION, TrainingSet
 from curate.workspace import Workspace
 
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}")
@@ -26,7 +27,7 @@ class ExportOptions(TypedDict, total=False):
     """The folder below `exports/`; by default the format's name."""
     run: Sequence[str] | None
     """Ids of runs; by default the newest over train and, if augmented, the newest over unlabeled."""
-    cutoffs: str
+    cutoffs: str | None
     """The name of the cutoffs to decide by; by default 'default'."""
     seed: int | None
     """The seed for drawing negatives; by default the workspace's."""
@@ -49,11 +50,13 @@ class ExportRequest:
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[ExportOptions]) -> "ExportRequest":
         """Return the request for these options and `curate.toml`. Raises BadSettings for an invalid option."""
-        name, run, seed = options.pop("name", None), options.pop("run", None), options.pop("seed", None)
-        cutoffs = options.pop("cutoffs", "default")
-        chosen = workspace.settings.export.override(**options)
+        given = given_options(ExportOptions, options)
+        name, run, seed = given.pop("name", None), given.pop("run", None), given.pop("seed", None)
+        cutoffs = given.pop("cutoffs", "default")
+        chosen = workspace.settings.export.override(**given)
         form = format_named(chosen.format)
         settings = {
+            "training_set": DEFINITION,
             "format": form.name,
             "runs": training_runs(workspace, run, augmented=chosen.augmented),
             "cutoffs": cutoffs_in_force(workspace, cutoffs),

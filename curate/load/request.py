@@ -11,6 +11,7 @@ from curate.load.input_files import Input, InputFiles, in_folder, in_order
 from curate.load.lines import require_file
 from curate.load.option_files import given_inputs
 from curate.load.recognize import recognized
+from curate.options import given_options
 from curate.shards import file_sha256
 
 Paths = Iterable[str | Path]
@@ -19,11 +20,11 @@ Paths = Iterable[str | Path]
 class LoadOptions(TypedDict, total=False):
     """The options of `load`, which name files or folders of files of one kind."""
 
-    passages: Paths
-    queries: Paths
-    unlabeled: Paths
-    annotations: Paths
-    qrels: Paths
+    passages: Paths | None
+    queries: Paths | None
+    unlabeled: Paths | None
+    annotations: Paths | None
+    qrels: Paths | None
     """`FILE` or `SPLIT=FILE`."""
 
 
@@ -38,13 +39,8 @@ class LoadRequest:
     @classmethod
     def of(cls, *sources: str | Path, **options: Unpack[LoadOptions]) -> "LoadRequest":
         """Return the request; raises BadInput for a file that cannot be read, BadSettings if there is no file."""
-        given = [
-            *given_inputs("passages", options.get("passages", ())),
-            *given_inputs("queries", options.get("queries", ())),
-            *given_inputs("unlabeled", options.get("unlabeled", ())),
-            *given_inputs("annotations", options.get("annotations", ())),
-            *given_inputs("qrels", options.get("qrels", ())),
-        ]
+        by_kind = given_options(LoadOptions, options)
+        given = [file for kind, paths in by_kind.items() for file in given_inputs(kind, paths)]
         files: list[Input] = []
         notes: list[str] = []
         for source in map(Path, sources):

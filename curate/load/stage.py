@@ -96,7 +96,12 @@ def load(
     return _loaded(workspace, record, already=False, notes=request.notes)
 
 
-def plan_load(workspace: Workspace, *sources: str | Path, **options: Unpack[LoadOptions]) -> Plan:
+def plan_load(
+    workspace: Workspace,
+    *sources: str | Path,
+    max_rejects: int = 0,  # noqa: ARG001 - the twin of `load`
+    **options: Unpack[LoadOptions],
+) -> Plan:
     """Return the files that `load` would read, their kinds, and the time at the rate of the last load."""
     request = LoadRequest.of(*sources, **options)
     size, before = request.bytes, _same(workspace, request)

@@ -12,6 +12,7 @@ from curate.mine.candidates import Queries
 from curate.mine.dense_run import dense_job, mine_dense
 from curate.mine.embeddings import passage_shards
 from curate.mine.hybrid_run import hybrid_job, mine_hybrid
+from curate.options import given_options
 from curate.progress import Progress
 from curate.workspace import Workspace
 
@@ -47,8 +48,9 @@ class MineRequest:
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[MineOptions]) -> "MineRequest":
         """Return the request made from options and `curate.toml`; raises BadSettings if it cannot be met."""
-        split = options.pop("split", None) or "train"
-        settings = workspace.settings.mine.about(options.get("encoder"), workspace.root).override(**options)
+        given = given_options(MineOptions, options)
+        split = given.pop("split", "train")
+        settings = workspace.settings.mine.about(given.get("encoder"), workspace.root).override(**given)
         passage_shards(workspace)  # fails here if there are none, with the command to run
         queries = Queries(workspace, split)
         if settings.retriever == "bm25":

@@ -1,7 +1,11 @@
 -- counts: the outcome of augmentation for the unlabeled queries. Grain: one row per call ($cutoffs, $run).
 with asked as (
-    select query_key, query_key in (select query_key from leaked_queries) as leaked
-    from queries where split = 'unlabeled'
+    select
+        query_key,
+        query_key in (select query_key from leaked_queries) as leaked,
+        query_key in (select query_key from positives) as annotated,
+    from queries
+    where split = 'unlabeled'
 ),
 mined as (
     select distinct query_key from candidates where run_id = $run
@@ -22,8 +26,9 @@ select
     count(*) filter (where leaked) as asked_by_dev_or_test,
     count(*) filter (where not leaked and mined.query_key is null) as without_candidates,
     count(*) filter (where labelled.query_key is not null) as pseudo_labelled,
-    count(*) filter (where not leaked and mined.query_key is not null and labelled.query_key is null)
-        as without_positive,
+    count(*) filter (
+        where not leaked and not annotated and mined.query_key is not null and labelled.query_key is null
+    ) as without_positive,
     coalesce(sum(labelled.positives), 0)::bigint as pseudo_positives,
     (select hard_negatives from negatives) as hard_negatives,
 from asked

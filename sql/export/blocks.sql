@@ -20,7 +20,7 @@ blocks as (
 )
 select
     if(block = 0, 0, first) as first,
-    coalesce(lead(first) over (order by block) - 1, 2147483647) as last,
+    coalesce(lead(first) over (order by block) - 1, $last_key) as last,
     items,
 from blocks
 order by block;

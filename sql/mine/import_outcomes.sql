@@ -11,7 +11,7 @@ select
         when queries.query_key is null then 'unknown query id: ' || run_lines.query_id
         when passages.passage_key is null then 'unknown passage id: ' || run_lines.passage_id
         when row_number() over (partition by run_lines.query_id, run_lines.passage_id order by run_lines.line) > 1
-            then 'query and passage stand in an earlier line'
+            then 'query and passage repeat an earlier line'
     end as reason,
 from run_lines
 left join queries on queries.query_id = run_lines.query_id

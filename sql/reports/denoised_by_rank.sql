@@ -26,6 +26,8 @@ summed as (
         sum(pairs) filter (where decision = 'uncertain') as uncertain,
         sum(pairs) filter (where decision = 'hard_negative') as hard_negatives,
         sum(pairs) filter (where decision = 'unscored') as unscored,
+        sum(pairs) filter (where is_judged(decision)) as judged,
+        sum(pairs) filter (where is_denoised(decision)) as denoised,
     from per_rank
     inner join buckets on per_rank.rank between buckets.first_rank and buckets.last_rank
     group by buckets.first_rank
@@ -41,12 +43,15 @@ whole as (
         coalesce(hard_negatives, 0)::bigint as hard_negatives,
         coalesce(unscored, 0)::bigint as unscored,
         coalesce(positives, 0)::bigint as positives,
+        coalesce(judged, 0)::bigint as judged,
+        coalesce(denoised, 0)::bigint as denoised,
     from summed
 )
 select
     first_rank,
     last_rank,
-    duplicates + false_negatives + pseudo_positives + uncertain + hard_negatives as judged,
+    judged,
+    denoised,
     duplicates,
     false_negatives,
     pseudo_positives,
@@ -55,6 +60,6 @@ select
     unscored,
     positives,
     round(false_negatives / nullif(judged, 0), 6) as false_negative_rate,
-    round((judged - hard_negatives) / nullif(judged, 0), 6) as denoised_rate,
+    round(denoised / nullif(judged, 0), 6) as denoised_rate,
 from whole
 order by first_rank;

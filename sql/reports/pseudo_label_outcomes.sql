@@ -2,7 +2,12 @@
 -- A query's outcome is that of its best candidate in the top-k. Nothing is guessed: no candidate, no pseudo-label.
 -- Only queries of the run count, also among those that are left out: queries loaded later appear in no outcome.
 -- Parameters: $run (over the queries without labels), $cutoffs.
-with best as (
+with left_out as (
+    select query_key from leaked_queries
+    union
+    select query_key from positives -- annotated since: these queries have labels now
+),
+best as (
     select
         query_key,
         case
@@ -15,7 +20,7 @@ with best as (
     where
         cutoffs = $cutoffs
         and run_id = $run
-        and query_key not in (select query_key from leaked_queries)
+        and query_key not in (select query_key from left_out)
     group by query_key
 ),
 steps (step, outcome) as (
@@ -32,11 +37,16 @@ leaked as (
     from candidates
     where run_id = $run and query_key in (select query_key from leaked_queries)
 ),
+apart as (
+    select count(distinct query_key) as queries
+    from candidates
+    where run_id = $run and query_key in (select query_key from left_out)
+),
 counted as (
     select step, count(*) as queries from best group by step
     union all
-    select 5 as step, greatest(runs.queries - (select count(*) from best) - leaked.queries, 0) as queries
-    from runs, leaked
+    select 5 as step, greatest(runs.queries - (select count(*) from best) - apart.queries, 0) as queries
+    from runs, apart
     where runs.run_id = $run
     union all
     select 6 as step, queries from leaked

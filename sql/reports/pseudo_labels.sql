@@ -1,5 +1,5 @@
 -- pseudo_labels: queries without labels and the passages that the scorer is sure of. Grain: one row per pseudo-labelled pair.
--- The most probable ones come first. curate export uses each as a labelled pair.
+-- The most probable ones come first. A training set uses them as labelled pairs; of several runs it takes the best for each query.
 -- Parameters: $run (over the queries without labels), $cutoffs, $limit.
 with chosen as (
     select query_key, passage_key, rank, probability

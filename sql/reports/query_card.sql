@@ -5,7 +5,7 @@
 with asked as (
     select query_key, query_id, text from queries where query_id = $query
 ),
-found as (
+listed as (
     select
         decisions.query_key,
         decisions.passage_key,
@@ -29,7 +29,7 @@ missed as (
         'positive' as decision,
     from positives
     semi join asked on asked.query_key = positives.query_key
-    anti join found on found.passage_key = positives.passage_key
+    anti join listed on listed.passage_key = positives.passage_key
     left join cutoffs on cutoffs.name = $cutoffs
     left join scores
         on scores.scorer_id = cutoffs.scorer_id
@@ -46,7 +46,7 @@ select
     passages.passage_id,
     passage_text(passages.title, passages.text) as passage,
 from (
-    select query_key, passage_key, rank, retriever_score, probability, decision from found
+    select query_key, passage_key, rank, retriever_score, probability, decision from listed
     union all
     select query_key, passage_key, rank, retriever_score, probability, decision from missed
 ) as evidence

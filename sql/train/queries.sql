@@ -1,4 +1,5 @@
--- queries: the queries to train on, in the fixed order of their draws. Grain: one row per train query with a positive.
+-- queries: the queries to train on, in the fixed order of their draws. Grain: one row per query with a positive.
+-- They are the train queries, and queries of $run that came without labels and were annotated since.
 -- place counts from 0. It is null if the run ($run) has no candidate that can be a negative; such queries form no
 -- group.
 create or replace temp table train_queries as
@@ -8,7 +9,9 @@ with labelled as (
         query_id,
         query_key in (select query_key from train_negatives($run)) as usable,
     from training_queries
-    where split = 'train' and query_key in (select query_key from positives)
+    where
+        query_key in (select query_key from positives)
+        and (split = 'train' or query_key in (select query_key from candidates where run_id = $run))
 )
 select
     query_key,

@@ -1,9 +1,11 @@
 -- queries_digest: a number that changes with any query of a training, and with people's verdicts on these queries. Grain: one row.
--- It covers the queries of train, with $augmented also those without labels, and with $dev those of dev, which
+-- It covers the queries with a labelled positive and those of train, with $augmented also those without labels, and with $dev those of dev, which
 -- select the weights. Other queries and judgements do not change it, so a trained model does not look outdated
 -- because of them.
 with asked as (
-    select query_key, query_id, text from training_queries where split = 'train' or $augmented or query_key in (select query_key from positives)
+    select query_key, query_id, text
+    from training_queries
+    where split = 'train' or $augmented or query_key in (select query_key from positives)
     union all
     select query_key, query_id, text from queries where split = 'dev' and $dev
 ),

@@ -1,4 +1,4 @@
--- row_counts: the counts of the queries that a dual-encoder is trained on. Grain: one row.
+-- row_counts: how many queries a dual-encoder is trained on, and how many lack hard negatives. Grain: one row.
 -- short: queries with fewer than $hard_negatives hard negatives. without: those of them that have none.
 with per_query as (
     select asked.query_key, asked.is_pseudo_labelled, count(found.passage_key) as negatives,

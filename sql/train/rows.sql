@@ -42,10 +42,10 @@ hard as (
     select
         epochs.row_number,
         epochs.query_key,
-        found.passage_key,
-        (found.place + found.size - (epochs.epoch * $hard_negatives) % found.size) % found.size as turn,
+        negatives.passage_key,
+        (negatives.place + negatives.size - (epochs.epoch * $hard_negatives) % negatives.size) % negatives.size as turn,
     from epochs
-    inner join negatives_in_turn as found on found.query_key = epochs.query_key
+    inner join negatives_in_turn as negatives on negatives.query_key = epochs.query_key
     where turn < $hard_negatives
 ),
 tries as (
@@ -67,10 +67,14 @@ strangers as (
         tries.query_key,
         tries.passage_key,
         row_number() over (partition by tries.row_number order by min(tries.attempt)) - 1 as turn,
-    from tries
+    from (
+        select tries.*, passages.text_hash
+        from tries
+        inner join passages on passages.passage_key = tries.passage_key
+    ) as tries
+    anti join training_positives as twin using (query_key, text_hash)
     anti join positives using (query_key, passage_key)
     anti join duplicates using (query_key, passage_key)
-    anti join training_positives using (query_key, passage_key)
     anti join (select query_key, passage_key from candidates where list_contains($runs, run_id)) as found
         using (query_key, passage_key)
     group by tries.row_number, tries.query_key, tries.passage_key

@@ -1,9 +1,9 @@
 -- found: the candidates of the runs within the depth that the cutoffs judge. Grain: one row per (cutoffs, run_id, query_key, passage_key).
 -- Everything that counts candidates or builds a training set reads this view. Deeper candidates are only in
 -- `decisions`.
--- judged: every decision except `positive` (labelled by people) and `unscored` (unknown).
--- denoised: judged, but not `hard_negative` (RocketQA, NAACL 2021, 3.2). Unscored candidates are counted
--- separately.
+-- judged (macros/is_judged.sql): every decision except `positive` (labelled by people) and `unscored` (unknown).
+-- denoised (macros/is_denoised.sql): judged, but not `hard_negative` (RocketQA, NAACL 2021, 3.2). Unscored
+-- candidates are counted separately.
 create or replace view found as
 select
     decisions.cutoffs,
