@@ -63,6 +63,8 @@ def mypy(folder: Path, code: str) -> tuple[int, str]:
 @pytest.mark.slow
 def test_a_type_checker_accepts_right_calls_and_names_wrong_ones(tmp_path: Path) -> None:
     """Options are TypedDicts, so a misspelt one is found before anything runs."""
+    if not (Path(curate.__file__).parent / "train").is_dir():
+        pytest.skip("mypy finds curate.train only in the package as it is installed: make test")
     assert mypy(tmp_path, RIGHT) == (0, "")
     program = ["import curate", 'workspace = curate.Workspace("my-set")', *WRONG]
     code, said = mypy(tmp_path, "\n".join(program))
