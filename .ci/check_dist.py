@@ -42,7 +42,7 @@ def folders() -> dict[str, str]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return all files below `folder` but what Python compiled."""
+    """Return all files below `folder`, except compiled Python files."""
     return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 

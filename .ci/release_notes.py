@@ -17,7 +17,7 @@ def main(tag: str) -> None:
 
 
 def section(changelog: str, version: str) -> str:
-    """Return the text below the heading `## [version]`; raises SystemExit where there is none."""
+    """Return the text below the heading `## [version]`; raises SystemExit if there is none."""
     for block in re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]:
         heading, _, text = block.partition("\n")
         if heading.startswith(f"[{version}]") and text.strip():

@@ -15,7 +15,7 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Run the commands; raise CalledProcessError where one fails."""
+    """Run the commands; raise CalledProcessError if one fails."""
     curate = Path(sys.executable).parent / "curate"
     with tempfile.TemporaryDirectory() as folder:
         for command in COMMANDS:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGES, API = ROOT / "build" / "pages", ROOT / "build" / "api"
-# A page stands in the nav of mkdocs.yml, too.
+# Every page here must also be listed in the nav of mkdocs.yml.
 SHOWN = (
     "README.md",
     "ARCHITECTURE.md",
@@ -27,7 +27,7 @@ NAME = re.compile(r"^::: curate\.(\w+)$", re.MULTILINE)
 
 
 def main() -> None:
-    """Make build/pages and build/api anew; raises SystemExit where the Python reference is not complete."""
+    """Make build/pages and build/api anew; raises SystemExit if the Python reference is incomplete."""
     for folder in (PAGES, API):
         shutil.rmtree(folder, ignore_errors=True)
     for path in sorted(path for pattern in SHOWN for path in ROOT.glob(pattern)):
