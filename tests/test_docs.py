@@ -43,7 +43,7 @@ NOT_RUN = [
     ("docs/dual-encoder.md", "SentenceTransformer(", "tests/test_train_dual_encoder.py opens the model with it"),
 ]
 # A training of minutes becomes one of a single step. It starts from a model whose logits spread over both cutoffs.
-SHORTENED = {"groups=800, max_length=96": "groups=8, init='cross-encoder'"}
+SHORTENED = {"groups=800, max_length=96": "groups=8, max_length=48, init='cross-encoder'"}
 # The commands that are run. The others are only parsed, and so are these slow variants of the overview.
 READING = {"sql", "report", "runs"}
 SLOW = (["report", "--run"], ["report", "--cutoffs"])
@@ -102,7 +102,7 @@ def commands(command: click.Command = cli, name: str = "curate") -> Iterator[tup
     """Yield (full name, command) of this command and of all commands below it."""
     yield name, command
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **cli.context_settings)
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
             assert found
@@ -154,7 +154,8 @@ def parts(words: list[str]) -> Iterator[list[str]]:
 def parse(words: list[str]) -> None:
     """Raise click.ClickException unless the command line is valid: command, options and their values."""
     command: click.Command = cli
-    context, rest = click.Context(cli, info_name="curate"), words[1:]
+    # With the settings of the real one: a command remembers the help options of the first context that it meets.
+    context, rest = click.Context(cli, info_name="curate", **cli.context_settings), words[1:]
     while isinstance(command, click.Group):
         rest = command.make_parser(context).parse_args(rest)[1]
         if not rest:

@@ -217,10 +217,11 @@ def test_the_card_names_no_path_of_this_machine(workspace: Workspace, init: Path
 def test_the_command_trains_and_plans(workspace: Workspace, init: Path) -> None:
     """`--dry-run` changes nothing; `--json` gives the fields."""
     command = ["-q", "-C", str(workspace.root), "train", "cross-encoder", "--init", str(init), "--groups", "8"]
+    command += ["--max-length", "48"]
     planned = CliRunner().invoke(cli, [*command, "--dry-run"])
     assert "8 groups, 0 of them already done" in planned.output
     assert not (workspace.root / "models").exists() or not any((workspace.root / "models").iterdir())
-    done = CliRunner().invoke(cli, [*command, "--max-length", "48", "--json"])
+    done = CliRunner().invoke(cli, [*command, "--json"])
     assert json.loads(done.output)["steps"] == 1
     assert workspace.sql("select count(*) from stages where stage = 'train'").item() == 1
 
