@@ -15,5 +15,4 @@ select
     decisions.probability,
     decisions.decision,
 from decisions
-inner join cutoffs on cutoffs.name = decisions.cutoffs
-where decisions.rank <= cutoffs.depth;
+where decisions.within_depth;
