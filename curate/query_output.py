@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+SCHEMA = 2
+"""The number at the end of every JSON schema. It rises when a field is renamed or removed."""
 BATCH = 10_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

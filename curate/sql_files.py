@@ -39,6 +39,7 @@ MACROS = (
     "macros/is_judged",
     "macros/is_denoised",
     "macros/pseudo_label_place",
+    "macros/place_in_epoch",
     "macros/training_of",
 )
 VIEWS = (
@@ -122,7 +123,7 @@ def define(connection: "duckdb.DuckDBPyConnection", shards: Mapping[str, Iterabl
         paths = [str(path) for path in shards[table]]
         connection.read_parquet(paths).create_view(SHARDS_OF.get(table, table), replace=True)
     for path in (*MACROS, *VIEWS, *TABLE_MACROS):
-        execute(connection, path)
+        connection.execute(text(path))
 
 
 def connect(path: str = ":memory:", **config: Any) -> "duckdb.DuckDBPyConnection":

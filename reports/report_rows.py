@@ -7,13 +7,13 @@ from curate import named_queries
 from curate.choose_run import chosen_run
 from curate.errors import BadSettings
 from curate.options import given_options
+from curate.query_output import SCHEMA
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
 
 ReportRow = dict[str, Any]
-SCHEMA = 2
 ABOUT_THE_COLLECTION = ("collection", "splits")
 ABOUT_THE_RUN = (
     "funnel",

@@ -123,6 +123,11 @@ class DualEncoderTraining:
         """The file with the training rows."""
         return self.identity.checkpoints / training_rows.ROWS
 
+    @cached_property
+    def drawn(self) -> tuple[training_rows.Counts, int]:
+        """The counts of the training data and the number of its pairs, once it is written."""
+        return training_rows.counts_in(self.data)
+
     def write_data(self) -> None:
         """Write the training data unless it is there already."""
         identity = self.identity
@@ -147,7 +152,7 @@ class DualEncoderTraining:
         for note in self.spec.notes:
             progress.say(note)
         asked = sample(identity.workspace, self.source.parameters, self.tokenize) if settings.dev_every else None
-        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].queries)
+        total, steps = self.total_and_steps(self.drawn[0].queries)
         return Work(
             task=DualEncoderTask(towers, settings, self.temperature, identity.dtype, world, batches),
             read=partial(batches.read, settings.batch_rows),
@@ -160,7 +165,7 @@ class DualEncoderTraining:
 
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the facts about the training rows for the record."""
-        counts, pairs = training_rows.counts_in(self.data)
+        counts, pairs = self.drawn
         total, steps = self.total_and_steps(counts.queries)
         return {**asdict(counts), "rows": total, "pairs": pairs, "steps": steps, "best": best}
 
@@ -169,7 +174,7 @@ class DualEncoderTraining:
         from .save_model import dual_encoder_card, save_dual_encoder
 
         identity = self.identity
-        total, steps = self.total_and_steps(training_rows.counts_in(self.data)[0].queries)
+        total, steps = self.total_and_steps(self.drawn[0].queries)
         facts = {
             "trained from": identity.job.settings["init"],
             "runs": ", ".join(self.source.runs) or "none",

@@ -164,8 +164,9 @@ def _train(training: Training, world: World, progress: Progress) -> None:
         training.write_data()
     world.wait()
     data = seen(lambda: Manifest.read(training.data), training.data)
-    work = training.work(world, progress if world.is_first else SILENT)
-    outcome, best = _steps(training, work, data.sha256, world, progress if world.is_first else SILENT)
+    progress = progress if world.is_first else SILENT
+    work = training.work(world, progress)
+    outcome, best = _steps(training, work, data.sha256, world, progress)
     if world.is_first:
         training.save(work.task.model, outcome, best)
         facts = {**training.facts(data, best), **outcome}

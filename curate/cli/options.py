@@ -8,10 +8,8 @@ from typing import Any
 import click
 
 from curate.progress import SILENT, Lines, Progress
+from curate.query_output import SCHEMA
 from curate.workspace import Workspace
-
-SCHEMA = 2
-"""The version of the results' JSON. It rises when a field is renamed or removed."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option(

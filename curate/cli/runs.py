@@ -22,11 +22,12 @@ def runs(as_json: bool) -> None:
       curate runs --json
     """
     from curate import named_queries
+    from curate.query_output import SCHEMA
 
     with workspace().connect() as connection:
         rows = named_queries.rows(connection, "rounds", {})
     if as_json:
-        click.echo(json.dumps({"schema": "curate.runs/2", "runs": rows}, ensure_ascii=False))
+        click.echo(json.dumps({"schema": f"curate.runs/{SCHEMA}", "runs": rows}, ensure_ascii=False))
         return
     if not rows:
         raise BadSettings("no runs yet. Run: curate mine")

@@ -68,7 +68,6 @@ class DenoiseOptions(TypedDict, total=False):
 class DenoiseRequest:
     """The arguments of `denoise`, completed from `curate.toml`."""
 
-    workspace: Workspace
     run_id: str
     cutoffs: str
     settings: Denoise
@@ -79,7 +78,7 @@ class DenoiseRequest:
         given = given_options(DenoiseOptions, options)
         run, cutoffs = given.pop("run", None), given.pop("cutoffs", "default")
         settings = workspace.settings.denoise.override(**given)
-        return cls(workspace, chosen_run(workspace, run), cutoffs, settings)
+        return cls(chosen_run(workspace, run), cutoffs, settings)
 
     @property
     def cutoff_values(self) -> dict[str, Any]:

@@ -131,8 +131,8 @@ def _close_gaps(job: Job, table: str, base: int, count: int, repeats: Any) -> No
 
 
 def write_table(job: Job, table: str, number: int, rows: "pa.Table") -> None:
-    """Write one Arrow table as a shard, independent of its chunks."""
-    job.write(table, number, lambda: [rows.combine_chunks()])
+    """Write one Arrow table, as `regrouped` yields it, as a shard."""
+    job.write(table, number, lambda: [rows])
 
 
 def _without(job: Job, table: str, shards: int, repeats: Any) -> Iterator[Any]:

@@ -66,7 +66,7 @@ offered as (
         epochs.group_number,
         mined.passage_key,
         mined.from_window,
-        (mined.position + mined.size - (epochs.epoch * sizes.a_turn) % mined.size) % mined.size as turn,
+        place_in_epoch(mined.position, mined.size, epochs.epoch, sizes.a_turn) as turn,
     from epochs
     inner join mined on mined.query_key = epochs.query_key
     cross join sizes

@@ -11,7 +11,7 @@ with per_query as (
     group by asked.query_key, asked.is_pseudo_labelled
 )
 select
-    count(*) as asked,
+    count(*) as queries,
     count(*) filter (where is_pseudo_labelled) as pseudo_labelled,
     count(*) filter (where negatives < $hard_negatives) as short,
     count(*) filter (where negatives = 0 and $hard_negatives > 0) as without,

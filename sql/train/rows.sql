@@ -33,7 +33,7 @@ labelled as (
         epochs.row_number,
         epochs.query_key,
         labelled.passage_key,
-        (labelled.place + labelled.size - (epochs.epoch * $positives) % labelled.size) % labelled.size as turn,
+        place_in_epoch(labelled.place, labelled.size, epochs.epoch, $positives) as turn,
     from epochs
     inner join positives_in_turn as labelled on labelled.query_key = epochs.query_key
     where turn < $positives
@@ -43,7 +43,7 @@ hard as (
         epochs.row_number,
         epochs.query_key,
         negatives.passage_key,
-        (negatives.place + negatives.size - (epochs.epoch * $hard_negatives) % negatives.size) % negatives.size as turn,
+        place_in_epoch(negatives.place, negatives.size, epochs.epoch, $hard_negatives) as turn,
     from epochs
     inner join negatives_in_turn as negatives on negatives.query_key = epochs.query_key
     where turn < $hard_negatives

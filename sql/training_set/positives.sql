@@ -2,9 +2,8 @@
 -- They belong to queries that may be used for training (views/training_queries.sql), and come from these sources:
 --   qrels, annotation  passages that people judged relevant
 --   promoted           with $promote, the false negatives in found_pairs
---   pseudo             with $augmented, for a query without labels: the best pseudo-positive over all runs
--- together, or
---                      all of them if the cutoffs say so (macros/pseudo_label_place.sql)
+--   pseudo             with $augmented, for a query without labels: the best pseudo-positive over all runs together,
+--                      or all of them if the cutoffs say so (macros/pseudo_label_place.sql)
 -- place: 1, 2, ... in this order. repeated: an earlier positive of the query has the same text.
 -- Parameters: $cutoffs, $promote, $augmented, and the range of query keys from $first to $last.
 create or replace temp table training_positives as
