@@ -158,7 +158,8 @@ def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> M
     for run in workspace.select("workspace/runs_newest_first").to_dicts():
         record = workspace.record(run["run_id"])
         if run["split"] == "train" and run["retriever"] != "trec" and record:
-            asked = {key: value for key, value in record.settings.items() if key in Mine.model_fields}
+            options = {**record.settings, **record.facts.get("options", {})}
+            asked = {key: value for key, value in options.items() if key in Mine.model_fields}
             asked |= {"retriever": run["retriever"], "split": "unlabeled"} | ({"depth": depth} if depth else {})
             return cast("MineOptions", asked)
     return deep

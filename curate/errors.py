@@ -4,6 +4,7 @@ CurateError (1: the work failed, and the message says why)
 ├── BadSettings (2: a command, an option or curate.toml is invalid)
 │   └── StaleModel (the existing model of that name was made from other settings or tables)
 ├── BadInput (3: a file does not hold what it should; the message names file and line)
+│   └── Damaged (a file of the workspace is missing, or is not what was written)
 ├── NotAvailable (4: this machine lacks a library or a model)
 ├── WorkspaceBusy (5: another process is writing to the workspace)
 └── NoSpace (6: the disk is full or read-only, or memory ran out)
@@ -30,6 +31,10 @@ class BadInput(CurateError):
     """A file does not hold what it should. The message names the file and, where there is one, the line."""
 
     exit_code = 3
+
+
+class Damaged(BadInput):
+    """A file of the workspace is missing, or is not what was written. The message names it."""
 
 
 class NotAvailable(CurateError):

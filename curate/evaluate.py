@@ -139,7 +139,7 @@ def evaluate(
     mined = [mine(workspace, progress=progress, **asked).run_id for asked in request.mining]
     chosen = request.over_one_split(mined)
     for run in chosen:
-        _measure(workspace, run)
+        measure(workspace, run)
     values = workspace.select("evaluate/values", runs=chosen)
     return _summary(workspace, values, chosen, request.against)
 
@@ -156,7 +156,7 @@ def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> P
     return Plan("evaluate", "runs", len(chosen) + len(to_mine), len(done), notes=notes)
 
 
-def _measure(workspace: Workspace, run: str) -> None:
+def measure(workspace: Workspace, run: str) -> None:
     """Write the metrics of a run, unless they exist for the same candidates and labels."""
     job = _job(workspace, run)
     if job.record:

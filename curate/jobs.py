@@ -3,14 +3,14 @@
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from curate import __version__, sql_files
-from curate.job_record import Record
-from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet, write_text
+from curate.job_record import Record, recorded_jobs
+from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet
 from curate.workspace import Workspace
 
 
@@ -43,7 +43,7 @@ class Job:
 
     def shard(self, table: str, number: int) -> Path:
         """Return the path of shard `number` of a table."""
-        return self.workspace.root / "tables" / table / self.name / f"{number:05d}.parquet"
+        return self.workspace.written / table / self.name / f"{number:05d}.parquet"
 
     def has(self, table: str, number: int) -> Manifest | None:
         """Return the manifest of a shard if it is done and intact, else None."""
@@ -65,37 +65,41 @@ class Job:
     def discard(self) -> None:
         """Delete every shard of this job."""
         for table in sql_files.TABLES:
-            shutil.rmtree(self.workspace.root / "tables" / table / self.name, ignore_errors=True)
+            shutil.rmtree(self.shard(table, 0).parent, ignore_errors=True)
 
     def finish(self, **facts: Any) -> Record:
         """Write the job's record, which makes its shards count, and refresh the catalogue."""
         record = Record(
             job=self.name,
             stage=self.stage,
-            number=1 + max((record.number for record in self.workspace.records()), default=0),
+            number=self.workspace.next_number,
             settings=self.settings,
             inputs=self.inputs,
-            outputs=self._outputs(),
+            outputs=self.outputs,
             facts=facts,
             version=__version__,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self.started, 3),
         )
-        path = self.workspace.root / "tables" / "stages" / f"{self.name}.json"
-        write_text(path, canonical(asdict(record)) + "\n")
+        record.write(self.workspace.stages)
         self.workspace.refresh_catalogue()
         return record
 
-    def _outputs(self) -> dict[str, str]:
-        root = self.workspace.root
-        shards = sorted(root.glob(f"tables/*/{self.name}/*.parquet"))
-        manifests = {str(path.relative_to(root)): Manifest.read(path) for path in shards}
-        return {name: manifest.sha256 for name, manifest in manifests.items() if manifest}
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The shards of this job: path below the workspace -> sha256."""
+        found = {}
+        for table in sql_files.TABLES:
+            for path in sorted(self.shard(table, 0).parent.glob("*.parquet")):
+                manifest = Manifest.read(path)
+                if manifest:
+                    found[f"tables/{table}/{self.name}/{path.name}"] = manifest.sha256
+        return found
 
 
 def numbered(workspace: Workspace, stage: str) -> str:
     """Return the name of a stage's next numbered job: one above the highest number on record."""
-    names = [path.stem for path in (workspace.root / "tables" / "stages").glob(f"{stage}-*.json")]
+    names = [job for job in recorded_jobs(workspace.stages) if job.startswith(f"{stage}-")]
     return f"{stage}-{1 + max((int(name.rpartition('-')[2]) for name in names), default=0):05d}"
 
 

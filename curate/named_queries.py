@@ -62,7 +62,7 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
 def chosen_cutoffs(workspace: Workspace, name: str | None) -> str:
     """Return `name`, or 'default' if it is None; raises BadSettings if there are no such cutoffs."""
     with workspace.connect() as connection:
-        known = sorted(row[0] for row in connection.table("cutoffs").project("name").fetchall())
+        known = [row[0] for row in sql_files.select(connection, "workspace/cutoffs_in_force").fetchall()]
     name = name or "default"
     if not known:
         raise BadSettings("no cutoffs yet: nothing was scored. Run: curate denoise --scorer MODEL")
@@ -86,7 +86,7 @@ def rows(
     connection: "duckdb.DuckDBPyConnection", name: str, parameters: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the rows of a named query for the `parameters` that `values` returned."""
-    result = connection.sql(text(name), params=dict(parameters) or None)
+    result = sql_files.query(connection, text(name), parameters)
     return [json.loads(line) for line in json_lines(result)]
 
 

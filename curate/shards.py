@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,12 @@ from typing import Any
 from curate.errors import NoSpace
 
 Json = Any  # what json.loads returns: str, int, float, bool, None, and lists and dicts of them
+
+DIGEST = "digest"  # the key of the digest in a JSON file
+Signature = tuple[int, int, int, int]
+_KNOWN: dict[Path, tuple[Signature, str]] = {}
+TICK = 50_000_000  # nanoseconds: a file that changes twice within a tick of the clock may keep its times
+WORTH_KNOWING = 1 << 20  # bytes: hashing a smaller file again costs nothing
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
@@ -49,12 +56,16 @@ class Manifest:
 
     @classmethod
     def read(cls, target: Path) -> "Manifest | None":
-        """Return the manifest of `target`, or None if it is missing or unreadable."""
+        """Return the manifest of `target`, or None if it is missing or not as it was written."""
         try:
-            facts = json.loads(cls.path(target).read_text("utf-8"))
+            facts = read_json(cls.path(target))
             return cls(**{**facts, "lineage": Lineage(**facts["lineage"])})
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError):
             return None
+
+    def write(self, target: Path) -> None:
+        """Write this manifest beside `target`."""
+        write_json(self.path(target), asdict(self))
 
     def stands(self, target: Path) -> bool:
         """Return whether `target` exists and has the size that was written."""
@@ -62,7 +73,15 @@ class Manifest:
 
     def is_intact(self, target: Path) -> bool:
         """Return whether `target` still has the bytes that were written (reads the whole file)."""
-        return self.stands(target) and file_sha256(target) == self.sha256
+        return self.stands(target) and known_sha256(target) == self.sha256
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file, and the sha256 that it must have."""
+
+    path: Path
+    sha256: str
 
 
 def done(target: Path, lineage: Lineage) -> Manifest | None:
@@ -84,7 +103,9 @@ def publish(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Man
         rows = write(temporary)
         size, digest = temporary.stat().st_size, file_sha256(temporary)
     manifest = Manifest(target.name, rows, size, digest, lineage)
-    write_text(Manifest.path(target), json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
+    manifest.write(target)
+    if size >= WORTH_KNOWING and (there := signature(target)):
+        _KNOWN[target] = there, digest
     return manifest
 
 
@@ -92,6 +113,27 @@ def write_text(target: Path, text: str) -> None:
     """Replace the file `target` with one that holds `text`, in one step."""
     with whole_file(target) as temporary:
         temporary.write_text(text, "utf-8")
+
+
+def write_json(target: Path, facts: Mapping[str, Json]) -> None:
+    """Replace `target` with the JSON object `facts` and a digest of it, by which `read_json` finds damage."""
+    plain = json.loads(json.dumps(dict(facts), ensure_ascii=False))
+    whole = {**plain, DIGEST: digest(plain)}
+    write_text(target, json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Json]:
+    """Return what `write_json` wrote; raises ValueError or TypeError if the file is not as it was written.
+
+    A file without a digest, as earlier versions wrote it, is taken as it is.
+    """
+    facts = json.loads(path.read_text("utf-8"))
+    if not isinstance(facts, dict):
+        raise TypeError(f"it holds a {type(facts).__name__}")
+    written = facts.pop(DIGEST, None)
+    if written is not None and written != digest(facts):
+        raise ValueError("its content is not what was written")
+    return facts
 
 
 @contextmanager
@@ -137,6 +179,27 @@ def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def known_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes, which this process computes once as long as the file stays as it is."""
+    before = signature(path)
+    known = _KNOWN.get(path)
+    if known and known[0] == before:
+        return known[1]
+    sha256 = file_sha256(path)
+    if before and time.time_ns() - max(before[2:]) > TICK:
+        _KNOWN[path] = before, sha256
+    return sha256
+
+
+def signature(path: Path) -> Signature | None:
+    """Return what changes when a file is written (inode, size and times); None if there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def canonical(value: Json) -> str:

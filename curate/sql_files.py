@@ -6,11 +6,12 @@ of one step. Code refers to a file by its path below `sql/`, without the suffix:
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,6 +32,8 @@ TABLES = (
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
+# Views that steps define over some shards of a table -> the table.
+SOME_SHARDS_OF = {"ledger_shards": "scores", "passage_shard": "passages"}
 MACROS = (
     "macros/passage_text",
     "macros/probability",
@@ -57,6 +60,12 @@ VIEWS = (
     "views/pseudo_labels",
 )
 TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read views
+# Functions by which a query reads a table without naming it as one word.
+DYNAMIC = re.compile(r'\b(query|query_table|read_parquet|parquet_scan)"?\s*\(', re.IGNORECASE)
+
+Check = Callable[[frozenset[str]], None]
+"""A function that raises an error if the shards of tables are damaged."""
+_CHECKS: "WeakKeyDictionary[duckdb.DuckDBPyConnection, Check]" = WeakKeyDictionary()
 
 
 def text(path: str) -> str:
@@ -71,14 +80,74 @@ def select(
     **parameters: Any,
 ) -> "duckdb.DuckDBPyRelation":
     """Return the rows of the query in `sql/<path>.sql`; parameters that it does not name are ignored."""
-    statement = text(path)
-    return connection.sql(statement, params=_bound(statement, parameters) or None)
+    statement = _code(path)
+    return query(connection, statement, _bound(statement, parameters))
 
 
 def execute(connection: "duckdb.DuckDBPyConnection", path: str, /, **parameters: Any) -> None:
     """Run the statement in `sql/<path>.sql`; parameters that it does not name are ignored."""
-    statement = text(path)
+    statement = _code(path)
+    _check(connection, statement)
     connection.execute(statement, _bound(statement, parameters))
+
+
+def query(
+    connection: "duckdb.DuckDBPyConnection", statement: str, parameters: Mapping[str, Any] | None = None
+) -> "duckdb.DuckDBPyRelation":
+    """Return the rows of a query, after checking the tables that it reads (`check_reads`)."""
+    _check(connection, statement)
+    return connection.sql(statement, params=dict(parameters) if parameters else None)
+
+
+def check_reads(connection: "duckdb.DuckDBPyConnection", check: Check) -> None:
+    """Have `check` called with the names of the tables that a statement on `connection` reads, before it runs."""
+    _CHECKS[connection] = check
+
+
+def cursor(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
+    """Return a connection of its own to the same tables, with the same checks."""
+    other = connection.cursor()
+    if connection in _CHECKS:
+        _CHECKS[other] = _CHECKS[connection]
+    return other
+
+
+def _check(connection: "duckdb.DuckDBPyConnection", statement: str) -> None:
+    check = _CHECKS.get(connection)
+    if check:
+        check(tables_read(statement))
+
+
+@cache
+def tables_read(statement: str) -> frozenset[str]:
+    """Return the tables that a statement reads, directly or through views and macros.
+
+    Every word of the statement that names one counts. These may be too many tables, but never too few.
+    """
+    if DYNAMIC.search(statement):
+        return frozenset(TABLES)
+    read: set[str] = set()
+    words, known = _words(statement), set[str]()
+    while words:
+        known |= words
+        read |= {_tables_named()[word] for word in words & _tables_named().keys()}
+        words = set().union(*(_words_of().get(word, ()) for word in words)) - known
+    return frozenset(read)
+
+
+@cache
+def _tables_named() -> dict[str, str]:
+    return {SHARDS_OF.get(table, table): table for table in TABLES} | SOME_SHARDS_OF
+
+
+@cache
+def _words_of() -> dict[str, set[str]]:
+    """Return the words in the definition of each view and macro."""
+    return {path.rpartition("/")[2]: _words(_code(path)) for path in (*MACROS, *VIEWS, *TABLE_MACROS)}
+
+
+def _words(statement: str) -> set[str]:
+    return set(re.findall(r"\w+", statement.lower()))
 
 
 def _bound(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +157,17 @@ def _bound(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def parameter_names(statement: str) -> list[str]:
     """Return the names of a statement's parameters, sorted; comments are ignored."""
-    return sorted(set(re.findall(r"\$([a-z_]+)", re.sub(r"--.*", "", statement))))
+    return sorted(set(re.findall(r"\$([a-z_]+)", _without_comments(statement))))
+
+
+@cache
+def _code(path: str) -> str:
+    """Return the text of `sql/<path>.sql` without its comments, which may name tables that it does not read."""
+    return _without_comments(text(path))
+
+
+def _without_comments(statement: str) -> str:
+    return re.sub(r"--.*", "", statement)
 
 
 def report_names() -> list[str]:

@@ -9,19 +9,22 @@ my-set/
 
 import os
 import platform
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.catalogue import Catalogue
 from curate.config import Settings, read_settings
-from curate.errors import BadSettings, CurateError, NoSpace, WorkspaceBusy
-from curate.job_record import Record, read_record
+from curate.damage import Damage, all_contents, all_standing, refuse
+from curate.errors import BadSettings, NoSpace, WorkspaceBusy
+from curate.job_record import Record, read_record, recorded_jobs
 from curate.nearest import nearest
-from curate.shards import Lineage, Manifest, publish, write_parquet, write_text
+from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -93,35 +96,87 @@ class Workspace:
         """The settings in `curate.toml`, which is read once."""
         return read_settings(self.root / CONFIG)
 
+    @property
+    def stages(self) -> Path:
+        """The folder of the records."""
+        return self.root / "tables" / "stages"
+
+    @property
+    def written(self) -> Path:
+        """The folder in which jobs write their shards."""
+        return self.root / "tables"
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next record."""
+        return 1 + max((record.number for record in self.records()), default=0)
+
     def records(self, stage: str | None = None) -> list[Record]:
-        """Return the records of the completed jobs (of one stage, if given), oldest first."""
-        found = [read_record(path) for path in (self.root / "tables" / "stages").glob("*.json")]
+        """Return the records of the completed jobs (of one stage, if given), oldest first.
+
+        Raises Damaged if a record is missing or not what was written.
+        """
+        found = [read_record(self.stages / f"{job}.json") for job in recorded_jobs(self.stages)]
         return sorted(
             (record for record in found if stage in (None, record.stage)), key=lambda record: record.number
         )
 
     def record(self, job: str) -> Record | None:
         """Return the record of a completed job, or None."""
-        path = self.root / "tables" / "stages" / f"{job}.json"
-        return read_record(path) if path.is_file() else None
+        return next((record for record in self.records() if record.job == job), None)
+
+    def outputs(self, records: Iterable[Record]) -> list[Shard]:
+        """Return the files that records name."""
+        return [Shard(self.root / name, sha256) for record in records for name, sha256 in record.outputs.items()]
+
+    def damage(self, records: Iterable[Record] | None = None) -> list[Damage]:
+        """Return every file that the jobs' records name and that is not what was written; reads all of them."""
+        shards = self.outputs(self.records() if records is None else records)
+        unstable = all_standing(shards)
+        known = {damage.path for damage in unstable}
+        return unstable + all_contents(shard for shard in shards if shard.path not in known)
 
     def shards(self, table: str, records: list[Record] | None = None, *, without: str = "") -> list[Path]:
         """Return the Parquet shards of a table that count, in the order of their jobs; the list is never empty.
 
-        without: a job whose shards are left out. records: the jobs' records, to save reading them again.
+        without: a job whose shards are left out. records: the jobs' records, to save reading them again. Raises
+        Damaged if a shard that a record names is missing, or has not its size or its manifest.
         """
-        folder = self.root / "tables" / table
-        jobs = {record.job: record.number for record in (self.records() if records is None else records)}
-        unfinished = len(jobs) + 1
-        found = []
-        for path in folder.glob("*/*.parquet"):
-            number = jobs.get(path.parent.name, unfinished if table in COUNTED_AT_ONCE else None)
-            manifest = Manifest.read(path) if number else None
-            if number and manifest and manifest.stands(path) and path.parent.name != without:
-                found.append((number, path.parent.name, path.name, path))
+        records = self.records() if records is None else records
+        shards = self._shards(table, records)
+        refuse(self.root, all_standing(shards))
         # The shard without rows is used only if there is no other. DuckDB estimates a relation's size from its
         # first file, and an estimate of 0 makes it hash the largest table (measured: 24 s instead of 3 s).
-        return [entry[-1] for entry in sorted(found)] or [self._schema_shard(table)]
+        paths = [shard.path for shard in shards if shard.path.parent.name != without]
+        return paths or [self.schema_shard(table)]
+
+    def _shards(self, table: str, records: list[Record]) -> list[Shard]:
+        prefix = f"tables/{table}/"
+        named = [
+            Shard(self.root / name, sha256)
+            for record in records
+            for name, sha256 in sorted(record.outputs.items())
+            if name.startswith(prefix)
+        ]
+        return named + self._unnamed(table, {shard.path for shard in named})
+
+    def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
+        """Return the shards that count although no record names them yet. One that is not whole is made again."""
+        if table not in COUNTED_AT_ONCE:
+            return []
+        paths = sorted(path for path in (self.root / "tables" / table).glob("*/*.parquet") if path not in named)
+        manifests = ((path, Manifest.read(path)) for path in paths)
+        return [Shard(path, made.sha256) for path, made in manifests if made and made.is_intact(path)]
+
+    def check(self, tables: Iterable[str], records: list[Record] | None = None) -> None:
+        """Raise Damaged if a shard of `tables` has not the bytes that were written.
+
+        A process reads each shard for this once, as long as the file stays as it is.
+        """
+        records = self.records() if records is None else records
+        refuse(
+            self.root, all_contents(shard for table in sorted(tables) for shard in self._shards(table, records))
+        )
 
     def connect(self, **config: Any) -> "duckdb.DuckDBPyConnection":
         """Return an in-memory DuckDB connection that has every table and view of the workspace.
@@ -131,13 +186,31 @@ class Workspace:
         """
         spill = self.root / f"{_spills()}{os.getpid()}"
         connection = sql_files.connect(temp_directory=str(spill), **config)
-        self.define(connection)
+        records = self.records()
+        self.define(connection, records)
+        checked: set[str] = set()
+
+        def check(tables: frozenset[str]) -> None:
+            self.check(tables - checked, records)
+            checked.update(tables)
+
+        sql_files.check_reads(connection, check)
         return connection
 
-    def define(self, connection: "duckdb.DuckDBPyConnection") -> None:
-        """Create the tables, macros and views on `connection`, including the table `stages`."""
-        records = self.records()
-        sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
+    def define(self, connection: "duckdb.DuckDBPyConnection", records: list[Record] | None = None) -> None:
+        """Create the tables, macros and views on `connection`, including the table `stages`.
+
+        Raises Damaged if a shard that a record names is missing, or has not its size or its manifest.
+        """
+        import duckdb
+
+        records = self.records() if records is None else records
+        refuse(self.root, all_standing(self.outputs(records)))
+        try:
+            sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
+        except duckdb.Error:
+            self.check(sql_files.TABLES, records)  # a shard whose end is damaged cannot even be opened
+            raise
         sql_files.execute(connection, "tables/stages")
         rows = [record.row() for record in records]
         if rows:
@@ -152,7 +225,7 @@ class Workspace:
     def sql(self, query: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of a query over the tables and views as a Polars DataFrame; `$name` is a parameter."""
         with self.connect() as connection:
-            rows: pl.DataFrame = connection.sql(query, params=parameters or None).pl()
+            rows: pl.DataFrame = sql_files.query(connection, query, parameters).pl()
         return rows
 
     def scan(self, name: str) -> "pl.LazyFrame":
@@ -163,57 +236,33 @@ class Workspace:
         import polars as pl
 
         if name in sql_files.TABLES and name not in sql_files.SHARDS_OF:
+            self.check([name])
             return pl.scan_parquet(self.shards(name))
         known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
         if name not in known:
             raise BadSettings(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
         with self.connect() as connection:
+            self.check(sql_files.tables_read(name))
             rows: pl.DataFrame = connection.table(name).pl()
         return rows.lazy()
 
-    def refresh_catalogue(self) -> bool:
-        """Bring `curate.duckdb` up to date with the manifests; return False if another process holds it.
+    @property
+    def catalogue(self) -> Catalogue:
+        """The file `curate.duckdb`."""
+        return Catalogue(self.root / "curate.duckdb")
 
-        Tables and views that users created in the file stay. Nothing depends on the file, and the next job
+    def refresh_catalogue(self) -> bool:
+        """Bring `curate.duckdb` up to date with the records; return False if another process holds it.
+
+        Tables and views that users created in the file stay. Nothing depends on the file, and the next command
         refreshes it again. Raises CurateError if DuckDB cannot write it.
         """
-        import duckdb
+        records = self.records()
+        return self.catalogue.write(lambda connection: self.define(connection, records), records)
 
-        path = self.root / "curate.duckdb"
-        try:
-            with sql_files.connect(str(path)) as connection:
-                self.define(connection)
-        except duckdb.Error as error:
-            if "lock" in str(error):
-                return False
-            reason = str(error).partition(chr(10))[0]
-            raise CurateError(
-                f"all results are saved, but {path} cannot be refreshed: {reason}. Run: curate rebuild"
-            ) from error
-        return True
-
-    def rebuild(self) -> tuple[int, list[str]]:
-        """Check every shard against its manifest and rebuild the catalogue from the manifests.
-
-        Returns the number of shards and the paths of the damaged ones. A catalogue that DuckDB cannot open is
-        renamed to `curate.duckdb.damaged`. Raises WorkspaceBusy if another process holds the catalogue.
-        """
-        import duckdb
-
-        shards = [path for table in sql_files.TABLES for path in self.root.glob(f"tables/{table}/**/*.parquet")]
-        damaged = [str(path.relative_to(self.root)) for path in sorted(shards) if not _is_intact(path)]
-        path = self.root / "curate.duckdb"
-        try:
-            if path.exists():
-                sql_files.connect(str(path)).close()
-        except duckdb.Error as error:
-            if "lock" in str(error):
-                raise WorkspaceBusy(f"{path} is open elsewhere: {error}") from error
-            path.replace(path.with_name("curate.duckdb.damaged"))
-        for table in sql_files.TABLES:
-            self._schema_shard(table)
-        self.refresh_catalogue()
-        return len(shards), damaged
+    def catalogue_is_current(self) -> bool:
+        """Return whether `curate.duckdb` shows this folder, with every job that is complete."""
+        return self.catalogue.shows(self.records())
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -225,7 +274,7 @@ class Workspace:
         try:
             lock.acquire()
         except Timeout as error:
-            who = holder.read_text("utf-8") if holder.is_file() else "unknown"
+            who = holder.read_text("utf-8", "replace") if holder.is_file() else "unknown"
             raise WorkspaceBusy(
                 f"another process is writing to {self.root} (PID {who}). Wait for it, then run the same command."
             ) from error
@@ -240,25 +289,27 @@ class Workspace:
 
     def _clear_spills(self) -> None:
         """Delete the spill folders of processes on this machine that no longer run."""
-        for folder in self.root.glob(f"{_spills()}*"):
-            if not _is_alive(int(folder.name.removeprefix(_spills()))):
+        for folder in self.root.iterdir():
+            process = folder.name.removeprefix(_spills())
+            if process != folder.name and process.isdecimal() and not _is_alive(int(process)):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _schema_shard(self, table: str) -> Path:
+    def schema_shard(self, table: str) -> Path:
         """Return the table's shard without rows, which gives an empty table its columns; create it if missing."""
         path = self.root / "tables" / table / "schema.parquet"
-        return path if path.is_file() else _publish_empty(path, table)
+        manifest = Manifest.read(path)
+        return path if manifest and manifest.is_intact(path) else _publish_empty(path, table)
 
 
 def _spills() -> str:
     """Return the prefix of this machine's spill folders; the process id follows it."""
-    return f".spill-{platform.node()}-"
+    return f".spill-{re.sub('[^A-Za-z0-9._-]', '_', platform.node())}-"
 
 
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
@@ -269,11 +320,6 @@ def _publish_empty(path: Path, table: str) -> Path:
     schema = sql_files.schema(table)
     publish(path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema"))
     return path
-
-
-def _is_intact(path: Path) -> bool:
-    manifest = Manifest.read(path)
-    return manifest is not None and manifest.is_intact(path)
 
 
 def _usable(root: Path) -> Path:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from curate import Workspace, mine, sql_files
 from curate.cli.main import cli
 from curate.errors import BadSettings, CurateError, NotAvailable
+from curate.job_record import places
 from curate.jobs import Job
 from curate.mine import candidates
 from curate.mine.exact_search import exact
@@ -185,7 +186,8 @@ def test_blocks_of_queries_do_not_change_a_bm25_run(workspace: Workspace, monkey
     first = mine(workspace).run_id
     whole = workspace.scan("candidates").collect()
     Job(workspace, "mine", first).discard()
-    (workspace.root / "tables" / "stages" / f"{first}.json").unlink()
+    for path in places(workspace.stages, first):
+        path.unlink()
     monkeypatch.setattr(candidates, "BLOCK", 1)
 
     mine(workspace)

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import Workspace, sql_files
-from curate.errors import BadSettings, NoSpace, WorkspaceBusy
+from curate.errors import BadSettings, Damaged, NoSpace, WorkspaceBusy
 from curate.jobs import Job
+from curate.rebuild import rebuild
 from curate.shards import Lineage, Manifest, done, publish, write_parquet
 
 SCHEMA = pa.schema([("n", pa.int32())])
@@ -150,19 +151,20 @@ def test_rebuild_loses_nothing_and_names_damage(tmp_path: Path) -> None:
     job = Job(workspace, "mine", "r")
     job.write_rows("candidates", [{"run_id": "r", "query_key": 0, "passage_key": 0, "rank": 1, "score": 1.0}])
     job.finish()
-    assert workspace.rebuild() == (len(sql_files.TABLES) + 1, [])
+    assert rebuild(workspace).shards == 1
     with sql_files.connect(str(workspace.root / "curate.duckdb"), access_mode="READ_ONLY") as connection:
         assert connection.sql("select answer from mine_own").fetchall() == [(42,)]
         assert connection.sql("select count(*) from candidates").fetchall() == [(1,)]
     job.shard("candidates", 0).write_bytes(b"broken")
-    assert workspace.rebuild()[1] == ["tables/candidates/r/00000.parquet"]
+    with pytest.raises(Damaged, match=r"tables/candidates/r/00000\.parquet"):
+        rebuild(workspace)
 
 
 def test_a_lost_catalogue_comes_back_with_everything(tmp_path: Path) -> None:
     """The catalogue may get lost, so nothing is stored only there."""
     workspace = Workspace.create(tmp_path / "set")
     (workspace.root / "curate.duckdb").write_bytes(b"not a database at all, but long enough to be looked at")
-    workspace.rebuild()
+    rebuild(workspace)
     assert (workspace.root / "curate.duckdb.damaged").exists()
     with sql_files.connect(str(workspace.root / "curate.duckdb"), access_mode="READ_ONLY") as connection:
         assert connection.sql("select count(*) from decisions").fetchall() == [(0,)]

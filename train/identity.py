@@ -10,9 +10,9 @@ from typing import Any
 from curate.errors import BadSettings, StaleModel
 from curate.job_record import Record
 from curate.jobs import Job, table_digest
-from curate.models.folder import fingerprint, model_id
+from curate.models.folder import fingerprint, model_id, weights_sha256
 from curate.models.pretrained import number_format
-from curate.shards import digest, file_sha256
+from curate.shards import digest
 from curate.workspace import Workspace
 
 from . import checkpoint
@@ -171,12 +171,6 @@ class TrainingIdentity:
         different = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
         # The initial model's name does not matter if its files are the same.
         return different if f"{CONTENTS}init" in different else [key for key in different if key != "init"]
-
-
-def weights_sha256(folder: Path) -> str:
-    """Return one sha256 for the weights of a model: the file's own sha256 if there is only one file."""
-    files = sorted(folder.rglob("*.safetensors"))
-    return file_sha256(files[0]) if len(files) == 1 else digest([file_sha256(path) for path in files])
 
 
 def _flat(settings: Any, inputs: Any) -> dict[str, Any]:

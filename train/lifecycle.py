@@ -12,13 +12,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from curate.errors import CurateError
 from curate.job_record import Record
+from curate.models.folder import weights_sha256
 from curate.progress import SILENT, Progress, duration
 from curate.shards import Manifest
 from curate.workspace import Workspace
 
 from . import checkpoint
 from .batch import ahead
-from .identity import TrainingIdentity, weights_sha256
+from .identity import TrainingIdentity
 from .launch import check, launch
 from .log import Log
 from .loop import Dev, Loop, Task

@@ -1,5 +1,6 @@
 """The shared parts of the commands: the workspace, the progress and the output."""
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -7,6 +8,7 @@ from typing import Any
 
 import click
 
+from curate.errors import CurateError, Damaged
 from curate.progress import SILENT, Lines, Progress
 from curate.query_output import SCHEMA
 from curate.workspace import Workspace
@@ -20,8 +22,15 @@ dry_run_option = click.option(
 
 
 def workspace() -> Workspace:
-    """Return the workspace that contains the current folder."""
-    return Workspace.find()
+    """Return the workspace that contains the current folder; its catalogue is refreshed if it is out of date."""
+    here = Workspace.find()
+    with contextlib.suppress(Damaged):  # the command itself says what is damaged
+        try:
+            if not here.catalogue_is_current() and not here.refresh_catalogue():
+                click.echo("note: curate.duckdb is out of date, because another program has it open", err=True)
+        except CurateError as error:
+            click.echo(f"note: {error}", err=True)
+    return here
 
 
 def progress() -> Progress:

@@ -82,7 +82,7 @@ def sql(
 
 
 def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw: bool) -> None:
-    from curate import named_queries, query_output
+    from curate import named_queries, query_output, sql_files
     from curate.sandbox import only_select, sandbox
 
     here = workspace()
@@ -93,7 +93,7 @@ def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw:
         parameters = dict(given)
     with sandbox(here) as connection:
         only_select(connection, query)
-        result = connection.sql(query, params=parameters or None)
+        result = sql_files.query(connection, query, parameters)
         if output:
             query_output.write_file(result, form, output, raw=raw)
         elif form == "table":

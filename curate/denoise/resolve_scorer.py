@@ -10,6 +10,7 @@ from curate.config import Denoise
 from curate.errors import BadSettings
 from curate.models.embedding_spec import token_limit
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
+from curate.models.trained_here import refuse_changed
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -57,11 +58,15 @@ class Scorer:
         """Whether no model with this fingerprint has scored here yet."""
         return all(row["fingerprint"] != self.fingerprint for row in _rows(self.workspace))
 
+    @property
+    def path(self) -> str:
+        """The hub name or the folder. A folder inside the workspace is relative to it, so both can be moved."""
+        return path_below(self.workspace.root, self.folder, self.name)
+
     def row(self) -> dict[str, Any]:
         """Return the row of the table `models` for this scorer."""
         settings = json.dumps(self.model.settings, sort_keys=True)
-        path = path_below(self.workspace.root, self.folder, self.name)
-        facts = {"model_id": self.scorer_id, "path": path, "fingerprint": self.fingerprint}
+        facts = {"model_id": self.scorer_id, "path": self.path, "fingerprint": self.fingerprint}
         return {**facts, "role": "cross-encoder", "settings": settings}
 
 
@@ -76,6 +81,7 @@ def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
         )
     name = settings.scorer or TRAINED_HERE
     folder = model_folder(name, workspace.root)
+    refuse_changed(workspace, folder)
     length = token_limit(folder, settings.max_length)
     scorer = Scorer(workspace, name, folder, length, _known(workspace, folder, length))
     return scorer if scorer.fingerprint else scorer.of_today()

@@ -1,7 +1,7 @@
 """Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,7 +12,7 @@ from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import refuse_if_alike, scale_warnings
-from curate.errors import BadSettings
+from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, table_digest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -124,11 +124,16 @@ class Scoring:
                 refuse_if_alike(self.scorer.scorer_id, logits)
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
 
+    def finish(self, pairs: int) -> None:
+        """Write the job's record; `pairs` were scored by this call."""
+        options = {"scorer": self.scorer.path, "max_length": self.scorer.max_length}
+        self.job.finish(pairs=pairs, scorer_id=self.scorer.scorer_id, run=self.run_id, options=options)
+
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
             following = None
             for block in blocks:
-                current, following = following, pool.submit(self.prepare, connection.cursor(), block)
+                current, following = following, pool.submit(self.prepare, sql_files.cursor(connection), block)
                 if current:
                     yield current.result()
             if following:
@@ -188,12 +193,25 @@ def score_run(
     pending = sum(block.unscored for block in scoring.to_do)
     if pending:
         scoring.run(progress)
-    if scoring.job.record is None and any(block.unscored for block in scoring.blocks):
-        scoring.job.finish(pairs=pending, scorer_id=scoring.scorer.scorer_id, run=run_id)
+    if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
+        scoring.finish(pending)
     with workspace.connect() as connection:
         warnings = scoring.warnings(connection)
     pairs = sum(block.pairs for block in scoring.blocks)
     return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
+
+
+def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth: int, progress: Progress) -> None:
+    """Score the blocks of a job that are damaged or missing, in the workspace as it was then; write its record.
+
+    facts: those of its record. Raises CurateError if its model is missing, or not what it was.
+    """
+    settings = Denoise(depth=depth, **facts["options"])
+    scoring = Scoring.of(workspace, facts["run"], settings)
+    if scoring.job.name != job:
+        raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
+    scoring.run(progress)
+    scoring.finish(facts["pairs"])
 
 
 def plan_score(

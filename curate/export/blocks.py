@@ -84,7 +84,7 @@ def write_blocks(
     """Write the files of the blocks in `todo`. The tables of each block live on a connection of their own."""
 
     def write(block: ExportBlock) -> int:
-        with connection.cursor() as own:
+        with sql_files.cursor(connection) as own:
             _write_block(request, own, block)
         return block.items
 

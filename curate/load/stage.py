@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
-from curate.errors import NoSpace
+from curate.as_of import AsOf
+from curate.errors import Damaged, NoSpace
 from curate.job_record import Record
 from curate.jobs import Job, numbered
 from curate.load.labels import load_labels
@@ -17,7 +18,7 @@ from curate.load.request import LoadOptions, LoadRequest
 from curate.load.texts import load_texts
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.shards import UNWRITABLE
+from curate.shards import UNWRITABLE, Manifest, fsync
 from curate.workspace import Workspace
 
 STEPS = {
@@ -27,6 +28,7 @@ STEPS = {
     "annotations": (load_labels, ("annotations",)),
 }
 KB = 1000
+AGAIN = ".again"  # the folder for shards that are made again, until they are known to be the same
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def load(
     request = LoadRequest.of(*sources, **options)
     before = _same(workspace, request)
     if before:
-        return _loaded(workspace, before, already=True, notes=request.notes)
+        again = load_again(workspace, before, request, progress) if workspace.damage([before]) else []
+        return _loaded(workspace, before, already=True, notes=[*request.notes, *again])
     job = _job(workspace, request, max_rejects)
     rejects = Rejects(max_rejects)
     job.discard()
@@ -92,8 +95,61 @@ def load(
         raise
     if rejects.kept:
         job.write_rows("rejects", rejects.kept)
-    record = job.finish(counts=counts, collapsed=collapsed, rejected=dict(rejects.reasons), bytes=request.bytes)
+    record = job.finish(
+        counts=counts,
+        collapsed=collapsed,
+        rejected=dict(rejects.reasons),
+        bytes=request.bytes,
+        folder=str(Path.cwd()),
+    )
     return _loaded(workspace, record, already=False, notes=request.notes)
+
+
+def load_again(
+    workspace: Workspace, record: Record, request: LoadRequest, progress: Progress = SILENT
+) -> list[str]:
+    """Make the damaged shards of a load again from the same files; return a note about each.
+
+    The files are read as they were then: after the loads before it, and before those after it. So every passage
+    and every query gets its own key again. Raises Damaged, and changes nothing, if they now give other rows.
+    """
+    past = AsOf(workspace, record, AGAIN)
+    shutil.rmtree(past.written, ignore_errors=True)
+    job = Job(past, "load", record.job, record.settings, record.inputs)
+    rejects = Rejects(record.settings["max_rejects"])
+    try:
+        counts, collapsed = _load_all(job, request, rejects, progress)
+        if rejects.kept:
+            job.write_rows("rejects", rejects.kept)
+        return _put_back(
+            workspace, record, job, {"counts": counts, "collapsed": collapsed, "rejected": dict(rejects.reasons)}
+        )
+    finally:
+        shutil.rmtree(past.written, ignore_errors=True)
+
+
+def _put_back(workspace: Workspace, record: Record, job: Job, facts: dict[str, Any]) -> list[str]:
+    """Move the shards that replace damaged ones to their places; return a note about each."""
+    made = job.outputs
+    damaged = {str(damage.path.relative_to(workspace.root)) for damage in workspace.damage([record])}
+    changed = {name for name in damaged if made.get(name) != record.outputs[name]}
+    keyed = {name for name in changed if name.startswith(("tables/passages/", "tables/queries/"))}
+    if keyed or any(record.facts[name] != value for name, value in facts.items()):
+        raise Damaged(
+            f"{record.job} cannot be made again: its files now give other rows than curate {record.version} "
+            f"read from them. Restore {', '.join(sorted(damaged))} from a backup, or load everything into a new "
+            "workspace"
+        )
+    for name in sorted(damaged):
+        for path in (workspace.root / name, Manifest.path(workspace.root / name)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (job.workspace.written / path.relative_to(workspace.written)).replace(path)
+            fsync(path.parent)
+    if changed:  # the names of files, which are data too, are others now
+        replace(record, outputs={**record.outputs, **{name: made[name] for name in changed}}).write(
+            workspace.stages
+        )
+    return [f"{name}: made again" for name in sorted(damaged)]
 
 
 def plan_load(

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from curate.shards import file_sha256, known_sha256, read_json, write_json
+
 TOKENIZER = "curate-1"
 """The version of `tokens`. It must change with that function, so that older indexes are built again."""
 
@@ -24,6 +26,7 @@ UNSPACED = re.compile(
 ASCII_WORD = re.compile("[a-z0-9]+")
 HEAP = 1_000_000_000  # bytes; enough for one segment of up to about a million passages
 BODY, KEY = "body", "key"
+FILES = "curate.json"  # in the folder of an index: the name of each of its files -> its sha256
 
 Hits = list[tuple[float, int]]
 """Pairs of (score, passage_key), best first. Equal scores are in the order of the keys."""
@@ -64,6 +67,14 @@ class Bm25:
         self._schema = _schema()
         self._searcher = tantivy.Index(self._schema, str(folder)).searcher()
 
+    @staticmethod
+    def is_intact(folder: Path) -> bool:
+        """Return whether every file of the index in `folder` still has the bytes that were written."""
+        try:
+            return all(known_sha256(folder / name) == sha256 for name, sha256 in read_json(folder / FILES).items())
+        except (OSError, ValueError, TypeError):
+            return False
+
     @property
     def size(self) -> int:
         """The number of passages in the index."""
@@ -88,6 +99,7 @@ class Bm25:
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
+        write_json(temporary / FILES, {path.name: file_sha256(path) for path in sorted(temporary.iterdir())})
         temporary.replace(folder)
         return cls(folder)
 

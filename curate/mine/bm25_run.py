@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from curate.job_record import Record
@@ -57,11 +56,8 @@ def _index(workspace: Workspace, passages_digest: str, progress: Progress) -> Bm
     """Return the index of the passages that are loaded now; if it is missing, build it and delete older ones."""
     shards = passage_shards(workspace)
     folder = workspace.root / "indexes" / f"bm25-{digest(passages_digest, TOKENIZER)[:16]}"
-    if folder.is_dir():
-        with suppress(ValueError):  # tantivy refuses a damaged index, or opens it as an empty one: build it again
-            index = Bm25(folder)
-            if index.size == sum(shard.rows for shard in shards):
-                return index
+    if Bm25.is_intact(folder):
+        return Bm25(folder)
     for old in workspace.root.glob("indexes/*bm25-*"):
         shutil.rmtree(old)
     total = sum(shard.rows for shard in shards)

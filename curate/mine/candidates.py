@@ -110,7 +110,9 @@ def finish(job: Job, queries: Queries, *, depth: int | None = None, facts: dict[
     }
     job.shard("runs", 0).unlink(missing_ok=True)  # left by a killed attempt; its round may be outdated
     made = [record for record in queries.workspace.records("mine") if "run_id" in record.facts]
-    job.write_rows("runs", [{**run, "round": len(made) + 1}])
+    rounds = [int(record.facts.get("round", place)) for place, record in enumerate(made, 1)]
+    run["round"] = 1 + max(rounds, default=0)
+    job.write_rows("runs", [run])
     empty = len(queries.keys) - counts["queries"]
     return job.finish(**run, candidates=counts["candidates"], empty=empty, **facts)
 

@@ -26,14 +26,19 @@ Search = Callable[["np.ndarray"], TopPassages]
 
 
 def dense_job(queries: Queries, encoder: Encoder, settings: dict[str, Any]) -> Job:
-    """Return the job of a dense run."""
-    return job_of(queries, "dense", settings, {"encoder": encoder.fingerprint})
+    """Return the job of a dense run. The same model under another path gives the same run."""
+    return job_of(queries, "dense", in_identity(settings), {"encoder": encoder.fingerprint})
+
+
+def in_identity(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide a run together with the encoder's fingerprint."""
+    return {name: settings[name] for name in ("depth", "index")}
 
 
 def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], progress: Progress) -> Record:
     """Write a dense run over `queries`, unless it exists; return its record.
 
-    settings: depth, index and all other settings that decide the run besides the encoder's fingerprint.
+    settings: depth, index, and the encoder with its options as they were given.
     """
     job = dense_job(queries, encoder, settings)
     if job.record:
@@ -49,14 +54,15 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
 
         write_candidates(job, queries, retrieve, progress)
     recall = None if index == EXACT else _recall(queries, encoder, search, partial(_exact, files, depth))
-    _write_model(job, encoder)
+    model_id = _write_model(job, encoder)
     facts = {
         "passages_encoded": work.encoded,
         "passages_truncated": work.truncated,
         "encode_seconds": round(work.seconds, 3),
         "notes": list(encoder.spec.notes),
+        "options": settings,
     }
-    row = {"depth": depth, "model_id": encoder.model_id, "index": index, "recall": recall}
+    row = {"depth": depth, "model_id": model_id, "index": index, "recall": recall}
     return finish(job, queries, facts=facts, **row)
 
 
@@ -92,11 +98,14 @@ def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search) -
     return recall(search(vectors), truth(vectors))
 
 
-def _write_model(job: Job, encoder: Encoder) -> None:
-    """Write the encoder's row of the table `models`, unless another run already did."""
-    known = job.workspace.scan("models").filter(model_id=encoder.model_id).collect()
+def _write_model(job: Job, encoder: Encoder) -> str:
+    """Write the encoder's row of the table `models`, unless another run already did; return its id.
+
+    The id stays the same when the model's folder is renamed.
+    """
+    known = job.workspace.scan("models").filter(fingerprint=encoder.fingerprint, role="encoder").collect()
     if not known.is_empty():
-        return
+        return str(known["model_id"][0])
     row = {
         "model_id": encoder.model_id,
         "role": "encoder",
@@ -105,3 +114,4 @@ def _write_model(job: Job, encoder: Encoder) -> None:
         "settings": canonical(encoder.settings),
     }
     job.write_rows("models", [row])
+    return encoder.model_id

@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.damage import refuse
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.candidates import Queries, finish, job_of, write_candidates
+from curate.mine.dense_run import in_identity
 from curate.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 def hybrid_job(queries: Queries, sources: list[str], settings: dict[str, Any]) -> Job:
     """Return the job of a hybrid run. The ids of its sources already cover everything that decides them."""
-    return job_of(queries, "hybrid", {**settings, "sources": sources}, {})
+    return job_of(queries, "hybrid", {**in_identity(settings), "sources": sources}, {})
 
 
 def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], progress: Progress) -> Record:
@@ -26,6 +28,7 @@ def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], 
     job = hybrid_job(queries, sources, settings)
     if job.record:
         return job.record
+    refuse(job.workspace.root, job.workspace.damage(runs))
 
     def retrieve(_keys: "np.ndarray", number: int) -> "Iterator[pa.Table]":
         # The sources have the same queries in the same blocks, so shards of the same number belong together.
@@ -41,5 +44,5 @@ def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], 
 
 def _of_encoder(runs: list[Record]) -> dict[str, Any]:
     """Return the encoder's facts from the record of the dense run, which also apply to the union."""
-    names = ("passages_encoded", "passages_truncated", "encode_seconds", "notes")
+    names = ("passages_encoded", "passages_truncated", "encode_seconds", "notes", "options")
     return {name: run.facts[name] for run in runs for name in names if name in run.facts}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
-from curate.errors import BadInput, BadSettings
+from curate.as_of import AsOf
+from curate.errors import BadInput, BadSettings, Damaged
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.load.lines import Advance, require_file
@@ -56,9 +57,44 @@ def import_run(
         raise BadSettings(f"'{name}' cannot begin a run's id: use only letters, digits, '.', '_' and '-'")
     passage_shards(workspace)
     sha256 = file_sha256(path)
+    for record in _imports(workspace, sha256, split, name):
+        if workspace.damage([record]):
+            import_again(workspace, record, path, progress)
     before = _same(workspace, sha256, split, name)
     if before:
         return Mined.of(before, already=True)
+    record = _import(workspace, path, sha256, split, name, max_rejects, progress)
+    return replace(Mined.of(record, already=False), seconds=round(time.monotonic() - started, 3))
+
+
+def import_again(
+    workspace: Workspace, record: Record, path: Path | None = None, progress: Progress = SILENT
+) -> None:
+    """Import a run again as of the time when it was imported, from `path` or the file in its record.
+
+    Raises Damaged if that is not the file that was imported.
+    """
+    path = path or Path(str(record.facts.get("file", "")))
+    if not path.is_file() or file_sha256(path) != record.inputs["run"]:
+        found = "is not the run that was imported" if path.is_file() else "is missing"
+        raise Damaged(
+            f"{path} {found}. Put the imported file there and run: curate rebuild. Or, if it lies elsewhere, "
+            f"import it again from there: curate mine --run FILE --split {record.settings['split']}"
+        )
+    settings, allowed = record.settings, int(record.facts.get("max_rejects", 0))
+    past = AsOf(workspace, record)
+    _import(past, path, record.inputs["run"], settings["split"], settings.get("name"), allowed, progress)
+
+
+def _import(
+    workspace: Workspace,
+    path: Path,
+    sha256: str,
+    split: str | None,
+    name: str | None,
+    max_rejects: int,
+    progress: Progress,
+) -> Record:
     rejects = Rejects(max_rejects)
     with workspace.connect() as connection:
         _read(workspace, connection, path, rejects, progress)
@@ -67,8 +103,8 @@ def import_run(
         job = _job(queries, sha256, name)
         _write(job, queries, connection, rejects, progress)
     notes = [f"{rejects.count:,} lines were rejected; they are in the table `rejects`"] if rejects.count else []
-    mined = Mined.of(finish(job, queries, facts={"notes": notes}), already=False)
-    return replace(mined, seconds=round(time.monotonic() - started, 3))
+    facts = {"notes": notes, "file": str(path.absolute()), "max_rejects": max_rejects}
+    return finish(job, queries, facts=facts)
 
 
 def _job(queries: Queries, sha256: str, name: str | None) -> Job:
@@ -77,12 +113,22 @@ def _job(queries: Queries, sha256: str, name: str | None) -> Job:
 
 def _same(workspace: Workspace, sha256: str, split: str | None, name: str | None) -> Record | None:
     """Return the record of an earlier import of this file over the same passages and queries, or None."""
-    for record in workspace.records("mine"):
-        if record.inputs.get("run") == sha256 and split in {None, record.settings["split"]}:
-            job = _job(Queries(workspace, record.settings["split"]), sha256, name)
-            if job.name == record.job:
-                return job.record
+    for record in _imports(workspace, sha256, split, name):
+        job = _job(Queries(workspace, record.settings["split"]), sha256, name)
+        if job.name == record.job:
+            return job.record
     return None
+
+
+def _imports(workspace: Workspace, sha256: str, split: str | None, name: str | None) -> list[Record]:
+    """Return the records of all imports of this file under this name."""
+    return [
+        record
+        for record in workspace.records("mine")
+        if record.inputs.get("run") == sha256
+        and split in {None, record.settings["split"]}
+        and record.settings.get("name") == name
+    ]
 
 
 def _read(

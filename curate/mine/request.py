@@ -12,6 +12,7 @@ from curate.mine.candidates import Queries
 from curate.mine.dense_run import dense_job, mine_dense
 from curate.mine.embeddings import passage_shards
 from curate.mine.hybrid_run import hybrid_job, mine_hybrid
+from curate.models.trained_here import refuse_changed
 from curate.options import given_options
 from curate.progress import Progress
 from curate.workspace import Workspace
@@ -60,7 +61,9 @@ class MineRequest:
         from curate.models.encoder import Encoder
 
         embedding = {name: getattr(settings, name) for name in EMBEDDING}
-        return cls(settings, queries, Encoder.open(settings.encoder, workspace.root, **embedding))
+        encoder = Encoder.open(settings.encoder, workspace.root, **embedding)
+        refuse_changed(workspace, encoder.folder)
+        return cls(settings, queries, encoder)
 
     @property
     def job(self) -> Job:
@@ -75,7 +78,10 @@ class MineRequest:
 
     @property
     def dense(self) -> dict[str, Any]:
-        """The settings in the record of a dense run, as given, so that `augment` can mine with them again."""
+        """The options of a dense run, as given, so that `augment` can mine with them again.
+
+        Of these, only depth and index are part of the run's identity: the encoder's fingerprint covers the rest.
+        """
         names = ("depth", "index", *EMBEDDING)
         shown = {name: value for name in names if (value := getattr(self.settings, name)) is not None}
         return {**shown, "encoder": self.encoder.path} if self.encoder else shown

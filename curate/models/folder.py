@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput, NotAvailable
-from curate.shards import canonical, file_sha256
+from curate.shards import canonical, digest, known_sha256
 
 # The files that determine a model's output. README files and training logs do not.
 IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors")
@@ -71,8 +71,14 @@ def path_below(root: Path, folder: Path, otherwise: str) -> str:
 def fingerprint(folder: Path, settings: Mapping[str, Any]) -> str:
     """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores."""
     files = sorted({path for pattern in IDENTITY for path in folder.glob(pattern)})
-    hashed = {str(path.relative_to(folder)): file_sha256(path) for path in files}
+    hashed = {str(path.relative_to(folder)): known_sha256(path) for path in files}
     return hashlib.sha256(canonical([hashed, dict(settings)]).encode()).hexdigest()
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return one sha256 for the weights of a model: the file's own sha256 if there is only one file."""
+    files = sorted(folder.rglob("*.safetensors"))
+    return known_sha256(files[0]) if len(files) == 1 else digest([known_sha256(path) for path in files])
 
 
 def model_id(folder: Path, print_: str) -> str:

@@ -1,0 +1,45 @@
+"""A workspace as it was when a job ran, in which the job can be made again with the same bytes."""
+
+from functools import cached_property
+from pathlib import Path
+
+from curate.config import Settings
+from curate.job_record import Record
+from curate.shards import Shard
+from curate.workspace import Workspace
+
+
+class AsOf(Workspace):
+    """The workspace with the jobs that finished before that of `record`, and without the settings of today."""
+
+    def __init__(self, workspace: Workspace, record: Record, folder: str = "tables") -> None:
+        """Take the job to be made again, and the folder of the workspace in which it writes its shards."""
+        super().__init__(workspace.root)
+        self._made_by, self._folder, self._seed = record, folder, workspace.settings.seed
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The default settings. What decided the job stands in its record."""
+        return Settings(seed=self._seed)
+
+    @property
+    def written(self) -> Path:
+        """The folder in which the job writes its shards."""
+        return self.root / self._folder
+
+    @property
+    def next_number(self) -> int:
+        """The number that the job had: a job that is made again keeps its place."""
+        return self._made_by.number
+
+    def records(self, stage: str | None = None) -> list[Record]:
+        """Return the records of the jobs that finished before."""
+        return [record for record in super().records(stage) if record.number < self._made_by.number]
+
+    def refresh_catalogue(self) -> bool:
+        """Leave the catalogue as it is, because it shows the present."""
+        return True
+
+    def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
+        found = super()._unnamed(table, named)
+        return [shard for shard in found if shard.path.parent.name == self._made_by.job]

@@ -1,0 +1,231 @@
+"""`curate rebuild`: mends what is damaged in a workspace, from what is whole.
+
+Records are restored from their copies, and manifests from the records. Shards that are missing or damaged are made
+again: each job runs once more as of the time when it ran (`curate/as_of.py`), so that it gives the same rows.
+Loads and imported runs need their files for this.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from curate import sql_files
+from curate.as_of import AsOf
+from curate.config import EMBEDDING
+from curate.damage import standing
+from curate.denoise.scoring import score_again
+from curate.errors import BadSettings, CurateError, Damaged, NoSpace, WorkspaceBusy
+from curate.evaluate import measure
+from curate.job_record import Record, places, recorded_jobs, restore_record
+from curate.jobs import Job
+from curate.load.input_files import Input
+from curate.load.request import LoadRequest
+from curate.load.stage import load_again
+from curate.mine.import_run import import_again
+from curate.mine.request import MineRequest
+from curate.progress import SILENT, Progress
+from curate.shards import Lineage, Manifest, file_sha256
+from curate.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """The result of a rebuild: the number of shards that records name, and what was mended."""
+
+    shards: int
+    mended: list[str]
+    catalogue: Path
+
+    def text(self) -> str:
+        """Return the result for a terminal."""
+        whole = f"{self.shards:,} shards are intact; {self.catalogue} was rebuilt."
+        return "\n".join([*self.mended, whole])
+
+
+def rebuild(workspace: Workspace, *, progress: Progress = SILENT) -> Rebuilt:
+    """Check every record, manifest and shard, mend what is damaged, and rebuild the catalogue.
+
+    Raises Damaged, with what is needed, for everything that cannot be mended; the rest is mended all the same.
+    Raises WorkspaceBusy if another program holds the catalogue.
+    """
+    mended = _records(workspace)
+    for table in sql_files.TABLES:
+        workspace.schema_shard(table)
+    lost: list[str] = []
+    for record in workspace.records():
+        mended += _manifests(workspace, record)
+        damaged = _damaged(workspace, record)
+        if not damaged:
+            continue
+        try:
+            _make_again(workspace, record, progress)
+        except CurateError as error:
+            if _only_scores(damaged):
+                mended.append(_without(workspace, record, damaged, error))
+            else:
+                lost.append(f"{record.job} ({', '.join(damaged)}): {error}")
+        else:
+            mended += [f"{name}: made again" for name in damaged]
+    if lost:
+        raise Damaged("\n".join(["these jobs have damaged shards and cannot be made again yet:", *lost]))
+    _catalogue(workspace)
+    return Rebuilt(len(workspace.outputs(workspace.records())), mended, workspace.catalogue.path)
+
+
+def forget(workspace: Workspace, job: str) -> list[str]:
+    """Delete a job's record and shards, for a job that cannot be made again; return what was deleted.
+
+    Raises BadSettings for an unknown job, and for a load, whose passages and queries later jobs refer to.
+    """
+    if job not in recorded_jobs(workspace.stages):
+        known = ", ".join(recorded_jobs(workspace.stages)) or "none yet"
+        raise BadSettings(f"no job '{job}'; the jobs are: {known}")
+    if job.startswith("load-"):
+        raise BadSettings(f"{job} cannot be forgotten: later jobs refer to its passages and queries")
+    folders = [folder for folder in workspace.root.glob(f"tables/*/{job}") if folder.is_dir()]
+    for path in places(workspace.stages, job):
+        path.unlink(missing_ok=True)
+    for folder in folders:
+        shutil.rmtree(folder)
+    return [f"{folder.relative_to(workspace.root)}: forgotten" for folder in sorted(folders)]
+
+
+def _records(workspace: Workspace) -> list[str]:
+    jobs = recorded_jobs(workspace.stages)
+    return [f"the record of {job}: restored" for job in jobs if restore_record(workspace.stages, job)]
+
+
+def _manifests(workspace: Workspace, record: Record) -> list[str]:
+    """Write the manifests again that do not fit to whole shards of a job; return a note about each."""
+    import pyarrow.parquet as pq
+
+    mended = []
+    for shard in workspace.outputs([record]):
+        path = shard.path
+        if standing(shard) and path.is_file() and file_sha256(path) == shard.sha256:
+            lineage = Lineage(record.stage, record.job, record.settings, record.inputs)
+            rows = pq.read_metadata(path).num_rows
+            Manifest(path.name, rows, path.stat().st_size, shard.sha256, lineage).write(path)
+            mended.append(f"{Manifest.path(path).relative_to(workspace.root)}: restored")
+    return mended
+
+
+def _damaged(workspace: Workspace, record: Record) -> list[str]:
+    return sorted(str(damage.path.relative_to(workspace.root)) for damage in workspace.damage([record]))
+
+
+def _make_again(workspace: Workspace, record: Record, progress: Progress) -> None:
+    """Run the job of a record again. Raises CurateError if it cannot be run, or comes out as another job."""
+    again = AGAIN.get(record.stage)
+    if again is None:
+        raise Damaged(f"nothing is known of how to run a job of the stage '{record.stage}' again")
+    progress.say(f"making {record.job} again")
+    again(workspace, record, progress)
+    still = _damaged(workspace, next(found for found in workspace.records() if found.job == record.job))
+    if still:
+        raise Damaged(f"{', '.join(still)} did not come back. {_give_up(record)}")
+
+
+def _only_scores(damaged: list[str]) -> bool:
+    return all(name.startswith("tables/scores/") for name in damaged)
+
+
+def _without(workspace: Workspace, record: Record, damaged: list[str], error: CurateError) -> str:
+    """Take shards of scores out of a job, so that their pairs are unscored; return a note that says so."""
+    for name in damaged:
+        (workspace.root / name).unlink(missing_ok=True)
+    left = {name: sha256 for name, sha256 in record.outputs.items() if name not in damaged}
+    replace(record, outputs=left).write(workspace.stages)
+    return (
+        f"{', '.join(damaged)}: these scores are lost ({error}), and their pairs are unscored now. "
+        f"Score them again: curate denoise --run {record.settings['run']} --scorer MODEL"
+    )
+
+
+def _catalogue(workspace: Workspace) -> None:
+    """Write the catalogue; one that DuckDB cannot use is set aside as `curate.duckdb.damaged`."""
+    catalogue = workspace.catalogue
+    try:
+        written = workspace.refresh_catalogue()
+    except (Damaged, NoSpace):
+        raise
+    except CurateError:
+        catalogue.set_aside()
+        written = workspace.refresh_catalogue()
+    if not written:
+        raise WorkspaceBusy(
+            f"the tables are whole, but {catalogue.path} is open in another program. Close it there, then run: "
+            "curate rebuild"
+        )
+
+
+def _load(workspace: Workspace, record: Record, progress: Progress) -> None:
+    with contextlib.chdir(_folder_of(record)):
+        load_again(workspace, record, _request(record), progress)
+
+
+def _folder_of(record: Record) -> str:
+    folder = str(record.facts.get("folder", "."))
+    return folder if Path(folder).is_dir() else "."
+
+
+def _request(record: Record) -> LoadRequest:
+    """Return the request of a load, from its record; raises Damaged if its files are not what was loaded."""
+    in_order = sorted(record.inputs.items(), key=lambda entry: int(entry[0].partition(" ")[0]))
+    files = []
+    for kind, (name, sha256) in zip(record.settings["files"], in_order, strict=True):
+        path = Path(name.partition(" ")[2])
+        if not path.is_file() or file_sha256(path) != sha256:
+            found = "is not what was loaded" if path.is_file() else "is missing"
+            raise Damaged(
+                f"{path.absolute()} {found}. Put the file that was loaded there and run: curate rebuild. "
+                "Or, if it lies elsewhere, load the same files again from there: curate load FILES"
+            )
+        what, _, split = kind.partition(" ")
+        files.append(Input(what, path, split or None))
+    return LoadRequest(tuple(files), ())
+
+
+def _mine(workspace: Workspace, record: Record, progress: Progress) -> None:
+    if "run" in record.inputs:
+        import_again(workspace, record, progress=progress)
+        return
+    options = {**record.settings, **record.facts.get("options", {})}
+    names = ("retriever", "split", "depth", "index", "encoder", *EMBEDDING)
+    request = MineRequest.of(AsOf(workspace, record), **{name: options[name] for name in names if name in options})
+    _same_job(request.job, record)
+    request.run(progress)
+
+
+def _evaluate(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    measure(AsOf(workspace, record), record.settings["run"])
+
+
+def _cutoffs(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    job = Job(AsOf(workspace, record), "cutoffs", record.job, record.settings)
+    job.write_rows("cutoffs", [dict(record.settings)])
+    job.finish()
+
+
+def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
+    score_again(AsOf(workspace, record), record.job, record.facts, record.settings["depth"], progress)
+
+
+def _same_job(job: Job, record: Record) -> None:
+    if job.name != record.job:
+        raise Damaged(f"it would become another run, {job.name}: its model or curate changed. {_give_up(record)}")
+
+
+def _give_up(record: Record) -> str:
+    return f"Restore it from a backup, or give it up: curate rebuild --forget {record.job}"
+
+
+AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
+    "load": _load,
+    "mine": _mine,
+    "denoise": _denoise,
+    "cutoffs": _cutoffs,
+    "evaluate": _evaluate,
+}
