@@ -41,5 +41,5 @@ class AsOf(Workspace):
         return True
 
     def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
-        found = super()._unnamed(table, named)
-        return [shard for shard in found if shard.path.parent.name == self._made_by.job]
+        whole = self.outputs([self._made_by])
+        return [shard for shard in super()._unnamed(table, named) if shard in whole]

@@ -65,7 +65,7 @@ def rebuild(workspace: Workspace, *, progress: Progress = SILENT) -> Rebuilt:
             if _only_scores(damaged):
                 mended.append(_without(workspace, record, damaged, error))
             else:
-                lost.append(f"{record.job} ({', '.join(damaged)}): {error}")
+                lost.append(f"{record.job} ({', '.join(damaged)}): {error}. {_give_up(record)}")
         else:
             mended += [f"{name}: made again" for name in damaged]
     if lost:
@@ -125,7 +125,7 @@ def _make_again(workspace: Workspace, record: Record, progress: Progress) -> Non
     again(workspace, record, progress)
     still = _damaged(workspace, next(found for found in workspace.records() if found.job == record.job))
     if still:
-        raise Damaged(f"{', '.join(still)} did not come back. {_give_up(record)}")
+        raise Damaged(f"{', '.join(still)} did not come back")
 
 
 def _only_scores(damaged: list[str]) -> bool:
@@ -215,11 +215,13 @@ def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
 
 def _same_job(job: Job, record: Record) -> None:
     if job.name != record.job:
-        raise Damaged(f"it would become another run, {job.name}: its model or curate changed. {_give_up(record)}")
+        raise Damaged(f"it would become another run, {job.name}: its model or curate changed")
 
 
 def _give_up(record: Record) -> str:
-    return f"Restore it from a backup, or give it up: curate rebuild --forget {record.job}"
+    if record.stage == "load":
+        return "Or restore the shard from a backup"
+    return f"Or restore the shard from a backup, or give the job up: curate rebuild --forget {record.job}"
 
 
 AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {

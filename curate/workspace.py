@@ -166,7 +166,11 @@ class Workspace:
             return []
         paths = sorted(path for path in (self.root / "tables" / table).glob("*/*.parquet") if path not in named)
         manifests = ((path, Manifest.read(path)) for path in paths)
-        return [Shard(path, made.sha256) for path, made in manifests if made and made.is_intact(path)]
+        return [
+            Shard(path, made.sha256)
+            for path, made in manifests
+            if made and made.lineage.job == path.parent.name and made.is_intact(path)
+        ]
 
     def check(self, tables: Iterable[str], records: list[Record] | None = None) -> None:
         """Raise Damaged if a shard of `tables` has not the bytes that were written.
@@ -323,7 +327,11 @@ def _publish_empty(path: Path, table: str) -> Path:
 
 
 def _usable(root: Path) -> Path:
-    """Return `root`; raises BadSettings if DuckDB would take its path for a pattern and read other files."""
+    """Return `root`; raises BadSettings if DuckDB would read other files than those in this path."""
+    if "\\" in str(root):
+        raise BadSettings(
+            f"{root} has a backslash in its path, which DuckDB takes for a slash; choose another folder name"
+        )
     if set("*?[") & set(str(root)):
         raise BadSettings(
             f"{root} has *, ? or [ in its path, which DuckDB treats as patterns; choose another folder name"

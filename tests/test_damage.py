@@ -1,0 +1,418 @@
+"""Damage: a file that a record names is missing, cut, flipped or another's (curate/damage.py, curate/rebuild.py).
+
+Every command that reads such a file stops with one message, and `curate rebuild` makes it good.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import write_tiny_model
+
+import curate
+from curate import Workspace, sql_files
+from curate.cli.main import run
+from curate.cutoffs import set_cutoffs
+from curate.errors import BadSettings, CurateError, Damaged, WorkspaceBusy
+from curate.job_record import places, read_record
+from curate.mine.import_run import import_run
+from curate.rebuild import forget, rebuild
+from curate.shards import Manifest
+
+PASSAGES = {"p1": "red apple", "p2": "green apple", "p3": "red car", "p4": "blue sky over a red car"}
+QUERIES = {"q1": "apple", "q2": "red car", "q3": "sky"}
+LATER = {"p5": "an apple that came later", "p6": "sky and sea"}
+LOAD = "load-00001"
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a collection, labels, verdicts, a run of another program, and a later collection."""
+    folder = tmp_path_factory.mktemp("collection")
+    _lines(folder / "corpus.jsonl", [{"_id": key, "text": text} for key, text in PASSAGES.items()])
+    _lines(folder / "queries.jsonl", [{"_id": key, "text": text} for key, text in QUERIES.items()])
+    (folder / "qrels.train.tsv").write_text("q1\t0\tp1\t1\nq2\t0\tp3\t1\nq3\t0\tgone\t1\n")
+    verdict = {"query_id": "q1", "passage_id": "p2", "relevant": True, "annotator": "ann"}
+    _lines(folder / "annotations.jsonl", [verdict])
+    (folder / "run.trec").write_text("q1 Q0 p2 1 9.5 x\nq1 Q0 p1 2 9.0 x\nq2 Q0 p3 1 8.0 x\n")
+    _lines(folder / "later.jsonl", [{"_id": key, "text": text} for key, text in LATER.items()])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a workspace with rows in every table; the passages of a second load came after the runs."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("whole") / "set")
+    model = write_tiny_model(workspace.root / "models" / "judge")
+    curate.load(
+        workspace,
+        passages=[collection / "corpus.jsonl"],
+        queries=[collection / "queries.jsonl"],
+        qrels=[collection / "qrels.train.tsv"],
+        annotations=[collection / "annotations.jsonl"],
+        max_rejects=1,
+    )
+    run_id = curate.mine(workspace, depth=3).run_id
+    import_run(workspace, collection / "run.trec", split="train")
+    curate.denoise(workspace, run=run_id, scorer=str(model), depth=3)
+    curate.evaluate(workspace, run=[run_id])
+    curate.load(workspace, passages=[collection / "later.jsonl"])
+    return workspace
+
+
+@pytest.fixture
+def here(whole: Workspace, tmp_path: Path) -> Workspace:
+    """Return a copy of the whole workspace, to be damaged."""
+    shutil.copytree(whole.root, tmp_path / "set")
+    return Workspace(tmp_path / "set")
+
+
+def _lines(path: Path, rows: list[dict[str, object]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def delete(path: Path) -> None:
+    """Lose a file."""
+    path.unlink()
+
+
+def cut(path: Path) -> None:
+    """Lose the end of a file."""
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flip(path: Path, place: int | None = None) -> None:
+    """Turn over one bit, by default in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 if place is None else place] ^= 1
+    path.write_bytes(data)
+
+
+def swap(path: Path) -> None:
+    """Put another table's shard, with its manifest, in the place of a file."""
+    tables = path.parents[2]
+    other = min(tables.glob("*/*/*.parquet"), key=lambda found: (found.parent.parent == path.parent.parent, found))
+    for mine, theirs in ((path, other), (Manifest.path(path), Manifest.path(other))):
+        shutil.copy(theirs, mine)
+
+
+def contents(workspace: Workspace) -> dict[str, str]:
+    """Return the sha256 of every shard and manifest."""
+    files = sorted(path for path in (workspace.root / "tables").glob("*/*/*.parquet*") if path.is_file())
+    return {str(path.relative_to(workspace.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def shards(workspace: Workspace) -> list[Path]:
+    """Return the first shard of every job in every table."""
+    return sorted((workspace.root / "tables").glob("*/*/00000.parquet"))
+
+
+def test_the_workspace_has_rows_in_every_table(whole: Workspace) -> None:
+    """So that the tests below damage a shard of each table."""
+    assert {path.parent.parent.name for path in shards(whole)} == set(sql_files.TABLES)
+
+
+@pytest.mark.parametrize("harm", [delete, cut, flip, swap])
+def test_a_damaged_shard_is_named_and_rebuild_makes_it_again(
+    here: Workspace, whole: Workspace, harm: Callable[[Path], None]
+) -> None:
+    """Whoever reads the table is told, and after the advice in the message every table is what it was."""
+    damaged = {path.parent.parent.name: path for path in shards(here)}
+    for table, shard in damaged.items():
+        harm(shard)
+        with pytest.raises(Damaged, match=rf"tables/{table}/.*\. Run: curate rebuild"):
+            here.sql(f"select count(*) from {table}")
+        for path in (shard, Manifest.path(shard)):
+            shutil.copy(whole.root / path.relative_to(here.root), path)
+    for shard in damaged.values():
+        harm(shard)
+
+    mended = "\n".join(rebuild(here).mended)
+
+    assert all(f"{shard.relative_to(here.root)}: made again" in mended for shard in damaged.values())
+    assert contents(here) == contents(whole)
+    assert rebuild(here).mended == []
+
+
+@pytest.mark.parametrize("harm", [delete, cut])
+def test_a_shard_that_is_gone_stops_every_command_that_reads_tables(
+    here: Workspace, harm: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lost shard of labels would make its queries unlabeled, and test questions would train."""
+    harm(here.root / f"tables/qrels/{LOAD}/00000.parquet")
+    for command in (["export"], ["report"], ["mine"], ["runs"], ["augment"], ["evaluate"], ["sql", "from runs"]):
+        assert run(["-C", str(here.root), *command]) == 3, command
+        said = capsys.readouterr().err
+        assert said.count("error: ") == 1
+        assert f"tables/qrels/{LOAD}/00000.parquet" in said
+    assert not (here.root / "exports").exists()
+
+
+def test_a_command_reads_only_the_files_of_the_tables_that_it_needs(here: Workspace) -> None:
+    """A flipped bit in the candidates does not matter to a question about the passages."""
+    flip(next(path for path in shards(here) if path.parent.parent.name == "candidates"), place=30)
+    assert here.sql("select count(*) from passages").item() == 6
+    for question in ("from candidates", "from decisions", "select * from found", "from query_table('candidates')"):
+        with pytest.raises(Damaged, match="candidates"):
+            here.sql(question)
+
+
+@pytest.mark.parametrize("harm", [delete, cut, flip])
+def test_a_damaged_manifest_is_written_again_from_the_record(
+    here: Workspace, whole: Workspace, harm: Callable[[Path], None]
+) -> None:
+    """The rows are whole, so nothing is computed."""
+    harm(Manifest.path(here.root / f"tables/passages/{LOAD}/00000.parquet"))
+    with pytest.raises(Damaged, match=r"00000\.parquet has no valid manifest"):
+        here.connect()
+    assert rebuild(here).mended == [f"tables/passages/{LOAD}/00000.parquet.json: restored"]
+    assert contents(here) == contents(whole)
+
+
+@pytest.mark.parametrize("harm", [delete, cut, flip])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_damaged_record_comes_back_from_its_copy(
+    here: Workspace, harm: Callable[[Path], None], which: int
+) -> None:
+    """Without its record a job would not count. A damaged copy is no reason to stop."""
+    before = here.records()
+    harm(places(here.stages, LOAD)[which])
+    if which == 0:
+        with pytest.raises(Damaged, match=rf"{LOAD}\.json .* Run: curate rebuild"):
+            here.sql("from passages")
+    assert rebuild(here).mended == [f"the record of {LOAD}: restored"]
+    assert here.records() == before
+    assert places(here.stages, LOAD)[0].read_bytes() == places(here.stages, LOAD)[1].read_bytes()
+
+
+def test_every_bit_of_a_record_and_of_a_manifest_counts(here: Workspace) -> None:
+    """A flipped bit is never read as another value. (Some turn over the case of an escape, or a space.)"""
+    record, shard = places(here.stages, LOAD)[0], here.root / f"tables/qrels/{LOAD}/00000.parquet"
+    written, manifest = read_record(record), Manifest.read(shard)
+    for place in range(record.stat().st_size):
+        flip(record, place)
+        with contextlib.suppress(Damaged):
+            assert read_record(record) == written
+        flip(record, place)
+    for place in range(Manifest.path(shard).stat().st_size):
+        flip(Manifest.path(shard), place)
+        assert Manifest.read(shard) in (None, manifest)
+        flip(Manifest.path(shard), place)
+
+
+def test_a_load_is_made_again_from_the_same_files_elsewhere(
+    here: Workspace, whole: Workspace, collection: Path, tmp_path: Path
+) -> None:
+    """`rebuild` says what it needs; loading the same bytes again gives every passage its key again."""
+    moved = shutil.copytree(collection, tmp_path / "moved")
+    record = here.record(LOAD)
+    assert record is not None
+    gone = {name.replace(str(collection), str(tmp_path / "gone")): sha for name, sha in record.inputs.items()}
+    replace(record, inputs=gone).write(here.stages)
+    delete(here.root / f"tables/passages/{LOAD}/00000.parquet")
+
+    with pytest.raises(
+        Damaged, match=r"corpus\.jsonl is missing.* load the same files again from there: curate load"
+    ):
+        rebuild(here)
+    files = {"passages": [moved / "corpus.jsonl"], "queries": [moved / "queries.jsonl"]}
+    labels = {"qrels": [moved / "qrels.train.tsv"], "annotations": [moved / "annotations.jsonl"]}
+    loaded = curate.load(here, **files, **labels, max_rejects=1)
+
+    assert loaded.already
+    assert f"tables/passages/{LOAD}/00000.parquet: made again" in loaded.notes
+    assert here.scan("passages").collect().equals(whole.scan("passages").collect())
+
+
+def test_a_load_whose_files_changed_is_not_made_again(here: Workspace, collection: Path, tmp_path: Path) -> None:
+    """Its keys would belong to other passages."""
+    changed = tmp_path / "corpus.jsonl"
+    changed.write_text((collection / "corpus.jsonl").read_text().replace("red apple", "red pear"))
+    record = here.record(LOAD)
+    assert record is not None
+    names = {
+        name.replace(str(collection / "corpus.jsonl"), str(changed)): sha for name, sha in record.inputs.items()
+    }
+    replace(record, inputs=names).write(here.stages)
+    flip(here.root / f"tables/passages/{LOAD}/00000.parquet")
+    with pytest.raises(Damaged, match=r"corpus\.jsonl is not what was loaded"):
+        rebuild(here)
+
+
+def test_scores_whose_model_is_gone_become_unscored_pairs(here: Workspace) -> None:
+    """What cannot be made again is not there, and the result says how to score the pairs again."""
+    shutil.rmtree(here.root / "models")
+    (shard,) = here.root.glob("tables/scores/*/00000.parquet")
+    flip(shard)
+    (said,) = rebuild(here).mended
+    assert "their pairs are unscored now. Score them again: curate denoise --run bm25-train-" in said
+    assert here.sql("select count(*) from scores").item() == 0
+    assert here.sql("select distinct decision from decisions where decision = 'hard_negative'").is_empty()
+
+
+def test_a_job_that_cannot_be_made_again_can_be_given_up(
+    here: Workspace, collection: Path, tmp_path: Path
+) -> None:
+    """An imported run is lost with its file. The workspace works on without it. Loads cannot be given up."""
+    (record,) = [record for record in here.records("mine") if "run" in record.inputs]
+    facts = {**record.facts, "file": str(tmp_path / "gone.trec")}
+    replace(record, facts=facts).write(here.stages)
+    delete(here.root / f"tables/candidates/{record.job}/00000.parquet")
+    with pytest.raises(Damaged, match=rf"gone\.trec is missing.*curate rebuild --forget {record.job}"):
+        rebuild(here)
+    with pytest.raises(BadSettings, match="later jobs refer to its passages"):
+        forget(here, LOAD)
+    assert run(["-C", str(here.root), "rebuild", "--forget", record.job]) == 0
+    assert record.job not in here.sql("from runs")["run_id"].to_list()
+
+
+def test_a_torn_shard_of_the_ledger_of_an_unfinished_job_is_scored_again(here: Workspace) -> None:
+    """No record names it yet, so it is work that was not done."""
+    (record,) = here.records("denoise")
+    for path in places(here.stages, record.job):
+        path.unlink()
+    assert here.sql("select count(*) from scores").item() > 0
+    flip(here.root / f"tables/scores/{record.job}/00000.parquet")
+    assert here.sql("select count(*) from scores").item() == 0
+    curate.denoise(here, run=record.settings["run"], scorer="models/judge", depth=3)
+    assert here.sql("select count(*) from scores").item() > 0
+
+
+def test_a_damaged_search_index_is_built_again(here: Workspace) -> None:
+    """BM25 would rank by it without a word."""
+    (index,) = here.root.glob("indexes/bm25-*")
+    largest = max(
+        (path for path in index.iterdir() if path.suffix != ".json"), key=lambda path: path.stat().st_size
+    )
+    before = here.sql("from candidates")
+    (record,) = [record for record in here.records("mine") if record.settings["retriever"] == "bm25"]
+    flip(largest)
+    delete(here.root / f"tables/candidates/{record.job}/00000.parquet")
+    rebuild(here)
+    assert here.sql("from candidates").equals(before)
+
+
+def test_a_model_that_was_trained_here_must_have_the_weights_that_its_training_wrote(here: Workspace) -> None:
+    """With other weights it would be another scorer, and score everything anew without a word."""
+    weights = here.root / "models/judge/model.safetensors"
+    record = here.records("denoise")[0]
+    facts = {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    settings = {"kind": "cross-encoder"}
+    replace(
+        record,
+        job="train-judge",
+        stage="train",
+        number=here.next_number,
+        outputs={},
+        facts=facts,
+        settings=settings,
+    ).write(here.stages)
+    run_id = record.settings["run"]
+    assert curate.denoise(here, run=run_id, scorer="models/judge", depth=3).scored_now == 0
+    flip(weights)
+    with pytest.raises(
+        Damaged, match=r"models/judge does not have the weights .* curate train cross-encoder --name judge"
+    ):
+        curate.denoise(here, run=run_id, scorer="models/judge", depth=3)
+
+
+def test_a_catalogue_that_another_program_holds_is_refreshed_by_the_next_command(
+    here: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A client keeps the file locked during a write. Until it ends, every command says that the file is old."""
+    catalogue = here.root / "curate.duckdb"
+    here.refresh_catalogue()
+    with holding(catalogue):
+        set_cutoffs(here, "strict", scorer_id="judge", depth=3, negative_below=0.05, positive_above=0.9)
+        assert not here.catalogue_is_current()
+        assert run(["-C", str(here.root), "runs"]) == 0
+        assert "curate.duckdb is out of date, because another program has it open" in capsys.readouterr().err
+        assert run(["-C", str(here.root), "rebuild"]) == 5
+    assert run(["-C", str(here.root), "runs"]) == 0
+    assert read(catalogue, "select count(*) from cutoffs where name = 'strict'") == [(1,)]
+    assert capsys.readouterr().err.count("out of date") == 0
+
+
+def test_a_copied_or_moved_workspace_does_not_read_the_tables_of_the_original(here: Workspace) -> None:
+    """The catalogue has absolute paths. The next command in the copy notices, from any folder."""
+    here.refresh_catalogue()
+    copy = Path(shutil.copytree(here.root, here.root.with_name("copy")))
+    assert run(["-C", str(copy), "runs"]) == 0
+    shutil.rmtree(here.root)
+    assert read(copy / "curate.duckdb", "select count(*) from passages") == [(6,)]
+    moved = copy.rename(copy.with_name("moved"))
+    assert run(["-C", str(moved), "runs"]) == 0
+    assert read(moved / "curate.duckdb", "select count(*) from passages") == [(6,)]
+
+
+@pytest.mark.parametrize("name", ["set", "a lock in a block"])
+@pytest.mark.parametrize("content", [b"", b"lock", b"a block of text that is no database " * 400])
+def test_a_damaged_catalogue_is_not_taken_for_one_that_is_in_use(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Whatever words the path and DuckDB's message have. The damaged file is kept beside the new one."""
+    workspace = Workspace.create(tmp_path / name)
+    (workspace.root / "curate.duckdb").write_bytes(content)
+    if content:
+        with pytest.raises(CurateError, match="cannot be refreshed: .* Run: curate rebuild"):
+            workspace.refresh_catalogue()
+    with holding(workspace.root / "curate.duckdb", database=False), pytest.raises(WorkspaceBusy, match="open in"):
+        rebuild(workspace)
+    rebuild(workspace)
+    assert (workspace.root / "curate.duckdb.damaged").exists() == bool(content)
+    assert read(workspace.root / "curate.duckdb", "select count(*) from decisions") == [(0,)]
+
+
+def test_a_folder_that_looks_like_a_spill_folder_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a process id at its end makes it one. A host's name may have any characters."""
+    monkeypatch.setattr("platform.node", lambda: "a/b [c]*")
+    workspace = Workspace.create(tmp_path / "set")
+    for name in (".spill-a_b__c__-x", ".spill-a_b__c__-", ".spill-a_b__c__-99999999999999999999"):
+        (workspace.root / name).mkdir()
+    with workspace.lock():
+        assert workspace.sql("select 1 as one").item() == 1
+    assert sorted(path.name for path in workspace.root.glob(".spill-*")) == [
+        ".spill-a_b__c__-",
+        ".spill-a_b__c__-x",
+    ]
+
+
+def test_a_path_with_a_backslash_is_a_path(tmp_path: Path) -> None:
+    """DuckDB reads it as it is."""
+    workspace = Workspace.create(tmp_path / "a\\b" / "set")
+    assert workspace.sql("select count(*) from passages").item() == 0
+
+
+@contextlib.contextmanager
+def holding(path: Path, *, database: bool = True) -> Iterator[None]:
+    """Have another process keep a file open, as a DuckDB client does, or only locked as DuckDB locks it."""
+    open_it = "duckdb.connect(sys.argv[1])" if database else "lock(sys.argv[1])"
+    program = (
+        "import sys, duckdb, fcntl\n"
+        "def lock(path):\n    stream = open(path, 'r+b'); fcntl.lockf(stream, fcntl.LOCK_EX); return stream\n"
+        f"held = {open_it}\nprint('held', flush=True)\nsys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        try:
+            yield
+        finally:
+            process.communicate()
+
+
+def read(path: Path, query: str) -> list[tuple[object, ...]]:
+    """Ask a catalogue as a client does that knows nothing of curate, from another folder."""
+    with contextlib.chdir("/"), duckdb.connect(str(path), read_only=True) as connection:
+        return connection.sql(query).fetchall()
