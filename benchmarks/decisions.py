@@ -89,10 +89,10 @@ def ask(root: Path, what: str, cutoffs: str) -> None:
     workspace = Workspace(root)
     with workspace.connect(threads=2, memory_limit="3GB") as connection:
         started = time.perf_counter()
-        rows = connection.sql(text, params={"run": "dense-train", "cutoffs": cutoffs}).fetchall()
+        rows = sql_files.query(connection, text, {"run": "dense-train", "cutoffs": cutoffs}).fetchall()
         seconds = time.perf_counter() - started
         again = time.perf_counter()
-        connection.sql(text, params={"run": "dense-train", "cutoffs": cutoffs}).fetchall()
+        sql_files.query(connection, text, {"run": "dense-train", "cutoffs": cutoffs}).fetchall()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     asked_again = time.perf_counter() - again
     print(f"| {what} | {cutoffs} | {len(rows)} | {seconds:.2f} s | {asked_again:.2f} s | {peak:.2f} GiB |")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from curate.errors import BadInput as BadInput
     from curate.errors import BadSettings as BadSettings
     from curate.errors import CurateError as CurateError
+    from curate.errors import Damaged as Damaged
     from curate.errors import NoSpace as NoSpace
     from curate.errors import NotAvailable as NotAvailable
     from curate.errors import StaleModel as StaleModel
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from curate.mine.stage import mine as mine
     from curate.mine.stage import plan_mine as plan_mine
     from curate.plan import Plan as Plan
+    from curate.rebuild import rebuild as rebuild
     from curate.reports.report_rows import report as report
     from curate.train.cross_encoder import plan_train_cross_encoder as plan_train_cross_encoder
     from curate.train.cross_encoder import train_cross_encoder as train_cross_encoder
@@ -47,6 +49,7 @@ _HOME = {
     "BadInput": "curate.errors",
     "BadSettings": "curate.errors",
     "CurateError": "curate.errors",
+    "Damaged": "curate.errors",
     "NoSpace": "curate.errors",
     "NotAvailable": "curate.errors",
     "Plan": "curate.plan",
@@ -69,6 +72,7 @@ _HOME = {
     "plan_recipe": "curate.train.rocketqa",
     "plan_train_cross_encoder": "curate.train.cross_encoder",
     "plan_train_dual_encoder": "curate.train.dual_encoder",
+    "rebuild": "curate.rebuild",
     "report": "curate.reports.report_rows",
     "run_recipe": "curate.train.rocketqa",
     "train_cross_encoder": "curate.train.cross_encoder",

@@ -44,13 +44,16 @@ class Rebuilt:
         return "\n".join([*self.mended, whole])
 
 
-def rebuild(workspace: Workspace, *, progress: Progress = SILENT) -> Rebuilt:
+def rebuild(workspace: Workspace, *, forget: str | None = None, progress: Progress = SILENT) -> Rebuilt:
     """Check every record, manifest and shard, mend what is damaged, and rebuild the catalogue.
 
+    forget: a job that cannot be made again, whose record and shards are deleted first. Raises BadSettings if it is
+    a load, because later jobs refer to its passages and queries.
     Raises Damaged, with what is needed, for everything that cannot be mended; the rest is mended all the same.
     Raises WorkspaceBusy if another program holds the catalogue.
     """
-    mended = _records(workspace)
+    mended = _forget(workspace, forget) if forget else []
+    mended += _records(workspace)
     for table in sql_files.TABLES:
         workspace.schema_shard(table)
     lost: list[str] = []
@@ -74,11 +77,8 @@ def rebuild(workspace: Workspace, *, progress: Progress = SILENT) -> Rebuilt:
     return Rebuilt(len(workspace.outputs(workspace.records())), mended, workspace.catalogue.path)
 
 
-def forget(workspace: Workspace, job: str) -> list[str]:
-    """Delete a job's record and shards, for a job that cannot be made again; return what was deleted.
-
-    Raises BadSettings for an unknown job, and for a load, whose passages and queries later jobs refer to.
-    """
+def _forget(workspace: Workspace, job: str) -> list[str]:
+    """Delete a job's record and shards; return a note about each table."""
     if job not in recorded_jobs(workspace.stages):
         known = ", ".join(recorded_jobs(workspace.stages)) or "none yet"
         raise BadSettings(f"no job '{job}'; the jobs are: {known}")

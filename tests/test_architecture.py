@@ -157,7 +157,7 @@ def test_the_top_level_package_gives_its_public_names_lazily() -> None:
         assert getattr(curate, name) is not None
 
 
-@pytest.mark.parametrize("name", ["load", "mine", "denoise", "augment", "evaluate", "export"])
+@pytest.mark.parametrize("name", ["load", "mine", "denoise", "augment", "evaluate", "export", "rebuild"])
 def test_a_public_function_keeps_its_name_when_the_module_of_that_name_is_imported(name: str) -> None:
     """Python would bind `curate.mine` to the folder curate/mine as soon as a module in it is imported."""
     program = f"import importlib, curate; importlib.import_module('curate.{name}'); print(callable(curate.{name}))"

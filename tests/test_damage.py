@@ -24,7 +24,7 @@ from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings, CurateError, Damaged, WorkspaceBusy
 from curate.job_record import places, read_record
 from curate.mine.import_run import import_run
-from curate.rebuild import forget, rebuild
+from curate.rebuild import rebuild
 from curate.shards import Manifest
 
 PASSAGES = {"p1": "red apple", "p2": "green apple", "p3": "red car", "p4": "blue sky over a red car"}
@@ -269,7 +269,7 @@ def test_a_job_that_cannot_be_made_again_can_be_given_up(
     with pytest.raises(Damaged, match=rf"gone\.trec is missing.*curate rebuild --forget {record.job}"):
         rebuild(here)
     with pytest.raises(BadSettings, match="later jobs refer to its passages"):
-        forget(here, LOAD)
+        rebuild(here, forget=LOAD)
     assert run(["-C", str(here.root), "rebuild", "--forget", record.job]) == 0
     assert record.job not in here.sql("from runs")["run_id"].to_list()
 

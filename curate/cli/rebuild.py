@@ -2,6 +2,7 @@
 
 import click
 
+import curate
 from curate.cli.options import json_option, progress, show, workspace
 
 
@@ -23,11 +24,6 @@ def rebuild(forget: str | None, as_json: bool) -> None:
       curate rebuild
       curate rebuild --forget dense-train-1a2b3c4d
     """
-    from curate import rebuild as rebuilding
-
     here = workspace()
     with here.lock():
-        if forget:
-            for line in rebuilding.forget(here, forget):
-                click.echo(line, err=True)
-        show(rebuilding.rebuild(here, progress=progress()), as_json)
+        show(curate.rebuild(here, forget=forget, progress=progress()), as_json)
