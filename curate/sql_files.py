@@ -28,9 +28,11 @@ TABLES = (
     "cutoffs",
     "metrics",
     "rejects",
+    "claims",
+    "own_copies",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
-SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
+SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
 MACROS = (
     "macros/passage_text",
     "macros/probability",
@@ -44,12 +46,16 @@ MACROS = (
 )
 VIEWS = (
     "views/models",
+    "views/held_out",
     "views/queries",
+    "views/qrels",
+    "views/annotations",
     "views/training_queries",
     "views/judgements",
     "views/positives",
     "views/duplicates",
     "views/candidate_sources",
+    "views/usable_candidates",
     "views/cutoffs",
     "views/decisions",
     "training_set/found",
