@@ -6,7 +6,7 @@ select 'labelled in train too' as kind, count(*) as queries
 from held_out
 semi join labelled on labelled.query_key = held_out.query_key and labelled.split = 'train'
 union all
-select 'named only by rows that were rejected or repeated', count(*)
+select 'named only by rejected or repeated rows', count(*)
 from held_out
 inner join stored_queries on stored_queries.query_key = held_out.query_key
 anti join labelled on labelled.query_key = held_out.query_key and labelled.split in ('dev', 'test')
