@@ -51,6 +51,8 @@ class Mine(Section):
     """Candidates per query. A hybrid run takes this many from each source."""
     index: str = "exact"
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
+    own_copies: bool = False
+    """Keep a query's own copy among its candidates: the passage with the query's id and text."""
     pooling: Pooling | None = None
     """How token vectors become one vector. By default the model's own files decide this key and the next five. The
     six keys describe `encoder`, if it is set. All except the lengths also apply when that model is trained."""

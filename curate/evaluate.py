@@ -176,6 +176,7 @@ def _job(workspace: Workspace, run: str) -> Job:
     inputs = {
         "candidates": table_digest(workspace, "candidates", of_jobs=[run]),
         "qrels": table_digest(workspace, "qrels"),
+        "claims": table_digest(workspace, "claims"),
     }
     return Job(workspace, "evaluate", f"evaluate-{run}", {"run": run}, inputs)
 

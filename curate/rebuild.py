@@ -13,7 +13,6 @@ from pathlib import Path
 
 from curate import sql_files
 from curate.as_of import AsOf
-from curate.config import EMBEDDING
 from curate.damage import standing
 from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, WorkspaceBusy
@@ -24,7 +23,7 @@ from curate.load.input_files import Input
 from curate.load.request import LoadRequest
 from curate.load.stage import load_again
 from curate.mine.import_run import import_again
-from curate.mine.request import MineRequest
+from curate.mine.request import MineOptions, MineRequest
 from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest, file_sha256
 from curate.workspace import Workspace
@@ -193,8 +192,8 @@ def _mine(workspace: Workspace, record: Record, progress: Progress) -> None:
         import_again(workspace, record, progress=progress)
         return
     options = {**record.settings, **record.facts.get("options", {})}
-    names = ("retriever", "split", "depth", "index", "encoder", *EMBEDDING)
-    request = MineRequest.of(AsOf(workspace, record), **{name: options[name] for name in names if name in options})
+    given = {name: options[name] for name in MineOptions.__annotations__ if name in options}
+    request = MineRequest.of(AsOf(workspace, record), **given)
     _same_job(request.job, record)
     request.run(progress)
 

@@ -29,9 +29,11 @@ TABLES = (
     "cutoffs",
     "metrics",
     "rejects",
+    "claims",
+    "own_copies",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
-SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
+SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
 # Views that steps define over some shards of a table -> the table.
 SOME_SHARDS_OF = {"ledger_shards": "scores", "passage_shard": "passages"}
 MACROS = (
@@ -47,12 +49,16 @@ MACROS = (
 )
 VIEWS = (
     "views/models",
+    "views/held_out",
     "views/queries",
+    "views/qrels",
+    "views/annotations",
     "views/training_queries",
     "views/judgements",
     "views/positives",
     "views/duplicates",
     "views/candidate_sources",
+    "views/usable_candidates",
     "views/cutoffs",
     "views/decisions",
     "training_set/found",

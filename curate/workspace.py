@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 CONFIG = "curate.toml"
+FORMAT = 2
+"""The number of the tables' format, with the meaning of their columns. It rises when older tables cannot be used."""
 # A shard of the ledger counts as soon as it is written, because each shard holds complete answers. The models that
 # gave the scores count with it. Other shards count once their job has a record, so that no reader sees half a run.
 COUNTED_AT_ONCE = ("scores", "models")
@@ -59,6 +61,12 @@ class Workspace:
         self.root = _usable(Path(root).resolve())
         if not (self.root / CONFIG).is_file():
             raise BadSettings(_no_workspace(self.root))
+        made = Manifest.read(self.root / "tables" / "passages" / "schema.parquet")
+        if made and made.lineage.settings.get("format") != FORMAT:
+            raise BadSettings(
+                f"{self.root} was made by another version of curate, whose tables mean something else. "
+                "Make a new workspace and load your files again: curate init FOLDER"
+            )
 
     @classmethod
     def create(cls, root: Path | str, settings: str | None = None) -> "Workspace":
@@ -322,7 +330,9 @@ def _is_alive(pid: int) -> bool:
 
 def _publish_empty(path: Path, table: str) -> Path:
     schema = sql_files.schema(table)
-    publish(path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema"))
+    publish(
+        path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema", {"format": FORMAT})
+    )
     return path
 
 

@@ -73,6 +73,8 @@ def make_workspace(tmp_path: Path) -> Make:
                     "relevance": rest[0] if rest else 1,
                     "split": split,
                     "source": "qrels.tsv",
+                    "revision": 1,
+                    "corrects": False,
                 }
                 for query, passage, *rest in qrels
             ],

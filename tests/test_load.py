@@ -215,7 +215,7 @@ def test_loads_add_up(workspace: Workspace, tmp_path: Path) -> None:
     assert (third.counts["qrels"], third.collapsed) == (1, {"qrels": 1})
     with pytest.raises(BadInput, match=":1: id known with another text or title: first in an earlier load"):
         load(workspace, passages=[file(tmp_path, "c.jsonl", '{"_id": "p3", "text": "drei"}\n')])
-    with pytest.raises(BadInput, match=":1: query in two splits: dev before, train here"):
+    with pytest.raises(BadInput, match=":1: query in two splits: dev holds it out, train here"):
         load(workspace, qrels=[file(tmp_path, "train.tsv", "q1\tp2\t1\n")])
 
 

@@ -208,16 +208,16 @@ def test_a_header_that_lacks_a_field_is_no_passage(
 
 
 def test_a_query_judged_in_two_splits_is_a_leak(workspace: Workspace, tmp_path: Path) -> None:
-    """Train is read before test, regardless of the order in the folder, and the later line is rejected."""
+    """Test holds the query out, whatever the order of the files, and the line of train is rejected."""
     folder = tmp_path / "set"
     (folder / "qrels").mkdir(parents=True)
     file(folder, GOOD)
     file(folder, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
-    file(folder / "qrels", b"q1\tp1\t1\n", "train.tsv")
-    leak = file(folder / "qrels", b"q1\tp1\t1\n", "test.tsv")
+    leak = file(folder / "qrels", b"q1\tp1\t1\n", "train.tsv")
+    file(folder / "qrels", b"q1\tp1\t1\n", "test.tsv")
     with pytest.raises(BadInput) as error:
         load(workspace, folder)
-    assert f"{leak}:1: query in two splits: train before, test here" in str(error.value)
+    assert f"{leak}:1: query in two splits: test holds it out, train here" in str(error.value)
 
 
 def test_a_trec_run_is_sent_to_mine(workspace: Workspace, tmp_path: Path) -> None:

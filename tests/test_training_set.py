@@ -22,9 +22,9 @@ from curate.text_hash import text_hashes
 from curate.train.training_source import TrainingSource
 from curate.training_set import TrainingSet
 
-# Two pairs of texts differ only in case and punctuation, so curate treats them as equal.
+# Two pairs of texts differ only in case and punctuation, so curate treats them as equal. One passage asks a question.
 TEXTS = ("rain", "RAIN!", "snow", "hail", "Hail.")
-ASKED = ("when does it rain", "where is snow", "what is hail", "who likes wind")
+ASKED = ("when does it rain", "Snow?", "what is hail", "who likes wind")
 LOGITS = (-5.0, -3.0, 0.0, 0.5, 3.0, 5.0)
 BELOW, ABOVE = 0.1, 0.9
 Pair = tuple[int, int]
@@ -69,7 +69,8 @@ class World:
         relevant, positives = self.relevant(query, passage), self.labelled(query)
         if relevant:
             return "positive"
-        if self.key(self.passages[passage]) in {self.key(self.passages[p]) for p in positives}:
+        same = {self.key(self.passages[p]) for p in positives} | {self.key(self.queries[query][0])}
+        if self.key(self.passages[passage]) in same:
             return "duplicate"
         if relevant is False:
             return "hard_negative"

@@ -29,6 +29,8 @@ class Sample:
     passages: list[Ids]
     relevant: npt.NDArray[np.bool_]
     """Queries x passages: whether the passage is a positive of the query."""
+    copies: npt.NDArray[np.bool_]
+    """Queries x passages: whether the passage is the query's own copy, which the query does not search."""
 
 
 def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokenize) -> Sample | None:
@@ -40,13 +42,15 @@ def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokeni
         places = np.arange(asked.num_rows, dtype=np.int32)
         connection.register("asked", asked.append_column("place", [places]))
         found = sql_files.select(connection, "train/dev_passages", **parameters).to_arrow_table()
-    relevant = np.zeros((asked.num_rows, found.num_rows), np.bool_)
-    for passage, queries in enumerate(found["relevant_to"].to_pylist()):
-        relevant[queries, passage] = True
+    relevant, copies = np.zeros((2, asked.num_rows, found.num_rows), np.bool_)
+    for passage, row in enumerate(found.select(["relevant_to", "copy_of"]).to_pylist()):
+        relevant[row["relevant_to"], passage] = True
+        copies[[] if row["copy_of"] is None else row["copy_of"], passage] = True
     return Sample(
         [np.asarray(ids, np.int32) for ids in tokenize(asked["text"].to_pylist(), "query")],
         [np.asarray(ids, np.int32) for ids in tokenize(found["text"].to_pylist(), "passage")],
         relevant,
+        copies,
     )
 
 
@@ -54,7 +58,8 @@ def mrr(towers: Any, dev: Sample, dtype: str, world: World) -> float:
     """Return MRR@10 over the sample; the processes divide the embedding, and all return the same value."""
     queries = _vectors(towers, dev.queries, "query", dtype, world)
     passages = _vectors(towers, dev.passages, "passage", dtype, world)
-    return reciprocal_ranks((queries @ passages.T).cpu().numpy(), dev.relevant)
+    scores = np.where(dev.copies, -np.inf, (queries @ passages.T).cpu().numpy())
+    return reciprocal_ranks(scores, dev.relevant)
 
 
 def reciprocal_ranks(scores: npt.NDArray[Any], relevant: npt.NDArray[np.bool_]) -> float:

@@ -23,6 +23,11 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
 @click.option("--encoder", metavar="MODEL", help="Dual-encoder: a folder or a hub name (dense, hybrid).")
 @click.option("--depth", type=int, help="Candidates per query; for hybrid, from each source [100].")
 @click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string like IVF1024,Flat [exact].")
+@click.option(
+    "--own-copies/--no-own-copies",
+    default=None,
+    help="Keep a passage that is the query itself, by id and text [no].",
+)
 @click.option("--pooling", type=click.Choice(POOLINGS), help="How token vectors become one [as in the model].")
 @click.option("--query-prompt", metavar="TEXT", help="Text put before every query [as in the model].")
 @click.option("--passage-prompt", metavar="TEXT", help="Text put before every passage [as in the model].")
@@ -45,6 +50,7 @@ def mine(
     split: "Split | None",
     name: str | None,
     max_rejects: int | None,
+    own_copies: bool | None,
     dry_run: bool,
     as_json: bool,
     **options: Any,
@@ -62,16 +68,22 @@ def mine(
     _check(run_file, {"name": name, "max-rejects": max_rejects}, options, dry_run=dry_run)
     here = workspace()
     if dry_run:
-        return show(curate.plan_mine(here, split=split, **options), as_json)
+        return show(curate.plan_mine(here, split=split, own_copies=own_copies, **options), as_json)
     with here.lock():
         if run_file:
             from curate.mine.import_run import import_run
 
             result = import_run(
-                here, run_file, split=split, name=name, max_rejects=max_rejects or 0, progress=progress()
+                here,
+                run_file,
+                split=split,
+                name=name,
+                max_rejects=max_rejects or 0,
+                own_copies=own_copies,
+                progress=progress(),
             )
         else:
-            result = curate.mine(here, split=split, progress=progress(), **options)
+            result = curate.mine(here, split=split, own_copies=own_copies, progress=progress(), **options)
     return show(result, as_json)
 
 

@@ -83,6 +83,7 @@ class Scoring:
             "candidates": table_digest(self.workspace, "candidates", of_jobs=[self.run_id]),
             "qrels": table_digest(self.workspace, "qrels"),
             "annotations": table_digest(self.workspace, "annotations"),
+            "claims": table_digest(self.workspace, "claims"),
             "scorer": self.scorer.fingerprint,
         }
         settings = {"run": self.run_id, "depth": self.depth}

@@ -85,7 +85,7 @@ class ExportRequest:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """Input table -> its digest."""
-        tables = ("passages", "queries", "qrels", "annotations", "scores")
+        tables = ("passages", "queries", "qrels", "annotations", "claims", "scores")
         return {
             **{table: table_digest(self.workspace, table) for table in tables},
             "candidates": table_digest(self.workspace, "candidates", of_jobs=self.settings["runs"]),

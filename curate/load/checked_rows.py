@@ -20,8 +20,13 @@ BEGINNING = 120
 class Refuse(Protocol):
     """A function that records a row that cannot be loaded."""
 
-    def __call__(self, file: str, line: int, reason: str, text: str) -> None:
-        """Record the row; `line` counts from 1, and `text` is the beginning of the row."""
+    def __call__(
+        self, file: str, line: int, reason: str, text: str, query_id: str | None = None, split: str | None = None
+    ) -> None:
+        """Record the row; `line` counts from 1, and `text` is the beginning of the row.
+
+        query_id: the query that the row names, if it could be read. split: the split of the row's file.
+        """
         ...
 
 
@@ -41,7 +46,7 @@ def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[CheckedRow]:
             values = check(parse(raw))
         except Unfit as unfit:
             cut = " (the last line, which has no line end: is the file cut off?)" if source.unended else ""
-            refuse(name, line, f"{unfit}{cut}", beginning(raw))
+            refuse(name, line, f"{unfit}{cut}", beginning(raw), unfit.query_id, file.split)
         else:
             yield name, line, values
     if empty:

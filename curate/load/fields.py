@@ -7,6 +7,9 @@ from dataclasses import dataclass
 class Unfit(Exception):  # not named ...Error: an unfit row may be allowed
     """A row cannot be loaded. Rejects are counted by the text before the first colon."""
 
+    query_id: str | None = None
+    """The query that the row names, if that much of it could be read."""
+
 
 @dataclass(frozen=True)
 class Field:

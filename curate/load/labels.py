@@ -11,7 +11,7 @@ from curate.load.checked_rows import CheckedRow, rows
 from curate.load.input_files import Input
 from curate.load.lines import Advance
 from curate.load.rejects import Rejects
-from curate.load.texts import chunks, reject_all, stand_on, transposed, write_table
+from curate.load.texts import Counts, chunks, reject_all, stand_on, transposed, write_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,20 +30,24 @@ REFUSED = {"qrels": "load/qrels_refused", "annotations": "load/annotations_refus
 
 def load_labels(
     job: Job, table: str, files: list[Input], rejects: Rejects, staging: Path, advance: Advance
-) -> tuple[int, int]:
-    """Write the shards of `qrels` or `annotations` and return (rows loaded, rows collapsed)."""
+) -> Counts:
+    """Write the shards of `qrels` or `annotations` and return the numbers of rows.
+
+    A label that differs from the one in force replaces it. The older one stays in the table, out of force.
+    """
     if not files:
-        return 0, 0
+        return Counts()
     staged = staging / f"{table}.parquet"
     _stage(table, (row for file in files for row in rows(file, rejects.add, advance)), staged)
     with job.workspace.connect(memory_limit="500MB") as connection:
         stand_on(connection, job, "passages")
         stand_on(connection, job, "queries")
         connection.read_parquet([str(staged)]).create_view("arrivals")
+        connection.register("new_claims", rejects.claims_table())
         sql_files.execute(connection, OUTCOMES[table])
         reject_all(sql_files.select(connection, REFUSED[table]), rejects)
-        ((collapsed,),) = sql_files.select(connection, "load/labels_repeated").fetchall()
-        return _write(job, table, connection), collapsed
+        ((repeated, corrected),) = sql_files.select(connection, "load/label_counts").fetchall()
+        return Counts(_write(job, table, connection), repeated, corrected)
 
 
 def _stage(table: str, found: Iterable[CheckedRow], staged: Path) -> None:
@@ -72,8 +76,8 @@ def _staged_schema(table: str) -> "pa.Schema":
 def _write(job: Job, table: str, connection: "duckdb.DuckDBPyConnection") -> int:
     import pyarrow as pa
 
-    schema = sql_files.schema(table)
-    taken = sql_files.select(connection, "load/labels_taken").to_arrow_reader(STAGED)
+    schema, revision = sql_files.schema(table), int(job.name.rpartition("-")[2])
+    taken = sql_files.select(connection, "load/labels_taken", revision=revision).to_arrow_reader(STAGED)
     tables = (pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in taken)
     count = 0
     for number, shard in enumerate(regrouped(tables, SHARD)):

@@ -2,12 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from curate import sql_files
 from curate.errors import BadInput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SHOWN = 10
 BEGINNING = 120
+HELD_OUT = ("dev", "test")
 
 
 @dataclass
@@ -19,13 +24,25 @@ class Rejects:
     count: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     kept: list[dict[str, Any]] = field(default_factory=list)
+    claims: set[tuple[str, str]] = field(default_factory=set)
+    """(query id, split) of the rows of dev and test that name a query: it is held out though its row is rejected."""
+    unread: int = 0
+    """Rejected rows of dev and test that may name a query, which could not be read."""
 
-    def add(self, file: str, line: int, reason: str, text: str) -> None:
-        """Record one row; rejects are counted by the part of `reason` before the first colon."""
+    def add(
+        self, file: str, line: int, reason: str, text: str, query_id: str | None = None, split: str | None = None
+    ) -> None:
+        """Record one row; rejects are counted by the part of `reason` before the first colon.
+
+        query_id: the query that the row names, if it could be read. split: the split of the row's file.
+        """
         self.count += 1
         self.reasons[reason.partition(":")[0]] += 1
         if len(self.kept) < max(self.allowed, SHOWN):
             self.kept.append({"file": file, "line": line, "reason": reason, "text": text[:BEGINNING]})
+        if split in HELD_OUT and self.count <= self.allowed:
+            self.claims |= {(query_id, split)} if query_id else set()
+            self.unread += not query_id
 
     def refuse_too_many(self) -> None:
         """Raise BadInput, with the first rejects and the count of each reason, if there are more than allowed."""
@@ -51,6 +68,22 @@ class Rejects:
                 ]
             )
         )
+
+    def notes(self) -> list[str]:
+        """Return a warning if queries of dev or test may be lost with the rejected rows."""
+        if not self.unread:
+            return []
+        return [
+            f"Warning: {self.unread:,} rejected rows of dev or test could not be read as far as the query's id. If "
+            "they name queries, these are not held out."
+        ]
+
+    def claims_table(self) -> "pa.Table":
+        """Return `claims` as a table of query_id and split, sorted."""
+        import pyarrow as pa
+
+        rows = [{"query_id": query_id, "split": split} for query_id, split in sorted(self.claims)]
+        return pa.Table.from_pylist(rows, sql_files.schema("claims"))
 
 
 def printable(text: str) -> str:

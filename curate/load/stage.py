@@ -13,9 +13,10 @@ from curate.job_record import Record
 from curate.jobs import Job, numbered
 from curate.load.labels import load_labels
 from curate.load.lines import Advance
+from curate.load.own_copies import load_own_copies
 from curate.load.rejects import Rejects
 from curate.load.request import LoadOptions, LoadRequest
-from curate.load.texts import load_texts
+from curate.load.texts import Counts, load_texts
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import UNWRITABLE, Manifest, fsync
@@ -42,10 +43,17 @@ class Loaded:
     """Table -> number of rows that this load added."""
     collapsed: dict[str, int]
     """Table -> number of rows that repeated known rows."""
+    corrected: dict[str, int]
+    """Table -> number of labels that replaced an older one."""
     rejected: dict[str, int]
     """Reason -> number of rejected rows."""
     totals: dict[str, int]
     """The number of passages, and of queries by split, in the workspace now."""
+    held_out: dict[str, int]
+    """The number of queries in the workspace that do not train because dev or test names them, by what else they
+    are."""
+    own_copies: int
+    """The number of queries in the workspace whose own text is a passage with the query's id."""
     notes: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -54,11 +62,22 @@ class Loaded:
         lines = [f"{done} {_listed(self.counts)}"]
         if self.collapsed:
             lines.append(f"repeated rows, kept once: {_listed(self.collapsed)}")
+        if self.corrected:
+            lines.append(
+                f"corrected: {_listed(self.corrected)}; what was measured, exported or trained before used older labels"
+            )
         if self.rejected:
             lines.append(f'rejected ({sum(self.rejected.values()):,}; curate sql "from rejects"):')
             lines += [f"  {count:,} x {reason}" for reason, count in self.rejected.items()]
         queries = {split: count for split, count in self.totals.items() if split != "passages"}
         lines.append(f"in the workspace: {self.totals['passages']:,} passages; queries: {_listed(queries)}")
+        if any(self.held_out.values()):
+            lines.append(f"held out, because dev or test names them: {_listed(self.held_out)}")
+        if self.own_copies:
+            lines.append(
+                f"{self.own_copies:,} queries are passages too, with the same id and text; runs leave a query's own "
+                "copy out (to keep it: curate mine --own-copies)"
+            )
         return "\n".join([*lines, *self.notes, f"Next: {self._next()}"])
 
     def _next(self) -> str:
@@ -76,8 +95,10 @@ def load(
 ) -> Loaded:
     """Load files, and folders in the layout of BEIR or MS MARCO, into the tables; existing rows stay.
 
-    If more than `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and
-    reason of the first of these rows. Loading the same files again does nothing.
+    A label of a pair that is judged already replaces the older label, which the table keeps. If more than
+    `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and reason of the
+    first of these rows. Loading the same files again does nothing, unless a later load corrected labels or could
+    have made rejected rows loadable.
     """
     request = LoadRequest.of(*sources, **options)
     before = _same(workspace, request)
@@ -88,21 +109,18 @@ def load(
     rejects = Rejects(max_rejects)
     job.discard()
     try:
-        counts, collapsed = _load_all(job, request, rejects, progress)
+        counts = _load_all(job, request, rejects, progress)
         rejects.refuse_too_many()
     except BaseException:
         job.discard()
         raise
-    if rejects.kept:
-        job.write_rows("rejects", rejects.kept)
+    _write_rejects(job, rejects)
     record = job.finish(
-        counts=counts,
-        collapsed=collapsed,
-        rejected=dict(rejects.reasons),
+        **_facts(counts, rejects),
         bytes=request.bytes,
         folder=str(Path.cwd()),
     )
-    return _loaded(workspace, record, already=False, notes=request.notes)
+    return _loaded(workspace, record, already=False, notes=[*request.notes, *rejects.notes()])
 
 
 def load_again(
@@ -118,12 +136,9 @@ def load_again(
     job = Job(past, "load", record.job, record.settings, record.inputs)
     rejects = Rejects(record.settings["max_rejects"])
     try:
-        counts, collapsed = _load_all(job, request, rejects, progress)
-        if rejects.kept:
-            job.write_rows("rejects", rejects.kept)
-        return _put_back(
-            workspace, record, job, {"counts": counts, "collapsed": collapsed, "rejected": dict(rejects.reasons)}
-        )
+        counts = _load_all(job, request, rejects, progress)
+        _write_rejects(job, rejects)
+        return _put_back(workspace, record, job, _facts(counts, rejects))
     finally:
         shutil.rmtree(past.written, ignore_errors=True)
 
@@ -152,6 +167,24 @@ def _put_back(workspace: Workspace, record: Record, job: Job, facts: dict[str, A
     return [f"{name}: made again" for name in sorted(damaged)]
 
 
+def _write_rejects(job: Job, rejects: Rejects) -> None:
+    """Write the rejected rows, and the queries of dev and test that they name."""
+    if rejects.kept:
+        job.write_rows("rejects", rejects.kept)
+    if rejects.claims:
+        job.write("claims", 0, lambda: [rejects.claims_table()])
+
+
+def _facts(counts: dict[str, Counts], rejects: Rejects) -> dict[str, Any]:
+    """Return what the record of a load says about its rows."""
+    return {
+        "counts": {table: count.loaded for table, count in counts.items()},
+        "collapsed": {table: count.collapsed for table, count in counts.items() if count.collapsed},
+        "corrected": {table: count.corrected for table, count in counts.items() if count.corrected},
+        "rejected": dict(rejects.reasons),
+    }
+
+
 def plan_load(
     workspace: Workspace,
     *sources: str | Path,
@@ -173,16 +206,16 @@ def plan_load(
     )
 
 
-def _load_all(
-    job: Job, request: LoadRequest, rejects: Rejects, progress: Progress
-) -> tuple[dict[str, int], dict[str, int]]:
-    counts, collapsed = {}, {}
+def _load_all(job: Job, request: LoadRequest, rejects: Rejects, progress: Progress) -> dict[str, Counts]:
+    counts = {}
     with _staging(job.workspace) as staging, progress.task("load", request.bytes // KB, "kB") as advance:
         read = _in_kilobytes(advance)
         for table, (step, kinds) in STEPS.items():
             files = [file for file in request.files if file.kind in kinds]
-            counts[table], collapsed[table] = step(job, table, files, rejects, staging, read)
-    return counts, {table: count for table, count in collapsed.items() if count}
+            counts[table] = step(job, table, files, rejects, staging, read)
+    if counts["passages"].loaded or counts["queries"].loaded:
+        load_own_copies(job)
+    return counts
 
 
 def _job(workspace: Workspace, request: LoadRequest, max_rejects: int) -> Job:
@@ -193,9 +226,18 @@ def _job(workspace: Workspace, request: LoadRequest, max_rejects: int) -> Job:
 
 
 def _same(workspace: Workspace, request: LoadRequest) -> Record | None:
-    """Return the earlier load of the same bytes as the same kinds, regardless of file names, or None."""
+    """Return the earlier load of the same bytes as the same kinds, regardless of file names, or None.
+
+    A load that later ones corrected is not the same any more, nor is one with rejects, which later rows may mend.
+    If a shard of the earlier load is damaged, however, it is that load which has to be made again.
+    """
     wanted = sorted(zip(request.identity, request.hashes, strict=True))
-    for record in workspace.records("load"):
+    records = workspace.records("load")
+    for number, record in enumerate(records):
+        later = records[number + 1 :]
+        outdated = any(other.facts["corrected"] for other in later) or (record.facts["rejected"] and later)
+        if outdated and not workspace.damage([record]):
+            continue
         in_order = sorted(record.inputs.items(), key=lambda entry: int(entry[0].partition(" ")[0]))
         if sorted(zip(record.settings["files"], (sha256 for _, sha256 in in_order), strict=True)) == wanted:
             return record
@@ -203,9 +245,13 @@ def _same(workspace: Workspace, request: LoadRequest) -> Record | None:
 
 
 def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Iterable[str]) -> Loaded:
+    facts = {name: record.facts[name] for name in ("counts", "collapsed", "corrected", "rejected")}
     totals = {"passages": 0} | dict(workspace.select("load/totals").iter_rows())
-    facts = record.facts
-    return Loaded(record.job, already, facts["counts"], facts["collapsed"], facts["rejected"], totals, [*notes])
+    own_copies = totals.pop("own copies")
+    held_out = dict(workspace.select("load/held_out").iter_rows())
+    return Loaded(
+        record.job, already, **facts, totals=totals, held_out=held_out, own_copies=own_copies, notes=[*notes]
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate import sql_files
 from curate.arrow_tables import regrouped
@@ -30,12 +30,22 @@ KEY = {"passages": "passage_key", "queries": "query_key"}
 BY_ID = {"passages": "load/passages_by_id", "queries": "load/queries_by_id"}
 
 
+class Counts(NamedTuple):
+    """What a load did with the rows of one table."""
+
+    loaded: int = 0
+    collapsed: int = 0
+    """Rows that repeat a known one."""
+    corrected: int = 0
+    """Loaded rows that replace an older one."""
+
+
 def load_texts(
     job: Job, table: str, files: list[Input], rejects: Rejects, staging: Path, advance: Advance
-) -> tuple[int, int]:
-    """Write the shards of `passages` or `queries` and return (rows loaded, rows collapsed)."""
+) -> Counts:
+    """Write the shards of `passages` or `queries` and return the numbers of rows."""
     if not files:
-        return 0, 0
+        return Counts()
     with job.workspace.connect(memory_limit="500MB") as connection:
         base = len(connection.read_parquet([str(path) for path in job.workspace.shards(table)]))
         origins = staging / f"{table}.parquet"
@@ -48,10 +58,11 @@ def load_texts(
         sql_files.execute(connection, "load/repeats")
         before = rejects.count
         reject_all(sql_files.select(connection, "load/repeats_refused"), rejects)
+        rejects.claims.update(sql_files.select(connection, "load/repeats_claimed").fetchall())
         repeats = sql_files.select(connection, "load/repeated_keys").fetchnumpy()["key"]
     if len(repeats):
         _close_gaps(job, table, base, count, repeats)
-    return count - len(repeats), len(repeats) - (rejects.count - before)
+    return Counts(count - len(repeats), len(repeats) - (rejects.count - before))
 
 
 def stand_on(connection: "duckdb.DuckDBPyConnection", job: Job, table: str) -> None:
@@ -109,9 +120,17 @@ def _write_shard(job: Job, table: str, number: int, keys: range, values: list[tu
     import pyarrow as pa
 
     data: dict[str, Any] = dict(zip(COLUMNS[table], transposed(values), strict=True))
-    data |= {KEY[table]: keys, "text_hash": text_hashes(data["text"])}
+    data |= {KEY[table]: keys, "text_hash": text_hashes(_as_read(data))}
     schema = sql_files.schema(table)
     return job.write(table, number, lambda: [pa.Table.from_pydict(data, schema)])
+
+
+def _as_read(data: dict[str, list[str]]) -> list[str]:
+    """Return the texts as a model reads them (sql/macros/passage_text.sql)."""
+    if "title" not in data:
+        return data["text"]
+    both = zip(data["title"], data["text"], strict=True)
+    return [f"{title} {text}" if title else text for title, text in both]
 
 
 def _close_gaps(job: Job, table: str, base: int, count: int, repeats: Any) -> None:

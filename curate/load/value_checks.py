@@ -128,14 +128,32 @@ def query_check(file: Input) -> Check:
     """Return the check for a file of queries, which gives (id, text, split)."""
     identity = Id("id")
     split = "unlabeled" if file.kind == "unlabeled" else file.split
-    return lambda row: (identity(row[0]), text_of(row[1]), split)
+
+    def check(row: Sequence[Any]) -> tuple[Any, ...]:
+        query_id = identity(row[0])
+        try:
+            return (query_id, text_of(row[1]), split)
+        except Unfit as unfit:
+            unfit.query_id = query_id
+            raise
+
+    return check
 
 
 def qrels_check(file: Input) -> Check:
     """Return the check for a file of qrels, which gives (query id, passage id, relevance, split, source)."""
     query, passage = Id("query id"), Id("passage id")
     source = file.path.name
-    return lambda row: (query(row[0]), passage(row[1]), relevance(row[2]), file.split, source)
+
+    def check(row: Sequence[Any]) -> tuple[Any, ...]:
+        query_id = query(row[0])
+        try:
+            return (query_id, passage(row[1]), relevance(row[2]), file.split, source)
+        except Unfit as unfit:
+            unfit.query_id = query_id
+            raise
+
+    return check
 
 
 def annotation_check(_file: Input) -> Check:

@@ -34,7 +34,8 @@ def mine_bm25(queries: Queries, depth: int, progress: Progress) -> Record:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
             texts = queries.texts(connection, keys)
-            yield as_table(job.name, keys, _found(index, texts, depth))
+            found = _found(index, texts, queries.reach(depth))
+            yield as_table(job.name, keys, queries.without_copies(connection, keys, found, depth))
 
         write_candidates(job, queries, retrieve, progress)
     return finish(job, queries, depth=depth, facts={})

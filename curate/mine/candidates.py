@@ -32,6 +32,8 @@ class Queries:
 
     workspace: Workspace
     split: str
+    own_copies: bool = False
+    """Whether a query's own copy may be among its candidates: the passage with its id and its text."""
 
     @cached_property
     def keys(self) -> "np.ndarray":
@@ -59,6 +61,29 @@ class Queries:
                 hashed.update(canonical(batch.to_pydict()).encode())
         return hashed.hexdigest()
 
+    @cached_property
+    def copies_left_out(self) -> int:
+        """The number of queries whose own copy is left out of their candidates."""
+        if self.own_copies:
+            return 0
+        count: int = self.workspace.select("mine/own_copies_in_split", split=self.split)["queries"][0]
+        return count
+
+    def reach(self, depth: int) -> int:
+        """Return how many passages to search for, so that `depth` remain without the query's own copy."""
+        return depth + bool(self.copies_left_out)
+
+    def without_copies(
+        self, connection: "duckdb.DuckDBPyConnection", keys: "np.ndarray", found: TopPassages, depth: int
+    ) -> TopPassages:
+        """Return the `depth` best of the passages that were found for the queries `keys`, without own copies."""
+        import pyarrow as pa
+
+        if not self.copies_left_out:
+            return found
+        connection.register("block", pa.table({"query_key": keys}))
+        return found.without(sql_files.select(connection, "mine/own_copies").fetchnumpy()["passage_key"], depth)
+
     def blocks(self) -> list["np.ndarray"]:
         """Return the query keys of each block."""
         return [self.keys[at : at + BLOCK] for at in range(0, len(self.keys), BLOCK)]
@@ -78,7 +103,7 @@ def job_of(
 
     The digits are a digest of the settings and inputs that decide the run.
     """
-    settings = {"retriever": retriever, "split": queries.split, **settings}
+    settings = {"retriever": retriever, "split": queries.split, "own_copies": queries.own_copies, **settings}
     inputs = {"passages": table_digest(queries.workspace, "passages"), "queries": queries.digest, **inputs}
     run_id = f"{name or retriever}-{queries.split}-{digest(settings, inputs)[:8]}"
     return Job(queries.workspace, "mine", run_id, settings, inputs)
@@ -114,7 +139,8 @@ def finish(job: Job, queries: Queries, *, depth: int | None = None, facts: dict[
     run["round"] = 1 + max(rounds, default=0)
     job.write_rows("runs", [run])
     empty = len(queries.keys) - counts["queries"]
-    return job.finish(**run, candidates=counts["candidates"], empty=empty, **facts)
+    copies = {"copies_left_out": queries.copies_left_out}
+    return job.finish(**run, candidates=counts["candidates"], empty=empty, **copies, **facts)
 
 
 def _counted(job: Job, blocks: int) -> dict[str, int]:

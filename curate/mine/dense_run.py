@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 EXACT = "exact"
 SAMPLE = 200  # queries that measure the recall of an approximate index
 
-Search = Callable[["np.ndarray"], TopPassages]
+Search = Callable[["np.ndarray", int], TopPassages]
+"""A function from the vectors of queries and a depth to the best passages."""
 
 
 def dense_job(queries: Queries, encoder: Encoder, settings: dict[str, Any]) -> Job:
@@ -45,15 +46,16 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
         return job.record
     depth, index, work = settings["depth"], settings["index"], Work()
     files = embed_passages(queries.workspace, encoder, progress, work)
-    search = partial(_exact, files, depth) if index == EXACT else _faiss(job, files, depth, progress)
+    search = partial(_exact, files) if index == EXACT else _faiss(job, files, progress)
     with queries.workspace.connect() as connection:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
             vectors = embed_queries(queries.workspace, encoder, queries.texts(connection, keys))
-            yield as_table(job.name, keys, search(vectors))
+            found = search(vectors, queries.reach(depth))
+            yield as_table(job.name, keys, queries.without_copies(connection, keys, found, depth))
 
         write_candidates(job, queries, retrieve, progress)
-    recall = None if index == EXACT else _recall(queries, encoder, search, partial(_exact, files, depth))
+    recall = None if index == EXACT else _recall(queries, encoder, search, partial(_exact, files), depth)
     model_id = _write_model(job, encoder)
     facts = {
         "passages_encoded": work.encoded,
@@ -66,11 +68,11 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
     return finish(job, queries, facts=facts, **row)
 
 
-def _exact(files: "list[Path]", depth: int, queries: "np.ndarray") -> TopPassages:
+def _exact(files: "list[Path]", queries: "np.ndarray", depth: int) -> TopPassages:
     return exact(queries, load(files), depth)
 
 
-def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Search:
+def _faiss(job: Job, files: "list[Path]", progress: Progress) -> Search:
     """Return the search in a faiss index; the index is built unless it exists in the workspace."""
     from curate.mine import faiss_search
 
@@ -84,10 +86,10 @@ def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Sea
         progress.say(f"building the index {factory} over {rows:,} passages")
         publish(path, partial(faiss_search.save, faiss_search.build(factory, lambda: load(files), rows)), lineage)
     index = faiss_search.read(path)
-    return lambda queries: faiss_search.approximate(index, queries, depth)
+    return partial(faiss_search.approximate, index)
 
 
-def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search) -> float:
+def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search, depth: int) -> float:
     """Return the recall@depth of `search` against `truth` on a sample of the queries."""
     from curate.mine.faiss_search import recall
 
@@ -95,7 +97,7 @@ def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search) -
     parameters = {"split": queries.split, "seed": workspace.settings.seed, "size": SAMPLE}
     texts = workspace.select("mine/sample", **parameters)["text"].to_list()
     vectors = embed_queries(workspace, encoder, texts)
-    return recall(search(vectors), truth(vectors))
+    return recall(search(vectors, depth), truth(vectors, depth))
 
 
 def _write_model(job: Job, encoder: Encoder) -> str:

@@ -28,6 +28,15 @@ class TopPassages:
     scores: "np.ndarray"
     """float32, or -inf if there is no passage."""
 
+    def without(self, keys: "np.ndarray", depth: int) -> "TopPassages":
+        """Return the `depth` best passages of each query except the one in `keys` (-1: none)."""
+        import numpy as np
+
+        left_out = self.keys == keys[:, None]
+        order = np.argsort(left_out, axis=1, kind="stable")[:, :depth]
+        found = np.where(left_out, -1, self.keys), np.where(left_out, -np.inf, self.scores)
+        return TopPassages(*(np.take_along_axis(part, order, 1) for part in found))
+
 
 def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -> TopPassages:
     """Return the `depth` passages with the largest inner products for every query.

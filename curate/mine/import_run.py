@@ -42,6 +42,7 @@ def import_run(
     split: str | None = None,
     name: str | None = None,
     max_rejects: int = 0,
+    own_copies: bool | None = None,
     progress: Progress = SILENT,
 ) -> Mined:
     """Import the run in a TREC or MS MARCO file; ranks are computed again from the scores, ties by passage_key.
@@ -49,7 +50,8 @@ def import_run(
     split: the split whose queries are imported, needed if the file has several. name: the beginning of the run's
     id, by default `trec`. If more than `max_rejects` lines are invalid (wrong columns, not a number, unknown ids,
     repeats), nothing is imported and BadInput is raised, with file, line and reason of the first of these lines.
-    Raises BadSettings for an unusable name or split, and if there are no passages.
+    own_copies: whether a query's own copy stays, by default as in `curate.toml`. Raises BadSettings for an unusable
+    name or split, and if there are no passages.
     """
     path, started = Path(path), time.monotonic()
     require_file(path)
@@ -57,13 +59,14 @@ def import_run(
         raise BadSettings(f"'{name}' cannot begin a run's id: use only letters, digits, '.', '_' and '-'")
     passage_shards(workspace)
     sha256 = file_sha256(path)
-    for record in _imports(workspace, sha256, split, name):
+    kept = workspace.settings.mine.override(own_copies=own_copies).own_copies
+    for record in _imports(workspace, sha256, split, name, kept):
         if workspace.damage([record]):
             import_again(workspace, record, path, progress)
-    before = _same(workspace, sha256, split, name)
+    before = _same(workspace, sha256, split, name, kept)
     if before:
         return Mined.of(before, already=True)
-    record = _import(workspace, path, sha256, split, name, max_rejects, progress)
+    record = _import(workspace, path, sha256, split, name, kept, max_rejects, progress)
     return replace(Mined.of(record, already=False), seconds=round(time.monotonic() - started, 3))
 
 
@@ -83,7 +86,8 @@ def import_again(
         )
     settings, allowed = record.settings, int(record.facts.get("max_rejects", 0))
     past = AsOf(workspace, record)
-    _import(past, path, record.inputs["run"], settings["split"], settings.get("name"), allowed, progress)
+    named, kept = settings.get("name"), settings["own_copies"]
+    _import(past, path, record.inputs["run"], settings["split"], named, kept, allowed, progress)
 
 
 def _import(
@@ -92,6 +96,7 @@ def _import(
     sha256: str,
     split: str | None,
     name: str | None,
+    own_copies: bool,
     max_rejects: int,
     progress: Progress,
 ) -> Record:
@@ -99,7 +104,7 @@ def _import(
     with workspace.connect() as connection:
         _read(workspace, connection, path, rejects, progress)
         rejects.refuse_too_many()
-        queries = Queries(workspace, _split(connection, path, split))
+        queries = Queries(workspace, _split(connection, path, split), own_copies)
         job = _job(queries, sha256, name)
         _write(job, queries, connection, rejects, progress)
     notes = [f"{rejects.count:,} lines were rejected; they are in the table `rejects`"] if rejects.count else []
@@ -111,23 +116,28 @@ def _job(queries: Queries, sha256: str, name: str | None) -> Job:
     return job_of(queries, "trec", {"name": name} if name else {}, {"run": sha256}, name)
 
 
-def _same(workspace: Workspace, sha256: str, split: str | None, name: str | None) -> Record | None:
+def _same(
+    workspace: Workspace, sha256: str, split: str | None, name: str | None, own_copies: bool
+) -> Record | None:
     """Return the record of an earlier import of this file over the same passages and queries, or None."""
-    for record in _imports(workspace, sha256, split, name):
-        job = _job(Queries(workspace, record.settings["split"]), sha256, name)
+    for record in _imports(workspace, sha256, split, name, own_copies):
+        job = _job(Queries(workspace, record.settings["split"], own_copies), sha256, name)
         if job.name == record.job:
             return job.record
     return None
 
 
-def _imports(workspace: Workspace, sha256: str, split: str | None, name: str | None) -> list[Record]:
-    """Return the records of all imports of this file under this name."""
+def _imports(
+    workspace: Workspace, sha256: str, split: str | None, name: str | None, own_copies: bool
+) -> list[Record]:
+    """Return the records of all imports of this file under this name, with or without own copies."""
     return [
         record
         for record in workspace.records("mine")
         if record.inputs.get("run") == sha256
         and split in {None, record.settings["split"]}
         and record.settings.get("name") == name
+        and record.settings["own_copies"] == own_copies
     ]
 
 
@@ -186,8 +196,9 @@ def _write(
     job: Job, queries: Queries, connection: "duckdb.DuckDBPyConnection", rejects: Rejects, progress: Progress
 ) -> None:
     def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
-        block = {"run_id": job.name, "split": queries.split, "first": int(keys[0]), "last": int(keys[-1])}
-        yield sql_files.select(connection, "mine/import_block", **block).to_arrow_table()
+        run = {"run_id": job.name, "split": queries.split, "own_copies": queries.own_copies}
+        block = {"first": int(keys[0]), "last": int(keys[-1])}
+        yield sql_files.select(connection, "mine/import_block", **run, **block).to_arrow_table()
 
     write_candidates(job, queries, retrieve, progress)
     if rejects.kept:

@@ -30,6 +30,7 @@ class MineOptions(TypedDict, total=False):
     encoder: str | None
     depth: int | None
     index: str | None
+    own_copies: bool | None
     pooling: Pooling | None
     query_prompt: str | None
     passage_prompt: str | None
@@ -53,7 +54,7 @@ class MineRequest:
         split = given.pop("split", "train")
         settings = workspace.settings.mine.about(given.get("encoder"), workspace.root).override(**given)
         passage_shards(workspace)  # fails here if there are none, with the command to run
-        queries = Queries(workspace, split)
+        queries = Queries(workspace, split, settings.own_copies)
         if settings.retriever == "bm25":
             return cls(settings, queries, None)
         if not settings.encoder:

@@ -41,6 +41,8 @@ class Mined:
     sources: tuple[str, ...] = ()
     """The runs whose union a hybrid run is."""
     index: str | None = None
+    copies_left_out: int = 0
+    """Queries whose own copy, the passage with their id and text, is left out of their candidates."""
     recall: float | None = None
     """The recall@depth of an approximate index against exact search, on a sample of the queries."""
     passages_encoded: int = 0
@@ -69,6 +71,11 @@ class Mined:
             lines.append(f"It is the union of {' and '.join(self.sources)}.")
         if self.empty:
             lines.append(f"{self.empty:,} queries have no candidate{self._why_empty()}.")
+        if self.copies_left_out:
+            lines.append(
+                f"{self.copies_left_out:,} queries are passages too; a query's own copy is left out "
+                "(to keep it: --own-copies)."
+            )
         if self.recall is not None:
             lines.append(f"Index {self.index}: recall@{self.depth} {self.recall:.3f} against exact search.")
         if self.passages_truncated:

@@ -11,4 +11,7 @@ union all
 select 'queries_leaked', count(*)
 from queries
 anti join training_queries on training_queries.query_key = queries.query_key
-where queries.split = 'train' or ($augmented and queries.split = 'unlabeled');
+where
+    queries.split = 'train'
+    or ($augmented and queries.split = 'unlabeled')
+    or queries.query_key in (select query_key from stored_qrels where split = 'train');

@@ -1,5 +1,6 @@
 -- annotations_outcomes: the outcome of each annotation. Grain: one row per line of the current load (arrivals).
--- reason is null for a line that is accepted, and for one that repeats its annotator's earlier verdict (repeated).
+-- reason is null for a line that is accepted, for one that repeats its annotator's verdict in force (repeated), and
+-- for one that replaces it (corrects). Within a load, the verdicts of an annotator on a pair must agree.
 create or replace temp table outcomes as
 with placed as (
     select
@@ -14,23 +15,27 @@ with placed as (
     left join stored_queries on stored_queries.query_id = arrivals.query_id
     left join passages on passages.passage_id = arrivals.passage_id
 ),
-said as (
-    select annotator, query_key, passage_key, relevant, -1 as number from annotations
-    union all
-    select annotator, query_key, passage_key, relevant, number from placed where reason is null
-),
 compared as (
-    select number, first_value(number) over pair as first_number, first_value(relevant) over pair as first_relevant
-    from said
+    select
+        number,
+        first_value(number) over pair <> number as repeated,
+        first_value(relevant) over pair as first_relevant,
+    from placed
+    where reason is null
     window pair as (partition by annotator, query_key, passage_key order by number)
 )
 select
     placed.* exclude (reason),
-    coalesce(compared.first_number <> compared.number, false) as repeated,
+    annotations.relevant <> placed.relevant as corrects,
+    coalesce(compared.repeated or annotations.relevant = placed.relevant, false) as repeated,
     case
         when compared.first_relevant <> placed.relevant
             then concat('conflicting verdict of one annotator: ', compared.first_relevant, ' before, ', placed.relevant, ' here')
         else placed.reason
     end as reason,
 from placed
-left join compared on compared.number = placed.number and compared.number >= 0;
+left join compared on compared.number = placed.number
+left join annotations
+    on annotations.annotator = placed.annotator
+    and annotations.query_key = placed.query_key
+    and annotations.passage_key = placed.passage_key;

@@ -4,6 +4,7 @@ select
     passage_key as key,
     passage_id as id,
     md5(concat(length(title), ':', title, text)) as content,
+    null as split,
     left(text, 100) as beginning,
     'id known with another text or title' as reason,
 from passages;

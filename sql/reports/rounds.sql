@@ -14,7 +14,7 @@ with measured as (
     group by run_id
 ),
 newest_labels as (
-    select max(number) as number from stages where contains(outputs::varchar, '"tables/qrels/')
+    select max(number) as number from stages where regexp_matches(outputs::varchar, '"tables/(qrels|claims)/')
 ),
 encoders as (
     select runs.run_id, min(models.path) as path

@@ -4,5 +4,5 @@ create table passages (
     passage_id varchar not null, -- the id in the user's file
     title varchar not null, -- '' if there is none
     text varchar not null,
-    text_hash ubigint not null -- hash of the text, ignoring case, punctuation and white space
+    text_hash ubigint not null -- hash of title and text, as models read them (curate/text_hash.py)
 );

@@ -3,6 +3,6 @@ create table stored_queries (
     query_key integer not null, -- 0..N-1 in load order
     query_id varchar not null, -- the id in the user's file
     text varchar not null,
-    text_hash ubigint not null, -- as in passages
-    split varchar -- the split of its file (unlabeled, dev, test); null: that of its qrels (views/queries.sql)
+    text_hash ubigint not null, -- hash of the text, as in passages
+    split varchar -- the split of its file (unlabeled, dev, test) or null; see views/queries.sql
 );

@@ -1,10 +1,13 @@
 -- row_queries: the queries in train_rows, with the texts that may not be negatives for them. Grain: one row per query.
--- masked: the text keys of these texts. $masks: 'none', 'labels' (the positives and all passages with their texts)
--- or 'decisions' (also the candidates that are not hard negatives: false negatives, uncertain and unscored ones).
+-- masked: the text keys of these texts. $masks: 'none', 'labels' (the positives, and all passages with their texts or
+-- the query's own) or 'decisions' (also the candidates that are not hard negatives: false negatives, uncertain and
+-- unscored ones).
 with masked as (
     select query_key, passage_key from training_positives where $masks <> 'none'
     union
     select query_key, passage_key from positives semi join training_positives using (query_key) where $masks <> 'none'
+    union
+    select query_key, passage_key from duplicates semi join training_positives using (query_key) where $masks <> 'none'
     union
     select query_key, passage_key from found_pairs where $masks = 'decisions' and decision <> 'hard_negative'
 ),

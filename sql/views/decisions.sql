@@ -24,7 +24,7 @@ with evidence as (
         -- time at half the depth). A comparison alone becomes an inequality join, which costs more than it saves.
         if(candidates.rank <= cutoffs.depth, true, false) as within_depth,
     from cutoffs
-    cross join candidates
+    cross join usable_candidates as candidates
     left join scores
         on scores.scorer_id = cutoffs.scorer_id
         and scores.query_key = candidates.query_key

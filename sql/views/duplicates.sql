@@ -1,8 +1,22 @@
--- duplicates: passages with the same text as a positive. Grain: one row per (query_key, passage_key).
--- Texts that differ only in case, punctuation and white space are the same (text_hash). The title does not count.
+-- duplicates: passages with the text of a positive, or of the query itself. Grain: one row per (query_key, passage_key).
+-- Texts that differ only in case, punctuation and white space are the same (text_hash). The title is part of the
+-- text, as it is for the models. A passage that repeats the question does not answer it, but pushing it away from the
+-- query would be just as wrong.
 create or replace view duplicates as
-select distinct positives.query_key, twin.passage_key
-from positives
-inner join passages as positive on positive.passage_key = positives.passage_key
-inner join passages as twin on twin.text_hash = positive.text_hash
-anti join positives as own on own.query_key = positives.query_key and own.passage_key = twin.passage_key;
+with texts as (
+    select positives.query_key, passages.text_hash
+    from positives
+    inner join passages on passages.passage_key = positives.passage_key
+    union
+    select query_key, text_hash from stored_queries
+),
+twins as (
+    select texts.query_key, passages.passage_key
+    from texts
+    inner join passages on passages.text_hash = texts.text_hash
+    union
+    select query_key, passage_key from own_copies
+)
+select query_key, passage_key
+from twins
+anti join positives using (query_key, passage_key);

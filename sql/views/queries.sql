@@ -1,14 +1,18 @@
 -- queries: the queries with their split. Grain: one row per query.
--- A query without a split of its own has the split of its qrels. Without qrels it is unlabeled.
+-- The split is dev or test if one of their files names the query, else unlabeled if its file says so, else train if
+-- it has labels there, else unlabeled.
 create or replace view queries as
-with judged as (
-    select query_key, min(split) as split from qrels group by query_key
+with labelled as (
+    select distinct query_key from stored_qrels where split = 'train'
 )
 select
     stored_queries.query_key,
     stored_queries.query_id,
     stored_queries.text,
     stored_queries.text_hash,
-    coalesce(stored_queries.split, judged.split, 'unlabeled') as split,
+    coalesce(
+        held_out.split, stored_queries.split, if(labelled.query_key is null, 'unlabeled', 'train')
+    ) as split,
 from stored_queries
-left join judged on judged.query_key = stored_queries.query_key;
+left join held_out on held_out.query_key = stored_queries.query_key
+left join labelled on labelled.query_key = stored_queries.query_key;
