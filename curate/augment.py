@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack, cast
 
 from curate.config import Denoise, Mine
-from curate.cutoffs import current_cutoffs, set_cutoffs
+from curate.choose_run import newest_first
+from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
 from curate.denoise.scoring import plan_score, score_run
 from curate.errors import BadSettings
 from curate.mine.request import MineOptions, MineRequest
@@ -71,11 +72,11 @@ class AugmentOptions(TypedDict, total=False):
     all_above: bool | None
     """Keep every passage above the upper cutoff as a pseudo-positive, not only the best one."""
     cutoffs: str | None
-    """Name of the cutoffs to apply. The default is 'default'."""
+    """Name of the cutoffs to apply. By default the current ones."""
     encoder: str | None
-    """Mine a dense run with this model. By default mining repeats the settings of the newest train run."""
+    """Mine a dense run with this model. By default mining repeats the settings of the current train run."""
     depth: int | None
-    """Passages to mine for each query. The default is the depth of the newest train run."""
+    """Passages to mine for each query. The default is the depth of the current train run."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,7 @@ class AugmentRequest:
         given = given_options(AugmentOptions, options)
         if not workspace.select("augment/unlabeled_queries")["queries"][0]:
             raise BadSettings("no unlabeled queries yet. Load some: curate load --unlabeled QUERIES.jsonl")
-        name = given.get("cutoffs", "default")
-        row = current_cutoffs(workspace, name)
-        if row is None:
-            raise BadSettings(f"no cutoffs '{name}' yet. Run: curate denoise")
+        row = cutoffs_in_force(workspace, given.get("cutoffs"))
         augment = workspace.settings.augment.override(all_above=given.get("all_above"))
         return cls(
             cutoffs=row,
@@ -142,20 +140,19 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
 
 def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) -> Denoise:
     """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given."""
-    models = workspace.scan("models").filter(model_id=row["scorer_id"]).collect()
-    known = models["path"][0] if models.height else None
-    return workspace.settings.denoise.override(scorer=scorer or known, depth=row["depth"])
+    asked = {"scorer": scorer, "depth": row["depth"]} if scorer else scorer_settings(workspace, row)
+    return workspace.settings.denoise.override(**asked)
 
 
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> MineOptions:
-    """Return how to mine: a dense run with `encoder`, or else with the settings of the newest train run.
+    """Return how to mine: a dense run with `encoder`, or else with the settings of the current train run.
 
-    Imported runs and runs without a record are skipped. If no other run is left, `curate.toml` decides.
+    An imported run cannot be repeated; the newest run that can takes its place, or else `curate.toml` decides.
     """
     deep: MineOptions = {"split": "unlabeled", "depth": depth}
     if encoder:
         return {**deep, "retriever": "dense", "encoder": encoder}
-    for run in workspace.select("workspace/runs_newest_first").to_dicts():
+    for run in sorted(newest_first(workspace), key=lambda run: run["because"] is None):
         record = workspace.record(run["run_id"])
         if run["split"] == "train" and run["retriever"] != "trec" and record:
             asked = {key: value for key, value in record.settings.items() if key in Mine.model_fields}

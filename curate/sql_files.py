@@ -28,6 +28,7 @@ TABLES = (
     "cutoffs",
     "metrics",
     "rejects",
+    "choices",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {"queries": "stored_queries", "cutoffs": "stored_cutoffs", "models": "stored_models"}
@@ -36,6 +37,7 @@ MACROS = (
     "macros/probability",
     "macros/draw",
     "macros/decision",
+    "macros/decided_by",
     "macros/is_judged",
     "macros/is_denoised",
     "macros/pseudo_label_place",
@@ -55,6 +57,10 @@ VIEWS = (
     "training_set/found",
     "views/leaked_queries",
     "views/pseudo_labels",
+    "views/current_cutoffs",
+    "views/current_runs",
+    "views/current_decisions",
+    "views/current_pseudo_labels",
 )
 TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read views
 

@@ -137,8 +137,8 @@ class Workspace:
     def define(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Create the tables, macros and views on `connection`, including the table `stages`."""
         records = self.records()
+        sql_files.execute(connection, "tables/stages")  # first, because views read it
         sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
-        sql_files.execute(connection, "tables/stages")
         rows = [record.row() for record in records]
         if rows:
             connection.executemany(sql_files.text("workspace/insert_stage"), rows)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from curate import named_queries
 from curate.choose_run import chosen_run
+from curate.cutoffs import chosen_cutoffs
 from curate.errors import BadSettings
 from curate.options import given_options
 from curate.query_output import SCHEMA
@@ -61,9 +62,9 @@ class ReportOptions(TypedDict, total=False):
     """The parameters of the reports; each takes those that its query names. None is as good as left out."""
 
     run: str | None
-    """Id of the run; the newest one over train by default."""
+    """Id of the run; by default the current one, over train unless the report is about pseudo-labels or a query."""
     cutoffs: str | None
-    """The name of the cutoffs; `default` by default."""
+    """The name of the cutoffs; by default the current ones."""
     limit: int | None
     negatives: int | None
     query: str | None
@@ -91,7 +92,7 @@ def overview(
     chosen: ReportRow = {"limit": limit, "negatives": workspace.settings.denoise.negatives}
     try:
         chosen["run"] = chosen_run(workspace, run)
-        chosen["cutoffs"] = named_queries.chosen_cutoffs(workspace, cutoffs)
+        chosen["cutoffs"] = chosen_cutoffs(workspace, cutoffs)
     except BadSettings as error:
         if run or cutoffs:
             raise

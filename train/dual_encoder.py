@@ -71,7 +71,7 @@ class DualEncoderTraining:
 
     def __init__(self, workspace: Workspace, *, processes: int, **options: Unpack[DualEncoderOptions]) -> None:
         given = given_options(DualEncoderOptions, options)
-        run, cutoffs = given.pop("run", None), given.pop("cutoffs", "default")
+        run, cutoffs = given.pop("run", None), given.pop("cutoffs", None)
         name = given.pop("name", "dual-encoder")
         self.settings = workspace.settings.train.dual_encoder.override(**given)
         self.source = TrainingSource(workspace, self.settings, run, cutoffs)

@@ -8,12 +8,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import refuse_if_alike, scale_warnings
 from curate.errors import BadSettings
-from curate.jobs import Job, table_digest
+from curate.jobs import Job, numbered, table_digest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import digest
@@ -190,10 +191,21 @@ def score_run(
         scoring.run(progress)
     if scoring.job.record is None and any(block.unscored for block in scoring.blocks):
         scoring.job.finish(pairs=pending, scorer_id=scoring.scorer.scorer_id, run=run_id)
+    _make_last(workspace, run_id, scoring.scorer)
     with workspace.connect() as connection:
         warnings = scoring.warnings(connection)
     pairs = sum(block.pairs for block in scoring.blocks)
     return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
+
+
+def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
+    """Record that this run was denoised last over its split, which makes it current, even if nothing was scored."""
+    split_of = {row["run_id"]: row["split"] for row in newest_first(workspace)}
+    denoised = [record.settings["run"] for record in workspace.records("denoise")]
+    over_split = [run for run in denoised if split_of.get(run) == split_of[run_id]]
+    if over_split[-1:] != [run_id]:
+        name = numbered(workspace, "denoise")
+        Job(workspace, "denoise", name, {"run": run_id}, {"scorer": scorer.fingerprint}).finish(run=run_id)
 
 
 def plan_score(

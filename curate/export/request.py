@@ -26,9 +26,9 @@ class ExportOptions(TypedDict, total=False):
     name: str | None
     """The folder below `exports/`; by default the format's name."""
     run: Sequence[str] | None
-    """Ids of runs; by default the newest over train and, if augmented, the newest over unlabeled."""
+    """Ids of runs; by default the current one over train and, if augmented, over unlabeled."""
     cutoffs: str | None
-    """The name of the cutoffs to decide by; by default 'default'."""
+    """The name of the cutoffs to decide by; by default the current ones."""
     seed: int | None
     """The seed for drawing negatives; by default the workspace's."""
     format: str | None
@@ -52,7 +52,7 @@ class ExportRequest:
         """Return the request for these options and `curate.toml`. Raises BadSettings for an invalid option."""
         given = given_options(ExportOptions, options)
         name, run, seed = given.pop("name", None), given.pop("run", None), given.pop("seed", None)
-        cutoffs = given.pop("cutoffs", "default")
+        cutoffs = given.pop("cutoffs", None)
         chosen = workspace.settings.export.override(**given)
         form = format_named(chosen.format)
         settings = {
