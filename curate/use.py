@@ -17,20 +17,20 @@ class Used:
     runs: dict[str, str]
     """Split -> its current run."""
     because: dict[str, str]
-    """Split -> why it is current: `chosen`, `denoised last` or `newest`; cutoffs -> `chosen`, `default`, `set last`."""
+    """Split -> why: `chosen`, `denoised last` or `newest`; `cutoffs` -> why: `chosen`, `default` or `set last`."""
     cutoffs: str | None
     """The name of the current cutoffs; None before the first scores."""
 
     def text(self) -> str:
         """Return what is current for a terminal."""
         lines = [f"{split}: run {run} ({self.because[split]})" for split, run in self.runs.items()]
-        named = f"'{self.cutoffs}' ({self.because['cutoffs']})" if self.cutoffs else "none yet. Run: curate denoise"
+        named = (
+            f"'{self.cutoffs}' ({self.because['cutoffs']})" if self.cutoffs else "none yet. Run: curate denoise"
+        )
         return "\n".join([*lines, f"cutoffs: {named}"])
 
 
-def use(
-    workspace: Workspace, *, run: str | None = None, cutoffs: str | None = None, auto: bool = False
-) -> Used:
+def use(workspace: Workspace, *, run: str | None = None, cutoffs: str | None = None, auto: bool = False) -> Used:
     """Choose a run, for its split, and the cutoffs that commands use from now on; return what is current.
 
     auto: withdraw the earlier choices first. The table `choices` keeps them all. Raises BadSettings for an unknown

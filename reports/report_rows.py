@@ -105,6 +105,17 @@ def overview(
     return Overview(found | _several(workspace, ABOUT_PSEUDO_LABELS, chosen), None)
 
 
+def notes(workspace: Workspace, found: Report | Overview, *, run: str | None, cutoffs: str | None) -> list[str]:
+    """Return which run and cutoffs the reports are about if none were named, and what the run lacks."""
+    reports = [found] if isinstance(found, Report) else list(found.reports.values())
+    used = {one.parameters["run"]: one.parameters for one in reports if "run" in one.parameters}
+    lines = []
+    for of_run, parameters in used.items():
+        given = {"run": run == of_run, "cutoffs": cutoffs}
+        lines += named_queries.notes(workspace, given, parameters)
+    return lines
+
+
 def _several(workspace: Workspace, names: tuple[str, ...], chosen: ReportRow) -> dict[str, Report]:
     with workspace.connect() as connection:
         return {

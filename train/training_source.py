@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from curate import standing
 from curate.choose_run import newest_first, training_runs
 from curate.config import TrainDualEncoder
 from curate.cutoffs import current_cutoffs, cutoffs_in_force, every
@@ -34,6 +35,11 @@ class TrainingSource:
         self.augmented = augmented
         needs_runs = judged or settings.hard_negatives or run
         self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
+
+    def notes(self, *, named_run: bool, named_cutoffs: bool) -> list[str]:
+        """Return which runs and cutoffs are used if nobody named them, and what the runs lack."""
+        name = self.cutoffs["name"] if self.cutoffs else None
+        return standing.notes(self.workspace, self.runs, name, named_run=named_run, named_cutoffs=named_cutoffs)
 
     @property
     def training_set(self) -> TrainingSet:

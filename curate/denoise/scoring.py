@@ -199,7 +199,7 @@ def score_run(
 
 
 def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
-    """Record that this run was denoised last over its split, which makes it current, even if nothing was scored."""
+    """Record that this run was denoised last over its split, even if nothing was scored: it is then current."""
     split_of = {row["run_id"]: row["split"] for row in newest_first(workspace)}
     denoised = [record.settings["run"] for record in workspace.records("denoise")]
     over_split = [run for run in denoised if split_of.get(run) == split_of[run_id]]
