@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from curate.augment import augment as augment
     from curate.augment import plan_augment as plan_augment
     from curate.config import Settings as Settings
+    from curate.cutoffs import set_cutoffs as set_cutoffs
     from curate.denoise.stage import denoise as denoise
     from curate.denoise.stage import plan_denoise as plan_denoise
     from curate.errors import BadInput as BadInput
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
     from curate.plan import Plan as Plan
     from curate.rebuild import rebuild as rebuild
     from curate.reports.report_rows import report as report
+    from curate.status import status as status
     from curate.train.cross_encoder import plan_train_cross_encoder as plan_train_cross_encoder
     from curate.train.cross_encoder import train_cross_encoder as train_cross_encoder
     from curate.train.dual_encoder import plan_train_dual_encoder as plan_train_dual_encoder
     from curate.train.dual_encoder import train_dual_encoder as train_dual_encoder
     from curate.train.rocketqa import plan_recipe as plan_recipe
     from curate.train.rocketqa import run_recipe as run_recipe
+    from curate.use import use as use
     from curate.workspace import Workspace as Workspace
 
 __version__ = "0.2.0"
@@ -75,8 +78,11 @@ _HOME = {
     "rebuild": "curate.rebuild",
     "report": "curate.reports.report_rows",
     "run_recipe": "curate.train.rocketqa",
+    "set_cutoffs": "curate.cutoffs",
+    "status": "curate.status",
     "train_cross_encoder": "curate.train.cross_encoder",
     "train_dual_encoder": "curate.train.dual_encoder",
+    "use": "curate.use",
 }
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
 

@@ -5,11 +5,12 @@ cutoff is a pseudo-positive, and one below the lower cutoff is a hard negative. 
 gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack, cast
 
 from curate.config import Denoise, Mine
-from curate.cutoffs import current_cutoffs, set_cutoffs
+from curate.choose_run import newest_first
+from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
 from curate.denoise.scoring import plan_score, score_run
 from curate.errors import BadSettings
 from curate.mine.request import MineOptions, MineRequest
@@ -71,11 +72,11 @@ class AugmentOptions(TypedDict, total=False):
     all_above: bool | None
     """Keep every passage above the upper cutoff as a pseudo-positive, not only the best one."""
     cutoffs: str | None
-    """Name of the cutoffs to apply. The default is 'default'."""
+    """Name of the cutoffs to apply. By default the current ones."""
     encoder: str | None
-    """Mine a dense run with this model. By default mining repeats the settings of the newest train run."""
+    """Mine a dense run with this model. By default mining repeats the settings of the current train run."""
     depth: int | None
-    """Passages to mine for each query. The default is the depth of the newest train run."""
+    """Passages to mine for each query. The default is the depth of the current train run."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class AugmentRequest:
     scoring: Denoise
     pseudo_positives: str
     """`best` or `all`."""
+    notes: list[str]
+    """Which cutoffs and mining settings are used if nobody named them."""
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
@@ -95,16 +98,16 @@ class AugmentRequest:
         given = given_options(AugmentOptions, options)
         if not workspace.select("augment/unlabeled_queries")["queries"][0]:
             raise BadSettings("no unlabeled queries yet. Load some: curate load --unlabeled QUERIES.jsonl")
-        name = given.get("cutoffs", "default")
-        row = current_cutoffs(workspace, name)
-        if row is None:
-            raise BadSettings(f"no cutoffs '{name}' yet. Run: curate denoise")
+        row = cutoffs_in_force(workspace, given.get("cutoffs"))
+        mining, repeated = _mined_by(workspace, given.get("encoder"), given.get("depth"))
+        judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {row['scorer_id']}"]
         augment = workspace.settings.augment.override(all_above=given.get("all_above"))
         return cls(
             cutoffs=row,
-            mining=_mined_by(workspace, given.get("encoder"), given.get("depth")),
+            mining=mining,
             scoring=_judged_by(workspace, row, given.get("scorer")),
             pseudo_positives="all" if augment.all_above else "best",
+            notes=([f"using the mining of {repeated}"] if repeated else []) + judging,
         )
 
 
@@ -114,6 +117,8 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     The cutoffs of `denoise` decide. Raises BadSettings if there are no unlabeled queries or no such cutoffs.
     """
     request = AugmentRequest.of(workspace, **options)
+    for note in request.notes:
+        progress.say(note)
     cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
     mined = mine(workspace, progress=progress, **request.mining)
     scored = score_run(workspace, mined.run_id, request.scoring, only_by=scorer_id, progress=progress)
@@ -129,37 +134,32 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
     request = AugmentRequest.of(workspace, **options)
     job = MineRequest.of(workspace, **request.mining).job
     if job.record is None:
-        return plan_mine(workspace, **request.mining)
-    return plan_score(
-        workspace,
-        "augment",
-        job.name,
-        request.scoring,
-        request.cutoffs["name"],
-        pseudo_positives=request.pseudo_positives,
-    )
+        plan = plan_mine(workspace, **request.mining)
+    else:
+        name, kept = request.cutoffs["name"], request.pseudo_positives
+        plan = plan_score(workspace, "augment", job.name, request.scoring, name, pseudo_positives=kept)
+    return replace(plan, notes=[*request.notes, *plan.notes])
 
 
 def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) -> Denoise:
     """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given."""
-    models = workspace.scan("models").filter(model_id=row["scorer_id"]).collect()
-    known = models["path"][0] if models.height else None
-    return workspace.settings.denoise.override(scorer=scorer or known, depth=row["depth"])
+    asked = {"scorer": scorer, "depth": row["depth"]} if scorer else scorer_settings(workspace, row)
+    return workspace.settings.denoise.override(**asked)
 
 
-def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> MineOptions:
-    """Return how to mine: a dense run with `encoder`, or else with the settings of the newest train run.
+def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> tuple[MineOptions, str | None]:
+    """Return how to mine, and the run whose settings are repeated, which is the current train run without `encoder`.
 
-    Imported runs and runs without a record are skipped. If no other run is left, `curate.toml` decides.
+    An imported run cannot be repeated; the newest run that can takes its place, or else `curate.toml` decides.
     """
     deep: MineOptions = {"split": "unlabeled", "depth": depth}
     if encoder:
-        return {**deep, "retriever": "dense", "encoder": encoder}
-    for run in workspace.select("workspace/runs_newest_first").to_dicts():
+        return {**deep, "retriever": "dense", "encoder": encoder}, None
+    for run in sorted(newest_first(workspace), key=lambda run: run["because"] is None):
         record = workspace.record(run["run_id"])
         if run["split"] == "train" and run["retriever"] != "trec" and record:
             options = {**record.settings, **record.facts.get("options", {})}
             asked = {key: value for key, value in options.items() if key in Mine.model_fields}
             asked |= {"retriever": run["retriever"], "split": "unlabeled"} | ({"depth": depth} if depth else {})
-            return cast("MineOptions", asked)
-    return deep
+            return cast("MineOptions", asked), f"run {run['run_id']}"
+    return deep, None

@@ -2,59 +2,145 @@
 
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from curate.errors import BadSettings
 from curate.jobs import Job, numbered
+from curate.models.folder import is_same_model
+from curate.nearest import nearest
+from curate.options import given_options
 from curate.workspace import Workspace
 
+DECIDING = ("scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives")
+NONE_YET = "no cutoffs yet: nothing was scored, and unscored is not negative. Run: curate denoise --scorer MODEL"
 
-def set_cutoffs(workspace: Workspace, name: str, **values: Any) -> dict[str, Any]:
-    """Set `values` in the cutoffs called `name` and return the row in force; other values stay as they were.
 
-    The former row stays in the table with its lower revision. Both cutoffs are rounded to float32 here and nowhere
-    else. Raises BadSettings if the name is blank.
+class CutoffOptions(TypedDict, total=False):
+    """The values of cutoffs. None means that the value is not given."""
+
+    negative_below: float | None
+    """A hard negative has a probability below it."""
+    positive_above: float | None
+    """A false negative has a probability above it."""
+    depth: int | None
+    """The top-k that is judged."""
+    scorer: str | None
+    """The scorer whose probabilities count: the id, or the folder, of one that has scored here."""
+    scorer_id: str | None
+    """The same as an id, which is not looked up."""
+    pseudo_positives: str | None
+    """`best` or `all`."""
+
+
+def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> dict[str, Any]:
+    """Set values of the cutoffs called `name` and return the row in force. No model is needed.
+
+    Values that are not given stay as they were. New cutoffs begin as a copy of the current ones, or of
+    `curate.toml` if there are none. The former row stays in the table with its lower revision. Both cutoffs are
+    rounded to float32 here and nowhere else. Raises BadSettings for a blank name, an unknown scorer or a value out
+    of range.
     """
     if not name.strip():
         raise BadSettings("cutoffs need a name")
-    current = current_cutoffs(workspace, name)
-    row = {"pseudo_positives": "best", **(current or {}), **_given(values), "name": name}
-    if current == {**row, "revision": (current or {}).get("revision")}:
-        return row
-    row["revision"] = (current or {"revision": 0})["revision"] + 1
+    before = named_cutoffs(workspace, name)
+    row = {**_start(workspace, before), **_given(workspace, options)}
+    if not row.get("scorer_id"):
+        raise BadSettings(NONE_YET)
+    workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
+    if before and all(before[key] == row[key] for key in DECIDING):
+        return before
+    row |= {"name": name, "revision": (before or {"revision": 0})["revision"] + 1}
     job = Job(workspace, "cutoffs", numbered(workspace, "cutoffs"), row)
     job.write_rows("cutoffs", [row])
     job.finish()
     return row
 
 
-def current_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
+def named_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Return the row in force under `name`, or None."""
-    rows = workspace.select("workspace/current_cutoffs", name=name).to_dicts()
+    rows = every(workspace)
+    return {key: rows[name][key] for key in ("name", "revision", *DECIDING)} if name in rows else None
+
+
+def current_cutoffs(workspace: Workspace) -> dict[str, Any] | None:
+    """Return the row of the current cutoffs, or None; `because` says why they are current."""
+    rows = workspace.select("workspace/current_cutoffs").to_dicts()
     return rows[0] if rows else None
 
 
-def are_set(workspace: Workspace, name: str, **values: Any) -> bool:
-    """Return whether the cutoffs `name` already have these values."""
-    current = current_cutoffs(workspace, name) or {}
-    return all(current.get(key) == value for key, value in _given(values).items())
+def chosen_cutoffs(workspace: Workspace, name: str | None) -> str:
+    """Return `name`, or the name of the current cutoffs if it is None; raises BadSettings if there are none."""
+    return str(cutoffs_in_force(workspace, name)["name"])
 
 
-def cutoffs_in_force(workspace: Workspace, name: str) -> dict[str, Any]:
-    """Return the values of the cutoffs `name` and the fingerprint of their scorer.
+def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
+    """Return the values of the cutoffs `name`, or of the current ones, and the fingerprint of their scorer.
 
     Raises BadSettings if there are no such cutoffs: an unscored candidate is never a negative.
     """
-    rows = {row["name"]: row for row in workspace.select("workspace/cutoffs_in_force").to_dicts()}
-    if name in rows:
-        return rows[name]
-    if rows:
+    rows = every(workspace)
+    current = current_cutoffs(workspace)
+    if not current:
+        raise BadSettings(NONE_YET)
+    if name is not None and name not in rows:
         raise BadSettings(f"no cutoffs '{name}'; the cutoffs are: {', '.join(rows)}")
-    raise BadSettings("no cutoffs yet: nothing was scored, and unscored is not negative. Run: curate denoise")
+    return rows[current["name"] if name is None else name]
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _float32(value) for key, value in values.items() if value is not None}
+def are_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> bool:
+    """Return whether the cutoffs `name` already have these values."""
+    row = named_cutoffs(workspace, name) or {}
+    return all(row.get(key) == value for key, value in _given(workspace, options).items())
+
+
+def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Return name -> the row in force with its scorer's fingerprint."""
+    return {row["name"]: row for row in workspace.select("workspace/cutoffs_in_force").to_dicts()}
+
+
+def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of `[denoise]` that score as the cutoffs in `row` ask: model, maximum length and depth."""
+    known = [scorer for scorer in _scorers(workspace) if scorer["model_id"] == row["scorer_id"]]
+    model = {"scorer": known[0]["path"], "max_length": known[0]["max_length"]} if known else {}
+    return {**model, "depth": row["depth"]}
+
+
+def _start(workspace: Workspace, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the values that cutoffs have before anything is set."""
+    row = before or current_cutoffs(workspace)
+    if row:
+        return {key: row[key] for key in DECIDING}
+    settings = workspace.settings.denoise.model_dump(include={"depth", "negative_below", "positive_above"})
+    known = _scorers(workspace)
+    only = known[0]["model_id"] if len(known) == 1 else None
+    return {key: _float32(value) for key, value in settings.items()} | {
+        "scorer_id": only,
+        "pseudo_positives": "best",
+    }
+
+
+def _given(workspace: Workspace, options: Mapping[str, Any]) -> dict[str, Any]:
+    given = given_options(CutoffOptions, options)
+    scorer = given.pop("scorer", None)
+    if scorer is not None:
+        given["scorer_id"] = _known_scorer(workspace, scorer)
+    return {key: _float32(value) for key, value in given.items()}
+
+
+def _known_scorer(workspace: Workspace, wanted: str) -> str:
+    rows = _scorers(workspace)
+    by_id = [row["model_id"] for row in rows if row["model_id"] == wanted]
+    found = by_id or [row["model_id"] for row in rows if is_same_model(row["path"], wanted, workspace.root)]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        raise BadSettings(f"several scorers were read from '{wanted}'; give the id of one: {', '.join(found)}")
+    near = nearest(wanted, [row["model_id"] for row in rows])
+    raise BadSettings(f"no scorer '{wanted}' has scored here: {near} To score with it: curate denoise --scorer")
+
+
+def _scorers(workspace: Workspace) -> list[dict[str, Any]]:
+    return workspace.select("workspace/scorers").to_dicts()
 
 
 def _float32(value: Any) -> Any:

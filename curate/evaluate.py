@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack, get_args
 
 from curate import sql_files
 from curate.bootstrap import Interval, interval
-from curate.choose_run import chosen_run
+from curate.choose_run import chosen_run, newest_first
 from curate.config import Split
 from curate.errors import BadSettings
 from curate.jobs import Job, table_digest
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine
+from curate.nearest import nearest
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -94,6 +95,8 @@ class EvaluateRequest:
         split, against, depth = given.get("split"), given.get("against"), given.get("depth")
         encoder = given.get("encoder", ())
         models = [encoder] if isinstance(encoder, str) else list(encoder)
+        if split and split not in get_args(Split):
+            raise BadSettings(f"no split '{split}': {nearest(split, get_args(Split))}")
         if depth and not models:
             raise BadSettings("--depth goes with --encoder MODEL: it cannot change the depth of an existing run")
         return cls(
@@ -112,8 +115,7 @@ class EvaluateRequest:
 
         Raises BadSettings if there are none, or if they belong to several splits.
         """
-        newest_first = self.workspace.select("workspace/runs_newest_first").to_dicts()
-        split_of = {row["run_id"]: row["split"] for row in reversed(newest_first)}
+        split_of = {row["run_id"]: row["split"] for row in reversed(newest_first(self.workspace))}
         asked = [*self.runs, *mined] or [run for run in split_of if split_of[run] == (self.split or SPLIT)]
         asked += [self.against] if self.against else []
         if not asked:

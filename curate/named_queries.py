@@ -1,6 +1,6 @@
 """Named queries: the SQL files of `sql/reports`, with the values of their parameters.
 
-Parameters have defaults: the newest run, the cutoffs called 'default', and the settings of the workspace.
+Parameters have defaults: the current run, the current cutoffs, and the settings of the workspace.
 `curate sql NAME`, `curate report` and the Python API share these queries.
 """
 
@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
+from curate import sql_files, standing
 from curate.choose_run import chosen_run
+from curate.cutoffs import chosen_cutoffs
 from curate.errors import BadSettings
 from curate.nearest import nearest
 from curate.query_output import json_lines
@@ -49,7 +50,9 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
     split = "unlabeled" if name in OVER_UNLABELED else "train"
     if "query" in wanted:
         if "query" not in given:
-            raise BadSettings(f"'{name}' needs a query id. Give: -p query=ID")
+            raise BadSettings(
+                f"'{name}' needs the id of a query. Run: curate report query ID, or curate sql {name} -p query=ID"
+            )
         split = split_of(workspace, found["query"])
     if "run" in wanted:
         found["run"] = chosen_run(workspace, found.get("run"), split)
@@ -59,16 +62,14 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
     return {**{key: value for key, value in defaults.items() if key in wanted}, **found}
 
 
-def chosen_cutoffs(workspace: Workspace, name: str | None) -> str:
-    """Return `name`, or 'default' if it is None; raises BadSettings if there are no such cutoffs."""
-    with workspace.connect() as connection:
-        known = [row[0] for row in sql_files.select(connection, "workspace/cutoffs_in_force").fetchall()]
-    name = name or "default"
-    if not known:
-        raise BadSettings("no cutoffs yet: nothing was scored. Run: curate denoise --scorer MODEL")
-    if name not in known:
-        raise BadSettings(f"no cutoffs '{name}'; the cutoffs are: {', '.join(known)}")
-    return name
+def notes(workspace: Workspace, given: Mapping[str, Any], used: Mapping[str, Any]) -> list[str]:
+    """Return which run and cutoffs a query uses if none were `given`, and what the run lacks."""
+    if "run" not in used:
+        return []
+    named_run, named_cutoffs = bool(given.get("run")), bool(given.get("cutoffs"))
+    return standing.notes(
+        workspace, [used["run"]], used.get("cutoffs"), named_run=named_run, named_cutoffs=named_cutoffs
+    )
 
 
 def split_of(workspace: Workspace, query_id: str) -> str:

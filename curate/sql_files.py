@@ -31,6 +31,7 @@ TABLES = (
     "rejects",
     "claims",
     "own_copies",
+    "choices",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
@@ -41,6 +42,7 @@ MACROS = (
     "macros/probability",
     "macros/draw",
     "macros/decision",
+    "macros/decided_by",
     "macros/is_judged",
     "macros/is_denoised",
     "macros/pseudo_label_place",
@@ -64,6 +66,10 @@ VIEWS = (
     "training_set/found",
     "views/leaked_queries",
     "views/pseudo_labels",
+    "views/current_cutoffs",
+    "views/current_runs",
+    "views/current_decisions",
+    "views/current_pseudo_labels",
 )
 TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read views
 # Functions by which a query reads a table without naming it as one word.

@@ -218,12 +218,12 @@ class Workspace:
 
         records = self.records() if records is None else records
         refuse(self.root, all_standing(self.outputs(records)))
+        sql_files.execute(connection, "tables/stages")  # first, because views read it
         try:
             sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
         except duckdb.Error:
             self.check(sql_files.TABLES, records)  # a shard whose end is damaged cannot even be opened
             raise
-        sql_files.execute(connection, "tables/stages")
         rows = [record.row() for record in records]
         if rows:
             connection.executemany(sql_files.text("workspace/insert_stage"), rows)

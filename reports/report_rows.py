@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from curate import named_queries
 from curate.choose_run import chosen_run
+from curate.cutoffs import chosen_cutoffs
 from curate.errors import BadSettings
 from curate.options import given_options
 from curate.query_output import SCHEMA
@@ -61,9 +62,9 @@ class ReportOptions(TypedDict, total=False):
     """The parameters of the reports; each takes those that its query names. None is as good as left out."""
 
     run: str | None
-    """Id of the run; the newest one over train by default."""
+    """Id of the run; by default the current one, over train unless the report is about pseudo-labels or a query."""
     cutoffs: str | None
-    """The name of the cutoffs; `default` by default."""
+    """The name of the cutoffs; by default the current ones."""
     limit: int | None
     negatives: int | None
     query: str | None
@@ -91,7 +92,7 @@ def overview(
     chosen: ReportRow = {"limit": limit, "negatives": workspace.settings.denoise.negatives}
     try:
         chosen["run"] = chosen_run(workspace, run)
-        chosen["cutoffs"] = named_queries.chosen_cutoffs(workspace, cutoffs)
+        chosen["cutoffs"] = chosen_cutoffs(workspace, cutoffs)
     except BadSettings as error:
         if run or cutoffs:
             raise
@@ -102,6 +103,17 @@ def overview(
     except BadSettings:
         return Overview(found, None)
     return Overview(found | _several(workspace, ABOUT_PSEUDO_LABELS, chosen), None)
+
+
+def notes(workspace: Workspace, found: Report | Overview, *, run: str | None, cutoffs: str | None) -> list[str]:
+    """Return which run and cutoffs the reports are about if none were named, and what the run lacks."""
+    reports = [found] if isinstance(found, Report) else list(found.reports.values())
+    used = {one.parameters["run"]: one.parameters for one in reports if "run" in one.parameters}
+    lines = []
+    for of_run, parameters in used.items():
+        given = {"run": run == of_run, "cutoffs": cutoffs}
+        lines += named_queries.notes(workspace, given, parameters)
+    return lines
 
 
 def _several(workspace: Workspace, names: tuple[str, ...], chosen: ReportRow) -> dict[str, Report]:

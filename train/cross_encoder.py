@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
+from curate import standing
 from curate.choose_run import chosen_run
 from curate.jobs import table_digest
 from curate.models.embedding_spec import passage_transformer, token_limit
@@ -56,6 +57,7 @@ class CrossEncoderTraining:
         run, name = given.pop("run", None), given.pop("name", "cross-encoder")
         self.settings = workspace.settings.train.cross_encoder.override(**given)
         self.run_id = chosen_run(workspace, run)
+        self.notes = standing.notes(workspace, [self.run_id], None, named_run=bool(run), named_cutoffs=True)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
         base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
         self.start = passage_transformer(base)
@@ -159,13 +161,14 @@ def plan_train_cross_encoder(
     identity, settings = work.identity, work.settings
     identity.check()
     if identity.record:
-        notes = [f"{identity.model}: already trained."]
+        notes = [*work.notes, f"{identity.model}: already trained."]
         return Plan("train cross-encoder", "groups", settings.groups, settings.groups, notes=notes)
     counts = count_queries(workspace, work.run_id, identity.seed)
     state = checkpoint.latest(identity.checkpoints)
     done = state.step * settings.batch_groups if state else 0
     rate = identity.rate()
     notes = [
+        *work.notes,
         f"from {identity.job.settings['init']} on run {work.run_id}, {work.steps:,} steps; "
         f"the model goes to {identity.model}",
         f"{counts.queries:,} train queries have a positive and negatives; {counts.skipped:,} have no negative",

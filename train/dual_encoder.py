@@ -71,10 +71,11 @@ class DualEncoderTraining:
 
     def __init__(self, workspace: Workspace, *, processes: int, **options: Unpack[DualEncoderOptions]) -> None:
         given = given_options(DualEncoderOptions, options)
-        run, cutoffs = given.pop("run", None), given.pop("cutoffs", "default")
+        run, cutoffs = given.pop("run", None), given.pop("cutoffs", None)
         name = given.pop("name", "dual-encoder")
         self.settings = workspace.settings.train.dual_encoder.override(**given)
         self.source = TrainingSource(workspace, self.settings, run, cutoffs)
+        self.notes = self.source.notes(named_run=bool(run), named_cutoffs=cutoffs is not None)
         start = choose_initial_model(workspace, self.settings.init, self.source.runs)
         base = model_folder(start, workspace.root)
         mine = workspace.settings.mine.about(start, workspace.root)
@@ -228,7 +229,9 @@ def plan_train_dual_encoder(
     identity.check()
     if identity.record:
         done = int(identity.record.facts["rows"])
-        return Plan("train dual-encoder", "rows", done, done, notes=[f"{identity.model}: already trained."])
+        return Plan(
+            "train dual-encoder", "rows", done, done, notes=[*work.notes, f"{identity.model}: already trained."]
+        )
     counts = training_rows.count(workspace, work.source.training_set, work.source.parameters)
     total, steps = work.total_and_steps(counts.queries)
     state = checkpoint.latest(identity.checkpoints)
@@ -237,6 +240,7 @@ def plan_train_dual_encoder(
     settings = work.settings
     pairs = (total - done) * (settings.positives + settings.hard_negatives + settings.random_negatives)
     notes = [
+        *work.notes,
         f"from {identity.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
         f"the model goes to {identity.model}",
         f"{counts.queries:,} queries ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "

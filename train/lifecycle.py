@@ -44,6 +44,9 @@ class Trained:
     won: float
     """The share of rows in which a positive ranked above all negatives."""
     seconds: float
+    """The time of the steps."""
+    whole_seconds: float
+    """The time of the whole training; if it was resumed, of its last part."""
     pairs_per_second: float
     sha256: str
     """The sha256 of the weights."""
@@ -52,10 +55,10 @@ class Trained:
     def lines(self, runs: str, read: str, unit: str) -> list[str]:
         """Return the outcome for a terminal; `runs` names the runs, `read` the data, and `unit` groups or rows."""
         done = "trained" if self.trained_now else "already trained"
-        rate = f"{duration(self.seconds)} ({self.pairs_per_second:,.0f} pairs/s)"
+        rate = f"{duration(self.seconds)} of steps ({self.pairs_per_second:,.0f} pairs/s)"
         return [
             f"{self.model}: {done} from {self.init}{f' on {runs}' if runs else ''}.",
-            f"{read}, {self.pairs:,} pairs in {rate}.",
+            f"{read}, {self.pairs:,} pairs in {rate}; {duration(self.whole_seconds)} with all the rest.",
             f"Over the last tenth of the steps: loss {self.loss:.3f}, {self.won:.0%} of the {unit} rank a "
             "positive first.",
         ]
@@ -91,6 +94,8 @@ class Training(Protocol):
     """One training, determined by its settings and the workspace; each process creates its own."""
 
     identity: TrainingIdentity
+    notes: list[str]
+    """Which runs and cutoffs are used if nobody named them, and what the runs lack."""
 
     def __init__(self, workspace: Workspace, **arguments: Any) -> None: ...
 
@@ -142,6 +147,9 @@ def run_training(
     identity = training.identity
     identity.check()
     before = identity.record
+    if world.is_first:
+        for note in training.notes:
+            progress.say(note)
     if before:
         shutil.rmtree(identity.checkpoints, ignore_errors=True)  # left over if a kill came right after the record
     elif devices > 1 and world.size == 1:
@@ -247,4 +255,5 @@ def seen(look: Callable[[], T | None], path: Path, patience: float = 60.0) -> T:
 def _fields(identity: TrainingIdentity, record: Record, *, now: bool) -> dict[str, Any]:
     """Return the fields of an outcome: the common ones, and the facts in the record."""
     start = identity.job.settings["init"]
-    return {"name": identity.name, "model": identity.model, "init": start, "trained_now": now, **record.facts}
+    named = {"name": identity.name, "model": identity.model, "init": start}
+    return {**named, "trained_now": now, "whole_seconds": record.seconds, **record.facts}

@@ -8,7 +8,7 @@ class CrossEncoderOptions(TypedDict, total=False):
     """The options of `train_cross_encoder`: a run, a name, and the fields of `TrainCrossEncoder`."""
 
     run: str | None
-    """Id of the run that gives the negatives; the newest one over train by default."""
+    """Id of the run that gives the negatives; the current one over train by default."""
     name: str | None
     """The model is written to `models/<name>`; `cross-encoder` by default."""
     init: str | None
@@ -32,9 +32,9 @@ class DualEncoderOptions(TypedDict, total=False):
     """The options of `train_dual_encoder`: runs, cutoffs, a name, and the fields of `TrainDualEncoder`."""
 
     run: Sequence[str] | None
-    """Ids of the runs that give negatives, pseudo-labels and masks; the newest ones by default."""
+    """Ids of the runs that give negatives, pseudo-labels and masks; the current ones by default."""
     cutoffs: str | None
-    """The name of the cutoffs that judge the runs; `default` by default."""
+    """The name of the cutoffs that judge the runs; the current ones by default."""
     name: str | None
     """The model is written to `models/<name>`; `dual-encoder` by default."""
     init: str | None

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from curate.choose_run import training_runs
+from curate import standing
+from curate.choose_run import newest_first, training_runs
 from curate.config import TrainDualEncoder
-from curate.cutoffs import current_cutoffs, cutoffs_in_force
+from curate.cutoffs import current_cutoffs, cutoffs_in_force, every
 from curate.errors import BadSettings
 from curate.jobs import table_digest
 from curate.training_set import TrainingSet
@@ -17,7 +18,7 @@ class TrainingSource:
     """The runs and the cutoffs that a training uses, as far as its settings need them."""
 
     def __init__(
-        self, workspace: Workspace, settings: TrainDualEncoder, run: Sequence[str] | None, cutoffs: str
+        self, workspace: Workspace, settings: TrainDualEncoder, run: Sequence[str] | None, cutoffs: str | None
     ) -> None:
         """Choose runs and cutoffs; raises BadSettings if one is missing, or if distillation lacks negatives."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
@@ -34,6 +35,11 @@ class TrainingSource:
         self.augmented = augmented
         needs_runs = judged or settings.hard_negatives or run
         self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
+
+    def notes(self, *, named_run: bool, named_cutoffs: bool) -> list[str]:
+        """Return which runs and cutoffs are used if nobody named them, and what the runs lack."""
+        name = self.cutoffs["name"] if self.cutoffs else None
+        return standing.notes(self.workspace, self.runs, name, named_run=named_run, named_cutoffs=named_cutoffs)
 
     @property
     def training_set(self) -> TrainingSet:
@@ -76,7 +82,7 @@ class TrainingSource:
         return found
 
 
-def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
+def _judging(workspace: Workspace, cutoffs: str | None) -> dict[str, Any]:
     try:
         return cutoffs_in_force(workspace, cutoffs)
     except BadSettings as error:
@@ -84,9 +90,9 @@ def _judging(workspace: Workspace, cutoffs: str) -> dict[str, Any]:
         raise BadSettings(f"{error}. {without}") from None
 
 
-def _is_augmented(workspace: Workspace, asked: Sequence[str] | None, cutoffs: str) -> bool:
+def _is_augmented(workspace: Workspace, asked: Sequence[str] | None, cutoffs: str | None) -> bool:
     """Return whether one of the requested runs (or of all runs) can give unlabeled queries pseudo-labels."""
-    if current_cutoffs(workspace, cutoffs) is None:
+    if current_cutoffs(workspace) is None or cutoffs not in (None, *every(workspace)):
         return False
-    known = workspace.select("workspace/runs_newest_first").to_dicts()
+    known = newest_first(workspace)
     return any(run["split"] == "unlabeled" and run["run_id"] in (asked or [run["run_id"]]) for run in known)

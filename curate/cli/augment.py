@@ -15,17 +15,17 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 @click.option(
     "--all-above/--best", default=None, help="Keep all passages above the cutoff, or only the best one [best]."
 )
-@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Cutoffs to judge by.")
-@click.option("--encoder", metavar="MODEL", help="Dual-encoder to mine with [as in the newest train run].")
+@click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [the current ones].")
+@click.option("--encoder", metavar="MODEL", help="Dual-encoder to mine with [as in the current train run].")
 @click.option(
-    "--depth", metavar="K", type=click.IntRange(min=1), help="Passages per query [as in the newest train run]."
+    "--depth", metavar="K", type=click.IntRange(min=1), help="Passages per query [as in the current train run]."
 )
 @dry_run_option
 @json_option
 def augment(all_above: bool | None, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Give queries without labels confident pseudo-labels.
 
-    The queries are mined in the same way as the newest train run, and their candidates are judged as in
+    The queries are mined in the same way as the current train run, and their candidates are judged as in
     `curate denoise`. A query without a confident passage gets no label.
 
     \b

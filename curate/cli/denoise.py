@@ -18,15 +18,14 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
     "--negatives", type=int, help="Hard negatives wanted per query; the audit counts the queries with fewer [4]."
 )
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
-@click.option(
-    "--cutoffs", metavar="NAME", default="default", show_default=True, help="Name to store the cutoffs under."
-)
+@click.option("--cutoffs", metavar="NAME", help="Name to store the cutoffs under [default].")
 @dry_run_option
 @json_option
-def denoise(dry_run: bool, as_json: bool, cutoffs: str, **options: Any) -> None:
+def denoise(dry_run: bool, as_json: bool, **options: Any) -> None:
     """Judge the candidates with a cross-encoder, which separates safe negatives from false ones.
 
-    Every pair is scored once. Running the command again with other cutoffs computes nothing.
+    Every pair is scored once. Options that only change the cutoffs compute nothing on a denoised set. With
+    --cutoffs NAME, what is not given is as in these cutoffs or, if they are new, as in the current ones.
 
     \b
     Example:
@@ -35,14 +34,16 @@ def denoise(dry_run: bool, as_json: bool, cutoffs: str, **options: Any) -> None:
     """
     here = workspace()
     if dry_run:
-        return show(curate.plan_denoise(here, cutoffs=cutoffs, **options), as_json)
+        return show(curate.plan_denoise(here, **options), as_json)
     with here.lock():
-        result = curate.denoise(here, cutoffs=cutoffs, progress=progress(), **options)
+        result = curate.denoise(here, progress=progress(), **options)
     show(result, as_json)
     if not as_json:
         from curate.reports.terminal import print_audit
 
         negatives = options["negatives"] or here.settings.denoise.negatives
-        print_audit(result.audit, {"run": result.run_id, "cutoffs": cutoffs, "negatives": negatives})
+        print_audit(
+            result.audit, {"run": result.run_id, "cutoffs": result.cutoffs["name"], "negatives": negatives}
+        )
         click.echo("Next: curate report, or curate augment")
     return None

@@ -1,5 +1,6 @@
 """`curate evaluate`."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -33,8 +34,10 @@ def evaluate(dry_run: bool, as_json: bool, **options: Any) -> None:
       curate evaluate dense-test-1a2b3c4d --against bm25-test-5e6f7a8b
     """
     here = workspace()
+    plan = curate.plan_evaluate(here, **options)
     if dry_run:
-        return show(curate.plan_evaluate(here, **options), as_json)
-    with here.lock():
+        return show(plan, as_json)
+    # What is measured already only has to be read, and readers never wait.
+    with here.lock() if plan.cached < plan.total else nullcontext():
         result = curate.evaluate(here, progress=progress(), **options)
     return show(result, as_json)

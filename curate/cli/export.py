@@ -22,10 +22,9 @@ from curate.export.formats import FORMATS
     "--run",
     multiple=True,
     metavar="ID",
-    help="Run to export; may be repeated [the newest one over train, and the newest one over unlabeled queries if "
-    "there is one].",
+    help="Run to export; may be repeated [the current ones over train and, if there is one, over unlabeled].",
 )
-@click.option("--cutoffs", default="default", metavar="NAME", help="Cutoffs to judge by [default].")
+@click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [the current ones].")
 @click.option("--negatives", type=click.IntRange(1), metavar="N", help="Hard negatives per query, at most [4].")
 @click.option(
     "--promote/--no-promote",

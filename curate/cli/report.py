@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from curate.cli.options import json_option, workspace
+from curate.cli.options import json_option, progress, workspace
 from curate.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False)
 @click.argument("query_id", required=False)
-@click.option("--run", metavar="RUN", help="Run to report on [the newest one over train].")
-@click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [default].")
+@click.option("--run", metavar="RUN", help="Run to report on [the current one, see `curate status`].")
+@click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [the current ones].")
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Suspects, pseudo-labels or passages to show [5; with NAME 20]."
 )
@@ -52,11 +52,16 @@ def report(
         name = "query_card"
     elif query_id:
         raise BadSettings(f"'{name}' does not take a query id. For one query run: curate report query {query_id}")
+    if name == "query":
+        raise BadSettings("which query? Give its id. Run: curate report query ID")
     found: report_rows.Report | report_rows.Overview
+    here = workspace()
     if name is None:
-        found = report_rows.overview(workspace(), run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)
+        found = report_rows.overview(here, run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)
     else:
-        found = report_rows.report(workspace(), name, run=run, cutoffs=cutoffs, limit=limit, query=query)
+        found = report_rows.report(here, name, run=run, cutoffs=cutoffs, limit=limit, query=query)
+    for note in report_rows.notes(here, found, run=run, cutoffs=cutoffs):
+        progress().say(note)
     if as_json:
         click.echo(json.dumps(found.json(), ensure_ascii=False))
     else:

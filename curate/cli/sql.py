@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curate.cli.options import workspace
+from curate.cli.options import progress, workspace
 from curate.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw:
     if query.isidentifier():
         name, query = query, _named(query)
         parameters = named_queries.values(here, name, given)
+        for note in named_queries.notes(here, given, parameters):
+            progress().say(note)
     else:
         parameters = dict(given)
     with sandbox(here) as connection:
@@ -142,7 +144,7 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 def _named(name: str) -> str:
     from curate import named_queries, sql_files
 
-    if name in (*sql_files.TABLES, *sql_files.view_names(), "stages"):
+    if name not in sql_files.report_names() and name in (*sql_files.TABLES, *sql_files.view_names(), "stages"):
         raise BadSettings(f"'{name}' is a table. To see its rows: curate sql \"from {name} limit 10\"")
     return named_queries.text(name)
 

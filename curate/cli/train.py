@@ -40,7 +40,7 @@ def train() -> None:
 
 
 @train.command("cross-encoder")
-@click.option("--run", metavar="ID", help="Run to draw the negatives from [the newest one over train].")
+@click.option("--run", metavar="ID", help="Run to draw the negatives from [the current one over train].")
 @click.option(
     "--name", metavar="NAME", default="cross-encoder", show_default=True, help="Folder below models/ to write."
 )
@@ -79,10 +79,10 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
     "--run",
     metavar="ID",
     multiple=True,
-    help="Run that hard negatives, pseudo-labels and masks come from; may be repeated [the newest ones over train "
-    "and unlabeled].",
+    help="Run that hard negatives, pseudo-labels and masks come from; may be repeated [the current ones over "
+    "train and unlabeled].",
 )
-@click.option("--cutoffs", metavar="NAME", default="default", show_default=True, help="Cutoffs to judge by.")
+@click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [the current ones].")
 @click.option(
     "--name", metavar="NAME", default="dual-encoder", show_default=True, help="Folder below models/ to write."
 )

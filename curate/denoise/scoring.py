@@ -8,12 +8,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import refuse_if_alike, scale_warnings
 from curate.errors import BadSettings, NotAvailable
-from curate.jobs import Job, table_digest
+from curate.jobs import Job, numbered, table_digest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import digest
@@ -196,6 +197,7 @@ def score_run(
         scoring.run(progress)
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
         scoring.finish(pending)
+    _make_last(workspace, run_id, scoring.scorer)
     with workspace.connect() as connection:
         warnings = scoring.warnings(connection)
     pairs = sum(block.pairs for block in scoring.blocks)
@@ -213,6 +215,16 @@ def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
     scoring.finish(facts["pairs"])
+
+
+def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
+    """Record that this run was denoised last over its split, even if nothing was scored: it is then current."""
+    split_of = {row["run_id"]: row["split"] for row in newest_first(workspace)}
+    denoised = [record.settings["run"] for record in workspace.records("denoise")]
+    over_split = [run for run in denoised if split_of.get(run) == split_of[run_id]]
+    if over_split[-1:] != [run_id]:
+        name = numbered(workspace, "denoise")
+        Job(workspace, "denoise", name, {"run": run_id}, {"scorer": scorer.fingerprint}).finish(run=run_id)
 
 
 def plan_score(

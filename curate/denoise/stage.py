@@ -4,19 +4,29 @@ The ledger holds one score per (scorer, query, passage). The view `decisions` de
 scores, so other cutoffs need a query but no forward pass.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
-from curate import named_queries
-from curate.choose_run import chosen_run
+from curate import named_queries, standing
+from curate.choose_run import chosen_run, run_to_denoise
 from curate.config import Denoise
-from curate.cutoffs import set_cutoffs
-from curate.denoise.scoring import plan_score, score_run
+from curate.cutoffs import (
+    are_set,
+    current_cutoffs,
+    named_cutoffs,
+    scorer_settings,
+    set_cutoffs,
+)
+from curate.denoise.resolve_scorer import TRAINED_HERE
+from curate.denoise.scoring import Scored, plan_score, score_run
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
+CUTS = {"negative_below", "positive_above"}
+RESCORES = {"run", "scorer", "depth", "max_length"}
 AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
 
 
@@ -53,9 +63,9 @@ class DenoiseOptions(TypedDict, total=False):
     """The options of `denoise`: the fields of `curate.config.Denoise`, a run and the name of the cutoffs."""
 
     run: str | None
-    """Id of the run; by default the newest one over train."""
+    """Id of the run; by default the newest one over train, unless `curate use` chose another."""
     cutoffs: str | None
-    """The name under which the cutoffs are stored; by default 'default'."""
+    """The name under which the cutoffs are stored; by default those that `curate use` chose, else 'default'."""
     scorer: str | None
     negative_below: float | None
     positive_above: float | None
@@ -66,36 +76,78 @@ class DenoiseOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class DenoiseRequest:
-    """The arguments of `denoise`, completed from `curate.toml`."""
+    """The arguments of `denoise`, completed from the cutoffs and from `curate.toml`."""
 
     run_id: str
     cutoffs: str
     settings: Denoise
+    only_cutoffs: dict[str, Any] | None
+    """The values to set if the scores are there and only the cutoffs change; None if pairs are scored."""
+    named: Collection[str]
+    """The options that were given."""
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[DenoiseOptions]) -> "DenoiseRequest":
-        """Return the request for these options and `curate.toml`. Raises BadSettings if there is no such run."""
+        """Return the request for these options. Raises BadSettings if there is no such run.
+
+        If the cutoffs have a name, all that is not given is as in the cutoffs of that name or, if they are new, as
+        in the current ones. Otherwise it is as in `curate.toml`.
+        """
         given = given_options(DenoiseOptions, options)
-        run, cutoffs = given.pop("run", None), given.pop("cutoffs", "default")
+        named = frozenset(given)
+        run, name, current = given.pop("run", None), given.pop("cutoffs", None), current_cutoffs(workspace)
+        if name is None and current and current["because"] == "chosen":
+            name = current["name"]
+        before = (named_cutoffs(workspace, name or "default") or current) if current else None
+        changed = given.keys() & CUTS
+        if before and changed and not named & RESCORES:
+            only = {key: given[key] for key in changed}
+            settings = workspace.settings.denoise.override(negatives=given.get("negatives"))
+            return cls(chosen_run(workspace, None), name or "default", settings, only, named)
+        if before and name:
+            given = {**{key: before[key] for key in CUTS}, **_scoring(workspace, before, given), **given}
         settings = workspace.settings.denoise.override(**given)
-        return cls(chosen_run(workspace, run), cutoffs, settings)
+        if before and settings.scorer is None and not (workspace.root / TRAINED_HERE).is_dir():
+            settings = settings.override(**{**_scoring(workspace, before, given), "depth": None})
+        return cls(run_to_denoise(workspace, run), name or "default", settings, None, named)
 
     @property
     def cutoff_values(self) -> dict[str, Any]:
         """The values of the cutoffs, without their scorer."""
-        return self.settings.model_dump(include={"depth", "negative_below", "positive_above"})
+        return self.settings.model_dump(include={"depth", *CUTS})
+
+    def notes(self, workspace: Workspace) -> list[str]:
+        """Return which run, scorer and cutoffs are used, as far as they were not named."""
+        used = [] if "run" in self.named else [f"run {self.run_id}"]
+        if not self.only_cutoffs and "scorer" not in self.named:
+            used.append(f"scorer {self.settings.scorer or TRAINED_HERE}")
+        if "depth" not in self.named and not self.only_cutoffs:
+            used.append(f"the top {self.settings.depth}")
+        lines = [f"using {', '.join(used)}"] if used else []
+        current = chosen_run(workspace, None)
+        if "run" not in self.named and current != self.run_id:
+            lines.append(
+                f"it is the newest run over train; the current one is {current}, until this one is denoised"
+            )
+        return lines
 
 
 def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[DenoiseOptions]) -> Denoised:
     """Score every candidate of a run's top-k that has no score yet, and set the cutoffs.
 
-    Options that are not given come from the workspace's settings. Raises BadInput if the model is not a
-    cross-encoder, and CurateError if the scores are all equal or not finite. An interruption loses at most one
-    shard.
+    Options that are not given come from the workspace's settings. On a set that is denoised, options that only
+    change the cutoffs score nothing and need no model. Raises BadInput if the model is not a cross-encoder, and
+    CurateError if the scores are all equal or not finite. An interruption loses at most one shard.
     """
     request = DenoiseRequest.of(workspace, **options)
-    scored = score_run(workspace, request.run_id, request.settings, progress=progress)
-    row = set_cutoffs(workspace, request.cutoffs, scorer_id=scored.scorer_id, **request.cutoff_values)
+    for note in request.notes(workspace):
+        progress.say(note)
+    if request.only_cutoffs:
+        row = set_cutoffs(workspace, request.cutoffs, **request.only_cutoffs)
+        scored = _as_it_stands(workspace, request.run_id, row)
+    else:
+        scored = score_run(workspace, request.run_id, request.settings, progress=progress)
+        row = set_cutoffs(workspace, request.cutoffs, scorer_id=scored.scorer_id, **request.cutoff_values)
     return Denoised(
         run_id=request.run_id,
         scorer_id=scored.scorer_id,
@@ -111,9 +163,28 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
 def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Plan:
     """Return how many pairs `denoise` would score with the same options, and roughly how long that takes."""
     request = DenoiseRequest.of(workspace, **options)
-    return plan_score(
+    notes = request.notes(workspace)
+    if request.only_cutoffs:
+        done = are_set(workspace, request.cutoffs, **request.only_cutoffs)
+        only = f"every score stays: only the cutoffs '{request.cutoffs}' are set"
+        return Plan("denoise", "cutoffs", 1, int(done), 0.0, [*notes, only])
+    plan = plan_score(
         workspace, "denoise", request.run_id, request.settings, request.cutoffs, **request.cutoff_values
     )
+    return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
+
+
+def _scoring(workspace: Workspace, row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the cutoffs in `row` score, without what belongs to their scorer if another one is given."""
+    found = scorer_settings(workspace, row)
+    return {"depth": found["depth"]} if "scorer" in given else found
+
+
+def _as_it_stands(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> Scored:
+    """Return the scores of a run as if they had just been completed, with a warning if they are not complete."""
+    (state,) = standing.states(workspace, [run_id], row["name"])
+    lacking = standing.warnings(state, row["name"])
+    return Scored(row["scorer_id"], state["candidates"] - state["unscored"], 0, 0.0, lacking)
 
 
 def audit(workspace: Workspace, run_id: str, cutoffs: str, negatives: int) -> dict[str, list[dict[str, Any]]]:

@@ -23,13 +23,15 @@ FIGURES = {
     "candidates": "candidates in the runs' top-k",
     "candidates_positive": "- labelled positives",
     "candidates_unscored": "- unscored (nobody knows whether they are relevant, so they are never negatives)",
-    "candidates_judged": "- judged",
-    "candidates_denoised": "judged candidates that were denoised, because they are not hard negatives",
+    "candidates_judged": "- with a verdict of people, of the scorer, or by their text",
+    "candidates_judged_irrelevant": "candidates that people judged not relevant (hard negatives)",
+    "candidates_unjudged": "unjudged candidates, about which the scorer or their text decided",
+    "candidates_denoised": "unjudged candidates that were denoised, because they are not hard negatives",
     "candidates_false_negative": "- false negatives (probability above the upper cutoff)",
     "candidates_pseudo_positive": "- pseudo-positives (the same, but for a query without labels)",
     "candidates_uncertain": "- uncertain (probability between the cutoffs)",
     "candidates_duplicate": "- duplicates of a positive",
-    "candidates_hard_negative": "judged candidates that are hard negatives",
+    "candidates_hard_negative": "hard negatives, by the scorer or by people",
     "negatives": "hard negatives drawn for the queries with a positive",
 }
 

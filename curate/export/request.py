@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from curate import standing
 from curate.choose_run import training_runs
 from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings
@@ -26,9 +27,9 @@ class ExportOptions(TypedDict, total=False):
     name: str | None
     """The folder below `exports/`; by default the format's name."""
     run: Sequence[str] | None
-    """Ids of runs; by default the newest over train and, if augmented, the newest over unlabeled."""
+    """Ids of runs; by default the current one over train and, if augmented, over unlabeled."""
     cutoffs: str | None
-    """The name of the cutoffs to decide by; by default 'default'."""
+    """The name of the cutoffs to decide by; by default the current ones."""
     seed: int | None
     """The seed for drawing negatives; by default the workspace's."""
     format: str | None
@@ -46,13 +47,16 @@ class ExportRequest:
     format: Format
     settings: Mapping[str, Any]
     """What fixes the rows: format, runs, cutoffs with their values, negatives, promote, augmented and seed."""
+    named_run: bool = True
+    named_cutoffs: bool = True
+    """Whether the caller named runs and cutoffs; otherwise they are the current ones."""
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[ExportOptions]) -> "ExportRequest":
         """Return the request for these options and `curate.toml`. Raises BadSettings for an invalid option."""
         given = given_options(ExportOptions, options)
         name, run, seed = given.pop("name", None), given.pop("run", None), given.pop("seed", None)
-        cutoffs = given.pop("cutoffs", "default")
+        cutoffs = given.pop("cutoffs", None)
         chosen = workspace.settings.export.override(**given)
         form = format_named(chosen.format)
         settings = {
@@ -65,7 +69,18 @@ class ExportRequest:
             "augmented": chosen.augmented,
             "seed": workspace.settings.seed if seed is None else seed,
         }
-        return cls(workspace, _folder_name(name or form.name), form, settings)
+        return cls(workspace, _folder_name(name or form.name), form, settings, bool(run), cutoffs is not None)
+
+    @property
+    def notes(self) -> list[str]:
+        """Which runs and cutoffs are used if nobody named them, and what the runs lack."""
+        return standing.notes(
+            self.workspace,
+            self.settings["runs"],
+            self.settings["cutoffs"]["name"],
+            named_run=self.named_run,
+            named_cutoffs=self.named_cutoffs,
+        )
 
     @property
     def target(self) -> Path:

@@ -43,7 +43,8 @@ class Exported:
         return (
             f"{self.path}{there}: {rows}; {pseudo:,} pseudo-labelled queries have a positive\n"
             f"negatives: {count['negatives']:,} drawn; of {count['candidates']:,} candidates, "
-            f"{count['candidates_judged']:,} were judged ({count['candidates_denoised']:,} of them denoised) and "
+            f"{_share(count['candidates_denoised'], count['candidates_unjudged'])}, "
+            f"{count['candidates_judged_irrelevant']:,} were judged not relevant by people, and "
             f"{count.get('candidates_unscored', 0):,} are unscored\n"
             f"short: {count['queries_short']:,} queries have fewer than {self.negatives} negatives, "
             f"{none:,} {has} none{why}"
@@ -63,6 +64,8 @@ def export(
     becomes a negative.
     """
     asked = ExportRequest.of(workspace, **options)
+    for note in asked.notes:
+        progress.say(note)
     manifest = _standing(asked, force)
     already = manifest is not None
     if manifest is None:
@@ -92,7 +95,10 @@ def plan_export(workspace: Workspace, *, force: bool = False, **options: Unpack[
         total,
         total - rest,
         _seconds(asked, total, rest),
-        [f"format {asked.format.name}; runs {runs}; up to {asked.settings['negatives']} negatives per query"],
+        [
+            f"format {asked.format.name}; runs {runs}; up to {asked.settings['negatives']} negatives per query",
+            *asked.notes,
+        ],
     )
 
 
@@ -108,6 +114,11 @@ def _blocks(
     """Return all blocks, and the blocks that are not done yet."""
     every = blocks(asked, connection)
     return every, [block for block in every if not is_done(asked, block)]
+
+
+def _share(denoised: int, unjudged: int) -> str:
+    share = f" ({denoised / unjudged:.0%})" if unjudged else ""
+    return f"{denoised:,}{share} of the {unjudged:,} unjudged ones were denoised"
 
 
 def _items(some: list[ExportBlock]) -> int:

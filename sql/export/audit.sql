@@ -28,6 +28,10 @@ select 'candidates_' || decision, count(*) from found_pairs group by decision
 union all
 select 'candidates_judged', count(*) from found_pairs where is_judged(decision)
 union all
+select 'candidates_judged_irrelevant', count(*) from found_pairs where is_judged(decision) and decided_by = 'people'
+union all
+select 'candidates_unjudged', count(*) from found_pairs where is_judged(decision) and decided_by <> 'people'
+union all
 select 'candidates_denoised', count(*) from found_pairs where is_denoised(decision)
 union all
 select 'negatives', count(*) from export_negatives;

@@ -1,6 +1,7 @@
 -- cutoffs_compared: the decisions of each setting of the cutoffs on the same candidates. Grain: one row per name of cutoffs.
--- The columns count candidates down to each setting's own depth, by decision. pseudo_positives are on queries
--- without labels. enough: queries with $negatives or more hard negatives. Another setting needs no forward pass.
+-- The columns count candidates down to each setting's own depth, by decision. judged_irrelevant: the hard negatives
+-- that people judged not relevant, which no cutoff changes. pseudo_positives are on queries without labels. enough:
+-- queries with $negatives or more hard negatives. Another setting needs no forward pass.
 -- Parameters: $run, $negatives.
 with per_query as (
     select
@@ -14,25 +15,28 @@ with per_query as (
         count(*) filter (where found.decision = 'pseudo_positive') as pseudo_positives,
         count(*) filter (where found.decision = 'uncertain') as uncertain,
         count(*) filter (where found.decision = 'hard_negative') as hard_negatives,
+        count(*) filter (where found.decision = 'hard_negative' and found.decided_by = 'people')
+            as judged_irrelevant,
     from found
     where found.run_id = $run
     group by found.cutoffs, found.query_key
 )
 select
     cutoffs.name,
-    cutoffs.scorer_id,
-    cutoffs.depth,
-    round(cutoffs.negative_below::double, 6) as negative_below,
-    round(cutoffs.positive_above::double, 6) as positive_above,
-    coalesce(sum(per_query.candidates), 0)::bigint as candidates,
-    coalesce(sum(per_query.positives), 0)::bigint as positives,
-    coalesce(sum(per_query.duplicates), 0)::bigint as duplicates,
-    coalesce(sum(per_query.unscored), 0)::bigint as unscored,
+    count(*) filter (where per_query.hard_negatives >= $negatives) as enough,
+    coalesce(sum(per_query.hard_negatives), 0)::bigint as hard_negatives,
+    coalesce(sum(per_query.judged_irrelevant), 0)::bigint as judged_irrelevant,
     coalesce(sum(per_query.false_negatives), 0)::bigint as false_negatives,
     coalesce(sum(per_query.pseudo_positives), 0)::bigint as pseudo_positives,
     coalesce(sum(per_query.uncertain), 0)::bigint as uncertain,
-    coalesce(sum(per_query.hard_negatives), 0)::bigint as hard_negatives,
-    count(*) filter (where per_query.hard_negatives >= $negatives) as enough,
+    coalesce(sum(per_query.unscored), 0)::bigint as unscored,
+    round(cutoffs.negative_below::double, 6) as negative_below,
+    round(cutoffs.positive_above::double, 6) as positive_above,
+    cutoffs.depth,
+    coalesce(sum(per_query.duplicates), 0)::bigint as duplicates,
+    coalesce(sum(per_query.positives), 0)::bigint as positives,
+    coalesce(sum(per_query.candidates), 0)::bigint as candidates,
+    cutoffs.scorer_id,
 from cutoffs
 left join per_query on per_query.cutoffs = cutoffs.name
 group by cutoffs.name, cutoffs.scorer_id, cutoffs.depth, cutoffs.negative_below, cutoffs.positive_above

@@ -1,19 +1,20 @@
 -- denoised_by_rank: what denoising removed from the top-k, by rank. Grain: one row per bucket of ranks.
--- judged: candidates with a verdict but without a positive label = duplicates + false_negatives + pseudo_positives
--- + uncertain + hard_negatives (which include pairs that people judged not relevant).
--- denoised: judged candidates that are not hard negatives (RocketQA). Unscored candidates are in no rate, because
--- they have no verdict. pseudo_positives are on queries without labels: they count as denoised, but not as false
--- negatives. Rates are shares of judged.
+-- judged: candidates with a verdict but without a positive label = judged_irrelevant + unjudged. judged_irrelevant:
+-- people judged them not relevant, so they are hard negatives. unjudged: no person judged them, and the scorer or
+-- their text decided = duplicates + false_negatives + pseudo_positives + uncertain + the other hard_negatives.
+-- denoised: unjudged candidates that are not hard negatives (RocketQA). pseudo_positives are on queries without
+-- labels: they count as denoised, but not as false negatives. Rates are shares of unjudged: neither what people
+-- judged nor what is unscored is in a rate.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
 with buckets (first_rank, last_rank) as (
     values (1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500),
         (501, 1000), (1001, 2147483647)
 ),
 per_rank as (
-    select rank, decision, count(*) as pairs
+    select rank, decision, decided_by, count(*) as pairs
     from found
     where cutoffs = $cutoffs and run_id = $run
-    group by rank, decision
+    group by rank, decision, decided_by
 ),
 summed as (
     select
@@ -27,6 +28,7 @@ summed as (
         sum(pairs) filter (where decision = 'hard_negative') as hard_negatives,
         sum(pairs) filter (where decision = 'unscored') as unscored,
         sum(pairs) filter (where is_judged(decision)) as judged,
+        sum(pairs) filter (where is_judged(decision) and decided_by = 'people') as judged_irrelevant,
         sum(pairs) filter (where is_denoised(decision)) as denoised,
     from per_rank
     inner join buckets on per_rank.rank between buckets.first_rank and buckets.last_rank
@@ -44,14 +46,18 @@ whole as (
         coalesce(unscored, 0)::bigint as unscored,
         coalesce(positives, 0)::bigint as positives,
         coalesce(judged, 0)::bigint as judged,
+        coalesce(judged_irrelevant, 0)::bigint as judged_irrelevant,
+        coalesce(judged, 0)::bigint - coalesce(judged_irrelevant, 0)::bigint as unjudged,
         coalesce(denoised, 0)::bigint as denoised,
     from summed
 )
 select
     first_rank,
     last_rank,
-    judged,
+    unjudged,
     denoised,
+    judged_irrelevant,
+    judged,
     duplicates,
     false_negatives,
     pseudo_positives,
@@ -59,7 +65,7 @@ select
     hard_negatives,
     unscored,
     positives,
-    round(false_negatives / nullif(judged, 0), 6) as false_negative_rate,
-    round(denoised / nullif(judged, 0), 6) as denoised_rate,
+    round(false_negatives / nullif(unjudged, 0), 6) as false_negative_rate,
+    round(denoised / nullif(unjudged, 0), 6) as denoised_rate,
 from whole
 order by first_rank;

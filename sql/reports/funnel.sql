@@ -1,11 +1,13 @@
 -- funnel: how a run's top-k candidates become hard negatives, and how many queries get enough of them. Grain: one row per step.
--- unit: what is counted, pairs (query, passage) or queries. part: all, taken away, or left over.
+-- unit: what is counted, pairs (query, passage) or queries. part: all, taken away, left over, or
+-- of these (a part of the row above).
 -- share: the share of all pairs or of all queries. pseudo-positives: passages that the scorer holds relevant, on
--- queries without labels. They are not false negatives, because no label contradicts them. Their row appears only
--- if there are some, and step numbers the rows that appear.
+-- queries without labels. They are not false negatives, because no label contradicts them. judged not relevant: the
+-- hard negatives of which people said so; the others are below the cutoff. The rows of these two appear only if
+-- they count something, and step numbers the rows that appear.
 -- Parameters: $run, $cutoffs (their depth is the k), $negatives: how many hard negatives a query should have.
 with judged as (
-    select query_key, decision
+    select query_key, decision, decided_by
     from found
     where cutoffs = $cutoffs and run_id = $run
 ),
@@ -20,6 +22,7 @@ per_query as (
         count(*) filter (where decision = 'pseudo_positive') as pseudo_positives,
         count(*) filter (where decision = 'uncertain') as uncertain,
         count(*) filter (where decision = 'hard_negative') as hard_negatives,
+        count(*) filter (where decision = 'hard_negative' and decided_by = 'people') as judged_irrelevant,
     from judged
     group by query_key
 ),
@@ -33,6 +36,7 @@ pairs as (
         coalesce(sum(pseudo_positives), 0)::bigint as pseudo_positives,
         coalesce(sum(uncertain), 0)::bigint as uncertain,
         coalesce(sum(hard_negatives), 0)::bigint as hard_negatives,
+        coalesce(sum(judged_irrelevant), 0)::bigint as judged_irrelevant,
         count(*) filter (where hard_negatives >= $negatives) as enough,
         count(*) filter (where hard_negatives between 1 and $negatives - 1) as short,
     from per_query
@@ -66,13 +70,15 @@ from
         union all
         select 8, 'pairs', 'left over', 'hard negatives', hard_negatives, candidates from pairs
         union all
-        select 9, 'queries', 'all', 'queries of the run', queries, queries from mined
+        select 9, 'pairs', 'of these', 'judged not relevant by people', judged_irrelevant, candidates from pairs
         union all
-        select 10, 'queries', 'left over', 'with ' || $negatives || ' or more hard negatives', enough, queries from pairs, mined
+        select 10, 'queries', 'all', 'queries of the run', queries, queries from mined
         union all
-        select 11, 'queries', 'left over', 'with fewer', short, queries from pairs, mined
+        select 11, 'queries', 'left over', 'with ' || $negatives || ' or more hard negatives', enough, queries from pairs, mined
         union all
-        select 12, 'queries', 'taken away', 'with none', queries - enough - short, queries from pairs, mined
+        select 12, 'queries', 'left over', 'with fewer', short, queries from pairs, mined
+        union all
+        select 13, 'queries', 'taken away', 'with none', queries - enough - short, queries from pairs, mined
     ) as steps
-where steps.what != 'pseudo-positives' or steps.number > 0
+where steps.what not in ('pseudo-positives', 'judged not relevant by people') or steps.number > 0
 order by steps.step;

@@ -1,6 +1,6 @@
 -- query_card: all candidates and labelled positives of one query, with what is known about them. Grain: one row per passage.
--- rank: the rank in the run, or null for a labelled positive that the retriever did not find. decision: see the
--- view decisions. Candidates beyond the cutoffs' depth are mostly unscored.
+-- rank: the rank in the run, or null for a labelled positive that the retriever did not find. decision and
+-- decided_by (people, scorer or text): see the view decisions. Candidates beyond the cutoffs' depth are mostly unscored.
 -- Parameters: $query (the id in your own files), $run, $cutoffs, $limit.
 with asked as (
     select query_key, query_id, text from queries where query_id = $query
@@ -13,6 +13,7 @@ listed as (
         decisions.retriever_score,
         decisions.probability,
         decisions.decision,
+        decisions.decided_by,
     from decisions
     where
         decisions.cutoffs = $cutoffs
@@ -27,6 +28,7 @@ missed as (
         null::float as retriever_score,
         probability(scores.logit) as probability,
         'positive' as decision,
+        'people' as decided_by,
     from positives
     semi join asked on asked.query_key = positives.query_key
     anti join listed on listed.passage_key = positives.passage_key
@@ -41,14 +43,15 @@ select
     asked.text as query,
     evidence.rank,
     evidence.decision,
+    evidence.decided_by,
     round(evidence.probability::double, 4) as probability,
     round(evidence.retriever_score::double, 4) as retriever_score,
     passages.passage_id,
     passage_text(passages.title, passages.text) as passage,
 from (
-    select query_key, passage_key, rank, retriever_score, probability, decision from listed
+    select query_key, passage_key, rank, retriever_score, probability, decision, decided_by from listed
     union all
-    select query_key, passage_key, rank, retriever_score, probability, decision from missed
+    select query_key, passage_key, rank, retriever_score, probability, decision, decided_by from missed
 ) as evidence
 inner join asked on asked.query_key = evidence.query_key
 inner join passages on passages.passage_key = evidence.passage_key

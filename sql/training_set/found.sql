@@ -14,5 +14,6 @@ select
     decisions.retriever_score,
     decisions.probability,
     decisions.decision,
+    decisions.decided_by,
 from decisions
 where decisions.within_depth;

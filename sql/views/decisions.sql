@@ -2,6 +2,7 @@
 -- This view also has candidates beyond the depth that the cutoffs judge, mostly unscored (within_depth is false).
 -- Reports and exports read `found`, which leaves them out.
 -- decision: positive | duplicate | unscored | false_negative | pseudo_positive | uncertain | hard_negative
+-- decided_by: people | text | scorer, or null for unscored (macros/decided_by.sql).
 -- probability: the cross-encoder's P(relevant), or null if it has not scored the pair. It never changes with the
 -- cutoffs: another setting is another row in `cutoffs`, and needs no forward pass.
 -- Source: RocketQA (NAACL 2021) 3.2 and 3.3. The order of the decisions is in macros/decision.sql.
@@ -45,5 +46,6 @@ select
     retriever_score,
     probability(logit) as probability,
     decision(relevant, is_duplicate, labelled, logit, negative_below, positive_above) as decision,
+    decided_by(relevant, is_duplicate, logit) as decided_by,
     within_depth,
 from evidence;

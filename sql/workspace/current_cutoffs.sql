@@ -1,3 +1,2 @@
--- current_cutoffs: the setting of the cutoffs in force under a name. Grain: one row, or none.
-select name, revision, scorer_id, depth, negative_below, positive_above, pseudo_positives
-from cutoffs where name = $name;
+-- current_cutoffs: the cutoffs that apply if none are named, and why. Grain: one row, or none.
+select * from current_cutoffs;

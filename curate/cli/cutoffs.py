@@ -1,0 +1,73 @@
+"""`curate cutoffs`: the named cutoffs, which are listed and set without a model."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+import curate
+from curate.cli.options import json_option, workspace
+from curate.errors import BadSettings
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def cutoffs(context: click.Context, as_json: bool) -> None:
+    """List the named cutoffs, or set some. Nothing is scored, and no model is needed.
+
+    \b
+    Example:
+      curate cutoffs
+      curate cutoffs set strict --negative-below 0.05
+      curate use --cutoffs strict
+    """
+    if context.invoked_subcommand:
+        return
+    from curate.cutoffs import NONE_YET, current_cutoffs, every
+
+    here = workspace()
+    rows, current = every(here), current_cutoffs(here)
+    if not current and not as_json:
+        raise BadSettings(NONE_YET)
+    _show([{**row, "current": row["name"] == (current or row)["name"]} for row in rows.values()], as_json)
+
+
+@cutoffs.command("set")
+@click.argument("name")
+@click.option("--negative-below", type=float, help="A hard negative has a probability below this value.")
+@click.option("--positive-above", type=float, help="A false negative has a probability above this value.")
+@click.option("--depth", type=int, help="Top candidates that are judged per query.")
+@click.option("--scorer", metavar="MODEL", help="Scorer whose probabilities count: its id, or its folder.")
+@json_option
+def set_(name: str, as_json: bool, **values: Any) -> None:
+    """Set the cutoffs NAME. What is not given stays as it was; new cutoffs begin as the current ones.
+
+    \b
+    Example:
+      curate cutoffs set strict --negative-below 0.05 --positive-above 0.95
+    """
+    here = workspace()
+    with here.lock():
+        row = curate.set_cutoffs(here, name, **values)
+    from curate.cutoffs import current_cutoffs
+
+    _show([{**row, "current": (current_cutoffs(here) or {}).get("name") == name}], as_json)
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    from curate.query_output import SCHEMA
+
+    if as_json:
+        click.echo(json.dumps({"schema": f"curate.cutoffs/{SCHEMA}", "cutoffs": rows}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_line(row) for row in rows))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
+    return (
+        f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
+        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n     by {row['scorer_id']}"
+    )

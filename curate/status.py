@@ -1,0 +1,170 @@
+"""`curate status`: what stands, what is stale, what is unscored, and the next command."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from curate import standing
+from curate.choose_run import newest_first
+from curate.cutoffs import current_cutoffs, every
+from curate.denoise.resolve_scorer import TRAINED_HERE
+from curate.export.folder import read_manifest
+from curate.staleness import runs_of, since_export, since_training
+from curate.workspace import Workspace
+
+Row = dict[str, Any]
+SHOWN = ("name", "scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives")
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a workspace."""
+
+    collection: Row
+    """The counts of the report `collection`."""
+    splits: list[Row]
+    """The rows of the report `splits`."""
+    runs: list[Row]
+    """One per run, oldest first, as in `sql/workspace/run_states.sql`, scored by the current cutoffs."""
+    cutoffs: list[Row]
+    """One per name, with `because` if they are the current ones, else None."""
+    models: list[Row]
+    """The models trained here: `path`, `kind`, `runs`, and `changed`: what changed since the training."""
+    exports: list[Row]
+    """The exported sets: `path`, `format`, `runs`, `cutoffs`, `changed`, and `current`: made of the current runs."""
+    next: str
+    """The next command, or what to do if there is none."""
+
+    def text(self) -> str:
+        """Return the state for a terminal. Ids are never cut."""
+        parts = [
+            _collection(self.collection, self.splits),
+            *_section("Runs", [line for row in self.runs for line in self._run(row)]),
+            *_section("Cutoffs", [_cutoffs(row) for row in self.cutoffs]),
+            *_section("Models", [f"  {row['path']}{_changed(row)}" for row in self.models]),
+            *_section("Exports", [f"  {row['path']} ({row['format']}){_export(row)}" for row in self.exports]),
+            f"Next: {self.next}",
+        ]
+        return "\n".join(parts)
+
+    def _run(self, row: Row) -> list[str]:
+        current = f", {standing.why(row)}" if row["because"] else ""
+        mark = "*" if row["because"] else " "
+        about = f"{row['queries']:,} queries of '{row['split']}', top {row['depth']:,}"
+        head = f"{mark} {row['run_id']}: {about}{current}"
+        scored = row["candidates"] - row["unscored"]
+        name = next((found["name"] for found in self.cutoffs if found["because"]), None)
+        lines = [head]
+        if name and row["split"] in standing.SCORED:
+            lines.append(
+                f"    {scored:,} of {row['candidates']:,} candidates within the cutoffs' depth are scored"
+            )
+        return lines + [f"    {text}" for text in standing.lacks(row)]
+
+
+def status(workspace: Workspace) -> Status:
+    """Return what stands in a workspace, what is stale or unscored, and the command to run next."""
+    current = current_cutoffs(workspace)
+    every_run = [run["run_id"] for run in newest_first(workspace)]
+    runs = standing.states(workspace, every_run, current["name"] if current else None)
+    found = Status(
+        collection=workspace.select("reports/collection").to_dicts()[0],
+        splits=workspace.select("reports/splits").to_dicts(),
+        runs=runs,
+        cutoffs=[_as_shown(row, current) for row in every(workspace).values()],
+        models=_models(workspace),
+        exports=_exports(workspace, [row["run_id"] for row in runs if row["because"]]),
+        next="",
+    )
+    return Status(**{**vars(found), "next": _next(workspace, found)})
+
+
+def _as_shown(row: Row, current: Row | None) -> Row:
+    because = current["because"] if current and current["name"] == row["name"] else None
+    values = {key: round(row[key], 6) if isinstance(row[key], float) else row[key] for key in SHOWN}
+    return {**values, "because": because}
+
+
+def _models(workspace: Workspace) -> list[Row]:
+    found = []
+    for record in workspace.records("train"):
+        path = f"models/{record.job.removeprefix('train-')}"
+        if (workspace.root / path).is_dir():
+            made = {"path": path, "kind": record.settings.get("kind"), "runs": runs_of(record.settings)}
+            found.append({**made, "changed": since_training(workspace, record)})
+    return found
+
+
+def _exports(workspace: Workspace, current_runs: list[str]) -> list[Row]:
+    found = []
+    for folder in sorted((workspace.root / "exports").glob("[!.]*")):
+        manifest = read_manifest(folder)
+        if manifest:
+            settings = manifest["settings"]
+            about = {
+                "path": f"exports/{folder.name}",
+                "format": settings.get("format"),
+                "runs": settings["runs"],
+                "cutoffs": settings["cutoffs"]["name"],
+                "current": set(settings["runs"]) <= set(current_runs),
+            }
+            found.append({**about, "changed": since_export(workspace, manifest)})
+    return found
+
+
+def _next(workspace: Workspace, found: Status) -> str:
+    """Return the first step of the work that is not done, or what is stale."""
+    settings, queries = workspace.settings, {row["split"]: row["queries"] for row in found.splits}
+    current = {row["split"]: row for row in found.runs if row["because"]}
+    train, unlabeled = current.get("train"), current.get("unlabeled")
+    if not found.collection["passages"]:
+        return "curate load COLLECTION"
+    if not queries:
+        return "curate load --queries FILE"
+    if not queries.get("train"):
+        return "curate load --qrels train=FILE"
+    if not train:
+        return "curate run" if "recipe" in settings.model_fields_set else "curate mine"
+    if train["passages_since"] or train["queries_missing"]:
+        return "curate mine, then curate denoise"
+    if not found.cutoffs:
+        ready = settings.denoise.scorer or (workspace.root / TRAINED_HERE).is_dir()
+        return "curate denoise" if ready else "curate train cross-encoder, or curate denoise --scorer MODEL"
+    name = next(row["name"] for row in found.cutoffs if row["because"])
+    for run in filter(None, (train, unlabeled)):
+        if run["unscored"]:
+            return standing.command_to_score(run, name)
+    if queries.get("unlabeled") and (not unlabeled or unlabeled["passages_since"] or unlabeled["queries_missing"]):
+        return "curate augment"
+    for row in found.exports:
+        if row["changed"]:
+            name = shlex.quote(row["path"].partition("/")[2])
+            return f"curate export --name {name} --format {row['format']} --force"
+    return "nothing is stale" if found.exports else "curate report, then curate export"
+
+
+def _collection(loaded: Row, splits: list[Row]) -> str:
+    queries = ", ".join(f"{row['queries']:,} {row['split']}" for row in splits)
+    labels = f"{loaded['positives']:,} labelled positives, {loaded['annotations']:,} annotations"
+    rejects = f", {loaded['rejects']:,} rejected input rows" if loaded["rejects"] else ""
+    return f"Collection: {loaded['passages']:,} passages\n  queries: {queries or 'none'}\n  {labels}{rejects}"
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [f"{title}:", *lines] if lines else []
+
+
+def _cutoffs(row: Row) -> str:
+    mark = "*" if row["because"] else " "
+    cuts = f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
+    chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
+    return f"{mark} {row['name']}: {cuts}{chosen}\n    the top {row['depth']:,}, by {row['scorer_id']}"
+
+
+def _changed(row: Row) -> str:
+    return f": stale, changed since: {', '.join(row['changed'])}" if row["changed"] else ": up to date"
+
+
+def _export(row: Row) -> str:
+    others = "" if row["current"] else f"; not of the current runs, but of {' and '.join(row['runs'])}"
+    return f" by cutoffs '{row['cutoffs']}'{_changed(row)}{others}"

@@ -1,0 +1,3 @@
+-- scorers: the cross-encoders that have scored in this workspace. Grain: one row per scorer.
+select model_id, path, (settings ->> 'max_length')::integer as max_length
+from models where "role" = 'cross-encoder' order by model_id;
