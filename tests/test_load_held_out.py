@@ -118,6 +118,7 @@ def test_a_run_for_training_loses_the_queries_that_are_held_out_since(
 ) -> None:
     """The run was mined before the labels of test came. Nothing of the query is decided, scored or trained."""
     from conftest import add_run
+
     from curate.cutoffs import set_cutoffs
 
     load(workspace, qrels=[file(tmp_path, "train.tsv", "q1\tp1\t1\nq2\tp2\t1\n")])
