@@ -5,6 +5,7 @@ cutoff is a pseudo-positive, and one below the lower cutoff is a hard negative. 
 gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack, cast
 
@@ -72,6 +73,8 @@ class AugmentOptions(TypedDict, total=False):
     """Keep every passage above the upper cutoff as a pseudo-positive, not only the best one."""
     cutoffs: str | None
     """Name of the cutoffs to apply. The default is 'default'."""
+    relevant_class: str | None
+    """The class of the scorer that means relevant. By default its name or `curate.toml` says it."""
     encoder: str | None
     """Mine a dense run with this model. By default mining repeats the settings of the newest train run."""
     depth: int | None
@@ -103,7 +106,7 @@ class AugmentRequest:
         return cls(
             cutoffs=row,
             mining=_mined_by(workspace, given.get("encoder"), given.get("depth")),
-            scoring=_judged_by(workspace, row, given.get("scorer")),
+            scoring=_judged_by(workspace, row, given.get("scorer"), given.get("relevant_class")),
             pseudo_positives="all" if augment.all_above else "best",
         )
 
@@ -140,11 +143,23 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
     )
 
 
-def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) -> Denoise:
-    """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given."""
+def _judged_by(
+    workspace: Workspace, row: dict[str, Any], scorer: str | None, relevant_class: str | None
+) -> Denoise:
+    """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given.
+
+    Their scorer also keeps the length and the class that means relevant with which it scored.
+    """
+    asked: dict[str, Any] = {"scorer": scorer, "depth": row["depth"]}
     models = workspace.scan("models").filter(model_id=row["scorer_id"]).collect()
-    known = models["path"][0] if models.height else None
-    return workspace.settings.denoise.override(scorer=scorer or known, depth=row["depth"])
+    if scorer is None and models.height:
+        scored_with = json.loads(models["settings"][0])
+        chosen = scored_with.get("relevant_class")
+        asked |= {"scorer": models["path"][0], "max_length": scored_with["max_length"]}
+        asked |= {"relevant_class": None if chosen is None else str(chosen)}
+    if relevant_class is not None:
+        asked["relevant_class"] = relevant_class
+    return workspace.settings.denoise.override(**asked)
 
 
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> MineOptions:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
-from curate.mine.embeddings import Work, embed_passages, embed_queries, load, passage_shards
+from curate.mine.embeddings import Work, embed_passages, embed_queries, load, passage_shards, without_tokens
 from curate.mine.exact_search import TopPassages, exact
 from curate.models.encoder import Encoder
 from curate.progress import Progress
@@ -40,7 +40,8 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
         return job.record
     depth, index, work = settings["depth"], settings["index"], Work()
     files = embed_passages(queries.workspace, encoder, progress, work)
-    search = partial(_exact, files, depth) if index == EXACT else _faiss(job, files, depth, progress)
+    tokenless = without_tokens(files)
+    search = partial(_exact, files, depth) if index == EXACT else _faiss(job, files, depth, tokenless, progress)
     with queries.workspace.connect() as connection:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
@@ -48,11 +49,16 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
             yield as_table(job.name, keys, search(vectors))
 
         write_candidates(job, queries, retrieve, progress)
+        asked = [
+            embed_queries(queries.workspace, encoder, queries.texts(connection, keys)) for keys in queries.blocks()
+        ]
     recall = None if index == EXACT else _recall(queries, encoder, search, partial(_exact, files, depth))
     _write_model(job, encoder)
     facts = {
         "passages_encoded": work.encoded,
         "passages_truncated": work.truncated,
+        "passages_without_tokens": len(tokenless),
+        "queries_without_tokens": int(sum((~vectors.any(axis=1)).sum() for vectors in asked)),
         "encode_seconds": round(work.seconds, 3),
         "notes": list(encoder.spec.notes),
     }
@@ -64,8 +70,14 @@ def _exact(files: "list[Path]", depth: int, queries: "np.ndarray") -> TopPassage
     return exact(queries, load(files), depth)
 
 
-def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Search:
-    """Return the search in a faiss index; the index is built unless it exists in the workspace."""
+def _faiss(job: Job, files: "list[Path]", depth: int, tokenless: "np.ndarray", progress: Progress) -> Search:
+    """Return the search in a faiss index; the index is built unless it exists in the workspace.
+
+    The index holds every passage, so that the numbers of its rows are those of the passages. Passages without
+    tokens are dropped from what it finds, and a query without tokens finds nothing.
+    """
+    import numpy as np
+
     from curate.mine import faiss_search
 
     workspace, factory = job.workspace, str(job.settings["index"])
@@ -78,7 +90,12 @@ def _faiss(job: Job, files: "list[Path]", depth: int, progress: Progress) -> Sea
         progress.say(f"building the index {factory} over {rows:,} passages")
         publish(path, partial(faiss_search.save, faiss_search.build(factory, lambda: load(files), rows)), lineage)
     index = faiss_search.read(path)
-    return lambda queries: faiss_search.approximate(index, queries, depth)
+
+    def search(queries: "np.ndarray") -> TopPassages:
+        found = faiss_search.approximate(index, queries, depth)
+        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1)[:, None])
+
+    return search
 
 
 def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search) -> float:
@@ -102,6 +119,6 @@ def _write_model(job: Job, encoder: Encoder) -> None:
         "role": "encoder",
         "path": encoder.path,
         "fingerprint": encoder.fingerprint,
-        "settings": canonical(encoder.settings),
+        "settings": canonical({**encoder.settings, "similarity": encoder.spec.similarity}),
     }
     job.write_rows("models", [row])
