@@ -121,7 +121,7 @@ class Scoring:
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
                 logits = self.scorer.model.score(prepared.rows, advance)
-                refuse_if_alike(self.scorer.scorer_id, logits[[len(ids) > 0 for ids, _ in prepared.rows]])
+                refuse_if_alike(self.scorer.scorer_id, logits[_scored(logits)])
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
@@ -156,7 +156,7 @@ class Scoring:
 
         scorer = pa.array([self.scorer.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
         table = prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))
-        return [table.filter(pa.array([len(ids) > 0 for ids, _ in prepared.rows], pa.bool_()))]
+        return [table.filter(pa.array(_scored(logits)))]
 
     @property
     def without_score(self) -> int:
@@ -232,6 +232,13 @@ def _rate(scoring: Scoring) -> float:
     started = time.monotonic()
     scoring.scorer.model.score(rows)
     return len(rows) / (time.monotonic() - started)
+
+
+def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Return which pairs have a score. A pair with a text without tokens has NaN."""
+    import numpy as np
+
+    return ~np.isnan(logits)
 
 
 def _without_score(pairs: int) -> list[str]:

@@ -168,7 +168,7 @@ def padding_id(model: Any, tokenizer: Any) -> int:
 
 
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs that the model's forward pass takes. Some tokenizers give segments, and the model has none."""
+    """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
     names = inspect.signature(model.forward).parameters
     return {name: value for name, value in inputs.items() if name in names}
 
