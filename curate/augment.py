@@ -73,6 +73,8 @@ class AugmentOptions(TypedDict, total=False):
     """Keep every passage above the upper cutoff as a pseudo-positive, not only the best one."""
     cutoffs: str | None
     """Name of the cutoffs to apply. By default the current ones."""
+    relevant_class: str | None
+    """The class of the scorer that means relevant. By default its name or `curate.toml` says it."""
     encoder: str | None
     """Mine a dense run with this model. By default mining repeats the settings of the current train run."""
     depth: int | None
@@ -105,7 +107,7 @@ class AugmentRequest:
         return cls(
             cutoffs=row,
             mining=mining,
-            scoring=_judged_by(workspace, row, given.get("scorer")),
+            scoring=_judged_by(workspace, row, given.get("scorer"), given.get("relevant_class")),
             pseudo_positives="all" if augment.all_above else "best",
             notes=([f"using the mining of {repeated}"] if repeated else []) + judging,
         )
@@ -141,9 +143,13 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
     return replace(plan, notes=[*request.notes, *plan.notes])
 
 
-def _judged_by(workspace: Workspace, row: dict[str, Any], scorer: str | None) -> Denoise:
+def _judged_by(
+    workspace: Workspace, row: dict[str, Any], scorer: str | None, relevant_class: str | None
+) -> Denoise:
     """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given."""
     asked = {"scorer": scorer, "depth": row["depth"]} if scorer else scorer_settings(workspace, row)
+    if relevant_class is not None:
+        asked["relevant_class"] = relevant_class
     return workspace.settings.denoise.override(**asked)
 
 

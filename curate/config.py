@@ -18,6 +18,7 @@ EMBEDDING = (
     "query_prompt",
     "passage_prompt",
     "normalize",
+    "truncate_dim",
     "query_max_length",
     "passage_max_length",
 )
@@ -54,14 +55,16 @@ class Mine(Section):
     own_copies: bool = False
     """Keep a query's own copy among its candidates: the passage with the query's id and text."""
     pooling: Pooling | None = None
-    """How token vectors become one vector. By default the model's own files decide this key and the next five. The
-    six keys describe `encoder`, if it is set. All except the lengths also apply when that model is trained."""
+    """How token vectors become one vector. By default the model's own files decide this key and the next six. The
+    seven keys describe `encoder`, if it is set. All except the lengths also apply when that model is trained."""
     query_prompt: str | None = None
     """Text that is put before every query."""
     passage_prompt: str | None = None
     """Text that is put before every passage."""
     normalize: bool | None = None
     """Whether embeddings are scaled to length 1, so that the dot product is the cosine."""
+    truncate_dim: int | None = Field(default=None, ge=1)
+    """The first dimensions of an embedding, which are kept (Matryoshka). By default all, or as in the model."""
     query_max_length: int | None = Field(default=None, ge=4)
     """Maximum tokens of a query."""
     passage_max_length: int | None = Field(default=None, ge=4)
@@ -91,6 +94,8 @@ class Denoise(Section):
     """A query with fewer hard negatives than this is reported as short."""
     max_length: int | None = Field(default=None, ge=8)
     """Maximum tokens of query and passage together. By default the tokenizer's own limit."""
+    relevant_class: str | None = None
+    """The class of the model that means relevant, by its name or number. By default its name says it."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -169,7 +174,7 @@ class TrainDualEncoder(Section):
     pooling: Literal["mean", "cls"] | None = None
     """`mean` or `cls`. By default the pooling of `[mine]`, or else that of the model's files."""
     similarity: Literal["dot", "cosine"] | None = None
-    """`dot` or `cosine`. By default cosine if the model normalizes its vectors, else dot."""
+    """`dot` or `cosine`. By default that of `[mine]`, or else that of the model's files."""
     temperature: float | None = Field(default=None, gt=0)
     """Scores are divided by it. By default 0.05 for cosine and 1 for dot."""
     epochs: int = Field(default=3, ge=1)

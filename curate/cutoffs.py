@@ -99,9 +99,10 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of `[denoise]` that score as the cutoffs in `row` ask: model, maximum length and depth."""
+    """Return the keys of `[denoise]` that score as the cutoffs in `row` ask: the model as it scored, and the depth."""
     known = [scorer for scorer in _scorers(workspace) if scorer["model_id"] == row["scorer_id"]]
-    model = {"scorer": known[0]["path"], "max_length": known[0]["max_length"]} if known else {}
+    keys = {"scorer": "path", "max_length": "max_length", "relevant_class": "relevant_class"}
+    model = {key: known[0][column] for key, column in keys.items()} if known else {}
     return {**model, "depth": row["depth"]}
 
 

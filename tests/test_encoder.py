@@ -125,22 +125,25 @@ def test_a_released_model_gives_the_vectors_of_sentence_transformers() -> None:
 
 
 def test_without_modules_mean_pooling_is_assumed_and_said(tiny_encoder: Write) -> None:
-    """sentence-transformers assumes it too. The result of `curate mine` shows the note."""
+    """sentence-transformers assumes it too, and cosine. The result of `curate mine` shows the notes."""
     folder = tiny_encoder()
 
-    assert "mean pooling is assumed" in read_embedding_spec(folder, {}).notes[0]
-    assert not read_embedding_spec(folder, {"pooling": "cls"}).notes
+    pooling, similarity = read_embedding_spec(folder, {}).notes
+    assert "mean pooling is assumed" in pooling
+    assert "cosine is assumed" in similarity
+    assert not read_embedding_spec(folder, {"pooling": "cls", "normalize": True}).notes
     assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
 
 
 def test_options_come_before_the_files(write_encoder: Write) -> None:
-    """This applies to each of the six options."""
-    folder = write_encoder("Pooling", "Normalize", config={"prompts": {"query": "q: "}})
+    """This applies to each of the seven options."""
+    folder = write_encoder("Pooling", "Normalize", config={"prompts": {"query": "q: "}, "truncate_dim": 16})
     options = {
         "pooling": "cls",
         "query_prompt": "ask: ",
         "passage_prompt": "",
         "normalize": False,
+        "truncate_dim": 8,
         "query_max_length": 8,
         "passage_max_length": 16,
     }
@@ -148,7 +151,8 @@ def test_options_come_before_the_files(write_encoder: Write) -> None:
     spec = read_embedding_spec(folder, options)
 
     assert spec.pooling == ("cls",)
-    assert (spec.query_prompt, spec.passage_prompt, spec.after) == ("ask: ", "", ())
+    assert (spec.query_prompt, spec.passage_prompt, spec.after) == ("ask: ", "", ("truncate",))
+    assert spec.truncate_dim == 8
     assert (spec.query_max_length, spec.passage_max_length) == (8, 16)
 
 
@@ -226,12 +230,13 @@ def ours(folder: Path, side: Side = "passage") -> np.ndarray:
 
 
 def theirs(folder: Path, side: Side = "passage") -> np.ndarray:
-    """Return the vectors of sentence-transformers."""
+    """Return the vectors of sentence-transformers, of length 1 if it compares them by cosine."""
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
     encode = model.encode_query if side == "query" else model.encode_document
-    vectors: np.ndarray = encode(TEXTS, show_progress_bar=False)
+    cosine = model.similarity_fn_name == "cosine"
+    vectors: np.ndarray = encode(TEXTS, show_progress_bar=False, normalize_embeddings=cosine)
     return vectors
 
 

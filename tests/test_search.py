@@ -108,8 +108,9 @@ def test_without_faiss_the_error_says_what_to_install(monkeypatch: pytest.Monkey
 
 
 def whole_numbers(count: int, values: int, seed: int) -> Array:
-    """Return vectors whose inner products are exact in float32."""
-    return np.random.default_rng(seed).integers(0, values, (count, 4)).astype("float32")
+    """Return vectors whose inner products are exact in float32. None is zero, as that of a text without tokens."""
+    drawn = np.random.default_rng(seed).integers(0, values, (count, 4)).astype("float32")
+    return np.hstack([drawn, np.ones((count, 1), "float32")])
 
 
 def rows(found: exact_search.TopPassages) -> list[list[tuple[float, int]]]:

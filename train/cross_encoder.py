@@ -10,9 +10,9 @@ from typing import Any, Unpack
 from curate import standing
 from curate.choose_run import chosen_run
 from curate.jobs import table_digest
-from curate.models.embedding_spec import passage_transformer, token_limit
 from curate.models.folder import model_folder
 from curate.models.pretrained import load_tokenizer
+from curate.models.scorer_spec import token_limit
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -22,7 +22,7 @@ from curate.workspace import Workspace
 from . import checkpoint
 from .groups import Pair, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
-from .initial_model import choose_initial_model, cross_encoder_from
+from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start
 from .lifecycle import Trained, Work, run_training
 from .options import CrossEncoderOptions
 from .world import World
@@ -60,7 +60,7 @@ class CrossEncoderTraining:
         self.notes = standing.notes(workspace, [self.run_id], None, named_run=bool(run), named_cutoffs=True)
         self.steps = -(-self.settings.groups // self.settings.batch_groups)
         base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
-        self.start = passage_transformer(base)
+        self.start = cross_encoder_start(base)
         token_limit(self.start, self.settings.max_length)  # refuses more tokens than the model has positions
         identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),

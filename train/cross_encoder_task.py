@@ -4,8 +4,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from curate.config import TrainCrossEncoder
-from curate.models.batching import token_batches
-from curate.models.pretrained import device
+from curate.models.batching import padded, token_batches
+from curate.models.pretrained import accepted, device, padding_id
 
 from .curve import Outcome
 from .groups import Pair
@@ -81,7 +81,8 @@ class CrossEncoderTask:
         with computing(self.dtype):
             for chosen in order:
                 rows = {name: [values[index] for index in chosen] for name, values in encoded.items()}
-                inputs = self.tokenizer.pad(rows, return_tensors="pt").to(on)
-                parts.append(self.model(**inputs).logits[:, 0].float())
+                arrays = padded(rows, padding_id(self.model, self.tokenizer))
+                inputs = {name: torch.from_numpy(array).to(on) for name, array in arrays.items()}
+                parts.append(self.model(**accepted(self.model, inputs)).logits[:, 0].float())
         places = torch.cat([torch.from_numpy(chosen) for chosen in order]).argsort()
         return torch.cat(parts)[places.to(on)]

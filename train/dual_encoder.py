@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from curate.config import Mine, TrainDualEncoder
-from curate.models.embedding_spec import EmbeddingSpec, positions, read_embedding_spec
+from curate.models.embedding_spec import EmbeddingSpec, read_embedding_spec
 from curate.models.folder import model_folder
+from curate.models.positions import positions
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -81,7 +82,7 @@ class DualEncoderTraining:
         mine = workspace.settings.mine.about(start, workspace.root)
         self.spec = _spec(base, mine, self.settings)
         check_start(base, self.spec, separate=self.settings.towers == "separate")
-        self.similarity = "cosine" if "normalize" in self.spec.after else "dot"
+        self.similarity = self.spec.similarity
         self.temperature = self.settings.temperature or TEMPERATURES[self.similarity]
         identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS | _switched_off(self.settings)),
@@ -95,6 +96,8 @@ class DualEncoderTraining:
             "query_max_length": self.spec.query_max_length,
             "passage_max_length": self.spec.passage_max_length,
         }
+        if self.spec.truncate_dim:
+            identity_settings["truncate_dim"] = self.spec.truncate_dim
         if not self.settings.cross_batch:
             identity_settings["processes"] = processes  # a query's negatives then come from its own process
         self.identity = TrainingIdentity(
@@ -245,6 +248,7 @@ def plan_train_dual_encoder(
         f"the model goes to {identity.model}",
         f"{counts.queries:,} queries ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
+        f"the model: {work.spec.text}",
         *work.spec.notes,
     ]
     return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
@@ -264,6 +268,7 @@ def _spec(base: Path, mine: Mine, settings: TrainDualEncoder) -> EmbeddingSpec:
     given = {
         "pooling": settings.pooling or mine.pooling,
         "normalize": normalize,
+        "truncate_dim": mine.truncate_dim,
         "query_prompt": mine.query_prompt,
         "passage_prompt": mine.passage_prompt,
     }

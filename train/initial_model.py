@@ -4,7 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput, BadSettings
-from curate.models.pretrained import device, load_config, load_pretrained, load_transformer
+from curate.models.embedding_spec import passage_transformer
+from curate.models.model_kind import ENCODER, check_kind, is_cross_encoder
+from curate.models.pretrained import (
+    check_fits,
+    device,
+    load_config,
+    load_pretrained,
+    load_tokenizer,
+    load_transformer,
+    padding_id,
+)
+from curate.models.scorer_spec import classes_of, read_scorer_spec
 from curate.workspace import Workspace
 
 # Encoders that were trained without a pooler lack its weights; it becomes part of the new head.
@@ -28,13 +39,40 @@ def choose_initial_model(workspace: Workspace, init: str | None, runs: list[str]
     return str(workspace.settings.mine.encoder)
 
 
+def cross_encoder_start(folder: Path) -> Path:
+    """Return the folder of the transformer from which a cross-encoder is trained.
+
+    Raises BadInput if `folder` holds neither an encoder nor a cross-encoder with one logit, or a cross-encoder
+    with a prompt: the training would not put it before its queries.
+    """
+    if not is_cross_encoder(folder):
+        check_kind(folder, ENCODER)
+        return passage_transformer(folder)
+    classes = len(classes_of(folder))
+    if classes > 1:
+        raise BadInput(
+            f"{folder} has {classes} classes; training needs a single logit. "
+            "Start from an encoder, or from a cross-encoder with one logit: --init MODEL"
+        )
+    spec = read_scorer_spec(folder)
+    if spec.prompt:
+        raise BadInput(
+            f"{folder} puts the prompt {spec.prompt!r} before its queries, which the training does not. "
+            "Start from another model: --init MODEL"
+        )
+    return folder / spec.transformer
+
+
 def cross_encoder_from(folder: Path, seed: int) -> Any:
     """Return an fp32 cross-encoder with one logit: the one in `folder`, or its encoder with a new head.
 
-    New weights are drawn from `seed`. Raises BadInput if the encoder lacks weights, or if `folder` holds a
-    classifier with several classes.
+    New weights are drawn from `seed`. Raises BadInput if the encoder lacks weights, or if the tokenizer is not its
+    own.
     """
-    return _for_training(_with_head(folder, seed))
+    model, tokenizer = _with_head(folder, seed), load_tokenizer(folder)
+    check_fits(folder, tokenizer, model)
+    padding_id(model, tokenizer)
+    return _for_training(model)
 
 
 def tower_from(folder: Path) -> Any:
@@ -42,7 +80,9 @@ def tower_from(folder: Path) -> Any:
     import torch
 
     torch.manual_seed(0)  # a pooler that the folder lacks is drawn at random and saved all the same
-    tower = load_transformer(folder, "fp32")
+    tower, tokenizer = load_transformer(folder, "fp32"), load_tokenizer(folder)
+    check_fits(folder, tokenizer, tower)
+    padding_id(tower, tokenizer)
     if getattr(tower, "pooler", None) is not None:
         tower.pooler.requires_grad_(False)
     return _for_training(tower)
@@ -61,13 +101,7 @@ def _with_head(folder: Path, seed: int) -> Any:
 
     config = load_config(folder)
     if any(name.endswith("ForSequenceClassification") for name in config.architectures or []):
-        model = load_pretrained("AutoModelForSequenceClassification", folder, "fp32")
-        if model.config.num_labels != 1:
-            raise BadInput(
-                f"{folder} has {model.config.num_labels} classes; training needs a single logit. "
-                "Start from an encoder, or from a cross-encoder with one logit: --init MODEL"
-            )
-        return model
+        return load_pretrained("AutoModelForSequenceClassification", folder, "fp32")
     torch.manual_seed(seed)
     config.num_labels = 1
     model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.models.embedding_spec import POOLINGS, ROUTER, EmbeddingSpec
+from curate.models.embedding_spec import NORMALIZE, POOLINGS, EmbeddingSpec
+from curate.models.model_kind import ROUTER, SENTENCE_TRANSFORMERS_JSON
 from curate.models.pretrained import load_tokenizer
 
 from .checkpoint import publish_folder
@@ -96,8 +97,7 @@ def save_dual_encoder(target: Path, towers: Any, base: Path, spec: EmbeddingSpec
     If each side has its own tower, each tower gets a folder, and a router selects between them.
     """
     separate = towers.query is not towers.passage
-    after = ["Normalize"] if spec.after else []
-    similarity = "cosine" if spec.after else "dot"
+    after = ["Normalize"] if NORMALIZE in spec.after else []
 
     def chain(folder: Path, tower: Any, prefix: str) -> dict[str, str]:
         """Write a tower and the modules after it; return a mapping from folder to kind of module."""
@@ -125,10 +125,9 @@ def save_dual_encoder(target: Path, towers: Any, base: Path, spec: EmbeddingSpec
             paths = chain(folder, towers.query, "")
             _write_modules(folder, paths)
         prompts = {"query": spec.query_prompt, "document": spec.passage_prompt}
-        _json(
-            folder / "config_sentence_transformers.json",
-            {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": similarity},
-        )
+        truncated = {"truncate_dim": spec.truncate_dim} if spec.truncate_dim else {}
+        named = {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": spec.similarity}
+        _json(folder / SENTENCE_TRANSFORMERS_JSON, named | truncated)
         (folder / "README.md").write_text(card, "utf-8")
 
     publish_folder(target, write)

@@ -5,12 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from curate.errors import BadSettings
-from curate.models.batching import token_batches
-from curate.models.embedding_spec import EmbeddingSpec
-from curate.models.encoder import pooled
+from curate.models.batching import padded, token_batches
+from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec
+from curate.models.encoder import pooled, steps_after
 from curate.models.pretrained import device
 
 from .dropout import quick_dropout
@@ -27,7 +25,7 @@ Embed = Callable[[Sequence[Ids]], "torch.Tensor"]
 
 def check_start(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> None:
     """Raise BadSettings if training does not support the way in which the model embeds."""
-    if any(step != "normalize" for step in spec.after):
+    if any(step not in (NORMALIZE, TRUNCATE) for step in spec.after):
         raise BadSettings(f"{folder.name} has a Dense layer after its pooling; start from another model: --init")
     if not spec.include_prompt:
         raise BadSettings(f"{folder.name} excludes its prompt from the pooling; start from another model: --init")
@@ -39,7 +37,7 @@ def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
     """Return an fp32 dual-encoder initialised from `folder`: a module with the method `embed(texts, side)`."""
     import torch
 
-    normalize = bool(spec.after)
+    after = steps_after(folder, spec)
 
     class Towers(torch.nn.Module):
         """A module that maps the token ids of each text to one vector."""
@@ -48,30 +46,19 @@ def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
             super().__init__()
             self.query = tower_from(folder / spec.query_folder)
             self.passage = tower_from(folder / spec.transformer) if separate else self.query
-            self.dimension = self.query.config.hidden_size * len(spec.pooling)
+            self.dimension = spec.truncate_dim or self.query.config.hidden_size * len(spec.pooling)
 
         def embed(self, texts: Sequence[Ids], side: str) -> torch.Tensor:
             """Return the fp32 vectors, texts x dimension."""
             tower = self.query if side == "query" else self.passage
-            ids, mask = padded(texts, tower.config.pad_token_id or 0)
-            hidden = tower(input_ids=ids, attention_mask=mask)[0].float()
-            vectors = pooled(hidden, mask, spec.pooling)
-            return torch.nn.functional.normalize(vectors) if normalize else vectors
+            arrays = padded({"input_ids": texts}, tower.config.pad_token_id or 0)
+            batch = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+            vectors = pooled(tower(**batch)[0].float(), batch["attention_mask"], spec.pooling)
+            for step in after:
+                vectors = step(vectors)
+            return vectors
 
     return Towers().to(device())
-
-
-def padded(texts: Sequence[Ids], padding: int) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Return the token ids, padded to the longest text, and their mask; both are texts x tokens, on the device."""
-    import torch
-
-    width = max(len(ids) for ids in texts)
-    ids = np.full((len(texts), width), padding, np.int64)
-    mask = np.zeros((len(texts), width), np.int64)
-    for row, tokens in enumerate(texts):
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-    return torch.from_numpy(ids).to(device()), torch.from_numpy(mask).to(device())
 
 
 class Embedded:

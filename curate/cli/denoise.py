@@ -18,6 +18,7 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
     "--negatives", type=int, help="Hard negatives wanted per query; the audit counts the queries with fewer [4]."
 )
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
+@click.option("--relevant-class", metavar="NAME", help="Class that means relevant [as its name says].")
 @click.option("--cutoffs", metavar="NAME", help="Name to store the cutoffs under [default].")
 @dry_run_option
 @json_option

@@ -32,6 +32,7 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
 @click.option("--query-prompt", metavar="TEXT", help="Text put before every query [as in the model].")
 @click.option("--passage-prompt", metavar="TEXT", help="Text put before every passage [as in the model].")
 @click.option("--normalize/--no-normalize", default=None, help="Scale vectors to length one [as in the model].")
+@click.option("--truncate-dim", type=int, help="First dimensions of a vector that are kept [as in the model].")
 @click.option("--query-max-length", type=int, help="Tokens of a query [as in the model].")
 @click.option("--passage-max-length", type=int, help="Tokens of a passage [as in the model].")
 @click.option(

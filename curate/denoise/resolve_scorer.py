@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from curate.config import Denoise
 from curate.errors import BadSettings
-from curate.models.embedding_spec import token_limit
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.trained_here import refuse_changed
+from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ class Scorer:
     workspace: Workspace
     name: str
     folder: Path
-    max_length: int
+    spec: ScorerSpec
+    relevant_class: str | None
+    """The class that the settings call relevant, if they name one."""
     fingerprint: str
     """Empty until the model is loaded, if the scorer has not scored here before."""
     loaded: "CrossEncoder | None" = field(default=None, repr=False, compare=False)
@@ -37,7 +39,9 @@ class Scorer:
         """The model, loaded for this machine."""
         from curate.models.cross_encoder import CrossEncoder
 
-        return self.loaded or CrossEncoder(self.folder, max_length=self.max_length)
+        return self.loaded or CrossEncoder(
+            self.folder, max_length=self.spec.max_length, relevant_class=self.relevant_class
+        )
 
     def of_today(self) -> "Scorer":
         """Return the scorer as this machine computes it now. Another number format makes it another scorer."""
@@ -82,15 +86,16 @@ def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
     name = settings.scorer or TRAINED_HERE
     folder = model_folder(name, workspace.root)
     refuse_changed(workspace, folder)
-    length = token_limit(folder, settings.max_length)
-    scorer = Scorer(workspace, name, folder, length, _known(workspace, folder, length))
+    spec = read_scorer_spec(folder, settings.max_length, settings.relevant_class)
+    known = _known(workspace, folder, spec)
+    scorer = Scorer(workspace, name, folder, spec, settings.relevant_class, known)
     return scorer if scorer.fingerprint else scorer.of_today()
 
 
-def _known(workspace: Workspace, folder: Path, max_length: int) -> str:
+def _known(workspace: Workspace, folder: Path, spec: ScorerSpec) -> str:
     for row in _rows(workspace):
         settings = json.loads(row["settings"])
-        if settings["max_length"] == max_length and fingerprint(folder, settings) == row["fingerprint"]:
+        if spec.is_in(settings) and fingerprint(folder, settings) == row["fingerprint"]:
             return str(row["fingerprint"])
     return ""
 

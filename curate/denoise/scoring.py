@@ -123,7 +123,7 @@ class Scoring:
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
                 logits = self.scorer.model.score(prepared.rows, advance)
-                refuse_if_alike(self.scorer.scorer_id, logits)
+                refuse_if_alike(self.scorer.scorer_id, logits[_scored(logits)])
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
 
     def finish(self, pairs: int) -> None:
@@ -162,13 +162,20 @@ class Scoring:
         import pyarrow as pa
 
         scorer = pa.array([self.scorer.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
-        return [prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))]
+        table = prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))
+        return [table.filter(pa.array(_scored(logits)))]
+
+    @property
+    def without_score(self) -> int:
+        """The pairs that this job has read and not scored, because a text in them has no token."""
+        read = [(block, self.job.has("scores", block.block)) for block in self.blocks]
+        return sum(block.unscored - shard.rows for block, shard in read if shard)
 
     def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
         """Return warnings if the scores do not look like log-odds, because the cutoffs then mean little."""
         values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
         result = sql_files.select(connection, "score/scale", **values).pl().to_dicts()
-        return scale_warnings(**result[0])
+        return [*_without_score(self.without_score), *scale_warnings(**result[0])]
 
 
 def score_run(
@@ -237,7 +244,7 @@ def plan_score(
     scoring = Scoring.of(workspace, run_id, settings)
     total = sum(block.pairs for block in scoring.blocks)
     pending = sum(block.unscored for block in scoring.to_do)
-    notes = [f"scorer: {scoring.scorer.scorer_id}", f"run: {run_id}"]
+    notes = [f"scorer: {scoring.scorer.scorer_id}: {scoring.scorer.spec.text}", f"run: {run_id}"]
     if pending:
         return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
     if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):
@@ -256,6 +263,18 @@ def _rate(scoring: Scoring) -> float:
     started = time.monotonic()
     scoring.scorer.model.score(rows)
     return len(rows) / (time.monotonic() - started)
+
+
+def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Return which pairs have a score. A pair with a text without tokens has NaN."""
+    import numpy as np
+
+    return ~np.isnan(logits)
+
+
+def _without_score(pairs: int) -> list[str]:
+    told = f"{pairs:,} pairs have no score, because the scorer finds no token in their query or passage"
+    return [f"{told}; they stay unscored and are never negatives"] if pairs else []
 
 
 def _column(name: str, values: "np.ndarray[Any, Any]") -> "pa.Table":

@@ -72,6 +72,7 @@ class DenoiseOptions(TypedDict, total=False):
     depth: int | None
     negatives: int | None
     max_length: int | None
+    relevant_class: str | None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ class Queries:
         if not self.copies_left_out:
             return found
         connection.register("block", pa.table({"query_key": keys}))
-        return found.without(sql_files.select(connection, "mine/own_copies").fetchnumpy()["passage_key"], depth)
+        copies = sql_files.select(connection, "mine/own_copies").fetchnumpy()["passage_key"]
+        return found.without(found.keys == copies[:, None]).top(depth)
 
     def blocks(self) -> list["np.ndarray"]:
         """Return the query keys of each block."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
-from curate.mine.embeddings import Work, embed_passages, embed_queries, load, passage_shards
+from curate.mine.embeddings import Work, embed_passages, embed_queries, load, passage_shards, without_tokens
 from curate.mine.exact_search import TopPassages, exact
 from curate.models.encoder import Encoder
 from curate.progress import Progress
@@ -46,7 +46,8 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
         return job.record
     depth, index, work = settings["depth"], settings["index"], Work()
     files = embed_passages(queries.workspace, encoder, progress, work)
-    search = partial(_exact, files) if index == EXACT else _faiss(job, files, progress)
+    tokenless = without_tokens(files)
+    search = partial(_exact, files) if index == EXACT else _faiss(job, files, tokenless, progress)
     with queries.workspace.connect() as connection:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
@@ -55,11 +56,17 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
             yield as_table(job.name, keys, queries.without_copies(connection, keys, found, depth))
 
         write_candidates(job, queries, retrieve, progress)
+        unasked = sum(
+            int((~embed_queries(queries.workspace, encoder, queries.texts(connection, keys)).any(axis=1)).sum())
+            for keys in queries.blocks()
+        )
     recall = None if index == EXACT else _recall(queries, encoder, search, partial(_exact, files), depth)
     model_id = _write_model(job, encoder)
     facts = {
         "passages_encoded": work.encoded,
         "passages_truncated": work.truncated,
+        "passages_without_tokens": len(tokenless),
+        "queries_without_tokens": unasked,
         "encode_seconds": round(work.seconds, 3),
         "notes": list(encoder.spec.notes),
         "options": settings,
@@ -72,8 +79,14 @@ def _exact(files: "list[Path]", queries: "np.ndarray", depth: int) -> TopPassage
     return exact(queries, load(files), depth)
 
 
-def _faiss(job: Job, files: "list[Path]", progress: Progress) -> Search:
-    """Return the search in a faiss index; the index is built unless it exists in the workspace."""
+def _faiss(job: Job, files: "list[Path]", tokenless: "np.ndarray", progress: Progress) -> Search:
+    """Return the search in a faiss index; the index is built unless it exists in the workspace.
+
+    The index holds every passage, so that the numbers of its rows are those of the passages. Passages without
+    tokens are dropped from what it finds, and a query without tokens finds nothing.
+    """
+    import numpy as np
+
     from curate.mine import faiss_search
 
     workspace, factory = job.workspace, str(job.settings["index"])
@@ -86,7 +99,12 @@ def _faiss(job: Job, files: "list[Path]", progress: Progress) -> Search:
         progress.say(f"building the index {factory} over {rows:,} passages")
         publish(path, partial(faiss_search.save, faiss_search.build(factory, lambda: load(files), rows)), lineage)
     index = faiss_search.read(path)
-    return partial(faiss_search.approximate, index)
+
+    def search(queries: "np.ndarray", depth: int) -> TopPassages:
+        found = faiss_search.approximate(index, queries, depth)
+        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1)[:, None])
+
+    return search
 
 
 def _recall(queries: Queries, encoder: Encoder, search: Search, truth: Search, depth: int) -> float:
@@ -113,7 +131,7 @@ def _write_model(job: Job, encoder: Encoder) -> str:
         "role": "encoder",
         "path": encoder.path,
         "fingerprint": encoder.fingerprint,
-        "settings": canonical(encoder.settings),
+        "settings": canonical({**encoder.settings, "similarity": encoder.spec.similarity}),
     }
     job.write_rows("models", [row])
     return encoder.model_id

@@ -111,6 +111,13 @@ def load(paths: Iterable[Path]) -> Iterator["np.ndarray"]:
         yield np.load(path, mmap_mode="r")
 
 
+def without_tokens(paths: Iterable[Path]) -> "np.ndarray":
+    """Return the numbers of the rows, over all files, whose texts have no token: their vectors are zero."""
+    import numpy as np
+
+    return np.flatnonzero(np.concatenate([~array.view(np.uint16).any(axis=1) for array in load(paths)]))
+
+
 def _write(path: Path, chunks: Iterable[Vectors], rows: int) -> int:
     """Write one file chunk by chunk, so that a shard's vectors are never in memory all at once.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TILE = 8192  # passages per matrix product
 GROUP = 1024  # queries per matrix product
+NOTHING = -3.0e38  # the score of a passage without tokens, below every score of another passage
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,27 @@ class TopPassages:
     scores: "np.ndarray"
     """float32, or -inf if there is no passage."""
 
-    def without(self, keys: "np.ndarray", depth: int) -> "TopPassages":
-        """Return the `depth` best passages of each query except the one in `keys` (-1: none)."""
+    def without(self, dropped: "np.ndarray") -> "TopPassages":
+        """Return the passages that are not `dropped` (bool, of the same shape), in the same order."""
         import numpy as np
 
-        left_out = self.keys == keys[:, None]
-        order = np.argsort(left_out, axis=1, kind="stable")[:, :depth]
-        found = np.where(left_out, -1, self.keys), np.where(left_out, -np.inf, self.scores)
-        return TopPassages(*(np.take_along_axis(part, order, 1) for part in found))
+        if not dropped.any():
+            return self
+        order = np.argsort(dropped, axis=1, kind="stable")
+        keys = np.take_along_axis(np.where(dropped, -1, self.keys), order, 1)
+        return TopPassages(keys, np.take_along_axis(np.where(dropped, -np.inf, self.scores), order, 1))
+
+    def top(self, depth: int) -> "TopPassages":
+        """Return the `depth` best passages of each query."""
+        return TopPassages(self.keys[:, :depth], self.scores[:, :depth])
 
 
 def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -> TopPassages:
     """Return the `depth` passages with the largest inner products for every query.
 
     queries: floats, queries x dimension. passages: float arrays, passages x dimension, of any lengths; the first
-    row of the first array is passage 0. Raises BadInput if a score is not finite.
+    row of the first array is passage 0. A vector of zeros belongs to a text without tokens: it finds nothing and
+    is not found. Raises BadInput if a score is not finite.
     """
     import torch
 
@@ -57,9 +64,12 @@ def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -
         product = torch.empty((GROUP, TILE), device=on)  # reused: fresh memory would take a fifth more time
         for start, rows, tile in tiles(passages):
             columns = torch.from_numpy(tile).to(on).T
+            empty = torch.from_numpy(~tile[:rows].any(axis=1)).to(on)
             for group in groups:
                 scores = product[: len(group.queries)]
                 torch.mm(group.queries, columns, out=scores)
+                if empty.any():
+                    scores[:, :rows].masked_fill_(empty, NOTHING)
                 group.add(start, scores[:, :rows])
         return _joined(groups, depth)
 
@@ -137,4 +147,5 @@ def _joined(groups: list[_Best], depth: int) -> TopPassages:
     keys = np.concatenate([group.keys.cpu().numpy() for group in groups])
     if not np.isfinite(scores[keys >= 0]).all():
         raise BadInput("a score is not finite: the embeddings contain NaN or numbers that are too large")
-    return TopPassages(keys, scores)
+    asks = np.concatenate([group.queries.any(1).cpu().numpy() for group in groups])
+    return TopPassages(keys, scores).without((scores == np.float32(NOTHING)) | ~asks[:, None])

@@ -35,6 +35,7 @@ class MineOptions(TypedDict, total=False):
     query_prompt: str | None
     passage_prompt: str | None
     normalize: bool | None
+    truncate_dim: int | None
     query_max_length: int | None
     passage_max_length: int | None
 

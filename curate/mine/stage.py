@@ -48,6 +48,10 @@ class Mined:
     passages_encoded: int = 0
     passages_truncated: int = 0
     """Encoded passages that were longer than the encoder's maximum and were cut."""
+    passages_without_tokens: int = 0
+    """Passages in which the encoder's tokenizer finds no token. They have no vector, and no query finds them."""
+    queries_without_tokens: int = 0
+    """Queries in which the encoder's tokenizer finds no token. They find nothing."""
     encode_seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -80,6 +84,11 @@ class Mined:
             lines.append(f"Index {self.index}: recall@{self.depth} {self.recall:.3f} against exact search.")
         if self.passages_truncated:
             lines.append(f"{self.passages_truncated:,} passages were cut to the encoder's maximum length.")
+        for count, kind, effect in (
+            (self.passages_without_tokens, "passages", "no query finds them"),
+            (self.queries_without_tokens, "queries", "they find nothing"),
+        ):
+            lines += [f"{count:,} {kind} have no token for the encoder, so {effect}."] if count else []
         lines += [f"{note}." for note in self.notes]
         lines += [] if self.already else [self._pace()]
         return "\n".join([*lines, f"Next: {self._next()}"])
@@ -125,7 +134,9 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if job.record:
         return Plan("mine", "queries", queries, queries, 0.0, [f"The run exists: {job.name}"])
     notes = [f"Writes the run {job.name}: {queries:,} queries, depth {request.settings.depth}."]
-    if not request.encoder:
+    if request.encoder:
+        notes += [request.encoder.text, *request.encoder.spec.notes]
+    else:
         return Plan("mine", "queries", queries, 0, _bm25_seconds(workspace, queries), notes)
     shards = passage_shards(workspace)
     total = sum(shard.rows for shard in shards)
@@ -134,7 +145,7 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if not rest:
         return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is already embedded."])
     seconds = rest / _rate(workspace, request.encoder)
-    return Plan("mine", "passages to embed", total, cached, seconds, notes + list(request.encoder.spec.notes))
+    return Plan("mine", "passages to embed", total, cached, seconds, notes)
 
 
 def _bm25_seconds(workspace: Workspace, queries: int) -> float | None:

@@ -1,6 +1,6 @@
 """Batches for a model: texts of similar length, within a budget of tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,3 +22,23 @@ def token_batches(lengths: Sequence[int], budget: int) -> "Iterator[npt.NDArray[
         count = max(1, budget // max(1, lengths[order[start]]))
         yield order[start : start + count]
         start += count
+
+
+def padded(
+    columns: "Mapping[str, Sequence[Sequence[int] | npt.NDArray[np.integer]]]", padding: int
+) -> "dict[str, npt.NDArray[np.int64]]":
+    """Return each column (`input_ids` and what goes with it) as rows x tokens, and `attention_mask`.
+
+    Short rows are filled up on the right: the ids by `padding`, other columns by 0. So a token keeps the
+    position that it has when its text is alone, whatever the tokenizer's own side of padding is.
+    """
+    import numpy as np
+
+    lengths = [len(ids) for ids in columns["input_ids"]]
+    there = np.arange(max(1, *lengths)) < np.asarray(lengths)[:, None]
+    arrays = {"attention_mask": there.astype(np.int64)}
+    for name, rows in columns.items():
+        filled = np.full(there.shape, padding if name == "input_ids" else 0, np.int64)
+        filled[there] = np.concatenate(rows)
+        arrays[name] = filled
+    return arrays

@@ -13,15 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.errors import BadInput, CurateError
-from curate.models.batching import token_batches
-from curate.models.embedding_spec import token_limit
+from curate.models.batching import padded, token_batches
 from curate.models.folder import fingerprint, model_id
-from curate.models.pretrained import device, load_pretrained, load_tokenizer, number_format
+from curate.models.pretrained import (
+    accepted,
+    check_fits,
+    device,
+    load_pretrained,
+    load_tokenizer,
+    number_format,
+    padding_id,
+)
+from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 TokenizedPair = tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]
-"""The token ids of a pair, and the segment id of each token."""
+"""The token ids of a pair, and the segment id of each token. No ids: one of the texts has no token of its own."""
 
 # Tokens per forward pass. The budget shapes the batches, and the last bits of a score depend on its batch.
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536, "mps": 16384}
@@ -31,6 +39,14 @@ PROBES = (
     ("x", "a passage that is longer than the query by far, so that only the passage is cut " * 40),
     ("a query as long as its passage is " * 60, "and a passage as long as its query is " * 60),
 )
+# A pair must have the same score alone and beside a longer one. What the number format explains is a share of the
+# range of these scores, and a constant.
+ALONE = (
+    ("what is a run?", "A run: one retriever's ranked lists."),
+    ("a", "b c d"),
+    ("when does rain fall", "rain and snow and wind and fog and hail and sun and frost and storm " * 3),
+)
+ALLOWED = {"fp32": (0.01, 1e-3), "bf16": (0.1, 0.05)}
 
 
 @dataclass(frozen=True)
@@ -49,33 +65,52 @@ class Frame:
 
 
 class CrossEncoder:
-    """A loaded cross-encoder with one logit, or with two classes (logit = l1 - l0)."""
+    """A loaded cross-encoder with one logit, or with classes of which one means relevant.
 
-    def __init__(self, folder: Path, *, max_length: int | None = None) -> None:
+    The logit of classes is that of the relevant one minus the logarithm of the others' summed exponentials, so
+    that its sigmoid is the softmax of the relevant class.
+    """
+
+    def __init__(self, folder: Path, *, max_length: int | None = None, relevant_class: str | None = None) -> None:
         """Load the model in `folder`. Raises BadInput if it is not a cross-encoder with a trained head."""
-        self.tokenizer = load_tokenizer(folder)
+        self.spec = read_scorer_spec(folder, max_length, relevant_class)
+        place = folder / self.spec.transformer
+        self.tokenizer = load_tokenizer(place, lower_case=bool(self.spec.lower_case))
         dtype = number_format()
-        self.model = load_pretrained("AutoModelForSequenceClassification", folder, dtype)
-        config = self.model.config
-        if config.num_labels not in (1, 2):
-            raise BadInput(
-                f"{folder} has {config.num_labels} classes; expected a cross-encoder with one logit or two"
-            )
-        if self.model.get_input_embeddings().num_embeddings < len(self.tokenizer):
-            raise BadInput(f"{folder}: the tokenizer has more tokens than the model, so it belongs to another one")
-        self.max_length = token_limit(folder, max_length)
-        self.settings = scorer_settings(self.max_length, dtype, device())
+        self.model = load_pretrained("AutoModelForSequenceClassification", place, dtype)
+        check_fits(place, self.tokenizer, self.model)
+        self.padding = padding_id(self.model, self.tokenizer)
+        self.max_length, self.prompt = self.spec.max_length, self.spec.prompt or ""
+        self.settings = scorer_settings(self.spec, dtype, device())
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
         self.frame = _frame(self.tokenizer)
         self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer()
+        self._refuse_if_the_batch_matters(folder, dtype)
 
     def tokenize(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
-        """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit."""
-        if self.frame is None or not self.tokenizes_apart:
-            return self._tokenize_pairs([queries[q] for q, _ in pairs], [passages[p] for _, p in pairs])
+        """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit.
+
+        A pair has no ids if its query or its passage has no token of its own.
+        """
+        queries = [self.prompt + query for query in queries]
         query_ids, passage_ids = self._ids(queries), self._ids(passages)
-        frame, room = self.frame, self.max_length - self.frame.size
+        bare = self._ids([self.prompt])[0]
+        asks = np.asarray([not np.array_equal(ids, bare) for ids in query_ids], bool)
+        tells = np.asarray([len(ids) > 0 for ids in passage_ids], bool)
+        known = asks[pairs[:, 0]] & tells[pairs[:, 1]]
+        there = pairs[known]
+        if self.frame is None or not self.tokenizes_apart:
+            rows = self._tokenize_pairs([queries[q] for q, _ in there], [passages[p] for _, p in there])
+        else:
+            rows = self._assemble(self.frame, query_ids, passage_ids, there)
+        found, empty = iter(rows), (np.empty(0, np.int32), np.empty(0, np.int8))
+        return [next(found) if is_known else empty for is_known in known]
+
+    def _assemble(
+        self, frame: Frame, query_ids: list[Ints], passage_ids: list[Ints], pairs: Ints
+    ) -> list[TokenizedPair]:
+        room = self.max_length - frame.size
         before, between, after = (
             np.asarray(part, np.int32) for part in (frame.before, frame.between, frame.after)
         )
@@ -91,16 +126,17 @@ class CrossEncoder:
     def score(self, rows: Sequence[TokenizedPair], advance: Callable[[int], None] = lambda _count: None) -> Floats:
         """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
 
-        Raises CurateError if a logit is not finite.
+        A pair without ids has no score: its logit is NaN. Raises CurateError if another logit is not finite.
         """
-        logits = np.empty(len(rows), np.float32)
-        for batch in token_batches([len(ids) for ids, _ in rows], TOKEN_BUDGET[device()]):
-            logits[batch] = self._forward([rows[index] for index in batch])
+        logits = np.full(len(rows), np.nan, np.float32)
+        there = np.flatnonzero([len(ids) for ids, _ in rows])
+        for batch in token_batches([len(rows[at][0]) for at in there], TOKEN_BUDGET[device()]):
+            logits[there[batch]] = self._forward([rows[at] for at in there[batch]])
             advance(len(batch))
-        if not np.isfinite(logits).all():
+        if not np.isfinite(logits[there]).all():
             raise CurateError(
                 f"{self.scorer_id} gives scores that are not finite "
-                f"({int((~np.isfinite(logits)).sum()):,} of {len(rows):,}). "
+                f"({int((~np.isfinite(logits[there])).sum()):,} of {len(there):,}). "
                 "Nothing of this shard was kept. Use another scorer."
             )
         return logits
@@ -108,24 +144,36 @@ class CrossEncoder:
     def _forward(self, rows: list[TokenizedPair]) -> Floats:
         import torch
 
-        width = max(len(ids) for ids, _ in rows)
-        inputs = {
-            "input_ids": np.full((len(rows), width), self.tokenizer.pad_token_id or 0, np.int64),
-            "attention_mask": np.zeros((len(rows), width), np.int64),
-            "token_type_ids": np.zeros((len(rows), width), np.int64),
-        }
-        for index, (ids, segments) in enumerate(rows):
-            inputs["input_ids"][index, : len(ids)] = ids
-            inputs["attention_mask"][index, : len(ids)] = 1
-            inputs["token_type_ids"][index, : len(ids)] = segments
-        if "token_type_ids" not in self.tokenizer.model_input_names:
-            del inputs["token_type_ids"]
+        columns: dict[str, Any] = {"input_ids": [ids for ids, _ in rows]}
+        if "token_type_ids" in self.tokenizer.model_input_names:
+            columns["token_type_ids"] = [segments for _, segments in rows]
+        arrays = padded(columns, self.padding)
         with torch.inference_mode():
-            on_device = {name: torch.from_numpy(array).to(device()) for name, array in inputs.items()}
-            logits = self.model(**on_device).logits.float()
-        values = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+            inputs = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+            logits = self.model(**accepted(self.model, inputs)).logits.float()
+        values = logits[:, 0]
+        if self.spec.relevant_class is not None:
+            others = [number for number in range(logits.shape[1]) if number != self.spec.relevant_class]
+            values = logits[:, self.spec.relevant_class] - logits[:, others].logsumexp(1)
         result: Floats = values.cpu().numpy()
         return result
+
+    def _refuse_if_the_batch_matters(self, folder: Path, dtype: str) -> None:
+        """Raise BadInput if a pair has one score alone and another beside longer pairs."""
+        rows = self._tokenize_pairs([self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE])
+        try:
+            alone, together = np.concatenate([self._forward([row]) for row in rows]), self._forward(rows)
+        except ValueError as error:  # a head that looks for the last token, and no padding id
+            raise BadInput(f"{folder} cannot score a batch: {' '.join(str(error).split())[:300]}") from error
+        if not (np.isfinite(alone).all() and np.isfinite(together).all()):
+            return  # `score` tells it
+        difference = float(np.abs(alone - together).max())
+        share, constant = ALLOWED[dtype]
+        if difference > share * float(np.ptp(alone)) + constant:
+            raise BadInput(
+                f"{folder} gives a pair another score beside longer pairs than alone ({difference:.3g} apart), so "
+                "its scores depend on the batch, which curate does not support. Check pad_token_id in config.json."
+            )
 
     def _ids(self, texts: Sequence[str]) -> list[Ints]:
         encoded = self.tokenizer(
@@ -146,19 +194,19 @@ class CrossEncoder:
         queries, passages = [probe[0] for probe in PROBES], [probe[1] for probe in PROBES]
         self.tokenizes_apart = True
         ours = self.tokenize(queries, passages, np.stack([np.arange(len(PROBES))] * 2, axis=1))
-        theirs = self._tokenize_pairs(queries, passages)
+        theirs = self._tokenize_pairs([self.prompt + query for query in queries], passages)
         return all(
             np.array_equal(mine[0], own[0]) and np.array_equal(mine[1], own[1])
             for mine, own in zip(ours, theirs, strict=True)
         )
 
 
-def scorer_settings(max_length: int, dtype: str, device_class: str) -> dict[str, Any]:
+def scorer_settings(spec: ScorerSpec, dtype: str, device_class: str) -> dict[str, Any]:
     """Return the settings that, besides the files, determine a scorer's logits. The fingerprint covers them."""
     return {
         "template": "query, title + text",
         "truncation": "longest_first",
-        "max_length": max_length,
+        **spec.settings(),
         "dtype": dtype,
         "device": device_class,
         "token_budget": TOKEN_BUDGET[device_class],

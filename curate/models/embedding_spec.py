@@ -1,15 +1,17 @@
-"""How a model embeds, according to its files: pooling, prompts, lengths, and the steps after the transformer.
+"""How a model embeds, according to its files: pooling, prompts, lengths, similarity, and the steps after pooling.
 
 A sentence-transformers folder describes this in modules.json and the files listed there. A plain transformers
-folder does not, so mean pooling is assumed, with a note. Options take precedence over the files.
+folder does not, so mean pooling and cosine are assumed, as sentence-transformers does, with a note. Options take
+precedence over the files.
 """
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput, BadSettings
+from curate.models.model_kind import ENCODER, ROUTER, SENTENCE_TRANSFORMERS_JSON, check_kind, modules_of, read_json
+from curate.models.positions import positions
 
 POOLINGS = {  # the boolean keys of older files, in the order in which their vectors are joined
     "pooling_mode_cls_token": "cls",
@@ -19,10 +21,11 @@ POOLINGS = {  # the boolean keys of older files, in the order in which their vec
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-ROUTER = "router_config.json"
 READ = ("Transformer", "Pooling", "Dense", "Normalize")
-OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert")  # their positions start after the padding id
+NORMALIZE, TRUNCATE = "normalize", "truncate"
 FALLBACK_LENGTH = 512
+# The part of a tokenizer that decides the ids; the rest of tokenizer.json is the state of its last use.
+TOKENIZER = ("model", "normalizer", "pre_tokenizer", "post_processor", "added_tokens")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class EmbeddingSpec:
     include_prompt: bool = True
     """Whether the prompt's tokens are pooled too."""
     after: tuple[str, ...] = ()
-    """The steps after pooling: `normalize`, or the folder of a Dense layer."""
+    """The steps after pooling: `normalize`, `truncate` to `truncate_dim`, or the folder of a Dense layer."""
+    truncate_dim: int | None = None
+    """The first dimensions of a vector, which are kept (Matryoshka); None: all."""
     query_prompt: str = ""
     passage_prompt: str = ""
     query_max_length: int = FALLBACK_LENGTH
@@ -51,9 +56,31 @@ class EmbeddingSpec:
         """Return the settings that the fingerprint covers and the table `models` shows."""
         settings = asdict(self)
         del settings["notes"]
-        if self.query_transformer is None:
-            del settings["query_transformer"]
+        for name in ("query_transformer", "truncate_dim"):
+            if settings[name] is None:
+                del settings[name]
         return settings
+
+    @property
+    def similarity(self) -> str:
+        """`cosine` or `dot`: what the inner product of two vectors is."""
+        return "cosine" if self.after[-1:] == (NORMALIZE,) else "dot"
+
+    @property
+    def text(self) -> str:
+        """What was found, for a terminal."""
+        prompts = ", ".join(
+            f"{side} prompt {text!r}"
+            for side, text in (("query", self.query_prompt), ("passage", self.passage_prompt))
+            if text
+        )
+        excluded = "" if self.include_prompt else " (not pooled)"
+        return (
+            f"pooling {' + '.join(self.pooling)}, similarity {self.similarity}, "
+            f"{self.query_max_length} tokens of a query and {self.passage_max_length} of a passage, "
+            f"{prompts or 'no prompts'}{excluded if prompts else ''}"
+            + (f", the first {self.truncate_dim} dimensions" if self.truncate_dim else "")
+        )
 
     @property
     def query_folder(self) -> str:
@@ -64,30 +91,70 @@ class EmbeddingSpec:
 def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
     """Return the spec of the model in `folder`. Options that are not None take precedence over its files.
 
-    options: pooling, query_prompt, passage_prompt, normalize, query_max_length, passage_max_length.
-    Raises BadInput for a cross-encoder or a module that curate does not support, and BadSettings for a length
+    options: pooling, query_prompt, passage_prompt, normalize, truncate_dim, query_max_length, passage_max_length.
+    Raises BadInput for what is not an encoder, or not one that curate supports, and BadSettings for a length
     beyond the model's limit.
     """
+    check_kind(folder, ENCODER)
     given = {key: value for key, value in options.items() if value is not None}
-    modules = _modules(folder)
-    facts: dict[str, Any] = _of_modules(folder, modules) if modules else {}
-    if (folder / ROUTER).is_file():
-        facts = _of_routes(folder)
-        modules = [("Router", "")]
-    if not modules:
-        _refuse_cross_encoder(folder)
-    if not modules and "pooling" not in given:
-        facts["notes"] = (
-            f"{folder.name} has no modules.json: mean pooling is assumed (change it with --pooling)",
-        )
-    facts |= _prompts(folder) | _lengths(folder / facts.get("transformer", ""))
-    if "normalize" in given:
-        after = tuple(step for step in facts.get("after", ()) if step != "normalize")
-        facts["after"] = (*after, "normalize") if given.pop("normalize") else after
+    facts = _of_files(folder)
+    notes = []
     if "pooling" in given:
         facts["pooling"] = (given.pop("pooling"),)
-    _check_lengths(folder / facts.get("transformer", ""), given)
-    return EmbeddingSpec(**{**facts, **given})
+    elif "pooling" not in facts:
+        notes.append(f"{folder.name} has no modules.json: mean pooling is assumed (change it with --pooling)")
+    facts |= _prompts(folder)
+    config = read_json(folder / SENTENCE_TRANSFORMERS_JSON, {})
+    truncate = given.pop("truncate_dim", config.get("truncate_dim"))
+    if truncate is not None and not (isinstance(truncate, int) and truncate > 0):
+        raise BadInput(
+            f"{folder / SENTENCE_TRANSFORMERS_JSON}: truncate_dim is {truncate}; expected a whole number above 0"
+        )
+    similarity = _similarity(folder, config, given.pop("normalize", None))
+    after = facts.get("after", ())
+    if similarity is None:
+        similarity = "cosine"
+        if after[-1:] != (NORMALIZE,):
+            notes.append(
+                f"the files of {folder.name} name no similarity: cosine is assumed, as in sentence-transformers "
+                "(change it with --no-normalize)"
+            )
+    facts["after"] = _steps(after, similarity, truncate)
+    facts["truncate_dim"] = truncate
+    _check_lengths(folder, facts, given)
+    return EmbeddingSpec(**{**facts, **given}, notes=tuple(notes))
+
+
+def _of_files(folder: Path) -> dict[str, Any]:
+    """Return the fields of the spec that the modules decide."""
+    listed = modules_of(folder)
+    if (folder / ROUTER).is_file() and len(listed) < 2:
+        return _of_routes(folder)
+    modules = _chain(folder, listed)
+    facts: dict[str, Any] = _of_modules(folder, modules) if modules else {}
+    return facts | _lengths(folder / facts.get("transformer", ""))
+
+
+def _similarity(folder: Path, config: dict[str, Any], normalize: bool | None) -> str | None:
+    """Return `cosine` or `dot`, as the option says or else the files; None if neither does."""
+    if normalize is not None:
+        return "cosine" if normalize else "inner product"
+    named = config.get("similarity_fn_name")
+    if named in ("cosine", "dot", None):
+        return None if named is None else str(named)
+    raise BadInput(
+        f"{folder} compares vectors by {named}, and curate by cosine or inner product. "
+        "Give --normalize (cosine) or --no-normalize (inner product) to use it all the same."
+    )
+
+
+def _steps(after: tuple[str, ...], similarity: str, truncate: int | None) -> tuple[str, ...]:
+    """Return the steps after pooling. sentence-transformers truncates after the modules and compares last."""
+    if similarity == "inner product":
+        after = tuple(step for step in after if step != NORMALIZE)
+    if truncate:
+        after = (*after, TRUNCATE)
+    return (*after, NORMALIZE) if similarity == "cosine" and after[-1:] != (NORMALIZE,) else after
 
 
 def passage_transformer(folder: Path) -> Path:
@@ -96,21 +163,9 @@ def passage_transformer(folder: Path) -> Path:
     return folder if alone else folder / read_embedding_spec(folder, {}).transformer
 
 
-def _refuse_cross_encoder(folder: Path) -> None:
-    for name in _json(folder / "config.json", {}).get("architectures") or []:
-        if name.endswith("ForSequenceClassification"):
-            raise BadInput(f"{folder} is a cross-encoder ({name}): it scores pairs but cannot embed texts")
-
-
-def _modules(folder: Path) -> list[tuple[str, str]]:
-    """Return (kind, path) of the modules in order; empty without modules.json or with a router."""
-    modules = [(str(module["type"]), str(module.get("path", ""))) for module in _json(folder / "modules.json", [])]
-    return [] if (folder / ROUTER).is_file() and len(modules) == 1 else _chain(folder, modules)
-
-
 def _of_routes(folder: Path) -> dict[str, Any]:
     """Return the fields of the spec for a model with separate chains of modules for queries and passages."""
-    config = _json(folder / ROUTER, {})
+    config = read_json(folder / ROUTER, {})
     facts = {}
     for route in ("query", "document"):
         names = config.get("structure", {}).get(route) or []
@@ -122,7 +177,13 @@ def _of_routes(folder: Path) -> dict[str, Any]:
     same = {key: value for key, value in query.items() if key != "transformer"}
     if same != {key: value for key, value in passage.items() if key != "transformer"}:
         raise BadInput(f"{folder} pools queries and passages differently, which curate does not support")
-    return {**passage, "query_transformer": query["transformer"]}
+    towers = folder / query["transformer"], folder / passage["transformer"]
+    tokenizers = [read_json(tower / "tokenizer.json", {}) for tower in towers]
+    if any(tokenizers[0].get(part) != tokenizers[1].get(part) for part in TOKENIZER):
+        raise BadInput(f"{folder} has two tokenizers, one for each side, which curate does not support")
+    asked, read = (_lengths(tower) for tower in towers)
+    lengths = {**read, "query_max_length": asked["query_max_length"]}
+    return {**passage, "query_transformer": query["transformer"], **lengths}
 
 
 def _chain(folder: Path, modules: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -143,7 +204,7 @@ def _chain(folder: Path, modules: list[tuple[str, str]]) -> list[tuple[str, str]
 
 
 def _of_modules(folder: Path, modules: list[tuple[str, str]]) -> dict[str, Any]:
-    pooling = _json(folder / modules[1][1] / "config.json", {})
+    pooling = read_json(folder / modules[1][1] / "config.json", {})
     modes = pooling.get("pooling_mode") or [mode for key, mode in POOLINGS.items() if pooling.get(key)] or "mean"
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     if unknown := set(modes) - set(POOLINGS.values()):
@@ -154,22 +215,65 @@ def _of_modules(folder: Path, modules: list[tuple[str, str]]) -> dict[str, Any]:
         "transformer": modules[0][1],
         "pooling": modes,
         "include_prompt": bool(pooling.get("include_prompt", True)),
-        "after": tuple("normalize" if kind == "Normalize" else path for kind, path in modules[2:]),
+        "after": tuple(NORMALIZE if kind == "Normalize" else path for kind, path in modules[2:]),
     }
 
 
 def _prompts(folder: Path) -> dict[str, str]:
-    config = _json(folder / "config_sentence_transformers.json", {})
-    prompts = {name: text or "" for name, text in (config.get("prompts") or {}).items()}
-    default = prompts.get(config.get("default_prompt_name") or "", "")
+    path = folder / SENTENCE_TRANSFORMERS_JSON
+    config = read_json(path, {})
+    prompts, default = named_prompts(path, config), default_prompt(path, config)
     # Newer files contain empty prompts for `query` and `document`. These take precedence over the default.
     passage = next((prompts[name] for name in ("document", "passage", "corpus") if name in prompts), default)
     return {"query_prompt": prompts.get("query", default), "passage_prompt": passage}
 
 
+def named_prompts(path: Path, config: dict[str, Any]) -> dict[str, str]:
+    """Return the prompts in `config`, which was read from `path`, by their names."""
+    prompts = config.get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
+        raise BadInput(f"{path}: 'prompts' must map names to texts")
+    return {name: text or "" for name, text in prompts.items()}
+
+
+def default_prompt(path: Path, config: dict[str, Any]) -> str:
+    """Return the text of the default prompt; empty if there is none."""
+    name, prompts = config.get("default_prompt_name"), named_prompts(path, config)
+    if name is not None and name not in prompts:
+        raise BadInput(
+            f"{path}: the default prompt '{name}' is not among the prompts ({', '.join(prompts) or 'none'})"
+        )
+    return prompts[name] if name is not None else ""
+
+
+def transformer_settings(folder: Path, task: str) -> dict[str, Any]:
+    """Return what sentence-transformers says of the transformer in `folder` (sentence_bert_config.json).
+
+    Raises BadInput for settings that change the tokens or the model and that curate does not apply, or if the
+    model was saved for another task than `task`.
+    """
+    path = next(iter(sorted(folder.glob("sentence_*_config.json"))), None)
+    if path is None:
+        return {}
+    config = read_json(path, {})
+    modalities = config.get("modality_config") or {"text": {}}
+    refused = {
+        "query_expansion": config.get("query_expansion"),
+        "processing_kwargs": config.get("processing_kwargs"),
+        "config_kwargs": config.get("config_kwargs") or config.get("config_args"),
+        "processor_kwargs": config.get("processor_kwargs") or config.get("tokenizer_args"),
+        "modality_config": None if "text" in modalities and "message" not in modalities else modalities,
+        "transformer_task": None if config.get("transformer_task", task) == task else config["transformer_task"],
+    }
+    for key, value in refused.items():
+        if value:
+            raise BadInput(f"{path} has the setting {key} ({value}), which curate does not support")
+    return config
+
+
 def _lengths(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = next((_json(path, {}) for path in sorted(folder.glob("sentence_*_config.json"))), {})
-    tokenizer = _json(folder / "tokenizer_config.json", {}).get("model_max_length")
+    config = transformer_settings(folder, "feature-extraction")
+    tokenizer = read_json(folder / "tokenizer_config.json", {}).get("model_max_length")
     position = positions(folder)
     known = [length for length in (tokenizer, position) if length and length < 10**6]
     length = config.get("max_seq_length") or (min(known) if known else FALLBACK_LENGTH)
@@ -181,42 +285,10 @@ def _lengths(folder: Path) -> dict[str, Any]:
     }
 
 
-def positions(folder: Path) -> int | None:
-    """Return how many token positions the transformer in `folder` has, or None if there is no limit."""
-    config = _json(folder / "config.json", {})
-    count = config.get("max_position_embeddings")
-    if not isinstance(count, int) or count <= 0:
-        return None
-    starts_at = (config.get("pad_token_id") or 0) + 1 if config.get("model_type") in OFFSET_POSITIONS else 0
-    return count - int(starts_at)
-
-
-def token_limit(folder: Path, wanted: int | None = None) -> int:
-    """Return how many tokens a cross-encoder in `folder` reads: `wanted`, or the limit in its files up to 512.
-
-    Raises BadSettings if `wanted` exceeds the model's positions.
-    """
-    limit = positions(folder)
-    if wanted:
-        if limit and wanted > limit:
-            raise BadSettings(f"max_length = {wanted} is more than the {limit} tokens that {folder.name} can take")
-        return wanted
-    own = _json(folder / "tokenizer_config.json", {}).get("model_max_length")
-    lengths = [length for length in (limit, own, 512) if isinstance(length, int | float) and length > 0]
-    return int(min(lengths))
-
-
-def _check_lengths(folder: Path, given: dict[str, Any]) -> None:
-    limit = positions(folder)
-    for key in ("query_max_length", "passage_max_length"):
+def _check_lengths(folder: Path, facts: dict[str, Any], given: dict[str, Any]) -> None:
+    passage = facts.get("transformer", "")
+    towers = {"query_max_length": facts.get("query_transformer", passage), "passage_max_length": passage}
+    for key, tower in towers.items():
+        limit = positions(folder / tower)
         if limit and given.get(key, 0) > limit:
             raise BadSettings(f"{key} = {given[key]} is more than the {limit} tokens that {folder.name} can take")
-
-
-def _json(path: Path, otherwise: Any) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return otherwise
-    except ValueError as error:
-        raise BadInput(f"{path} is not valid JSON: {error}") from error

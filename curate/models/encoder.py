@@ -1,17 +1,28 @@
 """A dual-encoder's forward pass: texts in, one vector per text out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from curate.errors import BadInput
-from curate.models.batching import token_batches
-from curate.models.embedding_spec import EmbeddingSpec, read_embedding_spec
+from curate.errors import BadInput, BadSettings
+from curate.models.batching import padded, token_batches
+from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec, read_embedding_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
-from curate.models.pretrained import device, load_tokenizer, load_transformer, number_format
+from curate.models.model_kind import read_json
+from curate.models.pretrained import (
+    accepted,
+    check_fits,
+    check_weights,
+    device,
+    load_tokenizer,
+    load_transformer,
+    number_format,
+    open_weights,
+    padding_id,
+)
 from curate.progress import Advance
 
 if TYPE_CHECKING:
@@ -22,6 +33,9 @@ Side = Literal["query", "passage"]
 
 CHUNK = 4096  # texts that are tokenized and sorted by length together
 BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens per batch, padding included
+# Texts of different lengths, which must have the same vectors alone and side by side.
+PROBES = ("what is it", "a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9", "rain")
+LEAST_COSINE = {"fp32": 0.999, "bf16": 0.98}
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,8 @@ class Vectors:
     """float32, texts x dimension."""
     truncated: int
     """The number of texts that were longer than the maximum and were cut."""
+    tokenless: int
+    """The number of texts without a token. Their vectors are zero, and a search leaves them out."""
 
 
 class Encoder:
@@ -71,48 +87,99 @@ class Encoder:
         """The id of the encoder in the tables."""
         return model_id(self.folder, self.fingerprint)
 
+    @property
+    def text(self) -> str:
+        """What was found in the model's files, for a terminal."""
+        return f"Encoder {self.model_id}: {self.spec.text}, {self.dtype}."
+
     def encode(
         self, texts: Iterable[str], side: Side, advance: Advance = lambda _count: None
     ) -> Iterator[Vectors]:
         """Yield the vectors of texts in order, chunk by chunk. `advance` is called after every batch.
 
         The batches depend only on the chunk, so equal chunks give equal bits. Raises BadInput if a vector is not
-        finite.
+        finite, or if it depends on what else is in the batch.
         """
         import torch
 
         rest = iter(texts)
+        with torch.inference_mode():
+            self._probe(side)
         while chunk := list(islice(rest, CHUNK)):
             with torch.inference_mode():
                 vectors = self._chunk(chunk, side, advance)
             yield vectors
 
+    def _probe(self, side: Side) -> None:
+        """Check, the first time, that texts have the same vectors alone and side by side."""
+        if side in self._probed:
+            return
+        import torch
+
+        tokens, _, _ = self._tokenize(list(PROBES), side)
+        there = [at for at, ids in enumerate(tokens["input_ids"]) if ids]
+        alone = torch.cat([self._vectors(tokens, [at], side) for at in there])
+        cosines = torch.cosine_similarity(alone, self._vectors(tokens, there, side))
+        if bool((cosines < LEAST_COSINE[self.dtype]).any()):  # NaN is told by the text that has it
+            raise BadInput(
+                f"{self.path} gives a text another vector beside a longer text than alone (cosine "
+                f"{float(cosines.min()):.3f}), so its vectors depend on the batch, which curate does not support."
+            )
+        self._probed.add(side)
+
     def _chunk(self, texts: list[str], side: Side, advance: Advance) -> Vectors:
         import numpy as np
 
-        prompt = self.spec.query_prompt if side == "query" else self.spec.passage_prompt
-        tokens, truncated = self._tokenize([prompt + text for text in texts], side)
+        tokens, truncated, tokenless = self._tokenize(texts, side)
+        there = np.flatnonzero(~tokenless)
         array: np.ndarray | None = None
-        for batch in token_batches([len(ids) for ids in tokens["input_ids"]], BUDGET[device()]):
-            padded = self.tokenizer.pad(
-                {key: [rows[at] for at in batch] for key, rows in tokens.items()}, return_tensors="pt"
-            )
-            vectors = self._forward(padded.to(device()), side, prompt).float().cpu().numpy()
-            array = np.empty((len(texts), vectors.shape[1]), "float32") if array is None else array
-            array[batch] = vectors
+        for batch in token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()]):
+            chosen = there[batch]
+            vectors = self._vectors(tokens, chosen.tolist(), side).cpu().numpy()
+            array = np.zeros((len(texts), vectors.shape[1]), "float32") if array is None else array
+            array[chosen] = vectors
             advance(len(batch))
-        if array is None or not np.isfinite(array).all():
+        if len(there) < len(texts):
+            advance(len(texts) - len(there))
+        if array is None:
+            array = np.zeros((len(texts), self._dimension(side)), "float32")
+        if not np.isfinite(array).all():
             raise BadInput(f"{self.path} gives vectors that are not finite (NaN or infinity)")
-        return Vectors(array, truncated)
+        return Vectors(array, truncated, int(tokenless.sum()))
 
-    def _tokenize(self, texts: list[str], side: Side) -> tuple[dict[str, list[list[int]]], int]:
+    def _dimension(self, side: Side) -> int:
+        tokens, _, _ = self._tokenize([PROBES[0]], side)
+        return int(self._vectors(tokens, [0], side).shape[1])
+
+    def _tokenize(self, texts: list[str], side: Side) -> tuple[dict[str, list[list[int]]], int, "np.ndarray"]:
+        """Return the tokens, how many texts were cut, and for each text whether it adds no token to the prompt."""
+        import numpy as np
+
         most = self.spec.query_max_length if side == "query" else self.spec.passage_max_length
-        tokens = self.tokenizer(texts, truncation=True, max_length=most, return_attention_mask=True)
+        prompt = self._prompt(side)
+        tokens = self.tokenizer(
+            [prompt + text for text in texts], truncation=True, max_length=most, return_attention_mask=False
+        )
         truncated = sum(bool(encoding.overflowing) for encoding in tokens.encodings)
-        return dict(tokens), truncated
+        bare = self.tokenizer(prompt)["input_ids"]
+        return dict(tokens), truncated, np.asarray([ids == bare for ids in tokens["input_ids"]])
 
-    def _forward(self, batch: Any, side: Side, prompt: str) -> "torch.Tensor":
-        hidden = (self.query_model if side == "query" else self.model)(**batch)[0].float()
+    def _prompt(self, side: Side) -> str:
+        return self.spec.query_prompt if side == "query" else self.spec.passage_prompt
+
+    def _vectors(self, tokens: dict[str, list[list[int]]], chosen: list[int], side: Side) -> "torch.Tensor":
+        """Return the float32 vectors of the chosen texts of `tokens`, computed in one batch."""
+        import torch
+
+        model, prompt = self.query_model if side == "query" else self.model, self._prompt(side)
+        arrays = padded(
+            {name: [rows[at] for at in chosen] for name, rows in tokens.items()}, padding_id(model, self.tokenizer)
+        )
+        batch = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+        return self._forward(model, batch, prompt).float()
+
+    def _forward(self, model: Any, batch: "dict[str, torch.Tensor]", prompt: str) -> "torch.Tensor":
+        hidden = model(**accepted(model, batch))[0].float()
         skip = self._prompt_length(prompt) if prompt and not self.spec.include_prompt else 0
         vectors = pooled(hidden, batch["attention_mask"], self.spec.pooling, skip)
         for step in self.after:
@@ -124,36 +191,33 @@ class Encoder:
         return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
 
     @cached_property
+    def _probed(self) -> set[Side]:
+        return set()
+
+    @cached_property
     def tokenizer(self) -> Any:
         """The fast tokenizer."""
-        tokenizer = load_tokenizer(self.folder / self.spec.transformer)
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        if self.spec.lower_case:
-            from tokenizers.normalizers import Lowercase, Sequence
-
-            rust = tokenizer.backend_tokenizer
-            rust.normalizer = Sequence([Lowercase(), *([rust.normalizer] if rust.normalizer else [])])
-        return tokenizer
+        return load_tokenizer(self.folder / self.spec.transformer, lower_case=self.spec.lower_case)
 
     @cached_property
     def model(self) -> Any:
         """The transformer; that of the passages, if queries have a separate one."""
-        return load_transformer(self.folder / self.spec.transformer, self.dtype)
+        return self._load(self.spec.transformer)
 
     @cached_property
     def query_model(self) -> Any:
         """The transformer of queries."""
-        if self.spec.query_transformer is None:
-            return self.model
-        return load_transformer(self.folder / self.spec.query_transformer, self.dtype)
+        return self.model if self.spec.query_transformer is None else self._load(self.spec.query_transformer)
+
+    def _load(self, transformer: str) -> Any:
+        model = load_transformer(self.folder / transformer, self.dtype)
+        check_fits(self.folder / transformer, self.tokenizer, model)
+        return model
 
     @cached_property
     def after(self) -> list[Any]:
         """The steps after pooling, as functions of a batch of vectors."""
-        from torch.nn.functional import normalize
-
-        return [normalize if step == "normalize" else _dense(self.folder / step) for step in self.spec.after]
+        return steps_after(self.folder, self.spec)
 
 
 def pooled(hidden: "torch.Tensor", mask: "torch.Tensor", modes: tuple[str, ...], skip: int = 0) -> "torch.Tensor":
@@ -186,21 +250,42 @@ def pooled(hidden: "torch.Tensor", mask: "torch.Tensor", modes: tuple[str, ...],
     return torch.cat(vectors, 1)
 
 
+def steps_after(folder: Path, spec: EmbeddingSpec) -> "list[Callable[[torch.Tensor], torch.Tensor]]":
+    """Return the steps after pooling, as functions of a batch of vectors.
+
+    Raises BadSettings, when called, for vectors that are shorter than `truncate_dim`.
+    """
+    from torch.nn.functional import normalize
+
+    def truncate(vectors: "torch.Tensor") -> "torch.Tensor":
+        dimension = vectors.shape[1]
+        if not spec.truncate_dim or spec.truncate_dim > dimension:
+            raise BadSettings(
+                f"truncate_dim = {spec.truncate_dim} is more than the {dimension} dimensions of the model"
+            )
+        return vectors[:, : spec.truncate_dim]
+
+    own: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {NORMALIZE: normalize, TRUNCATE: truncate}
+    return [own[step] if step in own else _dense(folder / step) for step in spec.after]
+
+
 def _dense(folder: Path) -> Any:
     """Return sentence-transformers' Dense layer: a linear layer and an activation of torch.nn."""
-    import json
-
     import torch
-    from safetensors.torch import load_file
 
-    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config = read_json(folder / "config.json", {})
     package, _, name = config.get("activation_function", "torch.nn.modules.activation.Tanh").rpartition(".")
     activation = getattr(torch.nn, name, None)
-    if not package.startswith("torch.nn") or activation is None or config.get("use_residual"):
+    vector = {"sentence_embedding", None}  # what the layer reads and writes
+    other = {config.get("module_input_name"), config.get("module_output_name")} - vector
+    if not package.startswith("torch.nn") or activation is None or config.get("use_residual") or other:
         raise BadInput(f"{folder} has a Dense layer that curate does not support: {config}")
-    if not (folder / "model.safetensors").is_file():
-        raise BadInput(f"{folder} has no model.safetensors. curate does not read pickled weights; convert them.")
+    check_weights(folder)
     linear = torch.nn.Linear(config["in_features"], config["out_features"], bias=config.get("bias", True))
-    weights = load_file(folder / "model.safetensors")
-    linear.load_state_dict({key.removeprefix("linear."): weight for key, weight in weights.items()})
+    with open_weights(folder / "model.safetensors") as weights:
+        found = {key.removeprefix("linear."): weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118
+    try:
+        linear.load_state_dict(found)
+    except RuntimeError as error:
+        raise BadInput(f"{folder} lacks weights of its Dense layer, or has others: {', '.join(found)}") from error
     return torch.nn.Sequential(linear, activation()).to(device())

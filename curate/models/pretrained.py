@@ -4,14 +4,31 @@ Weights are read from safetensors only, and code that comes with a model is neve
 weights is refused: a missing head would be initialized at random, and its scores would look plausible.
 """
 
+import inspect
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput
+from curate.models.model_kind import adapter, read_json
 
 if TYPE_CHECKING:
     import torch
+
+
+# Frequent words and letters of some scripts. A tokenizer that knows none of them knows no collection either.
+WORDS = (
+    "what is the name of a country",
+    "a b c e t 0 1 2",
+    "的 一 是",
+    "и в не",
+    "في من",
+    "の は",
+    "이 는",
+    "का है",
+)
 
 
 def device() -> str:
@@ -46,14 +63,15 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
     """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`.
 
     Raises BadInput if the model has no safetensors, needs code of its own, lacks weights (other than those whose
-    names start with one of `may_lack`) or has weights that are not finite.
+    names start with one of `may_lack`), has weights that its configuration leaves out, or weights that are damaged
+    or not finite.
     """
     import torch
     import transformers
 
     quiet()
-    if not any(folder.glob("*.safetensors")):
-        raise BadInput(f"{folder} has no *.safetensors. curate does not read pickled weights; convert them.")
+    load_config(folder)
+    check_weights(folder)
     try:
         model, info = getattr(transformers, auto_class).from_pretrained(
             folder,
@@ -63,8 +81,41 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         raise BadInput(f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+    _check_keys(folder, model, info, may_lack)
+    if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
+        raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
+    return model.eval().to(device())
+
+
+def check_weights(folder: Path) -> None:
+    """Raise BadInput if there is no safetensors file in `folder`, or if one of them is damaged or cut short."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise BadInput(f"{folder} has no *.safetensors. curate does not read pickled weights; convert them.")
+    index = read_json(folder / "model.safetensors.index.json", {})
+    lacking = sorted(set(index.get("weight_map", {}).values()) - {path.name for path in files})
+    if lacking:
+        raise BadInput(f"{folder} lacks a file of its weights: {lacking[0]}. Copy or download the model again.")
+    for path in files:
+        open_weights(path)
+
+
+def open_weights(path: Path) -> Any:
+    """Return an open safetensors file. Raises BadInput, which names it, if it is damaged or cut short."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise BadInput(
+            f"{path} is damaged or cut short ({' '.join(str(error).split())[:120]}). "
+            "Copy or download the model again."
+        ) from error
+
+
+def _check_keys(folder: Path, model: Any, info: Mapping[str, Any], may_lack: tuple[str, ...]) -> None:
     lacking = sorted(key for key in info["missing_keys"] if not key.startswith(may_lack or ("\0",)))
     mismatched = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info["mismatched_keys"])
     if lacking or mismatched:
@@ -72,9 +123,54 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
             f"{folder} lacks weights that the model needs: {', '.join((lacking + mismatched)[:5])}. "
             "They would be initialized at random, so the model is refused."
         )
-    if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
-        raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
-    return model.eval().to(device())
+    left_out = sorted(info["unexpected_keys"])
+    if any(".lora_" in key for key in left_out):
+        raise BadInput(adapter(folder))
+    # A head of another task may be left over. A layer like those of the model means that config.json is another's.
+    own = {_alike(key) for key in model.state_dict()}
+    layers = [key for key in left_out if _alike(key) in own or _alike(key.partition(".")[2]) in own]
+    if layers:
+        raise BadInput(
+            f"{folder} has weights that its config.json leaves out: {', '.join(layers[:3])}. "
+            "The model would be computed without them, so it is refused."
+        )
+
+
+def _alike(key: str) -> str:
+    """Return the name of a weight without the numbers of layers."""
+    return re.sub(r"\d+", "#", key)
+
+
+def check_fits(folder: Path, tokenizer: Any, model: Any) -> None:
+    """Raise BadInput if the tokenizer in `folder` is not that of the model.
+
+    A tokenizer with more tokens than the model has vectors ends in an index error. One with far fewer knows other
+    tokens, or none, and its vectors look plausible.
+    """
+    tokens, vectors = len(tokenizer), model.get_input_embeddings().num_embeddings
+    if tokens > vectors or 2 * tokens < vectors:
+        raise BadInput(
+            f"{folder}: the tokenizer has {tokens:,} tokens and the model has vectors for {vectors:,}, so the "
+            "tokenizer belongs to another model. Copy the tokenizer files of this model."
+        )
+
+
+def padding_id(model: Any, tokenizer: Any) -> int:
+    """Return the token id that fills up short rows.
+
+    A head that reads the last token finds it by the padding id in the model's configuration, so that id is used.
+    If the configuration has none, it gets the tokenizer's. The mask hides padding from all other models.
+    """
+    configured = model.config.pad_token_id
+    if configured is None or not 0 <= configured < model.get_input_embeddings().num_embeddings:
+        model.config.pad_token_id = tokenizer.pad_token_id
+    return int(model.config.pad_token_id or 0)
+
+
+def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
+    names = inspect.signature(model.forward).parameters
+    return {name: value for name, value in inputs.items() if name in names}
 
 
 def load_transformer(folder: Path, dtype: str) -> Any:
@@ -92,26 +188,62 @@ def load_transformer(folder: Path, dtype: str) -> Any:
 
 
 def load_config(folder: Path) -> Any:
-    """Return the transformers configuration of the model in `folder`. Raises BadInput if it cannot be loaded."""
-    from transformers import AutoConfig
+    """Return the transformers configuration of the model in `folder`.
 
+    Raises BadInput if it cannot be loaded, or if transformers does not know the model.
+    """
+    import transformers
+    from transformers import AutoConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    path = folder / "config.json"
+    written = read_json(path, {})
+    kind = written.get("model_type")
+    if kind is None:
+        raise BadInput(f"{path} names no model_type; expected the configuration of a transformers model")
+    if kind not in CONFIG_MAPPING:
+        code = "; it comes with code of its own, which curate never runs" if "auto_map" in written else ""
+        raise BadInput(
+            f"{path}: transformers {transformers.__version__} has no model of the type '{kind}'{code}. "
+            "Use another model."
+        )
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{folder}: cannot load config.json: {' '.join(str(error).split())[:300]}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
 
 
-def load_tokenizer(folder: Path) -> Any:
-    """Return the fast tokenizer in `folder`. Raises BadInput if there is none."""
+def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
+    """Return the fast tokenizer in `folder`, which lower-cases texts first if `lower_case` says so.
+
+    Raises BadInput if there is none, or if it knows no words: without its files, transformers makes an empty one.
+    """
     from transformers import AutoTokenizer
 
     quiet()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # the library tokenizers raises Exception itself
         raise BadInput(f"{folder}: cannot load the tokenizer: {' '.join(str(error).split())[:300]}") from error
+    files = sorted(set(tokenizer.vocab_files_names.values()) | {"tokenizer.json"})
+    if not any((folder / name).is_file() for name in files):
+        raise BadInput(
+            f"{folder} has no tokenizer: expected {' or '.join(files)}. Copy the tokenizer files of this model."
+        )
     if not tokenizer.is_fast:
         raise BadInput(f"{folder} has no fast tokenizer (tokenizer.json)")
+    if all(
+        set(tokenizer(text, add_special_tokens=False)["input_ids"]) <= {tokenizer.unk_token_id} for text in WORDS
+    ):
+        raise BadInput(
+            f"{folder}: the tokenizer knows no word of any language, so its files are damaged or those of another "
+            "model. Copy the tokenizer files of this model."
+        )
+    if lower_case:
+        from tokenizers.normalizers import Lowercase, Sequence
+
+        rust = tokenizer.backend_tokenizer
+        rust.normalizer = Sequence([Lowercase(), *([rust.normalizer] if rust.normalizer else [])])
     return tokenizer
 
 

@@ -1,3 +1,7 @@
 -- scorers: the cross-encoders that have scored in this workspace. Grain: one row per scorer.
-select model_id, path, (settings ->> 'max_length')::integer as max_length
+select
+    model_id,
+    path,
+    (settings ->> 'max_length')::integer as max_length,
+    settings ->> 'relevant_class' as relevant_class,
 from models where "role" = 'cross-encoder' order by model_id;

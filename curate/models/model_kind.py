@@ -1,0 +1,121 @@
+"""What a model folder holds, according to its files: an encoder, a cross-encoder, or what curate does not run.
+
+Weights of the wrong kind often load without an error and give vectors or scores that look plausible. So the kind
+is read from the files, in the order in which sentence-transformers decides: `model_type`, modules, architecture.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from curate.errors import BadInput
+
+Json = TypeVar("Json", dict[str, Any], list[Any])
+Wanted = Literal["an encoder", "a cross-encoder"]
+
+ROUTER = "router_config.json"
+SENTENCE_TRANSFORMERS_JSON = "config_sentence_transformers.json"
+CROSS_ENCODER, ENCODER = "a cross-encoder", "an encoder"
+TYPES = {"SparseEncoder": "a sparse encoder", "MultiVectorEncoder": "a multi-vector encoder (late interaction)"}
+SPARSE = ("SpladePooling", "MLMTransformer", "SparseAutoEncoder", "SparseStaticEmbedding")
+# What a transformer was trained for before it became an encoder, or as one half of an encoder-decoder.
+PRETRAINED = ("MaskedLM", "PreTraining", "ConditionalGeneration", "TextEncoding")
+
+
+def check_kind(folder: Path, wanted: Wanted) -> None:
+    """Raise BadInput, which names what `folder` holds, unless that may be `wanted` and is whole."""
+    for place in dict.fromkeys((folder, folder / transformer_of(folder))):
+        if (place / "adapter_config.json").is_file():
+            raise BadInput(adapter(place))
+        if read_json(place / "config.json", {}).get("quantization_config"):
+            raise BadInput(
+                f"{place} holds quantized weights, which curate does not read. Use the original weights."
+            )
+    found, why = _kind(folder)
+    if found not in (wanted, None):
+        raise BadInput(f"{folder} is {found} ({why}), not {wanted}. Give the folder or hub name of {wanted}.")
+
+
+def is_cross_encoder(folder: Path) -> bool:
+    """Return whether the files in `folder` say that it holds a cross-encoder that curate can run."""
+    return _kind(folder)[0] == CROSS_ENCODER
+
+
+def adapter(folder: Path) -> str:
+    """Return the message about an adapter in `folder`."""
+    return (
+        f"{folder} holds an adapter (LoRA, peft), which curate does not apply. Merge it into its base model first "
+        "(in peft: model.merge_and_unload(), then save_pretrained), and give the folder of the merged model."
+    )
+
+
+def modules_of(folder: Path) -> list[tuple[str, str]]:
+    """Return (type, path) of the modules in modules.json, in order; empty if there is no such file."""
+    path = folder / "modules.json"
+    listed = read_json(path, [])
+    if not all(isinstance(module, dict) and "type" in module for module in listed):
+        raise BadInput(f"{path} is not a list of modules, each with its type")
+    return [(str(module["type"]), str(module.get("path", ""))) for module in listed]
+
+
+def transformer_of(folder: Path) -> str:
+    """Return the folder of the first module, relative to the model's folder."""
+    modules = modules_of(folder)
+    return modules[0][1] if modules else ""
+
+
+def read_json(path: Path, otherwise: Json) -> Json:
+    """Return the JSON in `path`, or `otherwise` if there is no such file. Both must be of one type."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return otherwise
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(value, type(otherwise)):
+        expected = "an object" if isinstance(otherwise, dict) else "a list"
+        raise BadInput(f"{path} holds {type(value).__name__} in JSON; expected {expected}")
+    return value
+
+
+def _kind(folder: Path) -> tuple[str | None, str]:
+    """Return what the folder holds, and the sign of it. None: the files do not say."""
+    declared = read_json(folder / SENTENCE_TRANSFORMERS_JSON, {}).get("model_type") or "SentenceTransformer"
+    names = [full.rpartition(".")[2] for full, _ in modules_of(folder)]
+    shown = ", ".join(names)
+    if declared in TYPES:
+        return TYPES[declared], f"model_type {declared}"
+    if declared == "CrossEncoder":
+        return (
+            ("a modular cross-encoder of sentence-transformers, which curate does not support", shown)
+            if names[1:]
+            else (CROSS_ENCODER, f"model_type {declared}")
+        )
+    if declared != "SentenceTransformer":
+        return f"a model of the type {declared}, which curate does not know", SENTENCE_TRANSFORMERS_JSON
+    if sparse := [name for name in names if name in SPARSE]:
+        return TYPES["SparseEncoder"], sparse[0]
+    if "StaticEmbedding" in names:
+        return "a model of static embeddings", shown
+    if names or (folder / ROUTER).is_file():
+        return ENCODER, shown or ROUTER
+    return _of_architecture(folder)
+
+
+def _of_architecture(folder: Path) -> tuple[str | None, str]:
+    architectures = read_json(folder / "config.json", {}).get("architectures") or []
+    if not architectures:
+        return None, ""
+    name = str(architectures[0])
+    head = name.rpartition("For")[2] if "For" in name else ""
+    if head == "SequenceClassification":
+        return CROSS_ENCODER, name
+    if head == "CausalLM" or name.endswith("LMHeadModel"):
+        return "a causal language model", name
+    if "ColBERT" in name:
+        return TYPES["MultiVectorEncoder"], name
+    if name == "StaticModel":
+        return "a model of static embeddings", name
+    if head and head not in PRETRAINED:
+        return f"a model with a head for another task than {ENCODER} or {CROSS_ENCODER} has", name
+    return ENCODER, name
