@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curate.errors import BadInput
+from curate.load.shown import printable
 
 SHOWN = 10
 BEGINNING = 120
@@ -32,7 +33,7 @@ class Rejects:
         if self.count <= self.allowed:
             return
         first = [
-            f"  {row['file']}:{row['line']}: {printable(row['reason'])}: {printable(row['text'])[:80]}"
+            f"  {printable(row['file'])}:{row['line']}: {printable(row['reason'])}: {printable(row['text'])[:80]}"
             for row in self.kept[:SHOWN]
         ]
         more = [f"  ... and {self.count - len(first):,} more"] if self.count > len(first) else []
@@ -51,8 +52,3 @@ class Rejects:
                 ]
             )
         )
-
-
-def printable(text: str) -> str:
-    """Return the text with unprintable characters escaped, so that it cannot control the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

@@ -13,7 +13,8 @@ from curate.jobs import Job, numbered
 from curate.load.labels import load_labels
 from curate.load.lines import Advance
 from curate.load.rejects import Rejects
-from curate.load.request import LoadOptions, LoadRequest
+from curate.load.request import LoadOptions, LoadRequest, requested
+from curate.load.shown import file_name, shown
 from curate.load.texts import load_texts
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -77,7 +78,11 @@ def load(
     If more than `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and
     reason of the first of these rows. Loading the same files again does nothing.
     """
-    request = LoadRequest.of(*sources, **options)
+    with requested(workspace, *sources, **options) as request:
+        return _load(workspace, request, max_rejects, progress)
+
+
+def _load(workspace: Workspace, request: LoadRequest, max_rejects: int, progress: Progress) -> Loaded:
     before = _same(workspace, request)
     if before:
         return _loaded(workspace, before, already=True, notes=request.notes)
@@ -103,9 +108,15 @@ def plan_load(
     **options: Unpack[LoadOptions],
 ) -> Plan:
     """Return the files that `load` would read, their kinds, and the time at the rate of the last load."""
-    request = LoadRequest.of(*sources, **options)
+    with requested(workspace, *sources, **options) as request:
+        return _plan(workspace, request)
+
+
+def _plan(workspace: Workspace, request: LoadRequest) -> Plan:
     size, before = request.bytes, _same(workspace, request)
-    files = [f"{file.kind}{f' ({file.split})' if file.split else ''}: {file.path}" for file in request.files]
+    files = [
+        f"{file.kind}{f' ({file.split})' if file.split else ''}: {shown(file.path)}" for file in request.files
+    ]
     rates = [record.facts["bytes"] / record.seconds for record in workspace.records("load") if record.seconds]
     return Plan(
         "load",
@@ -132,7 +143,7 @@ def _load_all(
 def _job(workspace: Workspace, request: LoadRequest, max_rejects: int) -> Job:
     settings = {"files": request.identity, "max_rejects": max_rejects}
     numbered_files = enumerate(zip(request.files, request.hashes, strict=True), 1)
-    inputs = {f"{number} {file.path}": sha256 for number, (file, sha256) in numbered_files}
+    inputs = {f"{number} {file_name(file.path)}": sha256 for number, (file, sha256) in numbered_files}
     return Job(workspace, "load", numbered(workspace, "load"), settings, inputs)
 
 
