@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from curate.load.shown import printable
 from curate.load.training_rows import training_form
 
 
@@ -81,5 +82,5 @@ def locate(found: Iterable[str], fields: tuple[Field, ...]) -> tuple[str | None,
     missing = [field for field, place in zip(fields, places, strict=True) if field.needed and place is None]
     if missing:
         wanted = "; ".join(f"no {field.name} ({', '.join(field.names)})" for field in missing)
-        raise Unfit(f"missing field: {wanted}; found: {', '.join(found)[:200] or 'nothing'}")
+        raise Unfit(f"missing field: {wanted}; found: {printable(', '.join(found)[:200]) or 'nothing'}")
     return places

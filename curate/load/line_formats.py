@@ -248,6 +248,10 @@ def columns(kind: str, path: Path, start: bytes) -> Layout:
         raise BadInput(
             f"{name}: CSV without a header of known names: found {found}; expected names such as {wanted}"
         )
+    if labels and "triples" in path.name.lower():
+        raise BadInput(
+            f"{name}: triples of ids for training (query, positive, negative) by the file's name, not qrels"
+        )
     return _without_header(kind, cells)
 
 

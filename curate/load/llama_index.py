@@ -8,7 +8,7 @@ from typing import Any
 
 from curate.errors import BadInput
 from curate.load.lines import Advance, blocks
-from curate.load.shown import shown
+from curate.load.shown import printable, shown
 
 START = re.compile(rb'\s*\{\s*"(queries|corpus|relevant_docs)"\s*:\s*\{')
 PARTS = {"passages": "corpus", "queries": "queries", "unlabeled": "queries", "qrels": "relevant_docs"}
@@ -47,7 +47,7 @@ class LlamaIndexRows:
         try:
             whole = json.loads(b"".join(blocks(self.path, self.advance)), object_pairs_hook=_without_twins)
         except (ValueError, RecursionError) as error:
-            raise BadInput(f"{name}: broken JSON: {error}") from error
+            raise BadInput(f"{name}: broken JSON: {printable(str(error))}") from error
         part = whole.get(self.part) if isinstance(whole, dict) else None
         if not isinstance(part, dict):
             raise BadInput(f"{name}: no object '{self.part}', as files of LlamaIndex have")

@@ -14,6 +14,8 @@ ONE, SEVERAL = "state.json", "dataset_dict.json"
 
 def saved_datasets(folder: Path) -> list[Path]:
     """Return the folders of the datasets in such a folder, which may be the folder itself; else an empty list."""
+    if not folder.is_dir():
+        return []
     if (folder / SEVERAL).exists():
         names = _read(folder / SEVERAL).get("splits")
         if not isinstance(names, list) or not names:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from curate.errors import BadInput
 from curate.load.fields import Field, Unfit, locate
 from curate.load.lines import Advance
-from curate.load.shown import shown
+from curate.load.shown import printable, shown
 
 ROWS = 4096
 
@@ -37,7 +37,7 @@ class TableRows(ABC):
         try:
             return cls._names(path)
         except _errors() as error:
-            raise BadInput(f"{shown(path)}: damaged {cls.form}: {error}") from error
+            raise BadInput(f"{shown(path)}: damaged {cls.form}: {printable(str(error))}") from error
 
     def __iter__(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Yield (row number, raw values of the fields)."""
@@ -47,7 +47,9 @@ class TableRows(ABC):
                 yield from enumerate(self._rows(batch, number), number + 1)
                 number += len(batch)
         except _errors() as error:
-            raise BadInput(f"{shown(self.path)}: damaged {self.form}, after row {number}: {error}") from error
+            raise BadInput(
+                f"{shown(self.path)}: damaged {self.form}, after row {number}: {printable(str(error))}"
+            ) from error
 
     @staticmethod
     @abstractmethod
@@ -72,7 +74,9 @@ class TableRows(ABC):
         except UnicodeDecodeError:
             return list(column.cast(pa.large_binary()).to_pylist())
         except (ValueError, OverflowError) as error:  # a date before the year 1, for example
-            raise BadInput(f"{shown(self.path)}: after row {number}: column '{place}': {error}") from error
+            raise BadInput(
+                f"{shown(self.path)}: after row {number}: column '{place}': {printable(str(error))}"
+            ) from error
         if pa.types.is_floating(column.type) and column.type.bit_width < 64:
             exact = {16: 2**11, 32: 2**24}[column.type.bit_width]
             if any(cell is not None and abs(cell) >= exact for cell in cells):

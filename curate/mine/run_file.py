@@ -12,7 +12,7 @@ from pathlib import Path
 from curate.errors import BadInput
 from curate.load.fields import Unfit
 from curate.load.lines import Advance, Lines, head
-from curate.load.shown import shown
+from curate.load.shown import printable, shown
 from curate.load.tables import table_reader
 
 TREC, MARCO, QRELS = 6, 3, 4
@@ -55,7 +55,9 @@ def read_run(path: Path, reject: Reject, advance: Advance = lambda _count: None)
                 continue
             if not columns and _is_header(fields):
                 if len(fields) == MARCO and fields[2].lower() != RANK:
-                    raise BadInput(f"{shown(path)}:{number}: the third of three columns is '{fields[2]}'. {SIX}")
+                    raise BadInput(
+                        f"{shown(path)}:{number}: the third of three columns is '{printable(fields[2])}'. {SIX}"
+                    )
                 continue
             columns = columns or _columns(len(fields))
             yield _line(number, fields, columns)
