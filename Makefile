@@ -7,9 +7,11 @@ VENV ?= .venv$(patsubst -constraints,,-$(or $(basename $(notdir $(CONSTRAINTS)))
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),--upgrade --upgrade-strategy eager)
 PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
+FUZZ_INPUTS ?= 20000
 SITE = $(BIN)/python docs/site.py && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: help demo test coverage lint docs format hooks dist installed clean
+.PHONY: help demo test fuzz coverage lint docs format hooks dist installed clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +21,10 @@ demo: $(VENV)/.demo ## Curate a real collection with real models, start to end (
 
 test: installed ## Run the tests against the installed wheel, offline
 	$(PYTEST) $(TESTS)
+
+fuzz: installed ## Try damaged input files, others each time: make fuzz FUZZ_INPUTS=100000, or FUZZ_SEED=... to repeat
+	@echo "FUZZ_SEED=$(FUZZ_SEED) FUZZ_INPUTS=$(FUZZ_INPUTS)"
+	FUZZ_SEED=$(FUZZ_SEED) FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/test_fuzz_readers.py
 
 coverage: installed ## Run the tests and measure the lines and branches that they cover (build/coverage/index.html)
 	$(PYTEST) --cov --cov-report=term --cov-report=html $(TESTS)

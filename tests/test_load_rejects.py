@@ -63,7 +63,7 @@ def rows_in(workspace: Workspace, table: str) -> int:
         (b'{"_id": "p2", "text": ["two"]}', "text is not a string: it is a list"),
         (b'{"_id": "p2", "text": "two", "title": 3}', "title is not a string: it is a number"),
         (b'{"_id": 2, "text": "two"}', "ids of two kinds in one file: this one is a number"),
-        (b'{"_id": 18446744073709551616, "text": "two"}', "id is a number that is not a 64-bit integer"),
+        (b'{"_id": 18446744073709551616, "text": "two"}', "id is a number too large to be read exactly"),
         (
             b'{"_id": "p2", "text": "two", "x": ' + b"[" * 1000 + b'""' + b"]" * 1000 + b"}",
             "broken JSON: nested too deeply",
@@ -108,7 +108,7 @@ def test_a_bad_line_is_named_with_its_file_its_number_and_the_reason(
         (b"q1\tp1\tx", "relevance is not an integer: 'x'"),
         (b"q1\tp1\t0.5", "relevance is not an integer: '0.5'"),
         (b"q1\tp1\tnan", "relevance is not an integer: 'nan'"),
-        (b"q1\tp1\t99999999999", "relevance is not an integer: '99999999999'"),
+        (b"q1\tp1\t99999999999", "relevance is not an integer of 32 bits: 99999999999"),
         (b"q1\tp1", "wrong number of columns: found 2, expected 3"),
         (b"q1\tp1\t1\t1", "wrong number of columns: found 4, expected 3"),
         (b"q9\tp1\t1", "unknown query id: q9"),

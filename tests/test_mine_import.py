@@ -1,6 +1,7 @@
 """Runs made elsewhere: their ranks are recomputed, and their bad lines are named."""
 
 from collections.abc import Callable
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,52 @@ def test_a_marco_run_keeps_its_ranks(workspace: Workspace) -> None:
     mined = import_run(workspace, write(workspace, "q1\tp2\t1", "q1\tp1\t7"))
 
     assert rows(workspace, mined.run_id) == [("q1", "p2", 1, -1.0), ("q1", "p1", 2, -7.0)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["q1 p1 81", "q1 p2 79", "q1 p3 12"], "they begin at 12"),
+        (["q1 p3 12", "q1 p2 79", "q1 p1 81"], "they begin at 12"),
+        (["q1 p1 1", "q1 p2 1"], "several passages have the same"),
+        (["q1 p1 3", "q1 p2 2", "q1 p3 1"], "they fall from line to line, as scores do"),
+        (["q1 p1 1", "q1 p2 2", "q2 p1 7"], "they begin at 7"),
+    ],
+)
+def test_whole_scores_in_three_columns_are_not_read_as_ranks(
+    workspace: Workspace, lines: list[str], why: str
+) -> None:
+    """Otherwise the worst passage would come first. The ranks of a query begin at 1 and are distinct."""
+    run = write(workspace, *lines)
+
+    with pytest.raises(
+        BadInput, match=rf"run\.trec:\d: the third column holds no ranks of the query q\d: {why}\. Runs"
+    ):
+        import_run(workspace, run, max_rejects=9)
+    assert workspace.records("mine") == []
+
+
+def test_the_ranks_of_a_query_may_come_in_any_order(workspace: Workspace) -> None:
+    """If they fall in one query, they may still be ranks: in another query they do not."""
+    run = write(workspace, "q1 p1 2", "q1 p2 1", "q2 p1 1", "q2 p2 2")
+
+    assert rows(workspace, import_run(workspace, run).run_id) == [
+        ("q1", "p2", 1, -1.0),
+        ("q1", "p1", 2, -2.0),
+        ("q2", "p1", 1, -1.0),
+        ("q2", "p2", 2, -2.0),
+    ]
+
+
+def test_a_run_comes_from_standard_input(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` is the same run as the file with its bytes."""
+    run = write(workspace, "q1 Q0 p1 1 2 x")
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(run.read_bytes())))
+
+    first, again = import_run(workspace, "-"), import_run(workspace, run)
+
+    assert (first.run_id, again.already) == (again.run_id, True)
+    assert not list(workspace.root.glob(".stdin-*"))
 
 
 def test_the_same_file_again_is_there_already(workspace: Workspace) -> None:

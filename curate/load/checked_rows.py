@@ -1,18 +1,24 @@
 """The checked rows of one input file, and the rows that are rejected."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from curate.errors import BadInput
-from curate.load.fields import FIELDS, Unfit
+from curate.load.csv_records import Records
+from curate.load.fields import FIELDS, OtherForm, Unfit
 from curate.load.input_files import Input
 from curate.load.line_formats import JsonLines, columns, is_json
-from curate.load.lines import BLANK, PARQUET, Advance, Lines, first_line, head
-from curate.load.parquet_rows import ParquetRows
+from curate.load.lines import BLANK, Advance, Lines, first_line, head
+from curate.load.llama_index import LlamaIndexRows, is_llama_index
+from curate.load.shown import file_name, shown
+from curate.load.table_rows import TableRows
+from curate.load.tables import table_reader
 from curate.load.value_checks import CHECKS
 
 CheckedRow = tuple[str, int, tuple[Any, ...]]
 """The file, the line number from 1, and the checked values."""
+
+Source = Lines | Records | TableRows | LlamaIndexRows
 
 BEGINNING = 120
 
@@ -33,38 +39,43 @@ class Refuse(Protocol):
 def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[CheckedRow]:
     """Yield every valid row of a file, and pass the other rows to `refuse`.
 
-    Raises BadInput for a file that is neither text nor Parquet, or that has no rows.
+    Raises BadInput for a file of a form that no reader knows, or that has no rows.
     """
     check = CHECKS[file.kind](file)
     source, parse, first = _opened(file, advance)
-    name, empty = str(file.path), True
+    name, empty = file_name(file.path), True
     for line, raw in source:
         if line < first or raw in BLANK:
             continue
         empty = False
         try:
             values = check(parse(raw))
+        except OtherForm as form:
+            raise BadInput(f"{shown(file.path)}:{line}: {form}") from form
         except Unfit as unfit:
             cut = " (the last line, which has no line end: is the file cut off?)" if source.unended else ""
             refuse(name, line, f"{unfit}{cut}", beginning(raw), unfit.query_id, file.split)
         else:
             yield name, line, values
     if empty:
-        raise BadInput(f"{file.path}: no rows, expected {file.kind}")
+        raise BadInput(f"{shown(file.path)}: no rows, expected {file.kind}")
 
 
-def _opened(file: Input, advance: Advance) -> tuple[Lines | ParquetRows, Any, int]:
+def _opened(file: Input, advance: Advance) -> tuple[Source, Callable[[Any], Any], int]:
     """Return the source of the raw rows, the function that parses one, and the line number of the first row."""
     fields = FIELDS[file.kind]
     start = head(file.path)
-    if start.startswith(PARQUET):
-        return ParquetRows(file.path, fields, advance), list, 1
+    table = table_reader(start)
+    if table:
+        return table(file.path, fields, advance), list, 1
+    if is_llama_index(start):
+        return LlamaIndexRows(file.path, file.kind, advance), list, 1
     lines = Lines(file.path, advance)
     if is_json(file.path, start):
         return lines, JsonLines(fields), 1
-    number, first = first_line(start)
-    parse, header = columns(file.kind, file.path, number, first)
-    return lines, parse, number + 1 if header else number
+    layout = columns(file.kind, file.path, start)
+    number, _first = first_line(start)
+    return Records(lines, layout.csv) if layout.csv else lines, layout.parse, number + layout.header
 
 
 def beginning(raw: Any) -> str:

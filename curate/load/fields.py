@@ -3,12 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from curate.load.shown import printable
+from curate.load.training_rows import training_form
+
 
 class Unfit(Exception):  # not named ...Error: an unfit row may be allowed
     """A row cannot be loaded. Rejects are counted by the text before the first colon."""
 
     query_id: str | None = None
     """The query that the row names, if that much of it could be read."""
+
+
+class OtherForm(Unfit):
+    """The names are those of another form, so that the file is refused as a whole."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,20 @@ def _places(found: list[str], fields: tuple[Field, ...]) -> tuple[str | None, ..
 def locate(found: Iterable[str], fields: tuple[Field, ...]) -> tuple[str | None, ...]:
     """Return the name in `found` of each field, or None for an optional field that is missing.
 
-    Raises Unfit, with the names that were found and expected, if a needed field is missing.
+    Raises OtherForm for the names of a training set or of a run, and Unfit, with the names that were found and
+    expected, if a needed field is missing.
     """
     found = list(found)
+    form = training_form(found)
+    if form:
+        raise OtherForm(form)
+    if fields is FIELDS["qrels"] and "rank" in found:
+        raise OtherForm(
+            "a run, because it has ranks, not qrels. Write it as a TREC run and use: curate mine --run FILE"
+        )
     places = _places(found, fields)
     missing = [field for field, place in zip(fields, places, strict=True) if field.needed and place is None]
     if missing:
         wanted = "; ".join(f"no {field.name} ({', '.join(field.names)})" for field in missing)
-        raise Unfit(f"missing field: {wanted}; found: {', '.join(found)[:200] or 'nothing'}")
+        raise Unfit(f"missing field: {wanted}; found: {printable(', '.join(found)[:200]) or 'nothing'}")
     return places

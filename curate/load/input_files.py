@@ -1,11 +1,15 @@
 """The files that a load reads: those that belong to the layout of a folder, and those that options name."""
 
+import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from curate.errors import BadInput, BadSettings
+from curate.load.lines import require_file
+from curate.load.shown import argument, printable, shown
 
 KINDS = ("passages", "queries", "unlabeled", "qrels", "annotations")
 SPLITS = {
@@ -18,7 +22,8 @@ SPLITS = {
     "test": "test",
 }
 QUERY_SPLITS = SPLITS | {"eval": "test"}  # MS MARCO's eval queries are a test set without public labels
-DATA = re.compile(r"\.(jsonl|tsv|parquet)(\.(gz|zst))?$", re.IGNORECASE)
+DATA = re.compile(r"\.(jsonl|tsv|csv|parquet|arrow)(\.(gz|zst))?$", re.IGNORECASE)
+FOLDERS = {"corpus", "passages", "queries"}  # collections on a hub have a folder for each kind
 PAPERS = re.compile(r"\.|readme|manifest\.json$", re.IGNORECASE)  # names of files that are skipped without a note
 
 
@@ -43,15 +48,17 @@ class InputFiles:
     notes: tuple[str, ...]
 
 
-def by_name(kind: str, path: Path) -> Input:
+def by_name(kind: str, path: Path, name: str | None = None) -> Input:
     """Return a file as an input with the split in its name; qrels without a split are train.
 
-    Queries in a train file get no split, because their labels decide whether they can train.
+    Queries in a train file get no split, because their labels decide whether they can train. name: the name that
+    tells the split in place of the file's own.
     """
+    name = name or path.name
     if kind == "qrels":
-        split = split_in(path.name, SPLITS)
+        split = split_in(name, SPLITS)
         return Input(kind, path, split or "train", guessed=split is None)
-    split = split_in(path.name, QUERY_SPLITS) if kind == "queries" else None
+    split = split_in(name, QUERY_SPLITS) if kind == "queries" else None
     return Input(kind, path, None if split == "train" else split)
 
 
@@ -59,7 +66,10 @@ def split_in(name: str, splits: dict[str, str]) -> str | None:
     """Return the split that is a word in a file's name, or None; raises BadSettings if there are two."""
     found = {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
     if len(found) > 1:
-        raise BadSettings(f"{name} names two splits. Rename it; for qrels, give the split: --qrels SPLIT={name}")
+        raise BadSettings(
+            f"{printable(name)} names two splits. "
+            f"Rename it; for qrels, give the split: --qrels SPLIT={printable(shlex.quote(name))}"
+        )
     return next(iter(found), None)
 
 
@@ -81,43 +91,61 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     inputs += [Input("qrels", labels[word], split) for word, split in splits.items() if word in labels]
     if not inputs:
         raise BadInput(
-            f"{folder}: neither a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, ...) nor an MS MARCO "
-            "folder (collection.tsv, queries.train.tsv, ...). Name the files: --passages, --queries, --qrels"
+            f"{shown(folder)}: neither a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, ...) nor an "
+            "MS MARCO folder (collection.tsv, queries.train.tsv, ...). Name the files: "
+            "--passages, --queries, --qrels"
         )
     given = list(given)
     taken = {file.split for file in given if file.kind == "qrels"}
     kept = tuple(file for file in inputs if file.kind != "qrels" or file.split not in taken)
-    rest = {*_files(folder), *_files(folder / "qrels")} - {file.path for file in kept}
-    named = {file.path.resolve() for file in given}
-    return InputFiles(kept, tuple(_left_out(path) for path in sorted(rest) if path.resolve() not in named))
+    replaced = [file for file in inputs if file not in kept]
+    notes = [f"not loaded: {shown(file.path)}: --qrels gives other labels for {file.split}" for file in replaced]
+    rest = {*_entries(folder), *_entries(folder / "qrels")} - {file.path for file in inputs}
+    named = {os.path.realpath(file.path) for file in given}
+    notes += [_left_out(path) for path in sorted(rest) if os.path.realpath(path) not in named and _telling(path)]
+    return InputFiles(kept, tuple(notes))
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return the files of a folder, sorted by name, without READMEs, hidden files and `manifest.json`."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in paths if path.is_file() and not PAPERS.match(path.name)]
+def _entries(folder: Path) -> list[Path]:
+    """Return what a folder holds, sorted by name, without READMEs, hidden files and `manifest.json`.
+
+    What is not a file is not left out: a link to nowhere in place of `corpus.jsonl` must not look like no corpus.
+    Raises BadInput for a folder that cannot be read, and for a link to nowhere in place of one.
+    """
+    if not folder.is_dir():
+        if folder.is_symlink() and not folder.exists():
+            require_file(folder)
+        return []
+    return [path for path in sorted(folder.iterdir()) if not PAPERS.match(path.name)]
+
+
+def _telling(path: Path) -> bool:
+    """Return whether a file or folder that is left out should be named: not a folder of something else."""
+    return path.name.lower() in FOLDERS or not path.is_dir()
 
 
 def _left_out(path: Path) -> str:
     """Return a note about a file that is not in the layout, with the option that would load it."""
-    name = path.name.lower()
+    name, file = path.name.lower(), argument(path)
     if path.parent.name == "qrels" or name.startswith("qrels"):
-        return f"not loaded: {path}; to load it: --qrels {split_in(name, SPLITS) or 'SPLIT'}={path}"
+        return f"not loaded: {shown(path)}; to load it: --qrels {split_in(name, SPLITS) or 'SPLIT'}={file}"
     if name.startswith("queries"):
-        return f"not loaded: {path}; to load it: --queries {path}"
-    return f"not loaded: {path}: not part of the layout"
+        return f"not loaded: {shown(path)}; to load it: --queries {file}"
+    if name in FOLDERS:
+        return f"not loaded: {shown(path)}; to load it: --passages {file}"
+    return f"not loaded: {shown(path)}: not part of the layout"
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     """Return the data files of a folder by name without suffix; raises BadInput if two have the same name."""
     found: dict[str, Path] = {}
-    for path in _files(folder):
+    for path in _entries(folder):
         stem = DATA.sub("", path.name)
         if stem == path.name:
             continue
         if stem in found:
             raise BadInput(
-                f"{folder} holds both {found[stem].name} and {path.name}. "
+                f"{shown(folder)} holds both {printable(found[stem].name)} and {printable(path.name)}. "
                 "Move one away, or name the files by options instead of giving the folder."
             )
         found[stem] = path

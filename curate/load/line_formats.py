@@ -2,16 +2,26 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput
-from curate.load.fields import FIELDS, Field, Unfit, locate, located
-from curate.load.lines import LONGEST_LINE
+from curate.load.csv_records import Csv
+from curate.load.fields import FIELDS, Field, OtherForm, Unfit, locate, located
+from curate.load.lines import LONGEST_LINE, first_line
+from curate.load.shown import argument, printable, shown
+from curate.load.training_rows import training_form
 from curate.load.value_checks import decoded, kind_of
 
 JSON_NAMES = re.compile(r"\.(jsonl|ndjson|json)(\.(gz|zst))?$", re.IGNORECASE)
+KEY = re.compile(rb'"(\w{1,40})"\s*:')
+BEGINNING = 65_536  # bytes of an array in which the names of its objects are looked for
+CSV_NAMES = re.compile(r"\.csv(\.(gz|zst))?$", re.IGNORECASE)
+TABS, SEPARATORS = Csv("\t"), (Csv(","), Csv(";"))
 RUN_COLUMNS = 6
 QREL_COLUMNS = {2: (0, 1, None), 3: (0, 1, 2), 4: (0, 2, 3)}
 MANY_LAYOUTS = 1000
@@ -19,15 +29,48 @@ TOO_DEEP = "broken JSON: nested too deeply"
 
 
 def is_json(path: Path, head: bytes) -> bool:
-    """Return whether a file holds JSON lines; raises BadInput if it is one JSON array."""
+    """Return whether a file holds JSON lines; raises BadInput if its JSON is not one object a line."""
     start = head.lstrip()[:1]
     named = JSON_NAMES.search(path.name) is not None
-    if start == b"[" and (named or b"\t" not in head.partition(b"\n")[0]):
+    number, first = first_line(head)
+    if start == b"[" and (named or b"\t" not in first):
+        _refuse_array(path, number, head, first)
+    if start == b"{" and _goes_on(first, head):
         raise BadInput(
-            f"{path}:1: found a JSON array, expected JSON lines (one object per line). "
-            f"Convert it: jq -c '.[]' {path.name}"
+            f"{shown(path)}:{number}: found a JSON object on several lines, expected one object per line. "
+            f"Convert it: jq -c . {argument(path)}"
         )
     return named or start == b"{"
+
+
+def _refuse_array(path: Path, number: int, head: bytes, first: bytes) -> None:
+    """Raise BadInput for a file that begins with a JSON array, with the form of its objects if it is known."""
+    form = training_form({name.decode("utf-8", "replace") for name in KEY.findall(head[:BEGINNING])})
+    if form:
+        raise BadInput(f"{shown(path)}:{number}: {form}")
+    with suppress(ValueError):
+        json.loads(first)
+        if head.partition(first)[2].strip():
+            raise BadInput(
+                f"{shown(path)}:{number}: found a JSON array on each line, as ColBERT's triples are, "
+                "expected one object per line"
+            )
+    raise BadInput(
+        f"{shown(path)}:{number}: found a JSON array, expected JSON lines (one object per line). "
+        f"Convert it: jq -c '.[]' {argument(path)}"
+    )
+
+
+def _goes_on(first: bytes, head: bytes) -> bool:
+    """Return whether the JSON object that begins on the first line ends on a later one."""
+    if not first.rstrip().endswith((b"{", b"[", b",", b":")):
+        return False
+    try:
+        text = head.lstrip().decode("utf-8", "replace")
+        _object, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return first.strip() in {b"{", b"["}
+    return "\n" in text[:end]
 
 
 class JsonLines:
@@ -109,70 +152,133 @@ class Columns:
 
     def __init__(
         self,
+        cells: Callable[[bytes], list[str]],
         width: int,
         places: Sequence[int | None],
         absent: str | None,
-        *,
-        spaced: bool,
-        quoted: bool = False,
     ) -> None:
+        self.cells = cells
         self.width = width
         self.places = places
         self.absent = absent
-        self.spaced = spaced
-        """Whether any white space separates the columns of a line without a tab (TREC)."""
-        self.quoted = quoted
-        """Whether cells may be quoted. BEIR's qrels are quoted if an id contains a quotation mark."""
 
     def __call__(self, line: bytes) -> list[str | None]:
         """Return the values of the fields; raises Unfit."""
         if len(line) > LONGEST_LINE:
             raise Unfit(f"line over {LONGEST_LINE >> 20} MiB")
-        cells = split(line, spaced=self.spaced)
+        cells = self.cells(line)
         if len(cells) != self.width:
             raise Unfit(f"wrong number of columns: found {len(cells)}, expected {self.width}")
-        if self.quoted and b'"' in line:
-            cells = [unquoted(cell) for cell in cells]
         return [self.absent if place is None else cells[place] for place in self.places]
 
 
-def split(line: bytes, *, spaced: bool) -> list[str]:
+@dataclass(frozen=True)
+class Layout:
+    """How a file of columns is read."""
+
+    parse: Columns
+    header: bool
+    """Whether its first line is a header."""
+    csv: Csv | None = None
+    """The form of its records, if cells may be quoted and hold line ends."""
+
+
+def split(line: bytes, *, spaced: bool = False) -> list[str]:
     """Return the columns of a line, split at tabs, or at white space if `spaced` and the line has no tab."""
     cells = decoded(line).removesuffix("\r")
     return cells.split() if spaced and "\t" not in cells else cells.split("\t")
 
 
-def unquoted(cell: str) -> str:
-    """Return a cell as Python's csv module reads it: without enclosing quotes, and with `""` replaced by `"`."""
-    if len(cell) > 1 and cell[0] == cell[-1] == '"':
-        return cell[1:-1].replace('""', '"')
-    return cell
+def _plain(line: bytes, *, ids: Sequence[int | None], spaced: bool = False) -> list[str]:
+    """Return the columns of a line without quoting; raises Unfit if one of the columns `ids` is quoted."""
+    cells = split(line, spaced=spaced)
+    if b'"' in line:
+        for cell in (cells[place] for place in ids if place is not None and place < len(cells)):
+            if len(cell) > 1 and cell[0] == cell[-1] == '"':
+                raise Unfit(
+                    f"quoted id: {cell[:80]}; cells may be quoted only below a header of known names in quotes"
+                )
+    return cells
 
 
-def columns(kind: str, path: Path, number: int, first: bytes) -> tuple[Columns, bool]:
-    """Return the parser for a file of columns and whether its first line is a header; the first line decides both.
+def headers(first: bytes, *, labels: bool) -> list[tuple[list[str], Csv | None]]:
+    """Return the names that a file's first line may hold, each with the form of the records if it is a header.
 
-    Raises BadInput for annotations, for a TREC run given as qrels, and for a header that lacks a field.
+    Tabs separate unless the line has none. Then a quoted name says that cells are quoted, and qrels are quoted as
+    BEIR writes them. White space separates only labels.
     """
-    fields, labels = FIELDS[kind], kind == "qrels"
+    try:
+        if b"\t" in first:
+            return [(_names(TABS.cells(first)), TABS if labels or b'"' in first else None)]
+        separated = [(_names(csv.cells(first)), csv) for csv in SEPARATORS if csv.separator.encode() in first]
+        return [*separated, (_names(split(first, spaced=labels)), None)]
+    except Unfit:
+        return []
+
+
+def _names(cells: list[str]) -> list[str]:
+    return [cell.strip().lower() for cell in cells]
+
+
+def columns(kind: str, path: Path, start: bytes) -> Layout:
+    """Return how a file of columns that begins with `start` is read; its first line decides.
+
+    Raises BadInput for annotations, for training rows, for a TREC run given as qrels, for a header that lacks a
+    field, and for CSV without a header.
+    """
+    number, first = first_line(start)
+    name, labels = f"{shown(path)}:{number}", kind == "qrels"
     if kind == "annotations":
-        raise BadInput(f"{path}:{number}: annotations must be JSON lines or Parquet, and this file is neither")
+        raise BadInput(f"{name}: annotations must be JSON lines, Parquet or Arrow, and this file is none of them")
+    for names, csv in headers(first, labels=labels):
+        layout = _with_header(kind, name, names, csv)
+        if layout:
+            return layout
     try:
         cells = split(first, spaced=labels)
     except Unfit:  # the line is rejected later, when it is read as a row
         cells = []
-    names = [(unquoted(cell) if labels else cell).strip().lower() for cell in cells]
-    wanted = fields[:2] if labels and len(cells) == 2 else fields
+    if labels and len(cells) == RUN_COLUMNS:
+        raise BadInput(
+            f"{shown(path)}: a TREC run (6 columns), not qrels. Run: curate mine --run {argument(path)}"
+        )
+    if CSV_NAMES.search(path.name) or (len(cells) == 1 and b"\t" not in start and b"," in first):
+        wanted = ", ".join(field.names[0] for field in FIELDS[kind] if field.needed)
+        found = printable(first.decode("utf-8", "replace"))[:80]
+        raise BadInput(
+            f"{name}: CSV without a header of known names: found {found}; expected names such as {wanted}"
+        )
+    if labels and "triples" in path.name.lower():
+        raise BadInput(
+            f"{name}: triples of ids for training (query, positive, negative) by the file's name, not qrels"
+        )
+    return _without_header(kind, cells)
+
+
+def _with_header(kind: str, name: str, names: list[str], csv: Csv | None) -> Layout | None:
+    """Return how a file with a header of these `names` is read, or None if none of them is known."""
+    fields, labels = FIELDS[kind], kind == "qrels"
+    wanted = fields[:2] if labels and len(names) == 2 else fields
     try:
-        if labels and len(cells) == RUN_COLUMNS:
-            raise BadInput(f"{path}: a TREC run (6 columns), not qrels. Run: curate mine --run {path}")
         found = [None if place is None else names.index(place) for place in locate(names, wanted)]
-        places: Sequence[int | None] = (*found, *[None] * (len(fields) - len(found)))
-        return Columns(len(cells), places, "1" if labels else None, spaced=labels, quoted=labels), True
+    except OtherForm as form:
+        raise BadInput(f"{name}: {form}") from form
     except Unfit as unfit:
         if located(names, wanted):
-            raise BadInput(f"{path}:{number}: the header has a {unfit}") from unfit
-    if labels:
-        width = len(cells) if len(cells) in QREL_COLUMNS else 3
-        return Columns(width, QREL_COLUMNS[width], "1", spaced=True), False
-    return Columns(2, (0, None, 1) if kind == "passages" else (0, 1), None, spaced=False), False
+            raise BadInput(f"{name}: the header has a {unfit}") from unfit
+        return None
+    twin = next((names[place] for place in found if place is not None and names.count(names[place]) > 1), None)
+    if twin:
+        raise BadInput(f"{name}: the header has {names.count(twin)} columns '{twin}', expected one")
+    places = (*found, *[None] * (len(fields) - len(found)))
+    cells = csv.cells if csv else partial(_plain, ids=places[: 2 if labels else 1], spaced=labels)
+    return Layout(Columns(cells, len(names), places, "1" if labels else None), header=True, csv=csv)
+
+
+def _without_header(kind: str, cells: list[str]) -> Layout:
+    if kind != "qrels":
+        places = (0, None, 1) if kind == "passages" else (0, 1)
+        return Layout(Columns(partial(_plain, ids=(0,)), 2, places, None), header=False)
+    width = len(cells) if len(cells) in QREL_COLUMNS else 3
+    places = QREL_COLUMNS[width]
+    return Layout(Columns(partial(_plain, ids=places[:2], spaced=True), width, places, "1"), header=False)

@@ -1,6 +1,5 @@
-"""Files as lines of bytes, decompressed while reading. Files that are not text are refused here."""
+"""Files as lines of bytes, decompressed while reading. Files that no reader knows are refused here."""
 
-import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from curate.errors import BadInput
+from curate.load.shown import argument, printable, shown
 
 BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20  # bytes; escapes make a text of 1 MiB at most 6 MiB long
@@ -15,6 +15,8 @@ BLANK = (b"", b"\r")
 BOM = b"\xef\xbb\xbf"
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 PARQUET = b"PAR1"
+ARROW = (b"ARROW1", b"\xff\xff\xff\xff")  # Arrow's file and stream
+TAR_AT, TAR = 257, b"ustar"
 UTF16 = "UTF-16, expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8"
 FOREIGN = {
     b"\xff\xfe": UTF16,
@@ -22,7 +24,10 @@ FOREIGN = {
     b"BZh": "compressed with bzip2; curate reads gzip and zstd",
     b"\xfd7zXZ": "compressed with xz; curate reads gzip and zstd",
     b"PK\x03\x04": "a zip archive; unpack it and give the files in it",
-    b"ARROW1": "an Arrow file; curate reads Parquet",
+    b"FEA1": "Feather of version 1; write it again as Parquet",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself. Fetch the file: git lfs pull",
+    b"<!DOCTYPE html": "a web page, perhaps an error that was saved in place of the file. Fetch the file again",
+    b"<html": "a web page, perhaps an error that was saved in place of the file. Fetch the file again",
 }
 
 Advance = Callable[[int], None]
@@ -31,30 +36,53 @@ Advance = Callable[[int], None]
 
 def require_file(path: Path) -> None:
     """Raise BadInput unless `path` is a readable regular file."""
+    name = shown(path)
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise BadInput(f"{path}: found a folder, expected a file. Give it as SOURCE: curate load {path}")
+            raise BadInput(
+                f"{name}: found a folder, expected a file. Give it as SOURCE: curate load {argument(path)}"
+            )
         if not stat.S_ISREG(mode):
-            raise BadInput(f"{path}: found a pipe or a device, expected a file, which can be read more than once")
+            raise BadInput(
+                f"{name}: found a pipe or a device, expected a file, which can be read more than once. "
+                f"Standard input is `-`: curate load ... - < {argument(path)}"
+            )
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such file") from error
+        target = f": it is a link to {printable(str(path.readlink()))}" if path.is_symlink() else ""
+        raise BadInput(f"{name}: no such file{target}") from error
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadInput(f"{name}: cannot be read: {error.strerror}") from error
 
 
 def head(path: Path) -> bytes:
-    """Return the beginning of a file, decompressed; raises BadInput if it cannot be text or Parquet."""
+    """Return the beginning of a file, decompressed; raises BadInput if it cannot be text, Parquet or Arrow."""
     require_file(path)
     first = next(blocks(path), b"")
-    for magic, what in FOREIGN.items():
-        if first.startswith(magic):
-            raise BadInput(f"{path}:1: the file is {what}")
-    if b"\0" in first[:2]:
-        raise BadInput(f"{path}:1: the file is {UTF16}")
+    what = _foreign(first)
+    if what:
+        raise BadInput(f"{shown(path)}:1: the file is {what}")
+    if first.startswith((PARQUET, *ARROW)) and _codec(path):
+        raise BadInput(f"{shown(path)}: a table of Parquet or Arrow that is compressed once more. Unpack it first")
     return first
+
+
+def _foreign(first: bytes) -> str | None:
+    """Return what a file is that begins with these bytes, if no reader knows it."""
+    if first.startswith((PARQUET, *ARROW)):
+        return None
+    what = next((what for magic, what in FOREIGN.items() if first.startswith(magic)), None)
+    if what:
+        return what
+    if first[TAR_AT:].startswith(TAR):
+        return "a tar archive; unpack it and give the files in it"
+    if b"\0" in first[:2]:
+        return UTF16
+    if b"\n" not in first and b"\r" in first.rstrip(b"\r"):
+        return "text whose lines end with a carriage return alone. Convert it: tr '\\r' '\\n'"
+    return None
 
 
 def first_line(start: bytes) -> tuple[int, bytes]:
@@ -77,21 +105,26 @@ def blocks(path: Path, advance: Advance = lambda _count: None) -> Iterator[bytes
                 yield block.removeprefix(mark)
                 mark, before = b"", at
         except OSError as error:
-            raise BadInput(f"{path}: cannot be read to its end: {error}. Fetch the file again.") from error
+            raise BadInput(f"{shown(path)}: cannot be read to its end: {error}. Fetch the file again.") from error
 
 
 @contextmanager
 def _unpacked(raw: IO[bytes]) -> Iterator[Any]:
     import pyarrow as pa
 
-    magic = raw.read(4)
-    raw.seek(0, os.SEEK_SET)
-    codec = next((name for start, name in PACKED.items() if magic.startswith(start)), None)
+    codec = _codec(Path(raw.name))
     if not codec:
         yield raw
         return
     with pa.CompressedInputStream(raw, codec) as stream:
         yield stream
+
+
+def _codec(path: Path) -> str | None:
+    """Return the compression of a file, which its first bytes tell, or None."""
+    with path.open("rb") as raw:
+        magic = raw.read(4)
+    return next((name for start, name in PACKED.items() if magic.startswith(start)), None)
 
 
 class Lines:

@@ -6,6 +6,8 @@ from pathlib import Path
 from curate.errors import BadSettings
 from curate.load.input_files import DATA, SPLITS, Input, by_name
 from curate.load.recognize import kind_by_name
+from curate.load.saved_dataset import saved_datasets, saved_files
+from curate.load.shown import argument, printable
 
 QUERIES = {"queries", "unlabeled"}
 
@@ -21,9 +23,13 @@ def _labels(given: str | Path) -> list[Input]:
     """Return the inputs of `[SPLIT=]FILE`; without SPLIT, each file has the split in its name, or else train."""
     split, equals, name = str(given).partition("=")
     if not equals or isinstance(given, Path) or "/" in split:
-        return [by_name("qrels", path) for path in _files("qrels", Path(given))]
+        saved = [(dataset.name, path) for dataset in saved_datasets(Path(given)) for path in saved_files(dataset)]
+        found = saved or [(path.name, path) for path in _files("qrels", Path(given))]
+        return [by_name("qrels", path, name) for name, path in found]
     if split not in SPLITS:
-        raise BadSettings(f"--qrels {given}: no split '{split}'; the splits are {', '.join(SPLITS)}")
+        raise BadSettings(
+            f"--qrels {printable(str(given))}: no split '{printable(split)}'; the splits are {', '.join(SPLITS)}"
+        )
     return [Input("qrels", path, SPLITS[split]) for path in _files("qrels", Path(name))]
 
 
@@ -31,12 +37,15 @@ def _files(kind: str, path: Path) -> list[Path]:
     """Return the data files of a folder, sorted by name, or `[path]` for a file or a folder without data files."""
     if kind == "annotations" or not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if DATA.search(file.name) and file.is_file())
+    saved = [file for dataset in saved_datasets(path) for file in saved_files(dataset)]
+    if saved:
+        return saved
+    found = sorted(file for file in path.iterdir() if DATA.search(file.name))
     for file in found:
-        other = kind_by_name(file)
+        other = kind_by_name(file.name)
         if other not in (None, kind) and not {kind, other} <= QUERIES:
             raise BadSettings(
-                f"--{kind} {path}: {file.name} has the name of a file of {other}. Give the files instead of the "
-                f"folder, or load the whole collection: curate load {path}"
+                f"--{kind} {argument(path)}: {printable(file.name)} has the name of a file of {other}. Give the "
+                f"files instead of the folder, or load the whole collection: curate load {argument(path)}"
             )
     return found or [path]

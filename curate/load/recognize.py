@@ -6,11 +6,13 @@ from pathlib import Path
 import orjson
 
 from curate.errors import BadInput, BadSettings
-from curate.load.fields import FIELDS, Unfit, locate
+from curate.load.fields import FIELDS, OtherForm, Unfit, locate
 from curate.load.input_files import Input, by_name
-from curate.load.line_formats import QREL_COLUMNS, RUN_COLUMNS, is_json, split
-from curate.load.lines import PARQUET, first_line, head
-from curate.load.parquet_rows import parquet_columns
+from curate.load.line_formats import QREL_COLUMNS, RUN_COLUMNS, headers, is_json, split
+from curate.load.lines import first_line, head
+from curate.load.llama_index import PARTS, is_llama_index
+from curate.load.shown import argument, shown
+from curate.load.tables import table_reader
 
 # Column names that only passages, or only queries, have.
 TELLING = {
@@ -37,44 +39,61 @@ STEMS = {
 }
 
 
-def recognized(path: Path) -> Input:
-    """Return a file as an input of the kind that it holds; raises BadSettings if the kind is not clear."""
-    kind = _by_columns(path, _columns(path)) or kind_by_name(path)
-    if kind is None:
-        raise BadSettings(
-            f"{path}: neither its columns nor its name tell what it holds. "
-            f"Use an option: --passages {path}, --queries {path}, --unlabeled {path} or --qrels {path}"
-        )
-    return by_name(kind, path)
+def recognized(path: Path, name: str | None = None) -> list[Input]:
+    """Return a file as the inputs of the kinds that it holds; raises BadSettings if the kind is not clear.
 
-
-def _columns(path: Path) -> list[str]:
-    """Return the names of the columns, or the values of the first row if there is no header."""
+    name: the name that tells the kind and the split in place of the file's own.
+    """
+    name = name or path.name
     start = head(path)
-    if start.startswith(PARQUET):
-        return parquet_columns(path)
-    number, first = first_line(start)
-    if not is_json(path, start):
-        try:
-            return split(first, spaced=True)
-        except Unfit as unfit:
-            raise BadInput(f"{path}:{number}: {unfit}") from unfit
+    if is_llama_index(start):
+        return [by_name(kind, path, name) for kind in PARTS if kind != "unlabeled"]
     try:
-        row = orjson.loads(first)
-    except ValueError:
-        return []
-    return list(row) if isinstance(row, dict) else []
+        kind = _by_columns(path, start) or kind_by_name(name)
+    except OtherForm as form:
+        raise BadInput(f"{shown(path)}: {form}") from form
+    if kind is None:
+        file = argument(path)
+        raise BadSettings(
+            f"{shown(path)}: neither its columns nor its name tell what it holds. "
+            f"Use an option: --passages {file}, --queries {file}, --unlabeled {file} or --qrels {file}"
+        )
+    return [by_name(kind, path, name)]
 
 
-def _by_columns(path: Path, found: list[str]) -> str | None:
+def _by_columns(path: Path, start: bytes) -> str | None:
+    """Return the kind that the names of the columns tell, or the values of the first row if there is no header."""
+    table = table_reader(start)
+    if table:
+        return _by_names(table.columns(path))
+    number, first = first_line(start)
+    if is_json(path, start):
+        try:
+            row = orjson.loads(first)
+        except ValueError:
+            return None
+        return _by_names(list(row)) if isinstance(row, dict) else None
+    kinds = [_by_names(names) for labels in (True, False) for names, _csv in headers(first, labels=labels)]
+    return next(filter(None, kinds), None) or _by_values(path, number, first)
+
+
+def _by_names(found: list[str]) -> str | None:
     for kind in ("annotations", "qrels"):
         if _fits(found, kind):
             return kind
     for kind, other in (("passages", "queries"), ("queries", "passages")):
         if _fits(found, kind) and TELLING[kind] & {*found} and not TELLING[other] & {*found}:
             return kind
-    if len(found) == RUN_COLUMNS and found[1].upper() == "Q0":
-        raise BadInput(f"{path}: a TREC run (6 columns). Run: curate mine --run {path}")
+    return None
+
+
+def _by_values(path: Path, number: int, first: bytes) -> str | None:
+    try:
+        found = split(first, spaced=True)
+    except Unfit as unfit:
+        raise BadInput(f"{shown(path)}:{number}: {unfit}") from unfit
+    if len(found) >= RUN_COLUMNS and found[1].upper() == "Q0":
+        raise BadInput(f"{shown(path)}: a TREC run (6 columns). Run: curate mine --run {argument(path)}")
     labels = len(found) in QREL_COLUMNS and len(found) > 2 and re.fullmatch(r"-?\d+", found[-1])
     return "qrels" if labels else None
 
@@ -82,13 +101,15 @@ def _by_columns(path: Path, found: list[str]) -> str | None:
 def _fits(found: list[str], kind: str) -> bool:
     try:
         locate(found, FIELDS[kind])
+    except OtherForm:
+        raise
     except Unfit:
         return False
     return True
 
 
-def kind_by_name(path: Path) -> str | None:
+def kind_by_name(name: str) -> str | None:
     """Return the kind that a word in a file's name tells, or None unless there is exactly one."""
-    words = {*re.split(r"[^a-z]+", path.name.lower())}
+    words = {*re.split(r"[^a-z]+", name.lower())}
     kinds = [kind for kind, stems in STEMS.items() if stems & words]
     return kinds[0] if len(kinds) == 1 else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
 from curate.errors import BadInput
+from curate.load.shown import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,7 @@ class Rejects:
         if self.count <= self.allowed:
             return
         first = [
-            f"  {row['file']}:{row['line']}: {printable(row['reason'])}: {printable(row['text'])[:80]}"
+            f"  {printable(row['file'])}:{row['line']}: {printable(row['reason'])}: {printable(row['text'])[:80]}"
             for row in self.kept[:SHOWN]
         ]
         more = [f"  ... and {self.count - len(first):,} more"] if self.count > len(first) else []
@@ -84,8 +85,3 @@ class Rejects:
 
         rows = [{"query_id": query_id, "split": split} for query_id, split in sorted(self.claims)]
         return pa.Table.from_pylist(rows, sql_files.schema("claims"))
-
-
-def printable(text: str) -> str:
-    """Return the text with unprintable characters escaped, so that it cannot control the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

@@ -1,24 +1,29 @@
 """The arguments of `load`, resolved to files of known kinds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from curate.errors import BadSettings
+from curate.errors import BadInput, BadSettings
 from curate.load.input_files import Input, InputFiles, in_folder, in_order
 from curate.load.lines import require_file
 from curate.load.option_files import given_inputs
 from curate.load.recognize import recognized
+from curate.load.saved_dataset import saved_datasets, saved_files
+from curate.load.shown import printable, shown
+from curate.load.stdin import standard_input
 from curate.options import given_options
 from curate.shards import file_sha256
+from curate.workspace import Workspace
 
 Paths = Iterable[str | Path]
 
 
 class LoadOptions(TypedDict, total=False):
-    """The options of `load`, which name files or folders of files of one kind."""
+    """The options of `load`, which name files or folders of files of one kind; `-` is standard input."""
 
     passages: Paths | None
     queries: Paths | None
@@ -40,21 +45,20 @@ class LoadRequest:
     def of(cls, *sources: str | Path, **options: Unpack[LoadOptions]) -> "LoadRequest":
         """Return the request; raises BadInput for a file that cannot be read, BadSettings if there is no file."""
         by_kind = given_options(LoadOptions, options)
-        given = [file for kind, paths in by_kind.items() for file in given_inputs(kind, paths)]
-        files: list[Input] = []
-        notes: list[str] = []
-        for source in map(Path, sources):
-            found = in_folder(source, given) if source.is_dir() else InputFiles((recognized(source),), ())
-            files += found.inputs
-            notes += found.notes
-        files += given
+        try:
+            given = [file for kind, paths in by_kind.items() for file in given_inputs(kind, paths)]
+            found = [_found(source, given) for source in map(Path, sources)]
+        except OSError as error:  # a folder that may not be read, a name that is too long
+            raise BadInput(f"{printable(str(error.filename))}: cannot be read: {error.strerror}") from error
+        files = [*(file for each in found for file in each.inputs), *given]
+        notes = [note for each in found for note in each.notes]
         if not files:
             raise BadSettings(
                 "nothing to load. Give a folder or files: curate load SOURCE (see curate load --help)"
             )
         for file in files:
             require_file(file.path)
-        notes += [f"{file.path}: no split in its name, taken as train" for file in files if file.guessed]
+        notes += [f"{shown(file.path)}: no split in its name, taken as train" for file in files if file.guessed]
         return cls(tuple(in_order(files)), tuple(notes))
 
     @cached_property
@@ -71,3 +75,20 @@ class LoadRequest:
     def bytes(self) -> int:
         """The total size of the files."""
         return sum(file.path.stat().st_size for file in self.files)
+
+
+def _found(source: Path, given: list[Input]) -> InputFiles:
+    """Return the files of a source: of the layout of a folder, of datasets that were saved, or the file itself."""
+    saved = saved_datasets(source)
+    if saved:
+        files = [(dataset.name, path) for dataset in saved for path in saved_files(dataset)]
+        return InputFiles(tuple(file for name, path in files for file in recognized(path, name)), ())
+    return in_folder(source, given) if source.is_dir() else InputFiles(tuple(recognized(source)), ())
+
+
+@contextmanager
+def requested(workspace: Workspace, *sources: str | Path, **options: Unpack[LoadOptions]) -> Iterator[LoadRequest]:
+    """Yield the request; `-` is standard input, whose copy in the workspace lasts as long as the request."""
+    with standard_input(workspace.root) as stdin:
+        named = {kind: [stdin.file(path) for path in paths or ()] for kind, paths in options.items()}
+        yield LoadRequest.of(*(stdin.file(source) for source in sources), **named)

@@ -15,7 +15,8 @@ from curate.load.labels import load_labels
 from curate.load.lines import Advance
 from curate.load.own_copies import load_own_copies
 from curate.load.rejects import Rejects
-from curate.load.request import LoadOptions, LoadRequest
+from curate.load.request import LoadOptions, LoadRequest, requested
+from curate.load.shown import file_name, shown
 from curate.load.texts import Counts, load_texts
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -100,7 +101,11 @@ def load(
     first of these rows. Loading the same files again does nothing, unless a later load corrected labels or could
     have made rejected rows loadable.
     """
-    request = LoadRequest.of(*sources, **options)
+    with requested(workspace, *sources, **options) as request:
+        return _load(workspace, request, max_rejects, progress)
+
+
+def _load(workspace: Workspace, request: LoadRequest, max_rejects: int, progress: Progress) -> Loaded:
     before = _same(workspace, request)
     if before:
         again = load_again(workspace, before, request, progress) if workspace.damage([before]) else []
@@ -192,9 +197,15 @@ def plan_load(
     **options: Unpack[LoadOptions],
 ) -> Plan:
     """Return the files that `load` would read, their kinds, and the time at the rate of the last load."""
-    request = LoadRequest.of(*sources, **options)
+    with requested(workspace, *sources, **options) as request:
+        return _plan(workspace, request)
+
+
+def _plan(workspace: Workspace, request: LoadRequest) -> Plan:
     size, before = request.bytes, _same(workspace, request)
-    files = [f"{file.kind}{f' ({file.split})' if file.split else ''}: {file.path}" for file in request.files]
+    files = [
+        f"{file.kind}{f' ({file.split})' if file.split else ''}: {shown(file.path)}" for file in request.files
+    ]
     rates = [record.facts["bytes"] / record.seconds for record in workspace.records("load") if record.seconds]
     return Plan(
         "load",
@@ -221,7 +232,7 @@ def _load_all(job: Job, request: LoadRequest, rejects: Rejects, progress: Progre
 def _job(workspace: Workspace, request: LoadRequest, max_rejects: int) -> Job:
     settings = {"files": request.identity, "max_rejects": max_rejects}
     numbered_files = enumerate(zip(request.files, request.hashes, strict=True), 1)
-    inputs = {f"{number} {file.path}": sha256 for number, (file, sha256) in numbered_files}
+    inputs = {f"{number} {file_name(file.path)}": sha256 for number, (file, sha256) in numbered_files}
     return Job(workspace, "load", numbered(workspace, "load"), settings, inputs)
 
 

@@ -1,7 +1,9 @@
 """Checks of the values in a row. Each check takes raw values and returns the values for the table."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from curate.load.fields import FIELDS, Unfit
@@ -11,14 +13,15 @@ Check = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 LONGEST = 1 << 20  # bytes of UTF-8
 SHORT = LONGEST // 4  # characters; a text of this length cannot exceed LONGEST
-UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # an id with one of them breaks TREC and TSV files
-INTEGER = re.compile(r"[+-]?[0-9]{1,12}(\.0*)?")
+UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ufeff]")  # an id with one of them breaks TREC and TSV files
+NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{0,12})?([eE][+-]?[0-9]{1,2})?")
 INT32 = 2**31
-INT64 = 2**63
+EXACT = 2**53  # from here on, a float stands for several whole numbers
 KINDS = {
     bool: "true or false",
     bytes: "bytes",
     dict: "an object",
+    Decimal: "a number with a fraction",
     float: "a number with a fraction",
     int: "a number",
     list: "a list",
@@ -29,7 +32,18 @@ KINDS = {
 
 def kind_of(value: Any) -> str:
     """Return the type of a value, in words."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"the number {value}"
     return KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+def whole(value: Any) -> Any:
+    """Return a float or a decimal that holds a whole number exactly as an int, and any other value as it is."""
+    if type(value) is float and value.is_integer() and abs(value) < EXACT:
+        return int(value)
+    if type(value) is Decimal and value.is_finite() and value == value.to_integral_value():
+        return int(value)
+    return value
 
 
 class Id:
@@ -43,8 +57,7 @@ class Id:
         """Return the id as a string; raises Unfit."""
         if self.kind is str and type(value) is str and value and not UNWRITABLE.search(value):
             return value  # the fast path, taken nearly always
-        if type(value) is bytes:
-            value = decoded(value)
+        value = whole(decoded(value) if type(value) is bytes else value)
         if type(value) is not self.kind:
             self._meet(value)
         if type(value) is int:
@@ -56,8 +69,8 @@ class Id:
         return str(value)
 
     def _meet(self, value: Any) -> None:
-        if type(value) is float and abs(value) >= INT64:  # orjson reads integers from 2^64 on as floats
-            raise Unfit(f"{self.name} is a number that is not a 64-bit integer; write it as a string")
+        if type(value) is float and abs(value) >= EXACT:  # orjson reads integers from 2^64 on as floats
+            raise Unfit(f"{self.name} is a number too large to be read exactly: {value}; write it as a string")
         if type(value) not in (str, int):
             raise Unfit(f"{self.name} is not a string: it is {kind_of(value)}")
         if self.kind:
@@ -101,27 +114,36 @@ def optional_text(value: Any, name: str) -> str | None:
 
 
 def relevance(value: Any) -> int:
-    """Return an integer relevance; 1.0 and "1" count as 1. Raises Unfit for other values."""
-    if type(value) is str and INTEGER.fullmatch(value):
-        value = float(value)
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    if type(value) is not int or not -INT32 <= value < INT32:
-        raise Unfit(f"relevance is not an integer: {str(value)[:80]!r}")
-    return value
+    """Return an integer relevance; 1.0, "1" and true count as 1. Raises Unfit for other values."""
+    if type(value) is bytes:
+        value = decoded(value)
+    number = whole(Decimal(value) if type(value) is str and NUMBER.fullmatch(value) else value)
+    if type(number) not in (int, bool):
+        found = repr(value[:80]) if type(value) is str else f"it is {kind_of(value)}"
+        raise Unfit(f"relevance is not an integer: {found}")
+    if not -INT32 <= number < INT32:
+        raise Unfit(f"relevance is not an integer of 32 bits: {value}")
+    return int(number)
 
 
 def verdict(value: Any) -> bool:
     """Return an annotator's verdict, given as true, false, 1 or 0; raises Unfit for other values."""
-    if type(value) not in (bool, int) or value not in (0, 1):
+    number = whole(value)
+    if type(number) not in (bool, int) or number not in (0, 1):
         raise Unfit(f"relevant is neither true nor false: it is {kind_of(value)}")
-    return bool(value)
+    return bool(number)
 
 
 def passage_check(_file: Input) -> Check:
-    """Return the check for a file of passages, which gives (id, title, text)."""
+    """Return the check for a file of passages, which gives (id, title, text); title or text may be empty."""
     identity = Id("id")
-    return lambda row: (identity(row[0]), optional_text(row[1], "title") or "", text_of(row[2]))
+
+    def check(row: Sequence[Any]) -> tuple[Any, ...]:
+        title = optional_text(row[1], "title") or ""
+        text = optional_text(row[2], "text") if title and not title.isspace() else text_of(row[2])
+        return identity(row[0]), title, text or ""
+
+    return check
 
 
 def query_check(file: Input) -> Check:

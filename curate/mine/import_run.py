@@ -16,9 +16,11 @@ from curate.job_record import Record
 from curate.jobs import Job
 from curate.load.lines import Advance, require_file
 from curate.load.rejects import Rejects
+from curate.load.shown import file_name, printable, shown
+from curate.load.stdin import standard_input
 from curate.mine.candidates import Queries, finish, job_of, write_candidates
 from curate.mine.embeddings import passage_shards
-from curate.mine.run_file import read_run
+from curate.mine.run_file import SIX, read_run
 from curate.mine.stage import Mined
 from curate.progress import SILENT, Progress
 from curate.shards import file_sha256
@@ -47,19 +49,33 @@ def import_run(
 ) -> Mined:
     """Import the run in a TREC or MS MARCO file; ranks are computed again from the scores, ties by passage_key.
 
+    path: the file, or `-` for standard input.
     split: the split whose queries are imported, needed if the file has several. name: the beginning of the run's
     id, by default `trec`. If more than `max_rejects` lines are invalid (wrong columns, not a number, unknown ids,
     repeats), nothing is imported and BadInput is raised, with file, line and reason of the first of these lines.
     own_copies: whether a query's own copy stays, by default as in `curate.toml`. Raises BadSettings for an unusable
     name or split, and if there are no passages.
     """
-    path, started = Path(path), time.monotonic()
-    require_file(path)
     if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise BadSettings(f"'{name}' cannot begin a run's id: use only letters, digits, '.', '_' and '-'")
     passage_shards(workspace)
-    sha256 = file_sha256(path)
     kept = workspace.settings.mine.override(own_copies=own_copies).own_copies
+    with standard_input(workspace.root) as stdin:
+        return _imported(workspace, Path(stdin.file(path)), split, name, kept, max_rejects, progress)
+
+
+def _imported(
+    workspace: Workspace,
+    path: Path,
+    split: str | None,
+    name: str | None,
+    kept: bool,
+    max_rejects: int,
+    progress: Progress,
+) -> Mined:
+    started = time.monotonic()
+    require_file(path)
+    sha256 = file_sha256(path)
     for record in _imports(workspace, sha256, split, name, kept):
         if workspace.damage([record]):
             import_again(workspace, record, path, progress)
@@ -102,8 +118,13 @@ def _import(
 ) -> Record:
     rejects = Rejects(max_rejects)
     with workspace.connect() as connection:
-        _read(workspace, connection, path, rejects, progress)
+        not_ranked = _read(workspace, connection, path, rejects, progress)
         rejects.refuse_too_many()
+        for line, query_id, why in not_ranked:
+            query = printable(query_id)
+            raise BadInput(
+                f"{shown(path)}:{line}: the third column holds no ranks of the query {query}: {why}. {SIX}"
+            )
         queries = Queries(workspace, _split(connection, path, split), own_copies)
         job = _job(queries, sha256, name)
         _write(job, queries, connection, rejects, progress)
@@ -143,25 +164,30 @@ def _imports(
 
 def _read(
     workspace: Workspace, connection: "duckdb.DuckDBPyConnection", path: Path, rejects: Rejects, progress: Progress
-) -> None:
-    """Create the table `outcomes` on the connection, and add invalid lines to the rejects."""
+) -> list[tuple[int, str, str]]:
+    """Create the table `outcomes` on the connection, and add invalid lines to the rejects.
+
+    Returns (line, query id, reason) if the third of three columns does not hold ranks.
+    """
 
     def reject(line: int, reason: str, text: str) -> None:
-        rejects.add(str(path), line, reason, text)
+        rejects.add(file_name(path), line, reason, text)
 
     for left in workspace.root.glob(".import-*"):  # left by a killed import
         shutil.rmtree(left)
     with (
         tempfile.TemporaryDirectory(prefix=".import-", dir=workspace.root) as folder,
-        progress.task(f"reading {path.name}", path.stat().st_size // KB, "kB") as advance,
+        progress.task(f"reading {printable(path.name)}", path.stat().st_size // KB, "kB") as advance,
     ):
         lines = Path(folder) / "lines.parquet"
         _as_parquet(path, lines, reject, lambda count: advance(count // KB))
         connection.read_parquet([str(lines)]).create_view("run_lines", replace=True)
         sql_files.execute(connection, "mine/import_outcomes")
+        not_ranked: list[tuple[int, str, str]] = sql_files.select(connection, "mine/import_not_ranked").fetchall()
     refused = sql_files.select(connection, "mine/import_refused").to_arrow_reader(BATCH)
     for row in (row for batch in refused for row in batch.to_pylist()):
         reject(**row)
+    return not_ranked
 
 
 def _as_parquet(path: Path, target: Path, reject: Any, advance: Advance) -> None:
@@ -170,6 +196,7 @@ def _as_parquet(path: Path, target: Path, reject: Any, advance: Advance) -> None
     from curate.shards import write_parquet
 
     columns = {"line": pa.int64(), "query_id": pa.string(), "passage_id": pa.string(), "score": pa.float64()}
+    columns["rank"] = pa.int64()
     schema = pa.schema(columns)
     found = read_run(path, reject, advance)
 
@@ -184,11 +211,11 @@ def _split(connection: "duckdb.DuckDBPyConnection", path: Path, wanted: str | No
     splits = dict(sql_files.select(connection, "mine/import_splits").fetchall())
     there = ", ".join(f"{split} ({lines:,} lines)" for split, lines in splits.items())
     if not splits:
-        raise BadInput(f"{path}: no line that can be imported")
+        raise BadInput(f"{shown(path)}: no line that can be imported")
     if wanted is None and len(splits) > 1:
-        raise BadSettings(f"{path} has queries of several splits: {there}. Choose one: --split NAME")
+        raise BadSettings(f"{shown(path)} has queries of several splits: {there}. Choose one: --split NAME")
     if wanted is not None and wanted not in splits:
-        raise BadSettings(f"{path} has no query of the split '{wanted}'; it has {there}")
+        raise BadSettings(f"{shown(path)} has no query of the split '{wanted}'; it has {there}")
     return wanted or next(iter(splits))
 
 

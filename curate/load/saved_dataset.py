@@ -1,0 +1,58 @@
+"""Folders that `save_to_disk` of Hugging Face's `datasets` writes: a dataset, or several under names."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from curate.errors import BadInput
+from curate.load.lines import require_file
+from curate.load.shown import shown
+
+ONE, SEVERAL = "state.json", "dataset_dict.json"
+
+
+def saved_datasets(folder: Path) -> list[Path]:
+    """Return the folders of the datasets in such a folder, which may be the folder itself; else an empty list."""
+    if not folder.is_dir():
+        return []
+    if (folder / SEVERAL).exists():
+        names = _read(folder / SEVERAL).get("splits")
+        if not isinstance(names, list) or not names:
+            raise BadInput(f"{shown(folder / SEVERAL)}: no list of 'splits', as datasets of Hugging Face have")
+        return [folder / str(name) for name in names]
+    return [folder] if (folder / ONE).exists() else []
+
+
+def saved_files(dataset: Path) -> list[Path]:
+    """Return the files of one dataset in the order of its rows; raises BadInput if its state cannot be used.
+
+    Other Arrow files in the folder are caches, or remains of an earlier dataset.
+    """
+    state = _read(dataset / ONE)
+    if state.get("_indices_data_files"):
+        raise BadInput(
+            f"{shown(dataset)}: saved with a selection of its rows. Save it again: flatten_indices() first"
+        )
+    return list(_named(dataset, state.get("_data_files")))
+
+
+def _named(dataset: Path, found: Any) -> Iterator[Path]:
+    if not isinstance(found, list) or not found:
+        raise BadInput(f"{shown(dataset / ONE)}: no list '_data_files', as datasets of Hugging Face have")
+    for entry in found:
+        name = entry.get("filename") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or Path(name).name != name:
+            raise BadInput(f"{shown(dataset / ONE)}: '_data_files' does not name a file of this folder")
+        yield dataset / name
+
+
+def _read(path: Path) -> dict[str, Any]:
+    require_file(path)
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{shown(path)}: broken JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise BadInput(f"{shown(path)}: not an object")
+    return found

@@ -1,0 +1,27 @@
+"""Names of files and texts of rows as messages show them: nothing in them can control the terminal."""
+
+import shlex
+from pathlib import Path
+
+COPY = ".stdin-"  # the beginning of the name of the folder that holds the copy of standard input
+
+
+def printable(text: str) -> str:
+    """Return the text with unprintable characters escaped, so that it cannot control the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+def file_name(path: Path) -> str:
+    """Return the name of a file for a table; the copy of standard input is called `stdin`."""
+    return path.name if path.parent.name.startswith(COPY) else str(path)
+
+
+def shown(path: Path) -> str:
+    """Return the name of a file for a message."""
+    return printable(file_name(path))
+
+
+def argument(path: Path) -> str:
+    """Return the name of a file for a command that a message suggests, quoted for a shell."""
+    name = file_name(path)
+    return printable(shlex.quote(name if name == str(path) else "-"))
