@@ -39,7 +39,12 @@ class State:
     tensors: str = ""
     """The sha256 of the tensors."""
     best: dict[str, Any] | None = None
-    """The step and measure of the weights that did best on dev; their file lies beside the checkpoint."""
+    """The step and measure of the weights that did best on dev, and the measures of the start and of the newest step.
+
+    The file with the weights lies beside the checkpoint.
+    """
+    threads: int = 0
+    """The threads of all processes together; gradients depend on them in their last bits. 0: not known."""
 
 
 def latest(folder: Path) -> State | None:

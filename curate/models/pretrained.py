@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput
 
+from .threads import use_threads
+
 if TYPE_CHECKING:
     import torch
 
@@ -52,6 +54,7 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
     import transformers
 
     quiet()
+    use_threads()
     if not any(folder.glob("*.safetensors")):
         raise BadInput(f"{folder} has no *.safetensors. curate does not read pickled weights; convert them.")
     try:
