@@ -112,6 +112,8 @@ class Export(Section):
 
     format: str = "labeled-list"
     """The format: `triplet`, `n-tuple`, `labeled-list`, `tevatron` or `beir`."""
+    positives: int | None = Field(default=None, ge=1)
+    """Maximum positives per query, so that one query does not outweigh the others. By default all. Those of people go before promoted ones and pseudo-labels; the rest is drawn by hash."""
     negatives: int = Field(default=4, ge=1)
     """Maximum hard negatives per query, drawn by hash. A query with fewer stays short."""
     promote: bool = False
