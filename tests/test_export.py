@@ -345,7 +345,10 @@ def test_the_card_says_only_what_is_so(workspace: Workspace) -> None:
     assert "Unlabeled queries are not included, whether they have a pseudo-label or not" in promoted
     assert "- 1 candidate is a false negative: an extra positive." in promoted
     assert "- Positives: up to 1 per query, those of people first" in promoted
-    set_cutoffs(workspace, "strict", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.99)
+    values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.99}
+    job = Job(workspace, "cutoffs", "cutoffs-strict")
+    _write(job, "cutoffs", [{"name": "strict", "revision": 1, "pseudo_positives": "best", **values}])
+    job.finish()
     curate.export(workspace, name="strict", cutoffs="strict")
     assert "None of the 2 unlabeled queries that were mined got a pseudo-label, so none is included." in _made(
         workspace, "strict"
@@ -366,15 +369,16 @@ MANY = {f"p{n:02d}": f"passage {n}" for n in range(40)}
 
 
 def test_a_query_that_outweighs_the_others_is_told_and_can_be_capped(make_workspace: Any) -> None:
-    """q0 has 30 of 31 positives. With a cap of 3 it keeps three, drawn by hash, and the others are no negatives."""
+    """q0 has 30 of 31 positives. With a cap it keeps three, drawn by hash, and the others are no negatives."""
     qrels = [("q0", f"p{n:02d}") for n in range(30)] + [("q1", "p30")]
     judged = [(query, f"p{n}", 0) for query in ("q0", "q1") for n in (38, 39)]
     found = list(MANY)
-    made = make_workspace(MANY, {"q0": "x", "q1": "y"}, qrels=qrels + judged, candidates={"q0": found, "q1": found})
+    candidates = {"q0": found, "q1": found}
+    made = make_workspace(MANY, {"q0": "x", "q1": "y"}, qrels=qrels + judged, candidates=candidates)
     set_cutoffs(made, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
     whole = curate.export(made, format="triplet", name="whole")
     assert whole.rows == 31 * 2
-    assert "one query has 30 of the 31 positives, and with them its share of the rows. At most N" in whole.text()
+    assert "positives: one query has 30 of the 31 positives, and as large a share of the rows." in whole.text()
     for name in ("triplet", "n-tuple", "labeled-list", "tevatron", "beir"):
         capped = curate.export(made, format=name, positives=3)
         assert (capped.figures["positives"], capped.figures["positives_left_out"]) == (4, 27)

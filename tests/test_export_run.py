@@ -1,4 +1,4 @@
-"""`curate runs export` (curate/export/run_file.py): a run as a TREC file, read back by the tools that read such files."""
+"""`curate runs export` (curate/export/run_file.py): a run as a TREC file, read back by tools for such files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -84,9 +84,8 @@ def test_curate_reads_its_own_file(workspace: Workspace, tmp_path: Path) -> None
 def test_an_id_with_white_space_is_refused_by_its_name(make_workspace: Make, tmp_path: Path, what: str) -> None:
     """It would be read as two columns. No file is written, not even a part of one."""
     ids = {"query": "q1", "passage": "p1"} | {what: "two\u00a0words"}
-    workspace = make_workspace(
-        {"p0": "zero", ids["passage"]: "one"}, {ids["query"]: "what"}, candidates={ids["query"]: ["p0", ids["passage"]]}
-    )
+    passages, found = {"p0": "zero", ids["passage"]: "one"}, {ids["query"]: ["p0", ids["passage"]]}
+    workspace = make_workspace(passages, {ids["query"]: "what"}, candidates=found)
     with pytest.raises(BadInput, match=rf"the {what} id 'two\\xa0words' has white space"):
         curate.export_run(workspace, "bm25-train", tmp_path / "run.trec")
     assert not (tmp_path / "run.trec").exists()
@@ -114,7 +113,7 @@ def test_a_dash_is_stdout_and_a_run_must_be_known(workspace: Workspace) -> None:
 def test_scores_fall_by_as_little_as_possible() -> None:
     """The order stays, no score rises, and scores that fall already stay exactly as they are."""
     draw = np.random.default_rng(0)
-    for scores in (draw.integers(-3, 3, 50), np.zeros(9), draw.normal(size=50), np.float32([1, np.nextafter(1, 0)])):
+    for scores in (draw.integers(-3, 3, 50), np.zeros(9), draw.normal(size=50), np.array([1, np.nextafter(1, 0)])):
         ordered = np.sort(scores.astype(np.float32))[::-1]
         lowered = falling(ordered.tolist())
         assert (np.diff(lowered) < 0).all()

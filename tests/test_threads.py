@@ -1,4 +1,4 @@
-"""The threads of torch on a CPU (curate/models/threads.py): how many there are, and what depends on their number."""
+"""The threads of torch on a CPU (curate/models/threads.py): their number, and what depends on it."""
 
 import os
 import subprocess
@@ -50,7 +50,8 @@ def test_another_value_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -
 
 
 @pytest.mark.parametrize(
-    ("quota", "allowed"), [("100000 100000", 1), ("50000 100000", 1), ("99900000 100000", 999), ("max 100000", 999)]
+    ("quota", "allowed"),
+    [("100000 100000", 1), ("50000 100000", 1), ("99900000 100000", 999), ("max 100000", 999)],
 )
 def test_a_containers_quota_counts(tmp_path: Path, quota: str, allowed: int) -> None:
     """A container on a large machine may have the time of one CPU only."""
@@ -63,8 +64,8 @@ def test_a_thread_that_waits_sleeps() -> None:
     code = "import sys, os, curate.models; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
     for given, told in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
         clean = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-        done = subprocess.run([sys.executable, "-c", code], env=clean | given, capture_output=True, text=True)
-        assert done.stdout.split() == [told, "False"]
+        printed = subprocess.check_output([sys.executable, "-c", code], env=clean | given, text=True)
+        assert printed.split() == [told, "False"]
 
 
 def test_scores_do_not_depend_on_the_number_of_threads(

@@ -310,7 +310,8 @@ def test_a_training_that_only_made_the_model_worse_says_so_and_keeps_the_start(
     assert "dev MRR@10 0.9000 (start 0.9000, end 0.3000)" in told
     card = (workspace.root / "models/worse/README.md").read_text("utf-8")
     assert "| kept | step 0, MRR@10 on a sample of dev 0.9000 (start 0.9000, end 0.3000) |" in card
-    trained, start = (load_file(folder / "model.safetensors") for folder in (workspace.root / "models/worse", init))
+    folders = (workspace.root / "models/worse", init)
+    trained, start = (load_file(folder / "model.safetensors") for folder in folders)
     assert all(torch.equal(weight.float(), trained[name]) for name, weight in start.items())
     assert found["equal"].best == {"step": 5, "measure": 0.9, "start": 0.9, "end": 0.9}
 

@@ -55,7 +55,7 @@ class TrainedDualEncoder(Trained):
     best: dict[str, Any] | None
     """What dev said; None without evaluation on dev.
 
-    step: the step of the weights that were kept, 0 for those of the start. measure: their MRR@10 on the dev sample.
+    step: the step of the weights that were kept, 0 for the start. measure: their MRR@10 on the dev sample.
     start, end: the MRR@10 before the first step and after the last one.
     """
 
@@ -193,7 +193,7 @@ class DualEncoderTraining:
         save_dual_encoder(identity.folder, model, identity.base, self.spec, card)
 
     def dev_every(self, steps: int) -> int:
-        """Return the steps between two evaluations on dev: a short training is evaluated `EVALUATIONS` times too."""
+        """Return the steps between two evaluations on dev: a short training has `EVALUATIONS` of them too."""
         return min(self.settings.dev_every, -(-steps // EVALUATIONS))
 
     def total_and_steps(self, queries: int) -> tuple[int, int]:

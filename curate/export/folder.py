@@ -42,8 +42,8 @@ def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
 def foreign_files(folder: Path, manifest: dict[str, Any]) -> list[str]:
     """Return the files in `folder` that the export with this manifest did not write, by their paths below it."""
     ours = {MANIFEST, CARD, *manifest["files"]}
-    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    return [name for name in found if name not in ours]
+    found = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+    return sorted({str(path.relative_to(folder)) for path in found} - ours)
 
 
 def finish(

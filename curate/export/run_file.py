@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -33,37 +34,53 @@ class ExportedRun:
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        return f"{self.path}: {self.candidates:,} candidates for {self.queries:,} queries of the run {self.run_id}."
+        found = f"{self.candidates:,} candidates for {self.queries:,} queries"
+        return f"{self.path}: {found} of the run {self.run_id}."
 
 
 def export_run(workspace: Workspace, run: str, path: Path | str, *, force: bool = False) -> ExportedRun:
     """Write a run to the file `path`, or to stdout if that is `-`, in TREC's form: qid Q0 docid rank score tag.
 
-    The lines are in the order of the run, and the scores fall from line to line: trec_eval orders a query's lines by
-    score in single precision and breaks ties by the passage's id. Tied scores are therefore lowered in their last
-    bits, so that it sees the run as `curate evaluate` does. The tag is the run's id.
+    The lines are in the order of the run, and the scores fall from line to line: trec_eval orders a query's lines
+    by score in single precision and breaks ties by the passage's id. Tied scores are therefore lowered in their
+    last bits, so that it sees the run as `curate evaluate` does. The tag is the run's id.
 
-    Raises BadSettings for an unknown run, and if the file exists, unless `force` replaces it. Raises BadInput for an
-    id with white space, which the form cannot hold; nothing is written then.
+    Raises BadSettings for an unknown run, and if the file exists, unless `force` replaces it. Raises BadInput for
+    an id with white space, which the form cannot hold; nothing is written then.
     """
     run_id = chosen_run(workspace, run)
-    target = Path(path)
-    if str(path) != "-" and target.exists() and not force:
-        raise BadSettings(f"{path} exists already. Give another file, or replace it with --force")
+    target = Path(path).resolve()
+    if str(path) != "-" and (target.is_dir() or (target.is_file() and not force)):
+        raise BadSettings(
+            f"{path} is a folder. Give a file in it"
+            if target.is_dir()
+            else f"{path} exists already. Give another file, or replace it with --force"
+        )
     with workspace.connect() as connection:
         _check_ids(connection, run_id)
-        if str(path) == "-":
-            return ExportedRun(run_id, "-", *_write(connection, run_id, sys.stdout))
-        with whole_file(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        with _opened(path, target) as stream:
             counts = _write(connection, run_id, stream)
     return ExportedRun(run_id, str(path), *counts)
+
+
+@contextmanager
+def _opened(path: Path | str, target: Path) -> Iterator[TextIO]:
+    """Yield a stream: a file appears whole or not at all, and a device or a pipe is written through."""
+    if str(path) == "-":
+        yield sys.stdout
+    elif target.exists() and not target.is_file():
+        with target.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+    else:
+        with whole_file(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
 
 
 def _check_ids(connection: "duckdb.DuckDBPyConnection", run_id: str) -> None:
     for what, name in sql_files.select(connection, "export/run_ids", run=run_id).fetchall():
         raise BadInput(
-            f"the {what} id {name!r} has white space, which separates the columns of a TREC file. The run's table has "
-            f"it as it is: curate sql \"from candidates where run_id = '{run_id}'\" --output FILE.parquet"
+            f"the {what} id {name!r} has white space, which separates the columns of a TREC file. As a table: "
+            f"curate sql \"from candidates where run_id = '{run_id}'\" --output FILE.parquet"
         )
 
 

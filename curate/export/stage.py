@@ -57,7 +57,6 @@ class Exported:
             f"How to load it: {self.path}/README.md"
         )
 
-
     def _positives(self) -> str:
         """Return a line on a query that outweighs the others, or on positives that the cap left out."""
         count = self.figures
@@ -67,8 +66,8 @@ class Exported:
         others = (count["positives"] - largest) / max(1, queries - 1)
         if queries > 1 and largest >= MANY and largest > OUTWEIGHS * others:
             return (
-                f"positives: one query has {largest:,} of the {count['positives']:,}, and with them its share of the "
-                "rows. At most N of each query: --positives N\n"
+                f"positives: one query has {largest:,} of the {count['positives']:,} positives, and as large a "
+                "share of the rows. To keep at most N of each query: --positives N\n"
             )
         return ""
 
@@ -165,8 +164,8 @@ def _check_replaceable(folder: Path, manifest: dict[str, Any], shown: str) -> No
     if foreign := foreign_files(folder, manifest):
         more = f" and {len(foreign) - 3:,} more" if len(foreign) > 3 else ""
         raise BadSettings(
-            f"{shown} also holds files that curate did not write: {', '.join(foreign[:3])}{more}. They would be lost. "
-            "Move them away, or give the set another --name."
+            f"{shown} also holds files that curate did not write: {', '.join(foreign[:3])}{more}. They would be "
+            "lost. Move them away, or give the set another --name."
         )
 
 

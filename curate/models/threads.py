@@ -1,7 +1,7 @@
 """The number of threads that torch computes with on a CPU.
 
-Scores and vectors do not depend on it (tests/test_threads.py). Gradients do, in their last bits, so that a training
-keeps the number with which it began.
+Scores and vectors do not depend on it (tests/test_threads.py). Gradients do, in their last bits, so that a
+training keeps the number with which it began.
 """
 
 import os

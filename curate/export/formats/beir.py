@@ -40,5 +40,5 @@ corpus, queries, qrels = GenericDataLoader("{folder}").load(split="train")
 
 def _of_lines(name: str, query: str, over: Literal["queries", "passages"] = "queries") -> Part:
     """Return the part `<name>.jsonl`. As on the hub, its configuration and its split have the same name."""
-    config = split = name
-    return Part(f"{name}.jsonl", query, config=config, split=split.replace("-", "_"), over=over, has_fixed_name=True)
+    split = name.replace("-", "_")
+    return Part(f"{name}.jsonl", query, config=name, split=split, over=over, has_fixed_name=True)

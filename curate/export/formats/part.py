@@ -25,8 +25,8 @@ class Part:
 
     A Parquet part keeps one file per block; the blocks of a part of lines are joined into one file. The finished
     files have a digest of the part's content in their names (`data/train.parquet` ->
-    `data/train-<digest>-00000-of-00003.parquet`). `datasets` knows a folder that it has read by its name and by the
-    names in its card, so that another set under the same name would come back as the one that was read first.
+    `data/train-<digest>-00000-of-00003.parquet`). `datasets` knows a folder that it has read by its name and by
+    the names in its card, so that another set under the same name would come back as the one that was read first.
     """
 
     path: str
@@ -39,7 +39,7 @@ class Part:
     split: str = "train"
     """Its split for `datasets.load_dataset`."""
     has_fixed_name: bool = False
-    """Whether its readers look for exactly this name, so that it has no digest. The card's `description` has one."""
+    """Whether its readers look for this very name, so that it has no digest. The card's `description` has it."""
     header: str = ""
     is_rows: bool = False
     """Whether its rows are the training rows, which are counted."""
@@ -58,7 +58,7 @@ class Part:
         return f"{self.path.removesuffix('.parquet')}-{number:05d}-of-{blocks:05d}.parquet"
 
     def final(self, content: str, number: int, blocks: int) -> str:
-        """Return the path, below the finished export, of its file `number`; `content` is the digest of all of them."""
+        """Return the path, below the finished export, of its file `number`; `content` is the digest of all."""
         if self.has_fixed_name:
             return self.path
         stem, suffix = self.path.rsplit(".", 1)
@@ -87,7 +87,10 @@ class Format(Protocol):
     unit: str
     """The unit in which its blocks are counted."""
     loading: str
-    """Markdown that explains how a trainer loads the folder; {folder} is its path, {file} the first file with rows."""
+    """Markdown that explains how a trainer loads the folder.
+
+    {folder} is its path, and {file} is the first file with rows.
+    """
 
     def parts(self, negatives: int) -> list[Part]:
         """Return the files for up to `negatives` negatives per query, the training rows first."""
