@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from curate.errors import WorkspaceBusy as WorkspaceBusy
     from curate.evaluate import evaluate as evaluate
     from curate.evaluate import plan_evaluate as plan_evaluate
+    from curate.export.run_file import export_run as export_run
     from curate.export.stage import export as export
     from curate.export.stage import plan_export as plan_export
     from curate.load.stage import load as load
@@ -64,6 +65,7 @@ _HOME = {
     "denoise": "curate.denoise.stage",
     "evaluate": "curate.evaluate",
     "export": "curate.export.stage",
+    "export_run": "curate.export.run_file",
     "load": "curate.load.stage",
     "mine": "curate.mine.stage",
     "plan_augment": "curate.augment",

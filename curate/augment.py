@@ -11,13 +11,13 @@ from typing import Any, TypedDict, Unpack, cast
 from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
-from curate.denoise.scoring import plan_score, score_run
+from curate.denoise.scoring import known_rate, plan_score, score_run
 from curate.errors import BadSettings
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
 from curate.options import given_options
 from curate.plan import Plan
-from curate.progress import SILENT, Progress
+from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
 
@@ -132,15 +132,27 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
 
 
 def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:
-    """Return what `augment` would do next: mine the unlabeled queries or, once they are mined, score them."""
+    """Return what `augment` would do: mine and score the unlabeled queries or, once they are mined, score them."""
     request = AugmentRequest.of(workspace, **options)
     job = MineRequest.of(workspace, **request.mining).job
     if job.record is None:
-        plan = plan_mine(workspace, **request.mining)
+        plan = _with_scoring(workspace, plan_mine(workspace, **request.mining), request)
     else:
         name, kept = request.cutoffs["name"], request.pseudo_positives
         plan = plan_score(workspace, "augment", job.name, request.scoring, name, pseudo_positives=kept)
     return replace(plan, notes=[*request.notes, *plan.notes])
+
+
+def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -> Plan:
+    """Return the plan of mining, with the scoring that follows in its time and its notes."""
+    queries = workspace.select("augment/unlabeled_queries")["queries"][0]
+    pairs = queries * request.scoring.depth
+    scorer = request.scoring.scorer or request.cutoffs["scorer_id"]
+    rate = known_rate(workspace, request.cutoffs["scorer_id"])
+    seconds = mining.seconds + pairs / rate if mining.seconds is not None and rate else None
+    note = f"Then {scorer} scores up to {pairs:,} pairs"
+    told = f"{note}: about {duration(pairs / rate)}." if rate else f"{note}."
+    return replace(mining, stage="augment", seconds=seconds, notes=[*mining.notes, told])
 
 
 def _judged_by(

@@ -119,6 +119,9 @@ class Export(Section):
 
     format: str = "labeled-list"
     """The format: `triplet`, `n-tuple`, `labeled-list`, `tevatron` or `beir`."""
+    positives: int | None = Field(default=None, ge=1)
+    """Maximum positives per query, so that one query does not outweigh the others. By default all. Those of people
+    go before promoted ones and pseudo-labels; the rest is drawn by hash."""
     negatives: int = Field(default=4, ge=1)
     """Maximum hard negatives per query, drawn by hash. A query with fewer stays short."""
     promote: bool = False
@@ -230,8 +233,9 @@ class TrainDualEncoder(Section):
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     """`bf16`, `fp32`, or `auto`: bf16 if the processor computes in it."""
     dev_every: int = Field(default=100, ge=0)
-    """Steps between measurements on dev. The weights with the best result are kept. 0: never measure, and keep the
-    last weights."""
+    """Steps between measurements on dev, at most: a short training is measured five times, and each training
+    before its first step. The weights with the best result are kept. 0: never measure, and keep the last
+    weights."""
     dev_queries: int = Field(default=200, ge=1)
     """Queries of dev in that measurement, drawn by hash."""
     dev_passages: int = Field(default=2000, ge=1)

@@ -111,8 +111,16 @@ def test_it_mines_and_judges_as_the_train_run_was(judged_set: Workspace) -> None
 
 
 def test_a_dry_run_tells_what_is_next_to_do(judged_set: Workspace) -> None:
-    """First there are queries to mine, then pairs to score, then only the cutoffs, then nothing."""
-    assert plan_augment(judged_set).stage == "mine"
+    """First there are queries to mine and then to score, then pairs to score, then only the cutoffs, then nothing.
+
+    The time of the first plan includes the scoring, at the rate of the last denoising.
+    """
+    both, mining = plan_augment(judged_set), curate.plan_mine(judged_set, split="unlabeled", depth=3)
+    assert (both.stage, both.unit, both.total) == ("augment", "queries", mining.total)
+    assert both.seconds is not None
+    assert mining.seconds is not None
+    assert both.seconds > mining.seconds
+    assert "pairs: about" in both.notes[-1]
     curate.mine(judged_set, split="unlabeled", retriever="bm25", depth=3)
     plan = plan_augment(judged_set)
     assert (plan.stage, plan.unit, plan.cached) == ("augment", "pairs", 0)

@@ -13,6 +13,7 @@ from curate.cutoffs import set_cutoffs
 from curate.demo.articles import Article, article, first_sentence, plain_text, query_of
 from curate.demo.collection import Check, build_collection, check, deal, split_up
 from curate.demo.docstrings import Docstring, docstrings
+from curate.errors import BadSettings
 from curate.jobs import Job
 from curate.workspace import Workspace
 
@@ -192,6 +193,17 @@ def test_the_collection_is_a_beir_folder(sums: dict[str, str], tmp_path: Path) -
         "sums_for_test.again\tsums_for_test.Frame.add_up\t1"
     ]
     assert (collection.passages, collection.queries["test"], collection.hidden) == (3, 2, 1)
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(sums: dict[str, str], tmp_path: Path) -> None:
+    """It may hold a collection of the user. An empty folder is taken."""
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/corpus.jsonl").write_text("mine", "utf-8")
+    with pytest.raises(BadSettings, match="holds something else than the demo's collection"):
+        build_collection(tmp_path / "c", sums)
+    assert [path.read_text("utf-8") for path in (tmp_path / "c").iterdir()] == ["mine"]
+    (tmp_path / "empty").mkdir()
+    assert build_collection(tmp_path / "empty", sums).passages == 3
 
 
 def test_the_same_versions_give_the_same_bytes(sums: dict[str, str], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import curate
 from curate import BadSettings, Workspace, sql_files
+from curate.cutoffs import set_cutoffs
 from curate.errors import CurateError
 from curate.export import blocks, folder
 from curate.export.stage import plan_export
@@ -264,16 +265,39 @@ def test_a_foreign_folder_is_another_set(workspace: Workspace, manifest: str) ->
     foreign = workspace.root / "exports/triplet/manifest.json"
     foreign.parent.mkdir(parents=True)
     foreign.write_text(manifest, "utf-8")
-    with pytest.raises(BadSettings, match="is a different set"):
+    with pytest.raises(BadSettings, match="is no export of curate"):
         curate.export(workspace, format="triplet")
     assert foreign.read_text("utf-8") == manifest
+
+
+def test_force_replaces_nothing_that_curate_did_not_write(workspace: Workspace) -> None:
+    """A folder without curate's manifest stays, a link too, and so does an export in which someone keeps files."""
+    exports = workspace.root / "exports"
+    (exports / "mine").mkdir(parents=True)
+    (exports / "mine/notes.txt").write_text("mine", "utf-8")
+    curate.export(workspace, format="triplet")
+    (exports / "triplet/model.bin").write_text("trained on it", "utf-8")
+    (exports / "link").symlink_to(exports / "triplet")
+    for name, told in (
+        ("mine", "is no export of curate"),
+        ("triplet", "also holds files that curate did not write: model.bin. They would be lost"),
+        ("link", "is a symbolic link"),
+    ):
+        with pytest.raises(BadSettings, match=told):
+            curate.export(workspace, format="triplet", name=name, negatives=1, force=True)
+        with pytest.raises(BadSettings, match=told):
+            plan_export(workspace, format="triplet", name=name, negatives=1, force=True)
+    assert (exports / "mine/notes.txt").read_text("utf-8") == "mine"
+    assert (exports / "triplet/model.bin").read_text("utf-8") == "trained on it"
+    assert curate.export(workspace, format="triplet").already
 
 
 def test_a_damaged_export_is_made_again(workspace: Workspace) -> None:
     """An export is intact only if every file has the sha256 in the manifest."""
     curate.export(workspace, format="tevatron")
     whole = _digests(workspace, "tevatron")
-    (workspace.root / "exports/tevatron/data/train.jsonl").write_text("broken", "utf-8")
+    [rows] = (workspace.root / "exports/tevatron/data").iterdir()
+    rows.write_text("broken", "utf-8")
     assert not curate.export(workspace, format="tevatron").already
     assert _digests(workspace, "tevatron") == whole
 
@@ -301,6 +325,97 @@ def test_the_card_shows_the_audits_figures(workspace: Workspace) -> None:
         "| - unscored (nobody knows whether they are relevant, so they are never negatives) | 1 |",
     ):
         assert line in card
+
+
+def _made(workspace: Workspace, name: str) -> str:
+    """Return what the card says about false negatives and pseudo-labels, without line breaks."""
+    card = (workspace.root / "exports" / name / "README.md").read_text("utf-8")
+    return " ".join(card.partition("## How it was made")[2].partition("## Figures")[0].split())
+
+
+def test_the_card_says_only_what_is_so(workspace: Workspace) -> None:
+    """Pseudo-labels, false negatives and limits are told as they are in this set, not as they might be."""
+    curate.export(workspace, name="usual")
+    usual = _made(workspace, "usual")
+    assert "- 1 of the queries had no label, and are included with a pseudo-label." in usual
+    assert "- 1 candidate is a false negative: dropped, and never a negative." in usual
+    assert "- Positives: all of each query." in usual
+    curate.export(workspace, name="promoted", promote=True, augmented=False, positives=1)
+    promoted = _made(workspace, "promoted")
+    assert "Unlabeled queries are not included, whether they have a pseudo-label or not" in promoted
+    assert "- 1 candidate is a false negative: an extra positive." in promoted
+    assert "- Positives: up to 1 per query, those of people first" in promoted
+    values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.99}
+    job = Job(workspace, "cutoffs", "cutoffs-strict")
+    _write(job, "cutoffs", [{"name": "strict", "revision": 1, "pseudo_positives": "best", **values}])
+    job.finish()
+    curate.export(workspace, name="strict", cutoffs="strict")
+    assert "None of the 2 unlabeled queries that were mined got a pseudo-label, so none is included." in _made(
+        workspace, "strict"
+    )
+    assert "The scorer found no false negative among the candidates." in _made(workspace, "strict")
+
+
+def test_without_unlabeled_queries_the_card_speaks_of_none(make_workspace: Any) -> None:
+    """Most collections have none."""
+    made = make_workspace({"p0": "a", "p1": "b"}, {"q": "x"}, qrels=[("q", "p0"), ("q", "p1", 0)],
+                          candidates={"q": ["p1", "p0"]})  # fmt: skip
+    set_cutoffs(made, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+    curate.export(made, name="plain")
+    assert "No unlabeled query was mined, so there are no pseudo-labels." in _made(made, "plain")
+
+
+MANY = {f"p{n:02d}": f"passage {n}" for n in range(40)}
+
+
+def test_a_query_that_outweighs_the_others_is_told_and_can_be_capped(make_workspace: Any) -> None:
+    """q0 has 30 of 31 positives. With a cap it keeps three, drawn by hash, and the others are no negatives."""
+    qrels = [("q0", f"p{n:02d}") for n in range(30)] + [("q1", "p30")]
+    judged = [(query, f"p{n}", 0) for query in ("q0", "q1") for n in (38, 39)]
+    found = list(MANY)
+    candidates = {"q0": found, "q1": found}
+    made = make_workspace(MANY, {"q0": "x", "q1": "y"}, qrels=qrels + judged, candidates=candidates)
+    set_cutoffs(made, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+    whole = curate.export(made, format="triplet", name="whole")
+    assert whole.rows == 31 * 2
+    assert "positives: one query has 30 of the 31 positives, and as large a share of the rows." in whole.text()
+    for name in ("triplet", "n-tuple", "labeled-list", "tevatron", "beir"):
+        capped = curate.export(made, format=name, positives=3)
+        assert (capped.figures["positives"], capped.figures["positives_left_out"]) == (4, 27)
+        assert "27 are left out, because their queries have more than 3" in capped.text()
+        assert "| positives left out, because their query has more than the limit | 27 |" in (
+            made.root / capped.path / "README.md"
+        ).read_text("utf-8")
+    rows = _rows(made, "triplet", "provenance")
+    assert len(rows) == 4 * 2
+    assert {row["negative_id"] for row in rows} == {"p38", "p39"}
+    kept = {row["positive_id"] for row in rows if row["query_id"] == "q0"}
+    assert kept < {passage for query, passage in qrels if query == "q0"}
+    again = curate.export(made, format="triplet", name="again", positives=3)
+    assert _rows(made, "again", "provenance") == rows
+    assert again.rows == 8
+    other = curate.export(made, format="triplet", name="other", positives=3, seed=1)
+    assert {row["positive_id"] for row in _rows(made, "other", "provenance") if row["query_id"] == "q0"} != kept
+    assert other.rows == 8
+
+
+def test_what_people_judged_not_relevant_is_the_first_negative(workspace: Workspace) -> None:
+    """It is certain. The others are guesses of the scorer, and are drawn after it."""
+    for seed in range(4):
+        before = curate.export(workspace, format="triplet", name=f"before-{seed}", negatives=1, seed=seed)
+        assert before.rows == 3
+    drawn = {row["negative_id"] for n in range(4) for row in _rows(workspace, f"before-{n}", "provenance")
+             if row["query_id"] == "q-train"}  # fmt: skip
+    assert len(drawn) > 1
+    job = Job(workspace, "load", "load-00009")
+    _write(job, "annotations", [
+        {"query_key": _query("q-train"), "passage_key": _passage("p4"), "relevant": False, "annotator": "ann"}
+    ])  # fmt: skip
+    job.finish()
+    for seed in range(4):
+        curate.export(workspace, format="triplet", name=f"after-{seed}", negatives=1, seed=seed)
+        rows = _rows(workspace, f"after-{seed}", "provenance")
+        assert [row["negative_id"] for row in rows if row["query_id"] == "q-train"] == ["p4"]
 
 
 def test_the_record_of_the_export_leads_to_its_inputs(workspace: Workspace) -> None:

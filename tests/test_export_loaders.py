@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import curate
 from curate import Workspace
+from curate.export.formats import FORMATS
 from curate.jobs import Job
 
 datasets = pytest.importorskip("datasets")
+DatasetCard = pytest.importorskip("huggingface_hub").DatasetCard
 
 AWKWARD = 'tab\there, "quotes", a line\nbreak, a return\r, an emoji 🦆, a slash \\ and 東京'
 PASSAGES = {
@@ -121,7 +124,8 @@ def test_tevatron_reads_exactly_its_keys(exported: Callable[..., Path], load: Ca
             assert list(passage) == ["docid", "title", "text"]
             assert passage["text"] == PASSAGES[passage["docid"]]
         assert row["negative_passages"]
-    assert [path.name for path in (folder / "data").iterdir()] == ["train.jsonl"]
+    [rows_file] = (folder / "data").iterdir()
+    assert f"--dataset_path exports/tevatron/data/{rows_file.name} " in (folder / "README.md").read_text("utf-8")
     evidence = load(folder, "provenance")
     assert [row["query_id"] for row in evidence] == [row["query_id"] for row in rows]
     probabilities = sorted(negative["probability"] for negative in evidence[0]["negatives"])
@@ -142,6 +146,59 @@ def test_beirs_loader_reads_the_folder(exported: Callable[..., Path]) -> None:
         "q1": {"d1", "d2"},
         "q2": {"d3"},
     }
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_the_cache_of_datasets_never_gives_the_rows_of_another_set(
+    make_workspace: Callable[..., Workspace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """`datasets` looks a folder up by its name and by what its card says, not by its content.
+
+    Two workspaces have an export of one name, and the second one is then replaced. All are opened with the default
+    cache, which they share. Each gives what its own files hold.
+    """
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    datasets.disable_progress_bars()
+    candidates = {query: list(found) for query, found in SCORES.items()}
+    for word in ("Korea", "Corea"):
+        passages = {key: text.replace("Korea", word) for key, text in PASSAGES.items()}
+        queries = {key: text.replace("korea", word) for key, text in QUERIES.items()}
+        workspace = make_workspace(passages, queries, qrels=QRELS, candidates=candidates)
+        _judge(workspace)
+        exported = curate.export(workspace, format=name, name="set", negatives=2)
+        (tmp_path / word).mkdir()
+        folder = workspace.root.rename(tmp_path / word / "set") / exported.path
+        assert _loaded(folder) == _held(folder)
+    curate.export(Workspace(tmp_path / "Corea/set"), format=name, name="set", negatives=1, force=True)
+    assert _loaded(folder) == _held(folder)
+
+
+def _configs(folder: Path) -> list[tuple[str, str, str]]:
+    """Return the configurations in the card: name, split and pattern of the files."""
+    entries = DatasetCard.load(folder / "README.md").data.to_dict()["configs"]
+    return [(e["config_name"], e["data_files"][0]["split"], e["data_files"][0]["path"]) for e in entries]
+
+
+def _loaded(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of every configuration as `datasets` gives them."""
+    return {
+        config: datasets.load_dataset(str(folder), config, split=split).to_list()
+        for config, split, _ in _configs(folder)
+    }
+
+
+def _held(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of every configuration as its files hold them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for config, _, pattern in _configs(folder):
+        [path] = folder.glob(pattern)
+        lines = path.suffix == ".jsonl"
+        found[config] = (
+            [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+            if lines
+            else pq.read_table(path).to_pylist()
+        )
+    return found
 
 
 @pytest.mark.slow

@@ -149,6 +149,12 @@ def test_a_model_that_was_changed_or_is_foreign_is_left_alone(workspace: Workspa
     foreign.mkdir(parents=True)
     with pytest.raises(BadSettings, match="models/mine exists already and was not trained here"):
         train(workspace, init, name="mine")
+    kept = workspace.root / "models/other.checkpoint/notes.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine", "utf-8")
+    with pytest.raises(BadSettings, match=r"models/other\.checkpoint holds notes\.txt, which no training wrote"):
+        train(workspace, init, name="other")
+    assert kept.read_text("utf-8") == "mine"
     weights = workspace.root / train(workspace, init).model / "model.safetensors"
     weights.write_bytes(b"changed")
     with pytest.raises(BadSettings, match=r"the weights in models/.* changed after the training"):
@@ -156,6 +162,18 @@ def test_a_model_that_was_changed_or_is_foreign_is_left_alone(workspace: Workspa
     for name in ("../mine", "cross-encoder.checkpoint"):
         with pytest.raises(BadSettings, match="cannot be the name of a model"):
             train(workspace, init, name=name)
+
+
+def test_a_dry_run_measures_the_time_if_none_is_known(workspace: Workspace, init: Path) -> None:
+    """It makes two steps on the first groups. Then the training's own rate is known. Nothing is written."""
+    options: dict[str, Any] = {"init": str(init), "batch_groups": 4, "max_length": 48}
+    plan = plan_train_cross_encoder(workspace, groups=24, **options)
+    assert plan.seconds is not None
+    assert plan.seconds > 0
+    assert not (workspace.root / "models").exists()
+    rate = train(workspace, init).pairs_per_second
+    following = plan_train_cross_encoder(workspace, groups=50, name="next", **options)
+    assert following.seconds == pytest.approx(200 / rate)
 
 
 @pytest.mark.parametrize("steps", [1, 4, 5])

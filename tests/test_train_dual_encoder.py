@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Interrupt, add_run
+from safetensors.torch import load_file
 from transformers import T5Config, T5Model
 
 from curate import Workspace
@@ -253,38 +254,67 @@ def test_dev_chooses_the_weights(make_workspace: Make, init: Path) -> None:
     ]
     job.write_rows("qrels", rows)
     job.finish()
-    options = {"hard_negatives": 0, "masks": "labels", "dev_every": 2, "learning_rate": 3e-3}
+    options = {"hard_negatives": 0, "masks": "labels", "dev_every": 2, "learning_rate": 3e-3}  # 5 steps
     whole = train(workspace, init, name="whole", **options)
     lines = [json.loads(line) for line in (workspace.root / "models/whole.log.jsonl").read_text().splitlines()]
     asked = {line["step"]: line["dev_mrr@10"] for line in lines if "dev_mrr@10" in line}
-    assert list(asked) == [2, 4, 5]
+    assert list(asked) == [0, 1, 2, 3, 4, 5]
     assert whole.best is not None
-    assert asked[whole.best["step"]] == max(asked.values())
+    assert asked[whole.best["step"]] == max(asked.values()) == pytest.approx(whole.best["measure"], abs=1e-5)
+    assert (whole.best["start"], whole.best["end"]) == pytest.approx((asked[0], asked[5]), abs=1e-5)
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, name="again", checkpoint_every=3, progress=Interrupt(5), **options)
     again = train(workspace, init, name="again", checkpoint_every=3, **options)
     assert (again.sha256, again.best) == (whole.sha256, whole.best)
-    both = train(workspace, init, name="both", devices=2, **{**options, "dev_every": 100})
+    both = train(workspace, init, name="both", devices=2, **options)
     assert both.best is not None
-    assert both.best["step"] == 5
+    assert both.best["start"] == pytest.approx(whole.best["start"])
 
 
 def test_the_weights_that_did_best_on_dev_are_the_model(
     make_workspace: Make, init: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dev prefers step 2, then step 5. The same training gives two models, the second with the last weights."""
+    """Dev prefers step 2, then step 5. The same training gives two models, the second with the last weights.
+
+    Dev is asked before the first step and after each of the five.
+    """
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[(f"q{n}", f"p{n}") for n in range(6)])
     label = {"query_key": 6, "passage_key": 6, "relevance": 1, "split": "dev", "source": "dev.tsv"}
     load(workspace, "load-2", "qrels", label)
     options = {"hard_negatives": 0, "masks": "labels", "learning_rate": 3e-3}
     found: dict[str, TrainedDualEncoder] = {}
-    for name, measures in (("early", [0.9, 0.2, 0.3]), ("late", [0.1, 0.2, 0.3])):
+    for name, measures in (("early", [0.1, 0.2, 0.9, 0.3, 0.3, 0.3]), ("late", [0.1, 0.2, 0.2, 0.2, 0.2, 0.3])):
         said = iter(measures)
         monkeypatch.setattr(dev_eval, "mrr", lambda *_, said=said: next(said))
         found[name] = train(workspace, init, name=name, dev_every=2, **options)
     assert [best["step"] for best in (found["early"].best, found["late"].best) if best] == [2, 5]
     assert found["early"].sha256 != found["late"].sha256
-    assert found["late"].sha256 == train(workspace, init, name="last", dev_every=0, **options).sha256
+    last = train(workspace, init, name="last", dev_every=0, **options)
+    assert found["late"].sha256 == last.sha256
+    assert "Nothing on dev says whether it is better than its start" in last.text()
+
+
+def test_a_training_that_only_made_the_model_worse_says_so_and_keeps_the_start(
+    make_workspace: Make, init: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start counts as step 0. A model as good as its start keeps what it learnt."""
+    workspace = make_workspace(PASSAGES, QUERIES, qrels=[(f"q{n}", f"p{n}") for n in range(6)])
+    label = {"query_key": 6, "passage_key": 6, "relevance": 1, "split": "dev", "source": "dev.tsv"}
+    load(workspace, "load-2", "qrels", label)
+    found: dict[str, TrainedDualEncoder] = {}
+    for name, measures in (("worse", [0.9, 0.2, 0.2, 0.2, 0.2, 0.3]), ("equal", [0.9, 0.2, 0.2, 0.2, 0.2, 0.9])):
+        said = iter(measures)
+        monkeypatch.setattr(dev_eval, "mrr", lambda *_, said=said: next(said))
+        found[name] = train(workspace, init, name=name, hard_negatives=0, masks="labels")
+    told = found["worse"].text()
+    assert "Warning: training made it worse" in told
+    assert "dev MRR@10 0.9000 (start 0.9000, end 0.3000)" in told
+    card = (workspace.root / "models/worse/README.md").read_text("utf-8")
+    assert "| kept | step 0, MRR@10 on a sample of dev 0.9000 (start 0.9000, end 0.3000) |" in card
+    folders = (workspace.root / "models/worse", init)
+    trained, start = (load_file(folder / "model.safetensors") for folder in folders)
+    assert all(torch.equal(weight.float(), trained[name]) for name, weight in start.items())
+    assert found["equal"].best == {"step": 5, "measure": 0.9, "start": 0.9, "end": 0.9}
 
 
 def test_mrr_on_dev_puts_ties_behind() -> None:

@@ -97,6 +97,31 @@ def test_what_is_or_may_be_relevant_is_never_a_negative(make_workspace: Make) ->
     assert set(rows.filter(pl.col("slot") > 0)["passage_id"]) == {"p3", "p4", "p5"}
 
 
+def test_what_people_judged_not_relevant_comes_first(make_workspace: Make) -> None:
+    """It fills half of the slots, also if no run found it. The windows fill the others.
+
+    q0 has five judged negatives, three of which the run found; q1 has a single one, and nothing else.
+    """
+    judged = ["n0", "n1", "p1", "p2", "p30"]
+    workspace = make_workspace(
+        FORTY | {"n0": "never found", "n1": "nor this", "n2": "Passage NUMBER 0"},
+        {"q0": "zero", "q1": "one"},
+        qrels=[("q0", "p0"), ("q0", "n2", 0), ("q1", "p0"), ("q1", "p1", -1), *(("q0", p, 0) for p in judged)],
+        candidates={"q0": RANKED[1:]},
+    )
+    rows = groups(workspace, groups=20, negatives=4, easy_share=0.5).filter(pl.col("slot") > 0)
+    of_q0 = rows.filter(pl.col("query_id") == "q0")
+    for group in of_q0.partition_by("group_number"):
+        assert (group.sort("slot")["kind"] == "judged").to_list() == [True, True, False, False]
+    assert set(of_q0.filter(pl.col("kind") == "judged")["passage_id"]) == set(
+        judged
+    )  # n2 has the text of a positive
+    assert not set(judged) & set(of_q0.filter(pl.col("kind") != "judged")["passage_id"])
+    of_q1 = rows.filter(pl.col("query_id") == "q1")
+    assert set(of_q1.filter(pl.col("kind") == "judged")["passage_id"]) == {"p1"}
+    assert (of_q1["kind"] == "judged").sum() == of_q1["group_number"].n_unique() == 10
+
+
 def test_a_group_never_holds_a_passage_twice_and_may_be_small(make_workspace: Make) -> None:
     """With two candidates for three negatives, the group has two: no passage is repeated to fill it."""
     workspace = make_workspace(

@@ -8,6 +8,7 @@ models/<name>.checkpoint/
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.errors import CurateError, NoSpace
+from curate.errors import BadSettings, CurateError, NoSpace
 from curate.shards import UNWRITABLE, file_sha256, fsync, whole_file
 
 from .curve import Curve
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     import torch
 
 TENSORS, STATE, SAVING = "tensors.safetensors", "state.json", "saving"
+OURS = re.compile(
+    r"(groups\.parquet|rows\.parquet|queries\.arrow|passages\.arrow)(\.json)?|step-\d{9}|best-\d{9}\.safetensors"
+    r"|saving|\..*\.tmp"
+)
+"""The names in a folder of checkpoints, as listed above, and those of unfinished files."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,23 @@ class State:
     tensors: str = ""
     """The sha256 of the tensors."""
     best: dict[str, Any] | None = None
-    """The step and measure of the weights that did best on dev; their file lies beside the checkpoint."""
+    """The step and measure of the weights that did best on dev, and the measures of the start and the end so far.
+
+    The file with the weights lies beside the checkpoint.
+    """
+    threads: int = 0
+    """The threads of all processes together; gradients depend on them in their last bits. 0: not known."""
+
+
+def check_own(folder: Path) -> None:
+    """Raise BadSettings if `folder` holds anything else than checkpoints: it is deleted after the training."""
+    foreign = sorted(path.name for path in folder.glob("*") if not OURS.fullmatch(path.name))
+    if folder.is_file() or folder.is_symlink() or foreign:
+        what = f"holds {', '.join(foreign[:3])}" if foreign else "is no folder"
+        raise BadSettings(
+            f"{folder} {what}, which no training wrote, and would be deleted after this one. Move it away, or use "
+            "another --name."
+        )
 
 
 def latest(folder: Path) -> State | None:

@@ -1,6 +1,8 @@
 """The training of a cross-encoder: `curate train cross-encoder`, RocketQA's step 2 (NAACL 2021, 3.2)."""
 
 import json
+import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,7 +18,7 @@ from curate.models.scorer_spec import token_limit
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.shards import Manifest
+from curate.shards import Lineage, Manifest
 from curate.workspace import Workspace
 
 from . import checkpoint
@@ -156,7 +158,7 @@ def plan_train_cross_encoder(
     devices: int = 1,  # noqa: ARG001 - the twin of `train_cross_encoder`
     **options: Unpack[CrossEncoderOptions],
 ) -> Plan:
-    """Return what `train_cross_encoder` with the same arguments would do."""
+    """Return what `train_cross_encoder` with the same arguments would do; makes two steps if no rate is known."""
     work = CrossEncoderTraining(workspace, **options)
     identity, settings = work.identity, work.settings
     identity.check()
@@ -166,12 +168,29 @@ def plan_train_cross_encoder(
     counts = count_queries(workspace, work.run_id, identity.seed)
     state = checkpoint.latest(identity.checkpoints)
     done = state.step * settings.batch_groups if state else 0
-    rate = identity.rate()
+    pairs = (settings.groups - done) * (1 + settings.negatives)
+    seconds = pairs / (identity.rate() or _probe(work)) if pairs else 0.0
     notes = [
         *work.notes,
         f"from {identity.job.settings['init']} on run {work.run_id}, {work.steps:,} steps; "
         f"the model goes to {identity.model}",
         f"{counts.queries:,} train queries have a positive and negatives; {counts.skipped:,} have no negative",
     ]
-    pairs = (settings.groups - done) * (1 + settings.negatives)
-    return Plan("train cross-encoder", "groups", settings.groups, done, pairs / rate if rate else None, notes)
+    return Plan("train cross-encoder", "groups", settings.groups, done, seconds, notes)
+
+
+def _probe(work: CrossEncoderTraining) -> float:
+    """Return the pairs per second of the second of two steps, computed here on the first groups."""
+    from .cross_encoder_task import CrossEncoderTask
+
+    identity, settings = work.identity, work.settings
+    few = settings.model_copy(update={"groups": 2 * settings.batch_groups})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "groups.parquet"
+        write_groups(identity.workspace, path, work.run_id, few, identity.seed, Lineage("train", "probe"))
+        model = cross_encoder_from(work.start, identity.seed).train()
+        task = CrossEncoderTask(model, load_tokenizer(work.start), settings, identity.dtype)
+        (_, first), (_, second) = read_batches(path, settings.batch_groups)
+        task.backward(first, 0)
+        started = time.monotonic()
+        return task.backward(second, 1).pairs / (time.monotonic() - started)

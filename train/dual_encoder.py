@@ -36,6 +36,8 @@ NOT_IN_THE_WEIGHTS = {
 }  # fmt: skip
 TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
 QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
+EVALUATIONS = 5
+"""The evaluations on dev during a short training, besides the one of its start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,11 @@ class TrainedDualEncoder(Trained):
     without: int
     """Queries without any hard negative."""
     best: dict[str, Any] | None
-    """Step of the weights that were kept and their MRR@10 on the dev sample; None without evaluation on dev."""
+    """What dev said; None without evaluation on dev.
+
+    step: the step of the weights that were kept, 0 for the start. measure: their MRR@10 on the dev sample.
+    start, end: the MRR@10 before the first step and after the last one.
+    """
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
@@ -60,10 +66,7 @@ class TrainedDualEncoder(Trained):
         lines = self.lines(" and ".join(self.runs), read, "rows")
         if self.short:
             lines.append(f"Too few hard negatives: {self.short:,} queries; {self.without:,} of them have none.")
-        if self.best:
-            lines.append(
-                f"Kept the weights after step {self.best['step']:,}: dev MRR@10 {self.best['measure']:.4f}."
-            )
+        lines.append(_dev_said(self.best, self.model))
         return "\n".join([*lines, f"Next: curate mine --retriever dense --encoder {self.model}"])
 
 
@@ -164,7 +167,7 @@ class DualEncoderTraining:
             total=total,
             a_step=settings.batch_rows,
             unit="rows",
-            dev=Dev(settings.dev_every, lambda: mrr(towers, asked, identity.dtype, world)) if asked else None,
+            dev=Dev(self.dev_every(steps), lambda: mrr(towers, asked, identity.dtype, world)) if asked else None,
         )
 
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
@@ -188,10 +191,14 @@ class DualEncoderTraining:
             "at the end": f"loss {outcome['loss']:.3f}, a positive first in {outcome['won']:.0%} of the rows",
         }
         if best:
-            facts["kept"] = f"step {best['step']:,}, MRR@10 on a sample of dev {best['measure']:.4f}"
+            facts["kept"] = f"step {best['step']:,}, MRR@10 on a sample of dev {best['measure']:.4f}{_ends(best)}"
         identity.mark_saving()
         card = dual_encoder_card(identity.name, facts, json.dumps(identity.job.settings, indent=1, sort_keys=True))
         save_dual_encoder(identity.folder, model, identity.base, self.spec, card)
+
+    def dev_every(self, steps: int) -> int:
+        """Return the steps between two evaluations on dev: a short training has `EVALUATIONS` of them too."""
+        return min(self.settings.dev_every, -(-steps // EVALUATIONS))
 
     def total_and_steps(self, queries: int) -> tuple[int, int]:
         """Return the number of rows of all epochs over `queries`, and the number of steps."""
@@ -252,6 +259,26 @@ def plan_train_dual_encoder(
         *work.spec.notes,
     ]
     return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
+
+
+def _dev_said(best: Mapping[str, Any] | None, model: str) -> str:
+    """Return in words whether the model became better than its start."""
+    if best is None:
+        return (
+            "Nothing on dev says whether it is better than its start. To measure both on test: "
+            f"curate evaluate --encoder {model}"
+        )
+    figures = f"dev MRR@10 {best['measure']:.4f}{_ends(best)}"
+    if best["step"]:
+        return f"Kept the weights after step {best['step']:,}: {figures}."
+    return (
+        f"Warning: training made it worse, so {model} has the weights of its start: {figures}. Train on more "
+        "queries (curate augment), or with a smaller --learning-rate, under another --name."
+    )
+
+
+def _ends(best: Mapping[str, Any]) -> str:
+    return f" (start {best['start']:.4f}, end {best['end']:.4f})" if "start" in best else ""
 
 
 def _switched_off(settings: TrainDualEncoder) -> set[str]:

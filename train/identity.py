@@ -101,6 +101,7 @@ class TrainingIdentity:
                 f"{self.model} would start from itself (it mined the run, or curate.toml names it). "
                 "Use another --name, or --init MODEL."
             )
+        checkpoint.check_own(self.checkpoints)
         record, state = self.workspace.record(self._job_name), checkpoint.latest(self.checkpoints)
         if self.record:
             self._check_weights(self.record)

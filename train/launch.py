@@ -15,6 +15,7 @@ from typing import Any
 
 from curate import errors
 from curate.errors import BadSettings, CurateError
+from curate.models.threads import VARIABLE, use_threads
 
 from .world import World, check_device, join, leave
 
@@ -27,11 +28,10 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
 
     Raises the CurateError that a process raised. Raises CurateError if a process died for another reason.
     """
-    import torch
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
     _free_gpu()
-    threads = max(1, torch.get_num_threads() // devices)
+    threads = max(1, use_threads() // devices)
     with tempfile.TemporaryDirectory() as folder:
         context = spawn(_enter, (devices, threads, folder, work, arguments), devices, join=False)  # type: ignore[no-untyped-call]
         try:
@@ -92,10 +92,8 @@ def _free_gpu() -> None:
 
 
 def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:
-    import torch
-
     Thread(target=_end_with_starter, daemon=True).start()
-    torch.set_num_threads(threads)
+    os.environ[VARIABLE] = str(threads)
     try:
         world = join(rank, size, f"file://{folder}/meeting-place", rank)
         work(world, *arguments)

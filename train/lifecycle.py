@@ -6,13 +6,15 @@ The protocol `Training` describes what is trained and on which data. Each kind o
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from curate.errors import CurateError
 from curate.job_record import Record
 from curate.models.folder import weights_sha256
+from curate.models.pretrained import device
+from curate.models.threads import VARIABLE
 from curate.progress import SILENT, Progress, duration
 from curate.shards import Manifest
 from curate.workspace import Workspace
@@ -201,6 +203,7 @@ def _steps(
         identity.check_plan(state, plan)
         checkpoint.restore(identity.checkpoints, state, model, optimizer)
         progress.say(f"resuming after step {state.step:,} of {work.steps:,}")
+    state = replace(state, threads=_threads(state.threads, world, progress))
     path = identity.workspace.root / f"{identity.model}.log.jsonl" if world.is_first else None
     log = Log(path, work.steps, state.curve, progress)
     loop = Loop(
@@ -220,6 +223,19 @@ def _steps(
     if state.best and world.is_first:  # only this process wrote them and saves the model
         checkpoint.restore_best(identity.checkpoints, state.best["step"], model)
     return log.outcome(LAST), state.best
+
+
+def _threads(before: int, world: World, progress: Progress) -> int:
+    """Let torch go on with as many threads as `before` an interruption; return those of all processes together."""
+    import torch
+
+    if before:
+        torch.set_num_threads(max(1, before // world.size))
+    threads = torch.get_num_threads()
+    if device() == "cpu":
+        resumed = ", as before the interruption" if before else f" ({VARIABLE} sets another number)"
+        progress.say(f"{threads} thread{'s' if threads > 1 else ''} in each process{resumed}")
+    return before or threads * world.size
 
 
 def _start(identity: TrainingIdentity, plan: str, world: World) -> checkpoint.State:

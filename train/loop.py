@@ -81,7 +81,7 @@ class Loop(Generic[Batch]):
         """
         import torch
 
-        state = start
+        state = start if start.step else self._asked(start, 0)
         self.task.model.train()
         while True:
             asked = time.monotonic()
@@ -102,20 +102,33 @@ class Loop(Generic[Batch]):
         """Evaluate on dev and write a checkpoint if either is due; return the state with the best step so far."""
         last = done == self.schedule.steps
         if self.dev and (done % self.dev.every == 0 or last):
-            self.task.model.eval()
-            measure = self.dev.ask()
-            self.task.model.train()
-            self.log.add_dev(done, measure)
-            if state.best is None or measure > state.best["measure"]:
-                state = replace(state, best={"step": done, "measure": measure})
-                if self.world.is_first:
-                    checkpoint.save_best(self.checkpoints, done, self.task.model)
+            state = self._asked(state, done)
         if done % self.checkpoint_every == 0 and not last:
             if self.world.is_first:
                 now = replace(state, step=done, curve=self.log.curve)
                 checkpoint.save(self.checkpoints, now, self.task.model, self.optimizer)
             self.world.wait()
         return state
+
+    def _asked(self, state: checkpoint.State, done: int) -> checkpoint.State:
+        """Return the state after an evaluation on dev; the weights after `done` steps are kept if they did best.
+
+        Step 0 counts too: a model that only got worse is not handed over. Where the two are equal, dev cannot tell
+        them apart, and the trained weights are kept.
+        """
+        if not self.dev:
+            return state
+        self.task.model.eval()
+        measure = self.dev.ask()
+        self.task.model.train()
+        self.log.add_dev(done, measure)
+        best = state.best or {"step": done, "measure": measure, "start": measure}
+        is_better = measure > best["measure"] or (measure == best["measure"] and best["step"] == 0)
+        if is_better:
+            best = {**best, "step": done, "measure": measure}
+            if self.world.is_first:
+                checkpoint.save_best(self.checkpoints, done, self.task.model)
+        return replace(state, best={**best, "end": measure})
 
     def _step(self, step: int, batch: Batch) -> Outcome:
         import torch

@@ -25,6 +25,7 @@ from curate.export.formats import FORMATS
     help="Run to export; may be repeated [the current ones over train and, if there is one, over unlabeled].",
 )
 @click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [the current ones].")
+@click.option("--positives", type=click.IntRange(1), metavar="N", help="Positives per query, at most [all].")
 @click.option("--negatives", type=click.IntRange(1), metavar="N", help="Hard negatives per query, at most [4].")
 @click.option(
     "--promote/--no-promote",
@@ -37,7 +38,7 @@ from curate.export.formats import FORMATS
     help="Include pseudo-labelled queries, or leave them out [included].",
 )
 @click.option("--seed", type=int, metavar="N", help="Seed for drawing negatives [0].")
-@click.option("--force", is_flag=True, help="Replace a different set of the same name.")
+@click.option("--force", is_flag=True, help="Replace a different export of the same name, and nothing else.")
 @dry_run_option
 @json_option
 def export(run: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -> None:

@@ -1,26 +1,31 @@
-"""`curate runs`."""
+"""`curate runs`: the list of runs, and a run as a TREC file."""
 
 import json
 from typing import Any
 
 import click
 
-from curate.cli.options import json_option, workspace
+import curate
+from curate.cli.options import json_option, show, workspace
 from curate.errors import BadSettings
 
 MEASURES = ("MRR@10", "nDCG@10", "Recall@50")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
-def runs(as_json: bool) -> None:
+@click.pass_context
+def runs(ctx: click.Context, as_json: bool) -> None:
     """List the runs by round: the model behind each run, its training data and its metrics.
 
     \b
     Example:
       curate runs
       curate runs --json
+      curate runs export bm25-test-5e6f7a8b bm25.trec
     """
+    if ctx.invoked_subcommand:
+        return
     from curate import named_queries
     from curate.query_output import SCHEMA
 
@@ -32,6 +37,27 @@ def runs(as_json: bool) -> None:
     if not rows:
         raise BadSettings("no runs yet. Run: curate mine")
     click.echo("\n".join(_shown(row) for row in rows))
+
+
+@runs.command("export")
+@click.argument("run")
+@click.argument("file")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@json_option
+def export(run: str, file: str, force: bool, as_json: bool) -> None:
+    """Write RUN to FILE in TREC's six columns, for trec_eval, ir_measures and other tools. - means stdout.
+
+    The lines are in the order of the run. Tied scores differ in their last bits, so that tools that sort by score
+    keep this order.
+
+    \b
+    Example:
+      curate runs export bm25-test-5e6f7a8b bm25.trec
+      curate runs export bm25-test-5e6f7a8b - | head
+    """
+    written = curate.export_run(workspace(), run, file, force=force)
+    if file != "-":
+        show(written, as_json)
 
 
 def _shown(row: dict[str, Any]) -> str:

@@ -153,7 +153,8 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @click.option(
     "--dev-every",
     type=int,
-    help="Steps between measurements on dev, whose best weights are kept; 0 means never [100].",
+    help="Steps between measurements on dev, at most; the best weights, which may be the start's, are kept; 0: "
+    "never [100].",
 )
 @dtype_option
 @checkpoint_option

@@ -6,6 +6,7 @@ function documented elsewhere is an unlabelled positive, which every real collec
 
 import json
 import platform
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from curate import sql_files
 from curate.demo.articles import Article, article
 from curate.demo.docstrings import MODULES, docstrings
-from curate.errors import CurateError
+from curate.errors import BadSettings, CurateError
 from curate.shards import Json, write_text
 from curate.workspace import Workspace
 
@@ -48,10 +49,16 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
 
     The files are `corpus.jsonl`, `queries.jsonl`, `unlabeled.jsonl` and `qrels/{train,dev,test}.tsv`. Two more,
     `truth/hidden.tsv` and `truth/unlabeled.tsv`, only serve to check what curation finds. The same versions give
-    the same bytes. Raises CurateError if Python runs without docstrings.
+    the same bytes. `folder` appears only when it is complete. Raises CurateError if Python runs without
+    docstrings, and BadSettings if `folder` holds anything else than such a collection.
     """
     if (folder / DONE).is_file():
         return Collection(**json.loads((folder / DONE).read_text("utf-8")))
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise BadSettings(
+            f"{folder.resolve()} holds something else than the demo's collection. Give the demo another folder: "
+            "curate demo FOLDER"
+        )
     articles = [found for found in map(article, docstrings(modules)) if found]
     if not any(found.query for found in articles):
         raise CurateError(
@@ -62,17 +69,20 @@ def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Coll
     unlabeled = theirs[: len(theirs) // 2]
     labelled = {q: found for q, found in answers.items() if q not in set(unlabeled)}
     splits = deal(labelled)
-    _lines(folder / "corpus.jsonl", ({"_id": i, "title": i, "text": text} for i, text in passages.items()))
-    _lines(folder / "queries.jsonl", (_query(q, labelled) for split in splits.values() for q in split))
-    _lines(folder / "unlabeled.jsonl", (_query(q, answers) for q in unlabeled))
+    work = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(work, ignore_errors=True)
+    _lines(work / "corpus.jsonl", ({"_id": i, "title": i, "text": text} for i, text in passages.items()))
+    _lines(work / "queries.jsonl", (_query(q, labelled) for split in splits.values() for q in split))
+    _lines(work / "unlabeled.jsonl", (_query(q, answers) for q in unlabeled))
     for split, queries in splits.items():
-        _qrels(folder / "qrels" / f"{split}.tsv", ((labelled[q][0], labelled[q][0]) for q in queries))
+        _qrels(work / "qrels" / f"{split}.tsv", ((labelled[q][0], labelled[q][0]) for q in queries))
     hidden = [(labelled[q][0], twin) for split in splits.values() for q in split for twin in labelled[q][1:]]
-    _qrels(folder / "truth" / "hidden.tsv", hidden)
-    _qrels(folder / "truth" / "unlabeled.tsv", ((answers[q][0], found) for q in unlabeled for found in answers[q]))
+    _qrels(work / "truth" / "hidden.tsv", hidden)
+    _qrels(work / "truth" / "unlabeled.tsv", ((answers[q][0], found) for q in unlabeled for found in answers[q]))
     counts = {split: len(queries) for split, queries in splits.items()} | {"unlabeled": len(unlabeled)}
     collection = Collection(len(passages), counts, len(hidden), _versions(modules))
-    write_text(folder / DONE, json.dumps(asdict(collection), indent=1) + "\n")
+    write_text(work / DONE, json.dumps(asdict(collection), indent=1) + "\n")
+    work.replace(folder)
     return collection
 
 

@@ -252,11 +252,18 @@ def plan_score(
     return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is already scored: only the cutoffs are set"])
 
 
+def known_rate(workspace: Workspace, scorer_id: str) -> float | None:
+    """Return the pairs per second of the scorer's last job here; None without one."""
+    for record in reversed(workspace.records("denoise")):
+        if record.facts.get("scorer_id") == scorer_id and record.facts.get("pairs"):
+            return float(record.facts["pairs"]) / max(record.seconds, 1e-3)
+    return None
+
+
 def _rate(scoring: Scoring) -> float:
     """Return pairs per second, from the scorer's last job here or else measured on a few pairs of a block."""
-    for record in reversed(scoring.workspace.records("denoise")):
-        if record.facts.get("scorer_id") == scoring.scorer.scorer_id and record.facts.get("pairs"):
-            return float(record.facts["pairs"]) / max(record.seconds, 1e-3)
+    if known := known_rate(scoring.workspace, scoring.scorer.scorer_id):
+        return known
     with scoring.connect() as connection:
         rows = scoring.prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]
     scoring.scorer.model.score(rows[:8])

@@ -26,7 +26,7 @@ PASSAGES = 327_680
 ROW_GROUP = 16_384
 AT_ONCE = 2
 AUDIT = Part(".blocks/audit.parquet", "export/audit")
-TABLES = ("export/queries", "export/negatives", "export/sources", "export/passages")
+TABLES = ("export/queries", "export/positives", "export/negatives", "export/sources", "export/passages")
 
 
 @dataclass(frozen=True)

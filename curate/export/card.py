@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from curate.export.formats import Config
+
 if TYPE_CHECKING:
     from curate.export.request import ExportRequest
 
@@ -19,6 +21,8 @@ FIGURES = {
     "positives_annotation": "- from annotations",
     "positives_promoted": "- promoted false negatives",
     "positives_pseudo": "- pseudo-labels",
+    "positives_of_one_query": "the most positives of one query",
+    "positives_left_out": "positives left out, because their query has more than the limit",
     "positives_repeated": "positives with the text of another positive of the query (no row of their own)",
     "candidates": "candidates in the runs' top-k",
     "candidates_positive": "- labelled positives",
@@ -49,10 +53,13 @@ A training set for dense retrievers, curated with RocketQA's procedure: {rows} r
 
 {runs}
 - Scorer: {scorer}.
+- Positives: {positives}.
 - Negatives: up to {negatives} per query, drawn from its safe hard negatives by a hash of the seed {seed}, the
-  query id and the passage id. A safe hard negative was scored below the cutoff, or judged not relevant by people.
-  A row with too few negatives stays short; unscored passages never fill the gap.
-- False negatives {false_negatives}. Pseudo-labelled queries are {pseudo}. Dev and test queries are never included.
+  query id and the passage id. A safe hard negative was judged not relevant by people, or else scored below the
+  cutoff. A row with too few negatives stays short; unscored passages never fill the gap.
+- {false_negatives}
+- {pseudo}
+- Dev and test queries are never included.
 
 ## Figures
 
@@ -70,7 +77,7 @@ The texts come from the curated collection and keep its licence.
 """
 
 
-def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping[str, str]) -> str:
+def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping[str, Config]) -> str:
     """Return the dataset card as Markdown, with the YAML block that `datasets` reads."""
     settings = manifest["settings"]
     text = CARD.format(
@@ -78,22 +85,48 @@ def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping
         rows=f"{manifest['rows']:,}",
         format=request.format.name,
         trainers=request.format.trainers,
-        loading=_loading(request, configs),
+        loading=_loading(request, configs, next(name for name, of in manifest["files"].items() if of["training"])),
         runs="\n".join(_runs(manifest["runs"])),
         scorer=_scorer(settings["cutoffs"]),
         negatives=settings["negatives"],
         seed=settings["seed"],
-        false_negatives="are extra positives" if settings["promote"] else "are dropped",
-        pseudo="included" if settings["augmented"] else "not included",
+        positives=_positives(settings["positives"]),
+        false_negatives=_false_negatives(settings["promote"], manifest["figures"]),
+        pseudo=_pseudo_labels(settings["augmented"], manifest["figures"]),
         figures="\n".join(_figures(manifest["figures"])),
     )
     return "\n".join([*_front_matter(configs), text])
 
 
-def _loading(request: "ExportRequest", configs: Mapping[str, str]) -> str:
+def _positives(limit: int | None) -> str:
+    if limit is None:
+        return "all of each query"
+    return f"up to {limit} per query, those of people first, then drawn by the same hash"
+
+
+def _false_negatives(promoted: bool, figures: Mapping[str, int]) -> str:
+    count = figures.get("candidates_false_negative", 0)
+    if not count:
+        return "The scorer found no false negative among the candidates."
+    what = "1 candidate is a false negative" if count == 1 else f"{count:,} candidates are false negatives"
+    return f"{what}: {'an extra positive' if promoted else 'dropped, and never a negative'}."
+
+
+def _pseudo_labels(augmented: bool, figures: Mapping[str, int]) -> str:
+    labelled, mined = figures.get("queries_pseudo_labelled", 0), figures.get("queries_unlabeled", 0)
+    if not augmented:
+        return "Unlabeled queries are not included, whether they have a pseudo-label or not (`--no-augmented`)."
+    if labelled:
+        return f"{labelled:,} of the queries had no label, and are included with a pseudo-label."
+    if mined:
+        return f"None of the {mined:,} unlabeled queries that were mined got a pseudo-label, so none is included."
+    return "No unlabeled query was mined, so there are no pseudo-labels."
+
+
+def _loading(request: "ExportRequest", configs: Mapping[str, Config], file: str) -> str:
     """Return instructions for loading the folder, with its configurations."""
     folder = f"exports/{request.name}"
-    lines = [request.format.loading.format(folder=folder)]
+    lines = [request.format.loading.format(folder=folder, file=file)]
     further = [name for name in configs if name.startswith("negatives-")]
     same = [name for name in further if configs[name] == configs["default"]]
     if same:
@@ -119,14 +152,13 @@ def _scorer(cutoffs: Mapping[str, Any]) -> str:
     )
 
 
-def _front_matter(configs: Mapping[str, str]) -> list[str]:
-    if not configs:
-        return []
-    entries = [
-        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: {pattern}"
-        for name, pattern in configs.items()
-    ]
-    return ["---", "configs:", *entries, "---"]
+def _front_matter(configs: Mapping[str, Config]) -> list[str]:
+    lines = ["---", "configs:"]
+    for name, config in configs.items():
+        lines.append(f"- config_name: {name}")
+        lines += [f"  description: {config.description}"] if config.description else []
+        lines += ["  data_files:", f"  - split: {config.split}", f"    path: {config.files}"]
+    return [*lines, "---"]
 
 
 def _runs(runs: list[Mapping[str, Any]]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,14 @@ from curate import __version__, sql_files
 from curate.errors import CurateError
 from curate.export.blocks import AUDIT, ExportBlock
 from curate.export.card import card
+from curate.export.formats import Config
 from curate.export.request import ExportRequest
-from curate.shards import Manifest, file_sha256, publish, write_text
+from curate.shards import Manifest, digest, file_sha256, publish, write_text
 
 if TYPE_CHECKING:
     import duckdb
 
-MANIFEST = "manifest.json"
+MANIFEST, CARD = "manifest.json", "README.md"
 OURS = ("settings", "inputs", "figures", "files")
 CHUNK = 1 << 20
 
@@ -39,6 +39,13 @@ def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
     )
 
 
+def foreign_files(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Return the files in `folder` that the export with this manifest did not write, by their paths below it."""
+    ours = {MANIFEST, CARD, *manifest["files"]}
+    found = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+    return sorted({str(path.relative_to(folder)) for path in found} - ours)
+
+
 def finish(
     request: ExportRequest, connection: "duckdb.DuckDBPyConnection", blocks: list[ExportBlock]
 ) -> dict[str, Any]:
@@ -48,11 +55,11 @@ def finish(
     """
     _join_lines(request, blocks)
     figures = _figures(request, connection, blocks)
-    manifest = _manifest(request, connection, blocks, figures)
-    configs = _configs(request, manifest["files"])
+    files, configs = _named(request, blocks)
+    manifest = _manifest(request, connection, blocks, figures, files)
     write_text(request.staging / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-    write_text(request.staging / "README.md", card(request, manifest, configs))
-    _clear(request.staging, {MANIFEST, "README.md", *manifest["files"]})
+    write_text(request.staging / CARD, card(request, manifest, configs))
+    _clear(request.staging, {MANIFEST, CARD, *manifest["files"]})
     _put_in_place(request)
     return manifest
 
@@ -101,8 +108,8 @@ def _manifest(
     connection: "duckdb.DuckDBPyConnection",
     blocks: list[ExportBlock],
     figures: dict[str, int],
+    files: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
-    files = dict(_files(request, blocks))
     rows = sum(facts["rows"] for facts in files.values() if facts["training"])
     if not rows:
         shutil.rmtree(request.workshop)
@@ -129,30 +136,34 @@ def _nothing(request: ExportRequest, figures: dict[str, int]) -> str:
     )
 
 
-def _files(request: ExportRequest, blocks: list[ExportBlock]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Yield every file with its facts. A configuration without rows is left out, because no loader reads it."""
-    for part in request.format.parts(request.settings["negatives"]):
-        names = [part.file(b.number, b.of) for b in blocks if part in b.parts] if part.is_parquet else [part.path]
-        made = {name: each for name in names if (each := Manifest.read(request.staging / name))}
-        if part.is_parquet and not any(each.rows for each in made.values()):
-            continue
-        for name, each in made.items():
-            facts = {"rows": each.rows, "bytes": each.bytes, "sha256": each.sha256}
-            yield name, {**facts, "training": part.is_rows}
+def _named(
+    request: ExportRequest, blocks: list[ExportBlock]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Config]]:
+    """Give every file its final name. Return the files with their facts, and the configurations for `datasets`.
 
-
-def _configs(request: ExportRequest, files: dict[str, Any]) -> dict[str, str]:
-    """Return the configurations that `datasets` finds: name -> pattern of its files.
-
-    If no row has the full width, the widest existing rows are also the default, with their provenance.
+    A configuration without rows is left out, because no loader reads it. If no row has the full width, the widest
+    existing rows are also the default, with their provenance.
     """
+    files: dict[str, dict[str, Any]] = {}
+    configs: dict[str, Config] = {}
     parts = request.format.parts(request.settings["negatives"])
-    folders = {str(Path(name).parent) for name in files}
-    found = {p.config: p.pattern for p in parts if p.config and str(Path(p.path).parent) in folders}
-    if found and "default" not in found:
-        widest, evidence, *_ = found.values()
-        found = {"default": widest, "provenance": evidence, **found}
-    return found
+    for part in parts:
+        plain = [part.file(b.number, b.of) for b in blocks if part in b.parts] if part.is_parquet else [part.path]
+        made = [(path, each) for name in plain if (each := Manifest.read(path := request.staging / name))]
+        if part.is_parquet and not any(each.rows for _, each in made):
+            continue
+        content = digest([each.sha256 for _, each in made])[:16]
+        for number, (path, each) in enumerate(made):
+            name = part.final(content, number, len(made))
+            path.replace(request.staging / name)
+            facts = {"rows": each.rows, "bytes": each.bytes, "sha256": each.sha256}
+            files[name] = {**facts, "training": part.is_rows}
+        if part.config and (config := part.config_of(content)):
+            configs[part.config] = config
+    if configs and "default" not in configs and any(part.config == "default" for part in parts):
+        widest, evidence, *_ = configs.values()
+        configs = {"default": widest, "provenance": evidence, **configs}
+    return files, configs
 
 
 def _clear(folder: Path, keep: set[str]) -> None:

@@ -33,6 +33,7 @@ class ExportOptions(TypedDict, total=False):
     seed: int | None
     """The seed for drawing negatives; by default the workspace's."""
     format: str | None
+    positives: int | None
     negatives: int | None
     promote: bool | None
     augmented: bool | None
@@ -46,7 +47,7 @@ class ExportRequest:
     name: str
     format: Format
     settings: Mapping[str, Any]
-    """What fixes the rows: format, runs, cutoffs with their values, negatives, promote, augmented and seed."""
+    """What fixes the rows: format, runs, cutoffs with their values, both limits, promote, augmented and seed."""
     named_run: bool = True
     named_cutoffs: bool = True
     """Whether the caller named runs and cutoffs; otherwise they are the current ones."""
@@ -64,6 +65,7 @@ class ExportRequest:
             "format": form.name,
             "runs": training_runs(workspace, run, augmented=chosen.augmented),
             "cutoffs": cutoffs_in_force(workspace, cutoffs),
+            "positives": chosen.positives,
             "negatives": chosen.negatives,
             "promote": chosen.promote,
             "augmented": chosen.augmented,
@@ -121,7 +123,8 @@ class ExportRequest:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the queries in `sql/export`."""
-        return {**self.training_set.parameters, "negatives": self.settings["negatives"]}
+        limits = {key: self.settings[key] for key in ("positives", "negatives")}
+        return {**self.training_set.parameters, **limits}
 
 
 def _folder_name(name: str) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from curate.errors import BadSettings
 from curate.export.blocks import ExportBlock, blocks, is_done, write_blocks
-from curate.export.folder import finish, is_intact, read_manifest
+from curate.export.folder import finish, foreign_files, is_intact, read_manifest
 from curate.export.request import ExportOptions, ExportRequest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -15,6 +16,10 @@ from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
+
+
+MANY, OUTWEIGHS = 16, 10
+"""A query is mentioned if it has this many positives, and this many times those of the average other query."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,26 @@ class Exported:
             f"{_share(count['candidates_denoised'], count['candidates_unjudged'])}, "
             f"{count['candidates_judged_irrelevant']:,} were judged not relevant by people, and "
             f"{count.get('candidates_unscored', 0):,} are unscored\n"
+            f"{self._positives()}"
             f"short: {count['queries_short']:,} queries have fewer than {self.negatives} negatives, "
             f"{none:,} {has} none{why}"
             f"{leaked if count['queries_leaked'] else ''}\n"
             f"How to load it: {self.path}/README.md"
         )
+
+    def _positives(self) -> str:
+        """Return a line on a query that outweighs the others, or on positives that the cap left out."""
+        count = self.figures
+        largest, queries = count.get("positives_of_one_query", 0), count["queries"]
+        if left_out := count.get("positives_left_out", 0):
+            return f"positives: {left_out:,} are left out, because their queries have more than {largest:,}\n"
+        others = (count["positives"] - largest) / max(1, queries - 1)
+        if queries > 1 and largest >= MANY and largest > OUTWEIGHS * others:
+            return (
+                f"positives: one query has {largest:,} of the {count['positives']:,} positives, and as large a "
+                "share of the rows. To keep at most N of each query: --positives N\n"
+            )
+        return ""
 
 
 def export(
@@ -127,24 +147,41 @@ def _items(some: list[ExportBlock]) -> int:
 
 def _standing(asked: ExportRequest, force: bool) -> dict[str, Any] | None:
     """Return the manifest of this export if it exists, intact. Raises BadSettings if another set has its name."""
-    if not asked.target.exists():
+    folder, shown = asked.target, f"exports/{asked.name}"
+    if not (folder.exists() or folder.is_symlink()):
         return None
-    manifest = read_manifest(asked.target) or {}
-    other = _differences(asked, manifest)
-    if not other:
-        return manifest if is_intact(asked.target, manifest) else None
-    if not force:
+    manifest = read_manifest(folder)
+    if manifest is None:
         raise BadSettings(
-            f"exports/{asked.name} is a different set (it differs in: {', '.join(other)}). "
+            f"{shown} is no export of curate: it has no manifest.json of one. It is never replaced, not even with "
+            "--force. Move it away, or give the set another --name."
+        )
+    other = _differences(asked, manifest)
+    if not other and is_intact(folder, manifest):
+        return manifest
+    if other and not force:
+        raise BadSettings(
+            f"{shown} is a different set (it differs in: {', '.join(other)}). "
             "Give the new set another --name, or replace the old one with --force."
         )
+    _check_replaceable(folder, manifest, shown)
     return None
+
+
+def _check_replaceable(folder: Path, manifest: dict[str, Any], shown: str) -> None:
+    """Raise BadSettings if replacing an export would take away what curate did not write."""
+    if folder.is_symlink():
+        raise BadSettings(f"{shown} is a symbolic link, which is not replaced. Remove it, or give another --name.")
+    if foreign := foreign_files(folder, manifest):
+        more = f" and {len(foreign) - 3:,} more" if len(foreign) > 3 else ""
+        raise BadSettings(
+            f"{shown} also holds files that curate did not write: {', '.join(foreign[:3])}{more}. They would be "
+            "lost. Move them away, or give the set another --name."
+        )
 
 
 def _differences(asked: ExportRequest, manifest: Mapping[str, Any]) -> list[str]:
     """Return the settings and inputs in which an existing export differs from the requested one."""
-    if not manifest:
-        return ["its manifest, which is missing or invalid"]
     wanted = {**asked.settings, **asked.inputs}
     found = {**manifest["settings"], **manifest["inputs"]}
     return [key for key in wanted if canonical(wanted[key]) != canonical(found.get(key))]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput
 from curate.models.model_kind import adapter, read_json
+from curate.models.threads import use_threads
 
 if TYPE_CHECKING:
     import torch
@@ -70,6 +71,7 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
     import transformers
 
     quiet()
+    use_threads()
     load_config(folder)
     check_weights(folder)
     try:

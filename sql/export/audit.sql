@@ -16,11 +16,16 @@ where training_queries.split = 'unlabeled'
 union all
 select 'queries_pseudo_labelled', count(distinct query_key) from training_positives where positive_source = 'pseudo'
 union all
-select 'positives', count(*) from training_positives
+select 'positives', count(*) from export_positives
 union all
-select 'positives_' || positive_source, count(*) from training_positives group by positive_source
+select 'positives_' || positive_source, count(*) from export_positives group by positive_source
 union all
-select 'positives_repeated', count(*) from training_positives where repeated
+select 'positives_repeated', count(*) from export_positives where repeated
+union all
+select 'positives_left_out', (select count(*) from training_positives) - (select count(*) from export_positives)
+union all
+select 'positives_of_one_query', coalesce(max(positives), 0)
+from (select count(*) as positives from export_positives group by query_key) as counted
 union all
 select 'candidates', count(*) from found_pairs
 union all

@@ -1,6 +1,8 @@
 -- figures: the audit of a whole export; with $needed, the format cannot hold queries without negatives. Grain: one row per figure.
 with totals as (
-    select figure, sum(amount)::bigint as amount from export_audits group by figure
+    select figure, if(figure = 'positives_of_one_query', max(amount), sum(amount))::bigint as amount
+    from export_audits
+    group by figure
 )
 select figure, amount from totals
 union all

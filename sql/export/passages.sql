@@ -2,7 +2,7 @@
 -- label is 1 for a positive and 0 for a negative. place counts a query's passages from 1, positives first.
 create or replace temp table export_passages as
 with listed as (
-    select query_key, passage_key, 1 as label, place, positive_source, probability, repeated from training_positives
+    select query_key, passage_key, 1 as label, place, positive_source, probability, repeated from export_positives
     union all
     select query_key, passage_key, 0, place, null, probability, false from export_negatives
 ),

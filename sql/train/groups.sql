@@ -1,6 +1,6 @@
 -- groups: the groups that a cross-encoder is trained on, as train_groups. Grain: one row per (group_number, slot).
 -- Slot 0 is the positive. Group g is for the query at place g mod n, in epoch g div n. Each window (random 0, far
--- 1, near 2, top 3) keeps the order of its draws, which the epoch rotates, so that the next epoch sees other
+-- 1, near 2, top 3, judged 5) keeps the order of its draws, which the epoch rotates, so that the next epoch sees other
 -- negatives.
 -- The slots alternate between the three windows of the phase, and each group starts one window later. An empty
 -- window is skipped. The $easy groups come first, with the windows random, far and near; then come groups with
@@ -8,6 +8,8 @@
 -- and far is everything deeper. (Measurements showed that a window "top" that shrinks with the depth is full of
 -- false negatives.) With $uniform there is one window (4) with everything found, as RocketQA (NAACL 2021) 3.2
 -- samples from the top-k.
+-- judged is what people judged not relevant. It comes first, in up to half of the slots: these negatives are certain, but
+-- mostly hard ones, and a scorer also has to learn what the others look like. It fills the slots that the windows leave.
 create or replace temp table train_groups as
 with epochs as (
     select
@@ -24,13 +26,14 @@ sizes as (
     select
         (select max("rank") from candidates where run_id = $run) as depth,
         (select max(passage_key) + 1 from passages)::uhugeint as passages, -- draw % integer would give a DOUBLE
-        if($uniform, $negatives, ($negatives + 2) // 3)::integer as a_turn
+        if($uniform, $negatives, ($negatives + 2) // 3)::integer as a_turn,
+        (($negatives + 1) // 2)::integer as of_people
 ),
 mined as (
     select
         found.query_key,
         found.passage_key,
-        case when $uniform then 4 when found."rank" <= 20 then 3 when found."rank" ** 2 <= 20 * sizes.depth then 2 else 1 end as from_window,
+        case when found."rank" is null then 5 when $uniform then 4 when found."rank" <= 20 then 3 when found."rank" ** 2 <= 20 * sizes.depth then 2 else 1 end as from_window,
         row_number() over (
             partition by found.query_key, from_window
             order by draw($seed, train_queries.query_id, passages.passage_id), found.passage_key
@@ -58,6 +61,7 @@ strangers as (
     from anywhere
     anti join positives using (query_key, passage_key)
     anti join duplicates using (query_key, passage_key)
+    anti join judgements using (query_key, passage_key)
     anti join (select query_key, passage_key from candidates where run_id = $run) as found using (query_key, passage_key)
     qualify row_number() over (partition by group_number order by attempt) = 1
 ),
@@ -66,7 +70,9 @@ offered as (
         epochs.group_number,
         mined.passage_key,
         mined.from_window,
-        place_in_epoch(mined.position, mined.size, epochs.epoch, sizes.a_turn) as turn,
+        place_in_epoch(
+            mined.position, mined.size, epochs.epoch, if(mined.from_window = 5, sizes.of_people, sizes.a_turn)
+        ) as turn,
     from epochs
     inner join mined on mined.query_key = epochs.query_key
     cross join sizes
@@ -80,6 +86,8 @@ negatives as (
         row_number() over (
             partition by offered.group_number
             order by
+                offered.from_window <> 5 or offered.turn >= sizes.of_people,
+                offered.from_window = 5,
                 epochs.is_easy and offered.from_window = 3,
                 offered.turn,
                 (offered.from_window + offered.group_number) % 3,
@@ -87,9 +95,10 @@ negatives as (
         ) as slot,
         epochs.query_key,
         offered.passage_key,
-        ['random', 'far', 'near', 'top', 'uniform'][offered.from_window + 1] as kind,
+        ['random', 'far', 'near', 'top', 'uniform', 'judged'][offered.from_window + 1] as kind,
     from offered
     inner join epochs on epochs.group_number = offered.group_number
+    cross join sizes
     qualify slot <= $negatives
 ),
 labelled as (

@@ -5,7 +5,8 @@
 -- With $denoised false, for comparison only, they are all candidates of $runs up to $depth that nobody labelled and
 -- that are no duplicate.
 -- This costs RocketQA 7 points of MRR@10 (NAACL 2021, table 3).
--- place: 0, 1, ... in an order drawn by hash of $seed and the ids. To get N negatives, take the first N.
+-- place: 0, 1, ... first those that people judged not relevant, each part in an order drawn by hash of $seed and the
+-- ids. To get N negatives, take the first N.
 create or replace temp table training_negatives as
 with relevant as (
     select query_key, text_hash from training_positives
@@ -38,22 +39,27 @@ safe as (
         pool.passage_key,
         pool.probability,
         passages.text_hash,
+        judgements.query_key is null as is_guess,
         draw($seed, asked.query_id, passages.passage_id) as draw,
     from pool
     inner join asked on asked.query_key = pool.query_key
     inner join passages on passages.passage_key = pool.passage_key
+    left join judgements
+        on judgements.query_key = pool.query_key
+        and judgements.passage_key = pool.passage_key
+        and not judgements.relevant
 ),
 different as (
-    select safe.query_key, safe.passage_key, safe.probability, safe.draw
+    select safe.query_key, safe.passage_key, safe.probability, safe.is_guess, safe.draw
     from safe
     anti join relevant on relevant.query_key = safe.query_key and relevant.text_hash = safe.text_hash
     qualify row_number() over (
-        partition by safe.query_key, safe.text_hash order by safe.draw, safe.passage_key
+        partition by safe.query_key, safe.text_hash order by safe.is_guess, safe.draw, safe.passage_key
     ) = 1
 )
 select
     query_key,
     passage_key,
     probability,
-    row_number() over (partition by query_key order by draw, passage_key) - 1 as place,
+    row_number() over (partition by query_key order by is_guess, draw, passage_key) - 1 as place,
 from different;

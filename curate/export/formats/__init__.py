@@ -4,12 +4,12 @@ from curate.errors import BadSettings
 from curate.export.formats.beir import Beir
 from curate.export.formats.labeled_list import LabeledList
 from curate.export.formats.n_tuple import NTuple
-from curate.export.formats.part import Format, Part
+from curate.export.formats.part import Config, Format, Part
 from curate.export.formats.tevatron import Tevatron
 from curate.export.formats.triplet import Triplet
 from curate.nearest import nearest
 
-__all__ = ["FORMATS", "Format", "Part", "format_named"]
+__all__ = ["FORMATS", "Config", "Format", "Part", "format_named"]
 
 _ALL: tuple[Format, ...] = (Triplet(), NTuple(), LabeledList(), Tevatron(), Beir())
 FORMATS: dict[str, Format] = {each.name: each for each in _ALL}

@@ -9,11 +9,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Config:
+    """A configuration for `datasets.load_dataset`, as the card names it."""
+
+    split: str
+    files: str
+    """The glob pattern, below the export, of its files."""
+    description: str | None
+    """What tells it from another set's configuration whose files have the same names."""
+
+
+@dataclass(frozen=True)
 class Part:
     """One file of an export.
 
-    A Parquet part keeps one file per block (`data/train.parquet` -> `data/train-00000-of-00003.parquet`). The
-    blocks of a part of lines are joined into one file.
+    A Parquet part keeps one file per block; the blocks of a part of lines are joined into one file. The finished
+    files have a digest of the part's content in their names (`data/train.parquet` ->
+    `data/train-<digest>-00000-of-00003.parquet`). `datasets` knows a folder that it has read by its name and by
+    the names in its card, so that another set under the same name would come back as the one that was read first.
     """
 
     path: str
@@ -23,6 +36,10 @@ class Part:
     config: str | None = None
     """Its configuration name for `datasets.load_dataset`."""
     over: Literal["queries", "passages"] = "queries"
+    split: str = "train"
+    """Its split for `datasets.load_dataset`."""
+    has_fixed_name: bool = False
+    """Whether its readers look for this very name, so that it has no digest. The card's `description` has it."""
     header: str = ""
     is_rows: bool = False
     """Whether its rows are the training rows, which are counted."""
@@ -35,15 +52,27 @@ class Part:
         return self.path.endswith(".parquet")
 
     def file(self, number: int, blocks: int) -> str:
-        """Return the path, below the export, of the file that block `number` writes."""
+        """Return the path, below the staging folder, of the file that block `number` writes."""
         if not self.is_parquet:
             return f".blocks/{self.path}-{number:05d}"
         return f"{self.path.removesuffix('.parquet')}-{number:05d}-of-{blocks:05d}.parquet"
 
-    @property
-    def pattern(self) -> str:
-        """The glob pattern, below the export, of all its files."""
-        return f"{self.path.removesuffix('.parquet')}-*.parquet" if self.is_parquet else self.path
+    def final(self, content: str, number: int, blocks: int) -> str:
+        """Return the path, below the finished export, of its file `number`; `content` is the digest of all."""
+        if self.has_fixed_name:
+            return self.path
+        stem, suffix = self.path.rsplit(".", 1)
+        place = f"-{number:05d}-of-{blocks:05d}" if self.is_parquet else ""
+        return f"{stem}-{content}{place}.{suffix}"
+
+    def config_of(self, content: str) -> Config | None:
+        """Return its configuration in the finished export, if it has one."""
+        if not self.config:
+            return None
+        if self.has_fixed_name:
+            return Config(self.split, self.path, f"content {content}")
+        stem, suffix = self.path.rsplit(".", 1)
+        return Config(self.split, f"{stem}-{content}*.{suffix}", None)
 
 
 class Format(Protocol):
@@ -58,7 +87,10 @@ class Format(Protocol):
     unit: str
     """The unit in which its blocks are counted."""
     loading: str
-    """Markdown that explains how a trainer loads the folder."""
+    """Markdown that explains how a trainer loads the folder.
+
+    {folder} is its path, and {file} is the first file with rows.
+    """
 
     def parts(self, negatives: int) -> list[Part]:
         """Return the files for up to `negatives` negatives per query, the training rows first."""

@@ -12,10 +12,10 @@ class Tevatron:
     unit = "queries"
     loading = """\
 ```
-tevatron.retriever.driver.train --dataset_name json --dataset_path {folder}/data/train.jsonl ...
+tevatron.retriever.driver.train --dataset_name json --dataset_path {folder}/{file} ...
 ```
-Title and text are separate; Tevatron joins them with a space. Line n of `provenance.jsonl` says where line n of
-`data/train.jsonl` comes from. If a query has fewer negatives than `--train_group_size` minus 1, Tevatron repeats
+Title and text are separate; Tevatron joins them with a space. Line n of the configuration `provenance` says where
+line n of the set comes from. If a query has fewer negatives than `--train_group_size` minus 1, Tevatron repeats
 some of them."""
 
     def parts(self, negatives: int) -> list[Part]:  # noqa: ARG002
