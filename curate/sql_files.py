@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate import connections
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -133,13 +135,10 @@ def connect(path: str = ":memory:", **config: Any) -> "duckdb.DuckDBPyConnection
     """
     import duckdb
 
-    return duckdb.connect(
-        path,
-        config={
-            "python_enable_replacements": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "storage_compatibility_version": "v1.5.0",
-            **config,
-        },
-    )
+    options: dict[str, Any] = {
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "storage_compatibility_version": "v1.5.0",
+    }
+    return connections.remember(duckdb.connect(path, config={**options, **config}))

@@ -296,5 +296,5 @@ def test_what_duckdb_raises_gets_its_exit_code(
         raise error
 
     monkeypatch.chdir(here.root)
-    monkeypatch.setattr(cli, "main", fail)
+    monkeypatch.setattr(cli, "invoke", fail)
     assert run(["sql", "select 1"]) == code

@@ -1,11 +1,11 @@
 """`curate report`."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from curate.cli.options import json_option, workspace
+from curate.cli.completion_values import REPORTS
+from curate.cli.options import json_option, say_json, workspace
 from curate.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=REPORTS)
 @click.argument("query_id", required=False)
 @click.option("--run", metavar="RUN", help="Run to report on [the newest one over train].")
 @click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [default].")
@@ -58,7 +58,7 @@ def report(
     else:
         found = report_rows.report(workspace(), name, run=run, cutoffs=cutoffs, limit=limit, query=query)
     if as_json:
-        click.echo(json.dumps(found.json(), ensure_ascii=False))
+        say_json(found.json())
     else:
         _show(found)
 

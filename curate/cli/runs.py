@@ -1,11 +1,10 @@
 """`curate runs`."""
 
-import json
 from typing import Any
 
 import click
 
-from curate.cli.options import json_option, workspace
+from curate.cli.options import json_option, say, say_json, workspace
 from curate.errors import BadSettings
 
 MEASURES = ("MRR@10", "nDCG@10", "Recall@50")
@@ -27,11 +26,11 @@ def runs(as_json: bool) -> None:
     with workspace().connect() as connection:
         rows = named_queries.rows(connection, "rounds", {})
     if as_json:
-        click.echo(json.dumps({"schema": f"curate.runs/{SCHEMA}", "runs": rows}, ensure_ascii=False))
+        say_json({"schema": f"curate.runs/{SCHEMA}", "runs": rows})
         return
     if not rows:
         raise BadSettings("no runs yet. Run: curate mine")
-    click.echo("\n".join(_shown(row) for row in rows))
+    say("\n".join(_shown(row) for row in rows))
 
 
 def _shown(row: dict[str, Any]) -> str:

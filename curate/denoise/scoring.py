@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
+from curate import connections, sql_files
 from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
@@ -128,7 +128,10 @@ class Scoring:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
             following = None
             for block in blocks:
-                current, following = following, pool.submit(self.prepare, connection.cursor(), block)
+                current, following = (
+                    following,
+                    pool.submit(self.prepare, connections.remember(connection.cursor()), block),
+                )
                 if current:
                     yield current.result()
             if following:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
+from curate import connections, sql_files
 from curate.arrow_tables import regrouped
 from curate.export.formats import Part
 from curate.export.request import ExportRequest
@@ -84,7 +84,7 @@ def write_blocks(
     """Write the files of the blocks in `todo`. The tables of each block live on a connection of their own."""
 
     def write(block: ExportBlock) -> int:
-        with connection.cursor() as own:
+        with connections.remember(connection.cursor()) as own:
             _write_block(request, own, block)
         return block.items
 
