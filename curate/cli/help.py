@@ -4,10 +4,10 @@ import click
 
 GROUPS = {
     "Data": "passages queries unlabeled qrels annotations split run run_file query cutoffs against name "
-    "depth negatives positives groups limit max_rejects promote augmented all_above denoised masks "
+    " depth negatives positives groups limit max_rejects promote augmented all_above denoised masks "
     "hard_negatives random_negatives given",
-    "Model": "retriever encoder scorer init towers pooling similarity query_prompt passage_prompt normalize max_length "
-    "query_max_length passage_max_length",
+    "Model": "retriever encoder scorer init towers pooling similarity query_prompt passage_prompt normalize "
+    "max_length query_max_length passage_max_length",
     "Training": "epochs batch_rows batch_groups learning_rate easy_share temperature distill distill_weight "
     "cross_batch dev_every",
     "Machine": "devices threads device dtype gradient_cache part_tokens checkpoint_every index",

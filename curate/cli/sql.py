@@ -79,7 +79,7 @@ def sql(
     if list_all:
         click.echo(_listing(as_json), nl=False)
     elif not query:
-        raise BadSettings('no query. Run: curate sql "select ...", or curate sql NAME (see curate sql --list)')
+        raise BadSettings("no query: give a SELECT, or the NAME of a query. Run: curate sql --list")
     elif explain:
         click.echo(_source(query), nl=False)
     else:
