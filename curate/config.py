@@ -22,6 +22,7 @@ EMBEDDING = (
     "query_max_length",
     "passage_max_length",
 )
+LARGEST = 2**31 - 1
 Split = Literal["train", "dev", "test", "unlabeled"]
 Retriever = Literal["bm25", "dense", "hybrid"]
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
@@ -30,7 +31,14 @@ Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", 
 class Section(BaseModel):
     """A table of `curate.toml`. It is frozen and rejects unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _within_reason(self) -> Self:
+        for key, value in self:
+            if isinstance(value, int) and abs(value) > LARGEST:
+                raise ValueError(f"{key} is {value}, but the largest number is {LARGEST:,}")
+        return self
 
     def override(self, **options: Any) -> Self:
         """Return these settings with every option that is not None applied; raises BadSettings."""

@@ -1,4 +1,4 @@
-"""The errors that curate raises, with the exit codes of the command line.
+"""The errors that curate raises, with their codes and the exit codes of the command line.
 
 CurateError (1: the work failed, and the message says why)
 ├── BadSettings (2: a command, an option or curate.toml is invalid)
@@ -8,6 +8,8 @@ CurateError (1: the work failed, and the message says why)
 ├── NotAvailable (4: this machine lacks a library or a model)
 ├── WorkspaceBusy (5: another process is writing to the workspace)
 └── NoSpace (6: the disk is full or read-only, or memory ran out)
+
+`code` names the kind of an error. The command line prints it, and `curate explain CODE` explains it.
 """
 
 
@@ -15,22 +17,27 @@ class CurateError(Exception):
     """The work failed. The message says what was found, what was expected and what to run next."""
 
     exit_code = 1
+    code = "failed"
 
 
 class BadSettings(CurateError):
     """A command, an option or `curate.toml` is invalid."""
 
     exit_code = 2
+    code = "bad-settings"
 
 
 class StaleModel(BadSettings):
     """The existing model of that name was made from other settings or tables."""
+
+    code = "stale-model"
 
 
 class BadInput(CurateError):
     """A file does not hold what it should. The message names the file and, where there is one, the line."""
 
     exit_code = 3
+    code = "bad-input"
 
 
 class Damaged(BadInput):
@@ -41,15 +48,18 @@ class NotAvailable(CurateError):
     """This machine lacks a library or a model."""
 
     exit_code = 4
+    code = "not-available"
 
 
 class WorkspaceBusy(CurateError):
     """Another process is writing to this workspace."""
 
     exit_code = 5
+    code = "busy"
 
 
 class NoSpace(CurateError):
     """The disk is full, read-only or not writable for this user, or memory ran out."""
 
     exit_code = 6
+    code = "no-space"

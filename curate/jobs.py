@@ -1,5 +1,6 @@
 """A job: one run of a stage, with its shards and, once they are complete, its record."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -12,6 +13,8 @@ from curate import __version__, sql_files
 from curate.job_record import Record, recorded_jobs
 from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet
 from curate.workspace import Workspace
+
+LOGGER = logging.getLogger("curate.jobs")
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,12 @@ class Job:
     def write(self, table: str, number: int, make: Callable[[], Iterable[Any]]) -> Manifest:
         """Write a shard from the Arrow batches or tables that `make` returns, unless it is already done."""
         schema = sql_files.schema(table)
-        return self.has(table, number) or publish(
+        manifest = self.has(table, number) or publish(
             self.shard(table, number), lambda path: write_parquet(path, make(), schema), self.lineage
         )
+        shard = f"{table}/{self.name}/{manifest.file}"
+        LOGGER.debug("%d rows", manifest.rows, extra={"stage": self.stage, "run": self.name, "shard": shard})
+        return manifest
 
     def write_rows(self, table: str, rows: list[dict[str, Any]]) -> Manifest:
         """Write a small shard (number 0) from dictionaries."""
@@ -82,6 +88,7 @@ class Job:
             seconds=round(time.monotonic() - self.started, 3),
         )
         record.write(self.workspace.stages)
+        LOGGER.info("finished in %.1f s", record.seconds, extra={"stage": self.stage, "run": self.name})
         self.workspace.refresh_catalogue()
         return record
 

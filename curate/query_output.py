@@ -1,10 +1,11 @@
 """Writers for the rows of a query, in the requested format, with one batch in memory at a time."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from curate import sql_files
 from curate.shards import whole_file, write_parquet
@@ -20,14 +21,29 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_file(result: "duckdb.DuckDBPyRelation", form: str, path: Path, *, raw: bool = False) -> None:
-    """Write the rows to `path` as parquet, csv, json or ndjson; the file appears complete or not at all."""
-    with whole_file(path) as temporary:
-        if form == "parquet":
-            reader = result.to_arrow_reader(BATCH)
-            write_parquet(temporary, reader, reader.schema)
-            return
-        with temporary.open("w", encoding="utf-8", newline="") as stream:
-            write_text(result, form, stream, raw=raw)
+    """Write the rows to `path` as parquet, csv, json or ndjson; a file appears complete or not at all.
+
+    A symbolic link stays, and the file that it names is written. A device or a pipe is written to as it is.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as stream:
+            write_stream(result, form, stream, raw=raw)
+        return
+    with whole_file(path.resolve()) as temporary, temporary.open("wb") as stream:
+        write_stream(result, form, stream, raw=raw)
+
+
+def write_stream(result: "duckdb.DuckDBPyRelation", form: str, stream: BinaryIO, *, raw: bool = False) -> None:
+    """Write the rows to an open binary stream as parquet, csv, json or ndjson."""
+    if form == "parquet":
+        reader = result.to_arrow_reader(BATCH)
+        write_parquet(stream, reader, reader.schema)
+        return
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    try:
+        write_text(result, form, text, raw=raw)
+    finally:
+        text.detach()  # the stream belongs to the caller
 
 
 def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, raw: bool = False) -> None:

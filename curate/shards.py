@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from curate.errors import NoSpace
 
@@ -161,8 +161,8 @@ def whole_file(target: Path) -> Iterator[Path]:
         raise
 
 
-def write_parquet(path: Path, batches: Iterable[Any], schema: Any) -> int:
-    """Write Arrow record batches or tables to `path`, cast to `schema`; return the number of rows."""
+def write_parquet(path: Path | BinaryIO, batches: Iterable[Any], schema: Any) -> int:
+    """Write Arrow record batches or tables to a file or stream, cast to `schema`; return the number of rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

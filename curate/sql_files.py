@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from curate import connections
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -118,7 +120,7 @@ def check_reads(connection: "duckdb.DuckDBPyConnection", check: Check) -> None:
 
 def cursor(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
     """Return a connection of its own to the same tables, with the same checks."""
-    other = connection.cursor()
+    other = connections.remember(connection.cursor())
     if connection in _CHECKS:
         _CHECKS[other] = _CHECKS[connection]
     return other
@@ -224,13 +226,10 @@ def connect(path: str = ":memory:", **config: Any) -> "duckdb.DuckDBPyConnection
     """
     import duckdb
 
-    return duckdb.connect(
-        path,
-        config={
-            "python_enable_replacements": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "storage_compatibility_version": "v1.5.0",
-            **config,
-        },
-    )
+    options: dict[str, Any] = {
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "storage_compatibility_version": "v1.5.0",
+    }
+    return connections.remember(duckdb.connect(path, config={**options, **config}))

@@ -57,7 +57,7 @@ positive_above = 0.9
 class Workspace:
     """An existing workspace. `Workspace.create` makes a new one; `Workspace.find` searches upwards for one."""
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, settings: Settings | None = None) -> None:
         self.root = _usable(Path(root).resolve())
         if not (self.root / CONFIG).is_file():
             raise BadSettings(_no_workspace(self.root))
@@ -67,6 +67,8 @@ class Workspace:
                 f"{self.root} was made by another version of curate, whose tables mean something else. "
                 "Make a new workspace and load your files again: curate init FOLDER"
             )
+        if settings:
+            self.settings = settings  # in place of those in curate.toml
 
     @classmethod
     def create(cls, root: Path | str, settings: str | None = None) -> "Workspace":

@@ -16,6 +16,11 @@ def clean(text: str, encoding: str = "utf-8") -> str:
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def visible(text: str) -> str:
+    r"""Return a message whose control, format and bidi characters are escapes; line breaks and tabs stay."""
+    return "".join(character if character in "\n\t" else _visible(character) for character in text)
+
+
 def shorten(text: str, cells: int, encoding: str = "utf-8") -> str:
     """Return the beginning of `text`, cleaned, in at most `cells` terminal cells. A cut is marked by '...'."""
     from rich.cells import cell_len, set_cell_size

@@ -1,37 +1,52 @@
 """Tables of arbitrary rows that fit the terminal."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
+from rich.console import JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 from .page import TITLE, Page
 
 GAP = 2
 NARROWEST = 12
+ID = re.compile(r"(\A|_)(ids?|run|cutoffs|job|name)\Z")
+"""Columns whose values name something."""
 MORE = 14  # cells of the column that says how many columns were dropped
 
 
 def table(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """Return a table of `rows`. Numbers are aligned right, and long values are cut.
+    """Return a table of `rows`. Numbers are aligned right. Long values are cut, except ids, which people copy.
 
     Columns for which there is no room are dropped; a last column then says how many.
     """
-    shown = [[page.short(value, page.width).plain for value in row] for row in rows]
+    ids = {i for i, name in enumerate(columns) if ID.search(name)}
+    shown = [
+        [_shown(page, value, page.width, whole=i in ids).plain for i, value in enumerate(row)] for row in rows
+    ]
     heads = [page.short(name, page.width).plain for name in columns]
     widths = [max(map(cell_len, [head, *(row[i] for row in shown)])) for i, head in enumerate(heads)]
-    fitted = fit(widths, page.width)
+    fitted = fit(widths, page.width, ids)
     drawn = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=TITLE)
     for i, cells in enumerate(fitted):
         numeric = any(row[i] for row in shown) and all(_is_number(row[i]) for row in shown)
-        drawn.add_column(page.short(heads[i], cells), justify="right" if numeric else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if numeric else "left"
+        head = page.short(heads[i], cells)
+        drawn.add_column(head, justify=justify, no_wrap=i not in ids, overflow="fold" if i in ids else "ellipsis")
     left_out = len(columns) - len(fitted)
     if left_out:
         drawn.add_column(f"+{left_out} columns", no_wrap=True)
     for row in shown:
-        drawn.add_row(*(page.short(value, cells) for value, cells in zip(row, fitted, strict=False)))
+        cells = zip(row, fitted, strict=False)
+        drawn.add_row(*(_shown(page, value, width, whole=i in ids) for i, (value, width) in enumerate(cells)))
     return drawn
+
+
+def _shown(page: Page, value: Any, cells: int, *, whole: bool) -> Text:
+    return page.text(value) if whole else page.short(value, cells)
 
 
 def records(page: Page, rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -40,14 +55,19 @@ def records(page: Page, rows: Sequence[Mapping[str, Any]]) -> Table:
     return table(page, columns, [[_plain(row[name]) for name in columns] for row in rows])
 
 
-def fit(widths: Sequence[int], width: int) -> list[int]:
-    """Return the width of each column in cells. The widest shrink first; columns without room are left out."""
+def fit(widths: Sequence[int], width: int, whole: Collection[int] = ()) -> list[int]:
+    """Return the width of each column in cells. The widest shrink first; columns without room are left out.
+
+    whole: the columns that do not shrink.
+    """
     kept, room = len(widths), width
-    while kept > 1 and sum(min(cells, NARROWEST) + GAP for cells in widths[:kept]) > room:
+    least = [cells if i in whole else min(cells, NARROWEST) for i, cells in enumerate(widths)]
+    while kept > 1 and sum(least[:kept]) + GAP * kept > room:
         kept, room = kept - 1, width - MORE
-    room -= GAP * kept
-    cap = next(cap for cap in range(width, 0, -1) if cap == 1 or sum(min(w, cap) for w in widths[:kept]) <= room)
-    return [min(cells, cap) for cells in widths[:kept]]
+    room -= GAP * kept + sum(widths[i] for i in whole if i < kept)
+    others = [cells for i, cells in enumerate(widths[:kept]) if i not in whole]
+    cap = next(cap for cap in range(width, 0, -1) if cap == 1 or sum(min(w, cap) for w in others) <= room)
+    return [cells if i in whole else min(cells, cap) for i, cells in enumerate(widths[:kept])]
 
 
 def _is_number(value: str) -> bool:

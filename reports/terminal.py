@@ -209,7 +209,7 @@ def pairs(page: Page, found: Report, lines: int) -> RenderableType:
     for i, row in enumerate(found.rows):
         if i:
             grid.add_row()
-        grid.add_row("query", page.short(f"{row['query']}  [{row['query_id']}]", cells, TITLE))
+        grid.add_row("query", page.short(f"[{row['query_id']}]  {row['query']}", cells, TITLE))
         head = f"rank {row['rank']}, {row['probability']:.3f}  [{row['passage_id']}]  "
         grid.add_row("passage", page.short(head + row["passage"], cells))
         if row.get("positive"):

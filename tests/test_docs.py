@@ -337,7 +337,7 @@ def test_commands_that_read_are_answered(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """`curate sql`, `curate report`, `curate runs`, and DuckDB's own client with the catalogue."""
-    refused = block.language == "console" and "\nerror: " in block.text
+    refused = block.language == "console" and "\nerror[" in block.text
     for where, words in lines(block):
         if words[0] == "duckdb":
             with duckdb.connect(str(folder / "my-set" / words[-2]), read_only=True) as connection:
@@ -407,7 +407,7 @@ def test_the_list_of_rejected_rows_is_what_a_load_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """docs/input.md shows the message for a passage without text and a label of an unknown passage."""
-    (block,) = [block for block in blocks("text") if block.text.startswith("error:")]
+    (block,) = [block for block in blocks("text") if block.text.startswith("error[bad-input]")]
     collection = tmp_path / "my-collection"
     (collection / "qrels").mkdir(parents=True)
     corpus = [{"_id": f"p{number}", "text": f"text {number}"} for number in range(1, 17)]

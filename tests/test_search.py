@@ -103,7 +103,7 @@ def test_without_faiss_the_error_says_what_to_install(monkeypatch: pytest.Monkey
     """It names the extra in the form that pip takes."""
     monkeypatch.setitem(sys.modules, "faiss", None)
 
-    with pytest.raises(NotAvailable, match=r"pip install 'curate-ir\[cpu\]'"):
+    with pytest.raises(NotAvailable, match=r"pip install faiss-cpu"):
         faiss_search.faiss()
 
 

@@ -77,7 +77,7 @@ def test_whatever_is_no_query_to_the_tables_is_refused(ask: Ask, query: str, tmp
     code, out, err = ask(query.format(folder=tmp_path))
     assert code == 2
     assert out == ""
-    assert len(err.splitlines()) == 1
+    assert len([line for line in err.splitlines() if not line.startswith("  try: ")]) == 1
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -150,7 +150,7 @@ def test_every_named_query_says_what_it_is_and_its_grain() -> None:
         ("select scor from candidates", 'Candidate bindings: "score"'),
         ("from candidats", 'Did you mean "candidates"?'),
         ("funel", "did you mean 'funnel'?"),
-        ("candidates", 'curate sql "from candidates limit 10"'),
+        ("candidates", "curate sql 'from candidates limit 10'"),
         ("selec 1", 'syntax error at or near "selec"'),
     ],
 )
@@ -159,7 +159,7 @@ def test_a_wrong_name_gets_a_hint_in_one_line(ask: Ask, query: str, hint: str) -
     code, _, err = ask(query)
     assert code == 2
     assert hint in err
-    assert len(err.splitlines()) == 1
+    assert len([line for line in err.splitlines() if not line.startswith("  try: ")]) == 1
 
 
 def test_csv_is_what_a_pipe_gets(ask: Ask) -> None:
@@ -296,5 +296,5 @@ def test_what_duckdb_raises_gets_its_exit_code(
         raise error
 
     monkeypatch.chdir(here.root)
-    monkeypatch.setattr(cli, "main", fail)
+    monkeypatch.setattr(cli, "invoke", fail)
     assert run(["sql", "select 1"]) == code

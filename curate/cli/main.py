@@ -1,18 +1,26 @@
-"""The `curate` command: it finds the subcommand and turns errors into exit codes."""
+"""The `curate` command: it finds the subcommand and turns errors into messages and exit codes."""
 
 import contextlib
 import os
-import signal
 import sys
+import traceback
+from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
-import curate
-from curate.errors import CurateError
+from curate.cli import interruption
+from curate.cli.failures import BUG, INTERRUPTED, PIPE_CLOSED, Failure, failure, is_interruption
+from curate.cli.help import Context
+from curate.cli.shared_options import options, share
+from curate.cli.version import version_options
+from curate.errors import BadSettings
 from curate.nearest import nearest
+from curate.reports.safe_text import visible
+from curate.suggest import curate_command
 
 COMMANDS = {
     "init": "curate.cli.init:init",
@@ -30,13 +38,13 @@ COMMANDS = {
     "use": "curate.cli.use:use",
     "cutoffs": "curate.cli.cutoffs:cutoffs",
     "run": "curate.cli.run:run",
+    "config": "curate.cli.config:config",
     "rebuild": "curate.cli.rebuild:rebuild",
     "demo": "curate.cli.demo:demo",
+    "explain": "curate.cli.explain:explain",
     "completion": "curate.cli.completion:completion",
 }
-BUG, INTERRUPTED = 70, 130
-INTERRUPTION = "interrupted. Run the same command again to continue."
-NO_MEMORY = "out of memory. Close other programs, or give a smaller --depth."
+__all__ = ["BUG", "COMMANDS", "INTERRUPTED", "cli", "main", "run"]
 
 
 class Commands(click.Group):
@@ -50,9 +58,7 @@ class Commands(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+        return _command(COMMANDS[cmd_name])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -64,20 +70,16 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+@cache
+def _command(place: str) -> click.Command:
+    """Import a command and give it the shared options."""
+    module, _, attribute = place.partition(":")
+    return share(getattr(import_module(module), attribute))
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(curate.__version__, prog_name="curate", message="%(prog)s %(version)s")
-@click.option(
-    "-C",
-    "directory",
-    metavar="DIR",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=".",
-    help="Run as if curate had been started in DIR.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors, no progress.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None:  # noqa: ARG001
+@version_options
+def cli() -> None:
     """Turn raw retrieval data into clean training sets for dense retrievers.
 
     \b
@@ -91,71 +93,98 @@ def cli(ctx: click.Context, directory: Path, quiet: bool, debug: bool) -> None: 
       curate report
       curate export --format labeled-list
 
-    If a command is interrupted, run it again to continue.
+    If a command is interrupted, run it again to continue. The options "for every command" may stand before the
+    command or after it.
     """
-    os.chdir(directory)
-    ctx.obj = {"quiet": quiet}
+
+
+cli.context_class = Context
+cli.params += options(root=True)
 
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code (docs/exit-codes.md)."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (until the process ends)
+    if sys.stdout is None:
+        sys.exit(_tell(Failure("usage", "stdout is closed. To discard the output: > /dev/null", 2)))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    sys.exit(run(sys.argv[1:]))
+    with interruption.heard():
+        try:
+            code = run(sys.argv[1:])
+        except KeyboardInterrupt:  # between the end of the work and its message
+            code = interruption.exit_code()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run `curate ARGUMENTS` and return the exit code. An error is printed on stderr."""
-    debug = "--debug" in arguments
     try:
-        with contextlib.chdir("."):  # restores the folder that -C changes
-            outcome: Any = cli.main(arguments, prog_name="curate", standalone_mode=False)
-        return outcome if isinstance(outcome, int) else 0
-    except click.exceptions.Abort:
-        return _tell(INTERRUPTION, INTERRUPTED)
-    except click.ClickException as error:
+        return _run(arguments)
+    except BrokenPipeError:
+        # Python writes what is left in its buffer when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        _check(arguments)
+        with _same_folder():
+            outcome = _called(arguments)
+            sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except CurateError as error:
-        if debug:
-            raise
-        return _tell(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _tell(INTERRUPTION, INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except MemoryError:
-        return _tell(NO_MEMORY, 6)
-    except Exception as error:
-        if debug:
-            raise
-        said, code = _of_duckdb(error) or (
-            f"a bug in curate: {type(error).__name__}: {error}\nRun again with: curate --debug ...",
-            BUG,
-        )
-        return _tell(said, code)
+        raise
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (every error gets a code)
+        if "--debug" in arguments:
+            traceback.print_exc()
+        if is_interruption(error):
+            text = f"interrupted. To continue, run the same command again. Run: {curate_command(*arguments)}"
+            return _tell(Failure("interrupted", text, interruption.exit_code()))
+        return _tell(failure(error))
+    return outcome if isinstance(outcome, int) else 0
 
 
-def _of_duckdb(error: Exception) -> tuple[str, int] | None:
-    """Return the message and exit code for what DuckDB raises at Ctrl-C and when memory or disk run out.
-
-    The text has to tell them apart: DuckDB raises a plain RuntimeError at Ctrl-C, and an OSError without a number
-    for anything that happens while Arrow reads its result.
-    """
-    text = str(error)
-    if "Query interrupted" in text or text.startswith("INTERRUPT Error"):
-        return INTERRUPTION, INTERRUPTED
-    if type(error).__name__ == "OutOfMemoryException" or text.startswith("Out of Memory Error"):
-        return NO_MEMORY, 6
-    if "No space left" in text:
-        return "the disk is full. Free some space, then run the same command again.", 6
-    return None
+def _called(arguments: list[str]) -> Any:
+    """Call click as its own `main` does, except that errors keep their types."""
+    instruction = os.environ.get("_CURATE_COMPLETE")
+    if instruction:
+        return shell_complete(cli, {}, "curate", "_CURATE_COMPLETE", instruction)
+    try:
+        with cli.make_context("curate", list(arguments)) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
 
 
-def _tell(text: str, code: int) -> int:
+def _check(arguments: list[str]) -> None:
+    """Raise BadSettings for an argument that is not text: no table and no message could hold it."""
+    for number, argument in enumerate(arguments, 1):
+        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in argument):
+            raise BadSettings(f"argument {number} is not UTF-8: {argument!r}. Rename what it names")
+
+
+@contextlib.contextmanager
+def _same_folder() -> Iterator[None]:
+    """Go back to the folder that -C leaves. A folder that was deleted is no error until it is used."""
+    before = os.open(".", os.O_RDONLY)
+    try:
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+def _tell(told: Failure) -> int:
+    """Print an error: its code, what is wrong and, on a line of its own, the command to run next."""
+    text, command = told.lines()
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-    click.secho("error: ", fg="red", bold=True, nl=False, err=True, color=False if plain else None)
-    click.echo(text, err=True)
-    return code
+    click.secho(f"error[{told.code}]: ", fg="red", bold=True, nl=False, err=True, color=False if plain else None)
+    click.echo(visible(text), err=True)
+    if command:
+        click.echo(f"  try: {visible(command)}", err=True)
+    return told.exit_code

@@ -1,11 +1,11 @@
 """`curate report`."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from curate.cli.options import json_option, progress, workspace
+from curate.cli.completion_values import REPORTS
+from curate.cli.options import json_option, progress, say_json, workspace
 from curate.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=REPORTS)
 @click.argument("query_id", required=False)
 @click.option("--run", metavar="RUN", help="Run to report on [the current one, see `curate status`].")
 @click.option("--cutoffs", metavar="NAME", help="Cutoffs to judge by [the current ones].")
@@ -63,7 +63,7 @@ def report(
     for note in report_rows.notes(here, found, run=run, cutoffs=cutoffs):
         progress().say(note)
     if as_json:
-        click.echo(json.dumps(found.json(), ensure_ascii=False))
+        say_json(found.json())
     else:
         _show(found)
 

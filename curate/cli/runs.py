@@ -1,12 +1,11 @@
 """`curate runs`: the list of runs, and a run as a TREC file."""
 
-import json
 from typing import Any
 
 import click
 
 import curate
-from curate.cli.options import json_option, show, workspace
+from curate.cli.options import json_option, say, say_json, show, workspace
 from curate.errors import BadSettings
 
 MEASURES = ("MRR@10", "nDCG@10", "Recall@50")
@@ -32,11 +31,11 @@ def runs(ctx: click.Context, as_json: bool) -> None:
     with workspace().connect() as connection:
         rows = named_queries.rows(connection, "rounds", {})
     if as_json:
-        click.echo(json.dumps({"schema": f"curate.runs/{SCHEMA}", "runs": rows}, ensure_ascii=False))
+        say_json({"schema": f"curate.runs/{SCHEMA}", "runs": rows})
         return
     if not rows:
         raise BadSettings("no runs yet. Run: curate mine")
-    click.echo("\n".join(_shown(row) for row in rows))
+    say("\n".join(_shown(row) for row in rows))
 
 
 @runs.command("export")

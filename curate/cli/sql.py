@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curate.cli.options import progress, workspace
+from curate.cli.completion_values import NAMES
+from curate.cli.options import progress, say, workspace
 from curate.errors import BadSettings
+from curate.nearest import nearest
+from curate.suggest import curate_command
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 FORMS = ("table", "json", "ndjson", "csv", "parquet")
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 SHOWN = 40
+STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 TITLES = {
     "reports": "Named queries (curate sql NAME -p KEY=VALUE)",
     "views": "Views",
@@ -26,7 +30,7 @@ TITLES = {
 
 
 @click.command()
-@click.argument("query", metavar="QUERY_OR_NAME", required=False)
+@click.argument("query", metavar="QUERY_OR_NAME", required=False, type=NAMES)
 @click.option(
     "-p",
     "--param",
@@ -42,7 +46,9 @@ TITLES = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; its suffix sets the format."
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; its suffix sets the format. - is stdout.",
 )
 @click.option(
     "--raw", is_flag=True, help="Write CSV cells unchanged, even those that a spreadsheet takes for formulas."
@@ -73,12 +79,13 @@ def sql(
     if list_all:
         click.echo(_listing(as_json), nl=False)
     elif not query:
-        raise BadSettings('no query. Run: curate sql "select ...", or curate sql NAME (see curate sql --list)')
+        raise BadSettings("no query: give a SELECT, or the NAME of a query. Run: curate sql --list")
     elif explain:
         click.echo(_source(query), nl=False)
     else:
         chosen = _form("json" if as_json else form, output)
-        _run(sys.stdin.read() if query == "-" else query, _parameters(given), chosen, output, raw)
+        output = None if str(output) in STDOUT else output
+        _run(_read_stdin() if query == "-" else query, _parameters(given), chosen, output, raw)
 
 
 def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw: bool) -> None:
@@ -100,8 +107,20 @@ def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw:
             query_output.write_file(result, form, output, raw=raw)
         elif form == "table":
             _table(result)
+        elif form == "parquet":
+            query_output.write_stream(result, form, sys.stdout.buffer)
         else:
             query_output.write_text(result, form, sys.stdout, raw=raw)
+
+
+def _read_stdin() -> str:
+    """Return the query on stdin; raises BadSettings if stdin is closed or holds no UTF-8."""
+    if sys.stdin is None:
+        raise BadSettings("stdin is closed, but the query - is read from it")
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"the query on stdin is not UTF-8: {error}") from error
 
 
 def _table(result: "duckdb.DuckDBPyRelation") -> None:
@@ -110,7 +129,7 @@ def _table(result: "duckdb.DuckDBPyRelation") -> None:
 
     rows = text_rows(result)
     if result.columns == ["explain_key", "explain_value"]:
-        click.echo("".join(str(row[1]) for row in rows), nl=False)
+        say("".join(str(row[1]) for row in rows).rstrip("\n"))
         return
     shown = list(islice(rows, SHOWN))
     more = sum(1 for _ in rows)
@@ -124,7 +143,7 @@ def _table(result: "duckdb.DuckDBPyRelation") -> None:
 def _form(form: str | None, output: Path | None) -> str:
     by_suffix = SUFFIXES.get(output.suffix) if output else None
     chosen = form or by_suffix or ("table" if sys.stdout.isatty() and not output else "csv")
-    if chosen == "parquet" and not output:
+    if chosen == "parquet" and (not output or (str(output) in STDOUT and sys.stdout.isatty())):
         raise BadSettings("parquet is a binary format. Write it to a file: --output FILE.parquet")
     if chosen == "table" and output:
         raise BadSettings(
@@ -144,9 +163,13 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 def _named(name: str) -> str:
     from curate import named_queries, sql_files
 
-    if name not in sql_files.report_names() and name in (*sql_files.TABLES, *sql_files.view_names(), "stages"):
-        raise BadSettings(f"'{name}' is a table. To see its rows: curate sql \"from {name} limit 10\"")
-    return named_queries.text(name)
+    tables = (*sql_files.TABLES, *sql_files.view_names(), "stages")
+    reports = sql_files.report_names()
+    if name in reports:
+        return named_queries.text(name)
+    if name in tables:
+        raise BadSettings(f"'{name}' is a table. Run: {curate_command('sql', f'from {name} limit 10')}")
+    raise BadSettings(f"no query named '{name}': {nearest(name, [*reports, *tables])}")
 
 
 def _kinds() -> dict[str, list[str]]:

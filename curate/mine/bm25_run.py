@@ -44,6 +44,7 @@ def mine_bm25(queries: Queries, depth: int, progress: Progress) -> Record:
 def _found(index: Bm25, texts: list[str], depth: int) -> TopPassages:
     import numpy as np
 
+    depth = min(depth, index.size)
     found = TopPassages(
         np.full((len(texts), depth), -1, np.int64), np.full((len(texts), depth), -np.inf, np.float32)
     )

@@ -25,7 +25,9 @@ def faiss() -> Any:
     try:
         import faiss as module
     except ImportError as error:
-        raise NotAvailable("an approximate index needs faiss: pip install 'curate-ir[cpu]' (or [gpu])") from error
+        raise NotAvailable(
+            "an approximate index needs faiss, on Linux with CUDA faiss-gpu. Run: pip install faiss-cpu"
+        ) from error
     return module
 
 
@@ -67,8 +69,9 @@ def approximate(index: Any, queries: "np.ndarray", depth: int) -> TopPassages:
     """Return at most `depth` passages that the index finds for every query, in canonical order."""
     import numpy as np
 
+    depth = min(depth, index.ntotal)
     _look_wider(index, depth)
-    scores, keys = index.search(queries.astype("float32"), min(depth, index.ntotal))
+    scores, keys = index.search(queries.astype("float32"), depth)
     scores = np.where(keys < 0, -np.inf, scores).astype("float32")
     order = np.lexsort((keys, -scores))
     return TopPassages(np.take_along_axis(keys, order, 1), np.take_along_axis(scores, order, 1))

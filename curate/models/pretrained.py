@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.errors import BadInput
+from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.model_kind import adapter, read_json
 from curate.models.threads import use_threads
+from curate.nearest import nearest
 
 if TYPE_CHECKING:
     import torch
@@ -33,18 +34,36 @@ WORDS = (
 
 
 def device() -> str:
-    """Return the type of device that models run on here: cuda, mps or cpu."""
+    """Return the type of device that models run on here: cuda, mps or cpu.
+
+    The variable CURATE_DEVICE names one. Raises NotAvailable if this machine lacks it.
+    """
     import torch
 
+    wanted = os.environ.get("CURATE_DEVICE", "auto")
+    if wanted != "auto":
+        there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        if wanted not in there:
+            raise BadSettings(f"the device is '{wanted}': {nearest(wanted, there)}")
+        if not there[wanted]:
+            raise NotAvailable(f"this machine has no {wanted}. To use what it has: --device auto")
+        return wanted
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def number_format(wanted: str = "auto") -> str:
-    """Return `wanted`, or for "auto" bf16 if the processor computes in it (GPU, avx512_bf16, AMX), else fp32."""
+    """Return `wanted`, or for "auto" that of the variable CURATE_DTYPE.
+
+    If that is "auto" too: bf16 if the processor computes in it (GPU, avx512_bf16, AMX), else fp32.
+    """
     import torch
 
+    if wanted == "auto":
+        wanted = os.environ.get("CURATE_DTYPE", "auto")
+    if wanted not in ("auto", "bf16", "fp32"):
+        raise BadSettings(f"the number format is '{wanted}': {nearest(wanted, ('auto', 'bf16', 'fp32'))}")
     if wanted != "auto":
         return wanted
     if device() == "cuda":
