@@ -40,6 +40,8 @@ class Mined:
     """Whether the run already existed, so that nothing was done."""
     sources: tuple[str, ...] = ()
     """The runs whose union a hybrid run is."""
+    language: str | None = None
+    """The language whose stemmer BM25 used, or `none`; None if BM25 is not among the retrievers."""
     index: str | None = None
     recall: float | None = None
     """The recall@depth of an approximate index against exact search, on a sample of the queries."""
@@ -67,6 +69,8 @@ class Mined:
         ]
         if self.sources:
             lines.append(f"It is the union of {' and '.join(self.sources)}.")
+        if self.language:
+            lines.append(_shown(self.language))
         if self.empty:
             lines.append(f"{self.empty:,} queries have no candidate{self._why_empty()}.")
         if self.recall is not None:
@@ -118,6 +122,8 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if job.record:
         return Plan("mine", "queries", queries, queries, 0.0, [f"The run exists: {job.name}"])
     notes = [f"Writes the run {job.name}: {queries:,} queries, depth {request.settings.depth}."]
+    if request.settings.retriever != "dense":
+        notes.append(_shown(request.language))
     if not request.encoder:
         return Plan("mine", "queries", queries, 0, _bm25_seconds(workspace, queries), notes)
     shards = passage_shards(workspace)
@@ -128,6 +134,12 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
         return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is already embedded."])
     seconds = rest / _rate(workspace, request.encoder)
     return Plan("mine", "passages to embed", total, cached, seconds, notes + list(request.encoder.spec.notes))
+
+
+def _shown(language: str) -> str:
+    if language == "none":
+        return "BM25 stems no words. If the passages are in one language, name it: --language."
+    return f"BM25 stems {language.capitalize()} words. Another language: --language."
 
 
 def _bm25_seconds(workspace: Workspace, queries: int) -> float | None:
