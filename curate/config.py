@@ -25,6 +25,27 @@ EMBEDDING = (
 LARGEST = 2**31 - 1
 Split = Literal["train", "dev", "test", "unlabeled"]
 Retriever = Literal["bm25", "dense", "hybrid"]
+Language = Literal[
+    "none",
+    "arabic",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+]
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
@@ -58,6 +79,8 @@ class Mine(Section):
     """The dual-encoder: a folder or a hub name. A folder is looked up in the workspace first."""
     depth: int = Field(default=100, ge=1)
     """Candidates per query. A hybrid run takes this many from each source."""
+    language: Language | None = None
+    """The language whose stemmer and stop words BM25 uses, or `none`. By default the passages decide."""
     index: str = "exact"
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     own_copies: bool = False

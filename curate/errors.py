@@ -43,6 +43,8 @@ class BadInput(CurateError):
 class Damaged(BadInput):
     """A file of the workspace is missing, or is not what was written. The message names it."""
 
+    code = "damaged"
+
 
 class NotAvailable(CurateError):
     """This machine lacks a library or a model."""

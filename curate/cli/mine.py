@@ -12,6 +12,10 @@ from curate.errors import BadSettings
 if TYPE_CHECKING:
     from curate.config import Split
 
+LANGUAGES = [
+    *("none", "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian"),
+    *("italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish"),
+]
 POOLINGS = ["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 RETRIEVERS = ["bm25", "dense", "hybrid"]
 SPLITS = ["train", "dev", "test", "unlabeled"]
@@ -22,6 +26,12 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
 @click.option("--retriever", type=click.Choice(RETRIEVERS), help="Retriever that finds the candidates [bm25].")
 @click.option("--encoder", metavar="MODEL", help="Dual-encoder: a folder or a hub name (dense, hybrid).")
 @click.option("--depth", type=int, help="Candidates per query; for hybrid, from each source [100].")
+@click.option(
+    "--language",
+    metavar="LANGUAGE",
+    type=click.Choice(LANGUAGES),
+    help="Language whose stemmer BM25 uses: english, german, ..., or none [by a look at the passages].",
+)
 @click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string like IVF1024,Flat [exact].")
 @click.option(
     "--own-copies/--no-own-copies",

@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from curate.config import Language
 from curate.job_record import Record
 from curate.jobs import Job
-from curate.mine.bm25_index import TOKENIZER, Bm25
+from curate.mine.bm25_index import ANALYZER, Bm25
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
 from curate.mine.embeddings import passage_shards, passages
 from curate.mine.exact_search import TopPassages
@@ -19,17 +21,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def bm25_job(queries: Queries, depth: int) -> Job:
+def bm25_job(queries: Queries, depth: int, language: Language) -> Job:
     """Return the job of a BM25 run."""
-    return job_of(queries, "bm25", {"depth": depth, "tokenizer": TOKENIZER}, {})
+    return job_of(queries, "bm25", {"depth": depth, "language": language, "analyzer": ANALYZER}, {})
 
 
-def mine_bm25(queries: Queries, depth: int, progress: Progress) -> Record:
+def mine_bm25(queries: Queries, depth: int, language: Language, progress: Progress) -> Record:
     """Write a BM25 run over `queries`, unless it exists; return its record."""
-    job = bm25_job(queries, depth)
+    job = bm25_job(queries, depth, language)
     if job.record:
         return job.record
-    index = _index(queries.workspace, job.inputs["passages"], progress)
+    index = _index(queries.workspace, job.inputs["passages"], language, progress)
     with queries.workspace.connect() as connection:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
@@ -38,7 +40,7 @@ def mine_bm25(queries: Queries, depth: int, progress: Progress) -> Record:
             yield as_table(job.name, keys, queries.without_copies(connection, keys, found, depth))
 
         write_candidates(job, queries, retrieve, progress)
-    return finish(job, queries, depth=depth, facts={})
+    return finish(job, queries, depth=depth, language=language, facts={})
 
 
 def _found(index: Bm25, texts: list[str], depth: int) -> TopPassages:
@@ -54,12 +56,13 @@ def _found(index: Bm25, texts: list[str], depth: int) -> TopPassages:
     return found
 
 
-def _index(workspace: Workspace, passages_digest: str, progress: Progress) -> Bm25:
+def _index(workspace: Workspace, passages_digest: str, language: Language, progress: Progress) -> Bm25:
     """Return the index of the passages that are loaded now; if it is missing, build it and delete older ones."""
     shards = passage_shards(workspace)
-    folder = workspace.root / "indexes" / f"bm25-{digest(passages_digest, TOKENIZER)[:16]}"
+    name = digest(passages_digest, ANALYZER, language, version("tantivy"))[:16]  # tantivy stems
+    folder = workspace.root / "indexes" / f"bm25-{name}"
     if Bm25.is_intact(folder):
-        return Bm25(folder)
+        return Bm25(folder, language)
     for old in workspace.root.glob("indexes/*bm25-*"):
         shutil.rmtree(old)
     total = sum(shard.rows for shard in shards)
@@ -71,4 +74,4 @@ def _index(workspace: Workspace, passages_digest: str, progress: Progress) -> Bm
                 if number % 1000 == 0 or number == total:
                     advance(number % 1000 or 1000)
 
-        return Bm25.build(folder, counted())
+        return Bm25.build(folder, counted(), language)

@@ -39,7 +39,14 @@ def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], 
             yield fused.to_arrow_table()
 
     write_candidates(job, queries, retrieve, progress)
-    return finish(job, queries, depth=settings["depth"], sources=sources, facts=_of_encoder(runs))
+    return finish(
+        job,
+        queries,
+        depth=settings["depth"],
+        language=settings["language"],
+        sources=sources,
+        facts=_of_encoder(runs),
+    )
 
 
 def _of_encoder(runs: list[Record]) -> dict[str, Any]:

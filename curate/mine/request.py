@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from curate.config import EMBEDDING, Mine, Pooling, Retriever, Split
+from curate.config import EMBEDDING, Language, Mine, Pooling, Retriever, Split
 from curate.errors import BadSettings
 from curate.job_record import Record
 from curate.jobs import Job
@@ -12,6 +12,7 @@ from curate.mine.candidates import Queries
 from curate.mine.dense_run import dense_job, mine_dense
 from curate.mine.embeddings import passage_shards
 from curate.mine.hybrid_run import hybrid_job, mine_hybrid
+from curate.mine.language import language_of
 from curate.models.trained_here import refuse_changed
 from curate.options import given_options
 from curate.progress import Progress
@@ -29,6 +30,7 @@ class MineOptions(TypedDict, total=False):
     retriever: Retriever | None
     encoder: str | None
     depth: int | None
+    language: Language | None
     index: str | None
     own_copies: bool | None
     pooling: Pooling | None
@@ -47,6 +49,8 @@ class MineRequest:
     settings: Mine
     queries: Queries
     encoder: "Encoder | None"
+    language: Language
+    """The language that BM25 works in: as in the settings, or else as a look at the passages shows."""
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[MineOptions]) -> "MineRequest":
@@ -57,26 +61,26 @@ class MineRequest:
         passage_shards(workspace)  # fails here if there are none, with the command to run
         queries = Queries(workspace, split, settings.own_copies)
         if settings.retriever == "bm25":
-            return cls(settings, queries, None)
+            return cls(settings, queries, None, _language(workspace, settings))
         if not settings.encoder:
             raise BadSettings(f"retriever '{settings.retriever}' needs a model: --encoder FOLDER-OR-HUB-NAME")
         from curate.models.encoder import Encoder
 
         embedding = {name: getattr(settings, name) for name in EMBEDDING}
-        encoder = Encoder.open(settings.encoder, workspace.root, **embedding)
-        refuse_changed(workspace, encoder.folder)
-        return cls(settings, queries, encoder)
+        opened = Encoder.open(settings.encoder, workspace.root, **embedding)
+        refuse_changed(workspace, opened.folder)
+        return cls(settings, queries, opened, _language(workspace, settings))
 
     @property
     def job(self) -> Job:
         """The job of the requested run; its name is the run's id."""
         if not self.encoder:
-            return bm25_job(self.queries, self.settings.depth)
+            return bm25_job(self.queries, self.settings.depth, self.language)
         dense = dense_job(self.queries, self.encoder, self.dense)
         if self.settings.retriever == "dense":
             return dense
-        bm25 = bm25_job(self.queries, self.settings.depth)
-        return hybrid_job(self.queries, [bm25.name, dense.name], self.dense)
+        bm25 = bm25_job(self.queries, self.settings.depth, self.language)
+        return hybrid_job(self.queries, [bm25.name, dense.name], self.hybrid)
 
     @property
     def dense(self) -> dict[str, Any]:
@@ -88,14 +92,23 @@ class MineRequest:
         shown = {name: value for name in names if (value := getattr(self.settings, name)) is not None}
         return {**shown, "encoder": self.encoder.path} if self.encoder else shown
 
+    @property
+    def hybrid(self) -> dict[str, Any]:
+        """The settings in the record of a hybrid run: those of both its sources."""
+        return {**self.dense, "language": self.language}
+
     def run(self, progress: Progress) -> Record:
         """Mine the run and its sources, as far as they do not exist; return the record of the run."""
         if not self.encoder:
-            return mine_bm25(self.queries, self.settings.depth, progress)
+            return mine_bm25(self.queries, self.settings.depth, self.language, progress)
         if self.settings.retriever == "dense":
             return mine_dense(self.queries, self.encoder, self.dense, progress)
         sources = [
-            mine_bm25(self.queries, self.settings.depth, progress),
+            mine_bm25(self.queries, self.settings.depth, self.language, progress),
             mine_dense(self.queries, self.encoder, self.dense, progress),
         ]
-        return mine_hybrid(self.queries, sources, self.dense, progress)
+        return mine_hybrid(self.queries, sources, self.hybrid, progress)
+
+
+def _language(workspace: Workspace, settings: Mine) -> Language:
+    return "none" if settings.retriever == "dense" else settings.language or language_of(workspace)

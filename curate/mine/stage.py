@@ -40,6 +40,8 @@ class Mined:
     """Whether the run already existed, so that nothing was done."""
     sources: tuple[str, ...] = ()
     """The runs whose union a hybrid run is."""
+    language: str | None = None
+    """The language whose stemmer BM25 used, or `none`; None if BM25 is not among the retrievers."""
     index: str | None = None
     copies_left_out: int = 0
     """Queries whose own copy, the passage with their id and text, is left out of their candidates."""
@@ -73,6 +75,8 @@ class Mined:
         ]
         if self.sources:
             lines.append(f"It is the union of {' and '.join(self.sources)}.")
+        if self.language:
+            lines.append(_shown(self.language))
         if self.empty:
             lines.append(f"{self.empty:,} queries have no candidate{self._why_empty()}.")
         if self.copies_left_out:
@@ -134,6 +138,8 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if job.record:
         return Plan("mine", "queries", queries, queries, 0.0, [f"The run exists: {job.name}"])
     notes = [f"Writes the run {job.name}: {queries:,} queries, depth {request.settings.depth}."]
+    if request.settings.retriever != "dense":
+        notes.append(_shown(request.language))
     if request.encoder:
         notes += [request.encoder.text, *request.encoder.spec.notes]
     else:
@@ -146,6 +152,12 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
         return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is already embedded."])
     seconds = rest / _rate(workspace, request.encoder)
     return Plan("mine", "passages to embed", total, cached, seconds, notes)
+
+
+def _shown(language: str) -> str:
+    if language == "none":
+        return "BM25 stems no words. If the passages are in one language, name it: --language."
+    return f"BM25 stems {language.capitalize()} words. Another language: --language."
 
 
 def _bm25_seconds(workspace: Workspace, queries: int) -> float | None:

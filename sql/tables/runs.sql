@@ -5,6 +5,7 @@ create table runs (
     split varchar not null, -- the split of the queries: train, dev, test or unlabeled
     depth integer not null, -- the maximum number of passages per query (hybrid: from each source)
     queries integer not null,
+    language varchar, -- the language whose stemmer BM25 used, or none (bm25, hybrid)
     model_id varchar, -- the encoder (dense)
     index varchar, -- 'exact', or the faiss factory string (dense)
     recall double, -- recall@depth of an approximate index against exact search, on a sample of the queries
