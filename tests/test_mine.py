@@ -1,6 +1,7 @@
 """`curate mine`: the contents of a run, and the work that is never repeated."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -313,3 +314,25 @@ def cutoffs() -> dict[str, Any]:
         "positive_above": 0.9,
         "pseudo_positives": "best",
     }
+
+
+def test_the_same_model_under_another_path_is_the_same_run(
+    workspace: Workspace, tiny_encoder: Write, tmp_path: Path
+) -> None:
+    """The fingerprint identifies a run. A renamed or copied folder neither mines again nor gets a new id."""
+    model = tiny_encoder("model")
+    copy = Path(shutil.copytree(model, tmp_path / "elsewhere" / "copy"))
+    options: dict[str, Any] = {"split": "train", "depth": 2, "retriever": "dense"}
+    first = mine(workspace, encoder=str(model), **options)
+    second = mine(workspace, encoder=str(copy), **options)
+    given = mine(workspace, encoder=str(copy), pooling="mean", **options)
+    assert (second.run_id, second.already, given.run_id) == (first.run_id, True, first.run_id)
+    hybrid = {
+        mine(workspace, encoder=str(path), **{**options, "retriever": "hybrid"}).run_id for path in (model, copy)
+    }
+    assert len(hybrid) == 1
+    deeper = mine(workspace, encoder=str(copy), **{**options, "depth": 1})
+    assert deeper.run_id != first.run_id
+    ids = workspace.sql("select distinct model_id from runs where retriever = 'dense'")["model_id"].to_list()
+    assert len(ids) == 1
+    assert ids[0].startswith("model-")
