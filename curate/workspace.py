@@ -275,7 +275,9 @@ def _is_alive(pid: int) -> bool:
 
 def _publish_empty(path: Path, table: str) -> Path:
     schema = sql_files.schema(table)
-    publish(path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema", {"format": FORMAT}))
+    publish(
+        path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema", {"format": FORMAT})
+    )
     return path
 
 

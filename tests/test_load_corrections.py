@@ -40,7 +40,9 @@ def test_a_newer_label_replaces_the_older_one(workspace: Workspace, tmp_path: Pa
     assert "corrected: qrels 1" in loaded.text()
     assert labels(workspace) == [("p1", 0), ("p2", 1)]
     assert workspace.sql("select passage_key from positives").rows() == [(1,)]
-    history = "select relevance, source, revision, corrects from stored_qrels where passage_key = 0 order by revision"
+    history = (
+        "select relevance, source, revision, corrects from stored_qrels where passage_key = 0 order by revision"
+    )
     assert workspace.sql(history).rows() == [(1, "train.tsv", 1, False), (0, "better-train.tsv", 2, True)]
 
 

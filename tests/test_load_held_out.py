@@ -16,7 +16,9 @@ QUERIES = '{"_id": "q1", "text": "what is one?"}\n{"_id": "q2", "text": "what is
 def workspace(tmp_path: Path) -> Workspace:
     """Return a workspace with two passages and two queries without labels."""
     workspace = Workspace.create(tmp_path / "ws")
-    load(workspace, passages=[file(tmp_path, "corpus.jsonl", CORPUS)], queries=[file(tmp_path, "q.jsonl", QUERIES)])
+    load(
+        workspace, passages=[file(tmp_path, "corpus.jsonl", CORPUS)], queries=[file(tmp_path, "q.jsonl", QUERIES)]
+    )
     return workspace
 
 
@@ -85,7 +87,9 @@ def test_the_held_out_split_wins_in_any_order_of_loading(
 
 def test_a_query_of_an_unlabeled_file_is_held_out_too(workspace: Workspace, tmp_path: Path) -> None:
     """It would get a pseudo-label, and so would another query with its text."""
-    more = '{"_id": "u1", "text": "and three?"}\n{"_id": "u2", "text": "And three"}\n{"_id": "u3", "text": "four?"}\n'
+    more = (
+        '{"_id": "u1", "text": "and three?"}\n{"_id": "u2", "text": "And three"}\n{"_id": "u3", "text": "four?"}\n'
+    )
     load(workspace, unlabeled=[file(tmp_path, "u.jsonl", more)])
     assert trainable(workspace) >= {"u1", "u2", "u3"}
     load(workspace, qrels=[file(tmp_path, "test.tsv", "u1\tp1\t1\n")])
@@ -109,7 +113,9 @@ def test_rows_that_cannot_be_read_are_told(workspace: Workspace, tmp_path: Path)
     assert loaded.notes[-1].startswith("Warning: 1 rejected rows of dev or test could not be read")
 
 
-def test_a_run_for_training_loses_the_queries_that_are_held_out_since(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_run_for_training_loses_the_queries_that_are_held_out_since(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     """The run was mined before the labels of test came. Nothing of the query is decided, scored or trained."""
     from conftest import add_run
     from curate.cutoffs import set_cutoffs

@@ -24,7 +24,9 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
 @click.option("--depth", type=int, help="Candidates per query; for hybrid, from each source [100].")
 @click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string like IVF1024,Flat [exact].")
 @click.option(
-    "--own-copies/--no-own-copies", default=None, help="Keep a passage that is the query itself, by id and text [no]."
+    "--own-copies/--no-own-copies",
+    default=None,
+    help="Keep a passage that is the query itself, by id and text [no].",
 )
 @click.option("--pooling", type=click.Choice(POOLINGS), help="How token vectors become one [as in the model].")
 @click.option("--query-prompt", metavar="TEXT", help="Text put before every query [as in the model].")

@@ -61,7 +61,9 @@ class Loaded:
         if self.collapsed:
             lines.append(f"repeated rows, kept once: {_listed(self.collapsed)}")
         if self.corrected:
-            lines.append(f"corrected: {_listed(self.corrected)}; what was measured, exported or trained before used older labels")
+            lines.append(
+                f"corrected: {_listed(self.corrected)}; what was measured, exported or trained before used older labels"
+            )
         if self.rejected:
             lines.append(f'rejected ({sum(self.rejected.values()):,}; curate sql "from rejects"):')
             lines += [f"  {count:,} x {reason}" for reason, count in self.rejected.items()]
@@ -144,9 +146,7 @@ def plan_load(
     )
 
 
-def _load_all(
-    job: Job, request: LoadRequest, rejects: Rejects, progress: Progress
-) -> dict[str, Counts]:
+def _load_all(job: Job, request: LoadRequest, rejects: Rejects, progress: Progress) -> dict[str, Counts]:
     counts = {}
     with _staging(job.workspace) as staging, progress.task("load", request.bytes // KB, "kB") as advance:
         read = _in_kilobytes(advance)
