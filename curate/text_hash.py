@@ -18,10 +18,12 @@ SUPERSCRIPTS = re.compile("[\u2070\u00b9\u00b2\u00b3\u2074-\u207e]+")
 WORDS = r"\p{L}\p{N}\p{M}"
 COUNTED = r"[\p{S}#%‰‱&*@--`]"  # signs that always count; ` is a quotation mark
 REST = rf"[[^{WORDS}\p{{S}}#%‰‱&*@]`]"
-WORD = rf"[{WORDS}]+(?:\p{{P}}\p{{N}}+)*"
+INNER = r"[\p{P}--#%‰‱&*@]"  # counts between two digits
+NUMBER = rf"[{WORDS}]*\p{{N}}{INNER}(?:\p{{N}}(?:[{WORDS}]*\p{{N}})?{INNER})*\p{{N}}[{WORDS}]*"
+WORD = rf"(?:{NUMBER}|[{WORDS}]+)"
 TOKENS = "|".join(
     [
-        r"(\p{N}+(?:\p{P}\p{N}+)+)",  # 3.5, 1,000, 10:30
+        rf"({NUMBER})",  # 3.5, 1,000, 10:30
         rf"(?:^|{REST}*[{REST}--[.\-]])((?:--?|\.){WORD})",  # -5, --force, .NET
         rf"{REST}*?([-!:/]+[=>]|<-)",  # !=, ->, :=
         rf"({COUNTED}+)(-{WORD})?",  # ++, $, = -5

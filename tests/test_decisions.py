@@ -1,14 +1,16 @@
 """The decisions on candidates (sql/views/decisions.sql, sql/macros/decision.sql), the heart of curate."""
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from curate import Workspace, sql_files
+from curate import Workspace, load, mine, sql_files
 from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 
@@ -85,6 +87,35 @@ def test_a_passage_with_the_text_of_a_positive_is_a_duplicate(make_workspace: Ma
     score(workspace, {(0, 1): -9.0})
     cut(workspace)
     assert decision(workspace, "twin") == "duplicate"
+
+
+def test_passages_with_one_text_and_different_titles_are_different(tmp_path: Path) -> None:
+    """A model reads the title with the text. A page without a title can have the same words, and is a duplicate."""
+    text = "Population, area and mayor: see below."
+    corpus = [("seoul", "Seoul", text), ("busan", "Busan", text), ("whole", "", f"Seoul {text}")]
+    lines = [json.dumps({"_id": name, "title": title, "text": text}) for name, title, text in corpus]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "seoul population"}', "utf-8")
+    (tmp_path / "train.tsv").write_text("q\tseoul\t1\n", "utf-8")
+    workspace = Workspace.create(tmp_path / "set")
+    files = {"passages": ["corpus.jsonl"], "queries": ["queries.jsonl"], "qrels": ["train.tsv"]}
+    load(workspace, **{kind: [tmp_path / name for name in names] for kind, names in files.items()})  # type: ignore[arg-type]
+    mine(workspace)
+    cut(workspace)
+    assert [decision(workspace, name) for name, _, _ in corpus] == ["positive", "unscored", "duplicate"]
+
+
+def test_a_passage_that_repeats_the_question_is_a_duplicate(make_workspace: Make) -> None:
+    """It does not answer the question, and as a negative it would teach that a text is unlike itself."""
+    workspace = make_workspace(
+        {**PASSAGES, "again": "Which capital?"},
+        {"q": "which capital"},
+        qrels=[("q", "answer")],
+        candidates={"q": ["again"]},
+    )
+    score(workspace, {(0, 3): 9.0})
+    cut(workspace)
+    assert decision(workspace, "again") == "duplicate"
 
 
 def test_a_pair_judged_not_relevant_is_a_negative_without_any_score(make_workspace: Make) -> None:

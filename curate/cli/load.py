@@ -36,7 +36,7 @@ file = click.Path(path_type=Path)
 @dry_run_option
 @json_option
 def load(sources: tuple[Path, ...], dry_run: bool, as_json: bool, **options: Any) -> None:
-    """Load passages, queries and labels. Everything that is already loaded stays.
+    """Load passages, queries and labels. What is loaded stays; a newer label of a pair replaces the older one.
 
     SOURCE is a folder in the layout of BEIR (corpus.jsonl, queries.jsonl, qrels/) or MS MARCO
     (collection.tsv, queries.train.tsv, qrels.train.tsv), or a file whose columns show what it holds. Files are
