@@ -45,6 +45,8 @@ class Loaded:
     totals: dict[str, int]
     """The number of passages, and of queries by split, in the workspace now."""
     notes: list[str] = field(default_factory=list)
+    next: str = "curate mine"
+    """The command after loading: `curate run` if `curate.toml` has a recipe."""
 
     def text(self) -> str:
         """Return the outcome for a terminal; the last line is the next command."""
@@ -62,7 +64,7 @@ class Loaded:
     def _next(self) -> str:
         if not self.totals["passages"]:
             return "curate load --passages FILE"
-        return "curate mine" if len(self.totals) > 1 else "curate load --queries FILE"
+        return self.next if len(self.totals) > 1 else "curate load --queries FILE"
 
 
 def load(
@@ -149,7 +151,9 @@ def _same(workspace: Workspace, request: LoadRequest) -> Record | None:
 def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Iterable[str]) -> Loaded:
     totals = {"passages": 0} | dict(workspace.select("load/totals").iter_rows())
     facts = record.facts
-    return Loaded(record.job, already, facts["counts"], facts["collapsed"], facts["rejected"], totals, [*notes])
+    following = "curate run" if "recipe" in workspace.settings.model_fields_set else "curate mine"
+    found = (facts["counts"], facts["collapsed"], facts["rejected"])
+    return Loaded(record.job, already, *found, totals, [*notes], following)
 
 
 @contextmanager
