@@ -4,9 +4,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from curate import standing
-from curate.choose_run import newest_first
-from curate.cutoffs import current_cutoffs, every
+from curate import sql_files, standing
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.export.folder import read_manifest
 from curate.staleness import runs_of, since_export, since_training
@@ -64,14 +62,21 @@ class Status:
 
 def status(workspace: Workspace) -> Status:
     """Return what stands in a workspace, what is stale or unscored, and the command to run next."""
-    current = current_cutoffs(workspace)
-    every_run = [run["run_id"] for run in newest_first(workspace)]
-    runs = standing.states(workspace, every_run, current["name"] if current else None)
+    with workspace.connect() as connection:
+
+        def rows(path: str, **parameters: Any) -> list[Row]:
+            return sql_files.select(connection, path, **parameters).pl().to_dicts()
+
+        current = next(iter(rows("workspace/current_cutoffs")), None)
+        every_run = [run["run_id"] for run in rows("workspace/runs_newest_first")]
+        runs = rows("workspace/run_states", runs=every_run, cutoffs=current["name"] if current else None)
+        cutoffs = [_as_shown(row, current) for row in rows("workspace/cutoffs_in_force")]
+        (collection,), splits = rows("reports/collection"), rows("reports/splits")
     found = Status(
-        collection=workspace.select("reports/collection").to_dicts()[0],
-        splits=workspace.select("reports/splits").to_dicts(),
+        collection=collection,
+        splits=splits,
         runs=runs,
-        cutoffs=[_as_shown(row, current) for row in every(workspace).values()],
+        cutoffs=cutoffs,
         models=_models(workspace),
         exports=_exports(workspace, [row["run_id"] for row in runs if row["because"]]),
         next="",

@@ -29,17 +29,19 @@ CAPTIONS = {
         "ones. The second part counts queries."
     ),
     "denoised_by_rank": (
-        "One row per range of ranks. 'judged' counts the candidates that have a verdict and no positive "
-        "label. 'false negatives' is the share of them that the scorer considers relevant (probability "
-        "above {positive_above:g}) although nobody labelled them. 'denoised' (the bar) is the share that "
-        "are not hard negatives: false negatives, uncertain candidates, duplicates of a positive and, for "
-        "queries without labels, pseudo-positives. Unscored candidates are in neither share."
+        "One row per range of ranks. 'unjudged' counts the candidates that no person judged and the scorer or "
+        "their text decided. 'false negatives' is the share of them that the scorer considers relevant "
+        "(probability above {positive_above:g}). 'denoised' (the bar) is the share that are not hard "
+        "negatives: false negatives, uncertain candidates, duplicates of a positive and, for queries without "
+        "labels, pseudo-positives. In neither share: candidates that people judged not relevant ('by "
+        "people') and unscored ones."
     ),
     "false_negatives_by_rank": (
-        "One row per rank. 'judged' counts the candidates that have a verdict and no positive label. "
-        "'false negatives' is the share of them that the scorer considers relevant (probability above "
-        "{positive_above:g}) although nobody labelled them. 'denoised' (the bar) is the share that are not "
-        "hard negatives; for queries without labels, it includes pseudo-positives."
+        "One row per rank. 'unjudged' counts the candidates that no person judged and the scorer or their text "
+        "decided. 'false negatives' is the share of them that the scorer considers relevant (probability "
+        "above {positive_above:g}). 'denoised' (the bar) is the share that are not hard negatives; for "
+        "queries without labels, it includes pseudo-positives. 'by people' counts candidates that people "
+        "judged not relevant."
     ),
     "false_negatives_by_retriever": (
         "One row per source of run {run}. A passage that several sources found counts for each of them; "
@@ -49,7 +51,7 @@ CAPTIONS = {
     ),
     "score_histogram": (
         "Each row is an interval of 0.05 of the probability by {scorer_id}. Each bar is a share of its own "
-        "column. With a good scorer, most labelled positives are in the bottom rows, and most unlabelled "
+        "column; what people judged not relevant is in neither. With a good scorer, most labelled positives are in the bottom rows, and most unlabelled "
         "candidates are in the top rows. The cutoffs are {negative_below:g} and {positive_above:g}."
     ),
     "positives_recognised": (
@@ -78,14 +80,14 @@ CAPTIONS = {
     "query_card": (
         "One row per passage, with its rank in run {run} ('-' for a labelled positive that the run did not "
         "find), its probability by {scorer_id}, the retriever's score, and the decision under the cutoffs "
-        "'{cutoffs}'."
+        "'{cutoffs}' with the evidence that decided: people, the scorer, or the text of a positive."
     ),
     "lineage": (
         "One row per job that the decisions for run {run} under the cutoffs '{cutoffs}' depend on. The "
         "option --json also shows settings, inputs and fingerprints."
     ),
     "cutoffs_compared": (
-        "One row per named set of cutoffs, applied to run {run}. 'enough' counts the queries with "
+        "One column per named set of cutoffs, applied to run {run}. The first row counts the queries with "
         "{negatives} or more hard negatives."
     ),
     "splits": (

@@ -49,6 +49,15 @@ def _shown(page: Page, value: Any, cells: int, *, whole: bool) -> Text:
     return page.text(value) if whole else page.short(value, cells)
 
 
+def all_fit(page: Page, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a table of these rows has room for all of its columns, with no value cut."""
+    names = list(rows[0]) if rows else []
+    widths = [
+        max(cell_len(str(value)) for value in [name, *(_plain(row[name]) for row in rows)]) for name in names
+    ]
+    return sum(widths) + GAP * len(widths) <= page.width - GAP
+
+
 def records(page: Page, rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table of rows that are dictionaries with the same keys."""
     columns = list(rows[0]) if rows else []

@@ -1,6 +1,7 @@
 """The reports in a terminal: one function per report makes its rows printable. Nothing is computed here."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
@@ -11,12 +12,34 @@ from rich.text import Text
 from .captions import CAPTIONS, TITLES
 from .page import DIM, TITLE, Page, number, percent
 from .report_rows import Overview, Report, ReportRow
-from .tables import records
+from .tables import all_fit, records
 
-SIGNS = {"all": " ", "taken away": "-", "left over": "="}
+SIGNS = {"all": " ", "taken away": "-", "left over": "=", "of these": "   "}
 FEW_LINES, MANY_LINES = 2, 6
 PAGE_IS_WIDE = 96
 INDENT = 2
+UNJUDGED = ("unjudged", "false negatives", "denoised", "by people", "unscored")
+PARTS = {
+    "false_negatives": "false negatives",
+    "pseudo_positives": "pseudo-positives",
+    "uncertain": "uncertain",
+    "duplicates": "duplicates of a positive",
+}
+APART = {"judged_irrelevant": "were judged not relevant by people", "unscored": "are unscored"}
+COMPARED = {
+    "enough": "queries with {negatives} or more",
+    "hard_negatives": "hard negatives",
+    "judged_irrelevant": "   judged by people",
+    "false_negatives": "false negatives",
+    "pseudo_positives": "pseudo-positives",
+    "uncertain": "uncertain",
+    "unscored": "unscored",
+    "negative_below": "hard negative below",
+    "positive_above": "false negative above",
+    "depth": "depth",
+    "candidates": "candidates",
+    "scorer_id": "scorer",
+}
 SHORTEST_BAR = 4
 
 
@@ -119,21 +142,32 @@ def funnel(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 def by_rank(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return ranks with their shares of false negatives and of denoised candidates."""
-    rows = [
-        (
-            [
-                ranks(row),
-                number(row["judged"]),
-                number(row["unscored"]),
-                percent(row["false_negative_rate"]),
-                percent(row["denoised_rate"]),
-            ],
-            [row["denoised_rate"]],
-        )
-        for row in found.rows
+    """Return ranks with their shares of false negatives and of denoised candidates, and the sum of all ranks."""
+    rows = [([ranks(row), *shares_of_unjudged(row)], [row["denoised_rate"]]) for row in found.rows]
+    return Group(bars(page, ["rank", *UNJUDGED, ""], rows), page.text(in_words(found.rows)))
+
+
+def shares_of_unjudged(row: ReportRow) -> list[str]:
+    """Return the cells below the heads UNJUDGED."""
+    return [
+        number(row["unjudged"]),
+        percent(row["false_negative_rate"]),
+        percent(row["denoised_rate"]),
+        number(row["judged_irrelevant"]),
+        number(row["unscored"]),
     ]
-    return bars(page, ["rank", "judged", "unscored", "false negatives", "denoised", ""], rows)
+
+
+def in_words(rows: list[ReportRow]) -> str:
+    """Return the sum of the rows as a sentence. It tells what people judged apart from what the scorer decided."""
+    total = {name: sum(row[name] for row in rows) for name in (*PARTS, *APART, "unjudged", "denoised")}
+    share = percent(total["denoised"] / total["unjudged"] if total["unjudged"] else None)
+    parts = ", ".join(f"{number(total[name])} {words}" for name, words in PARTS.items() if total[name])
+    apart = "; ".join(f"{number(total[name])} {words}" for name, words in APART.items() if total[name])
+    return (
+        f"Denoised {share} of {number(total['unjudged'])} unjudged candidates{f' ({parts})' if parts else ''}"
+        f"{f'; {apart}' if apart else ''}."
+    )
 
 
 def ranks(row: ReportRow) -> str:
@@ -148,16 +182,14 @@ def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:
         (
             [
                 f"{row['retriever']} ({row['source_run_id']})",
-                number(row["judged"]),
                 number(row["only_here"]),
-                percent(row["false_negative_rate"]),
-                percent(row["denoised_rate"]),
+                *shares_of_unjudged(row),
             ],
             [row["denoised_rate"]],
         )
         for row in found.rows
     ]
-    return bars(page, ["found by", "judged", "only here", "false negatives", "denoised", ""], rows)
+    return bars(page, ["found by", "only here", *UNJUDGED, ""], rows)
 
 
 def histogram(page: Page, found: Report, _lines: int) -> RenderableType:
@@ -223,25 +255,63 @@ def query_card(page: Page, found: Report, _lines: int) -> RenderableType:
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
     for head in ("rank", "probability", "score"):
         grid.add_column(head, justify="right", no_wrap=True)
-    grid.add_column("decision", no_wrap=True)
+    grid.add_column("decision (by)", no_wrap=True)
     grid.add_column("passage", overflow="fold")
     for row in found.rows:
         probability = "-" if row["probability"] is None else f"{row['probability']:.3f}"
         score = "-" if row["retriever_score"] is None else f"{row['retriever_score']:.3f}"
-        text = page.short(f"[{row['passage_id']}]  {row['passage']}", max(page.width - 48, 24) * FEW_LINES)
-        grid.add_row(str(row["rank"] or "-"), probability, score, row["decision"], text)
+        text = page.short(f"[{row['passage_id']}]  {row['passage']}", max(page.width - 56, 24) * FEW_LINES)
+        by = f" ({row['decided_by']})" if row["decided_by"] else ""
+        grid.add_row(str(row["rank"] or "-"), probability, score, f"{row['decision']}{by}", text)
     return Group(page.text(f"{first['query']}  [{first['query_id']}]", TITLE), grid)
 
 
-def lineage(page: Page, found: Report, _lines: int) -> RenderableType:
+def lineage(page: Page, found: Report, lines: int) -> RenderableType:
     """Return the jobs without their settings and inputs, which are long."""
     shown = ("number", "stage", "job", "model", "version", "finished_at")
-    return records(page, [{name: row[name] for name in shown} for row in found.rows])
+    return generic(page, replace(found, rows=[{name: row[name] for name in shown} for row in found.rows]), lines)
+
+
+def compared(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return one column per name of cutoffs, side by side; what does not fit comes below."""
+    heads = {name: words.format(**found.parameters) for name, words in COMPARED.items()}
+    first = max(map(len, heads.values()))
+    widths = [max(cell_len(_cell(row[name])) for name in ("name", *heads)) for row in found.rows]
+    blocks: list[RenderableType] = []
+    start = 0
+    while start < len(found.rows):
+        end, room = start, page.width - INDENT - first - 2
+        while end < len(found.rows) and (end == start or widths[end] <= room):
+            end, room = end + 1, room - widths[end] - 2
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
+        grid.add_column("", no_wrap=True)
+        for row in found.rows[start:end]:
+            grid.add_column(page.text(row["name"]), justify="right", overflow="fold")
+        for name, words in heads.items():
+            grid.add_row(words, *(page.text(_cell(row[name])) for row in found.rows[start:end]))
+        blocks += [Text(), grid] if blocks else [grid]
+        start = end
+    return Group(*blocks)
+
+
+def _cell(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else number(value) if isinstance(value, int) else str(value)
 
 
 def generic(page: Page, found: Report, _lines: int) -> RenderableType:
-    """Return a plain table, for a report without a renderer of its own."""
-    return records(page, found.rows)
+    """Return a plain table if all columns fit, else each row as a list of names and values."""
+    columns = list(found.rows[0])
+    if all_fit(page, found.rows):
+        return records(page, found.rows)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style=DIM)
+    grid.add_column(overflow="fold")
+    for i, row in enumerate(found.rows):
+        if i:
+            grid.add_row()
+        for name in columns:
+            grid.add_row(page.text(name), page.text("-" if row[name] is None else _cell(row[name])))
+    return grid
 
 
 RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
@@ -256,5 +326,6 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "pseudo_label_outcomes": shares("outcome", "queries"),
     "pseudo_labels": pairs,
     "query_card": query_card,
+    "cutoffs_compared": compared,
 }
 ALONE: dict[str, Callable[[Page, Report, int], RenderableType]] = {"lineage": lineage}

@@ -392,7 +392,7 @@ def test_the_text_of_a_passage_never_steers_the_terminal(make_workspace: Make) -
     )
     add_scores(workspace)
     set_cutoffs(workspace, "default", scorer_id="judge", depth=5, negative_below=0.1, positive_above=0.9)
-    shown = printed(report_rows.report(workspace, "query_card", query="france"))
+    shown = printed(report_rows.report(workspace, "query_card", query="france"), width=160)
     assert not any(ord(character) < 32 and character != "\n" for character in shown)
     assert "\\x1b[31mred" in shown
     assert "[bold]x[/bold] [/x]" in shown

@@ -56,6 +56,8 @@ class Loaded:
     own_copies: int
     """The number of queries in the workspace whose own text is a passage with the query's id."""
     notes: list[str] = field(default_factory=list)
+    next: str = "curate mine"
+    """The command after loading: `curate run` if `curate.toml` has a recipe."""
 
     def text(self) -> str:
         """Return the outcome for a terminal; the last line is the next command."""
@@ -84,7 +86,7 @@ class Loaded:
     def _next(self) -> str:
         if not self.totals["passages"]:
             return "curate load --passages FILE"
-        return "curate mine" if len(self.totals) > 1 else "curate load --queries FILE"
+        return self.next if len(self.totals) > 1 else "curate load --queries FILE"
 
 
 def load(
@@ -261,7 +263,14 @@ def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Itera
     own_copies = totals.pop("own copies")
     held_out = dict(workspace.select("load/held_out").iter_rows())
     return Loaded(
-        record.job, already, **facts, totals=totals, held_out=held_out, own_copies=own_copies, notes=[*notes]
+        record.job,
+        already,
+        **facts,
+        totals=totals,
+        held_out=held_out,
+        own_copies=own_copies,
+        notes=[*notes],
+        next="curate run" if "recipe" in workspace.settings.model_fields_set else "curate mine",
     )
 
 

@@ -18,6 +18,7 @@ summed as (
         coalesce(sum(pairs) filter (where decision = 'false_negative'), 0)::bigint as false_negatives,
         coalesce(sum(pairs) filter (where decision = 'pseudo_positive'), 0)::bigint as pseudo_positives,
         coalesce(sum(pairs) filter (where is_denoised(decision)), 0)::bigint as denoised,
+        coalesce(sum(pairs) filter (where decision = 'duplicate'), 0)::bigint as duplicates,
         coalesce(sum(pairs) filter (where decision = 'uncertain'), 0)::bigint as uncertain,
         coalesce(sum(pairs) filter (where decision = 'unscored'), 0)::bigint as unscored,
     from counted
@@ -32,6 +33,7 @@ select
     false_negatives,
     pseudo_positives,
     uncertain,
+    duplicates,
     unscored,
     round(false_negatives / nullif(unjudged, 0), 6) as false_negative_rate,
     round(denoised / nullif(unjudged, 0), 6) as denoised_rate,
