@@ -75,6 +75,7 @@ def load(
 ) -> Loaded:
     """Load files, and folders in the layout of BEIR or MS MARCO, into the tables; existing rows stay.
 
+    `-` in place of a file is standard input.
     If more than `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and
     reason of the first of these rows. Loading the same files again does nothing.
     """
