@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -70,7 +70,7 @@ def whole() -> dict[tuple[str, str], bytes]:
     }
 
 
-def separated(header: list[str], rows: list[tuple[object, ...]], separator: str, quoting: int = 0) -> bytes:
+def separated(header: list[str], rows: Sequence[tuple[object, ...]], separator: str, quoting: int = 0) -> bytes:
     """Return rows as Python's csv module writes them."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, quoting=quoting, lineterminator="\n")  # type: ignore[arg-type]
@@ -147,14 +147,13 @@ def lines(content: bytes, rng: Random) -> bytes:
 def encode(content: bytes, rng: Random) -> bytes:
     """Write the text in another encoding, or compress it."""
     text = content.decode("utf-8", "replace")
-    return rng.choice(
-        [
-            lambda: text.encode(rng.choice(["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "utf-7"])),
-            lambda: text.encode("latin-1", "replace"),
-            lambda: gzip.compress(content, mtime=0)[: rng.choice([None, -1, -9, 12])],
-            lambda: bytes(pa.compress(content, codec="zstd", asbytes=True))[: rng.choice([None, -3])],
-        ]
-    )()
+    forms: list[Callable[[], bytes]] = [
+        lambda: text.encode(rng.choice(["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "utf-7"])),
+        lambda: text.encode("latin-1", "replace"),
+        lambda: gzip.compress(content, mtime=0)[: rng.choice([None, -1, -9, 12])],
+        lambda: bytes(pa.compress(content, codec="zstd", asbytes=True))[: rng.choice([None, -3])],
+    ]
+    return rng.choice(forms)()
 
 
 MUTATIONS = [flip, flip, cut, splice, insert, insert, lines, encode]

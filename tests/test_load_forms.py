@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate.errors import BadInput, BadSettings, CurateError
+from curate.errors import BadInput, BadSettings
 from curate.load.csv_records import Csv, Records
 from curate.load.lines import Lines
+from curate.load.request import LoadOptions
 from curate.load.stage import load
 from curate.workspace import Workspace
 
@@ -53,6 +54,10 @@ def two_passages(workspace: Workspace, tmp_path: Path) -> None:
         passages=[file(tmp_path, "d.tsv", b"d1\tone\nd2\ttwo\n")],
         queries=[file(tmp_path, "q.tsv", QUERIES)],
     )
+
+
+def as_source_and_as_qrels(path: Path) -> list[tuple[list[Path], LoadOptions]]:
+    return [([path], {}), ([], {"qrels": [path]})]
 
 
 # CSV
@@ -333,15 +338,13 @@ def test_training_rows_never_become_questions(workspace: Workspace, tmp_path: Pa
     array = file(tmp_path, "train.json", b"[" + lines + b"]")
     late = file(tmp_path, "late.jsonl", b'{"_id": "q1", "text": "what?"}\n' + lines)
     named = rf"training rows of the form of {form.strip()} \(found: .*see \"Training rows\" in docs/input.md"
-    for attempt in (
-        lambda: load(workspace, path),
-        lambda: load(workspace, tmp_path / "queries.parquet"),
-        lambda: load(workspace, queries=[path], max_rejects=9),
-        lambda: load(workspace, unlabeled=[late], max_rejects=9),
-        lambda: load(workspace, passages=[array]),
-    ):
+    attempts: list[LoadOptions] = [{"queries": [path]}, {"unlabeled": [late]}, {"passages": [array]}]
+    for options in attempts:
         with pytest.raises(BadInput, match=named):
-            attempt()
+            load(workspace, **options, max_rejects=9)
+    for source in (path, tmp_path / "queries.parquet"):
+        with pytest.raises(BadInput, match=named):
+            load(workspace, source)
     assert workspace.records() == []
 
 
@@ -388,18 +391,18 @@ def test_ranks_are_no_labels(workspace: Workspace, tmp_path: Path, form: str) ->
     file(tmp_path, "run.jsonl", json.dumps(row).encode())
     file(tmp_path, "run.tsv", b"query_id\tdocid\trank\tscore\nq1\td1\t1\t12\n")
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "run.parquet")
-    for attempt in (lambda: load(workspace, tmp_path / form), lambda: load(workspace, qrels=[tmp_path / form])):
-        with pytest.raises(CurateError, match="a run, because it has ranks, not qrels"):
-            attempt()
+    for sources, options in as_source_and_as_qrels(tmp_path / form):
+        with pytest.raises(BadInput, match="a run, because it has ranks, not qrels"):
+            load(workspace, *sources, **options)
 
 
 def test_triples_of_ids_are_no_labels(workspace: Workspace, tmp_path: Path) -> None:
     """The third id would be the relevance of the second."""
     two_passages(workspace, tmp_path)
     triples = file(tmp_path, "qidpidtriples.train.tsv", b"1\t10\t20\n")
-    for attempt in (lambda: load(workspace, triples), lambda: load(workspace, qrels=[triples])):
+    for sources, options in as_source_and_as_qrels(triples):
         with pytest.raises(BadInput, match="triples of ids for training"):
-            attempt()
+            load(workspace, *sources, **options)
 
 
 # Standard input

@@ -1,12 +1,15 @@
 """The files that `curate load` reads, their splits, and the files that it reports as left out."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate.errors import BadSettings
+from curate.errors import BadInput, BadSettings, CurateError
+from curate.load.request import LoadOptions
 from curate.load.stage import load
 from curate.workspace import Workspace
 
@@ -77,6 +80,80 @@ def test_a_folder_s_files_are_loaded_or_named(workspace: Workspace, tmp_path: Pa
         f"not loaded: {other}: not part of the layout",
         f"not loaded: {trec}; to load it: --qrels test={trec}",
     ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    file(tmp_path, "set/corpus.jsonl", PASSAGES)
+    file(tmp_path, "set/queries.jsonl", '{"_id": "q1", "text": "what is one?"}\n')
+    file(tmp_path, "set/qrels/train.tsv", "q1\tp1\t1\n")
+    file(tmp_path, "set/qrels/train_sparse.tsv", "q1\tp1\t2\n")
+    return tmp_path / "set"
+
+
+def test_labels_that_an_option_replaces_are_not_suggested(workspace: Workspace, folder: Path) -> None:
+    """The note says why the file in the folder is left out."""
+    loaded = load(workspace, folder, qrels=[f"train={folder}/qrels/train_sparse.tsv"])
+    assert loaded.notes == [f"not loaded: {folder}/qrels/train.tsv: --qrels gives other labels for train"]
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "qrels"])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.symlink_to("nowhere"), "no such file: it is a link to nowhere"),
+        (lambda path: path.symlink_to(path.name), "Symbolic link loop|cannot be read: Too many levels"),
+        (Path.mkdir, "found a folder, expected a file"),
+        (os.mkfifo, "found a pipe or a device, expected a file"),
+        (lambda path: path.symlink_to("/dev/null"), "found a pipe or a device, expected a file"),
+    ],
+)
+def test_what_stands_in_place_of_a_file_is_named(
+    workspace: Workspace, folder: Path, name: str, make: Callable[[Path], None], message: str
+) -> None:
+    """A folder without its corpus would reject every label, and one without its labels would make all unlabeled."""
+    path = folder / name
+    path.rename(folder / ".away")
+    make(path)
+    if name == "qrels" and path.is_dir():
+        load(workspace, folder)  # without labels, as a folder may be
+        return
+    with pytest.raises(BadInput, match=f"{path}: ({message})"):
+        load(workspace, folder)
+
+
+def test_a_shard_that_is_not_there_is_not_left_out(workspace: Workspace, tmp_path: Path) -> None:
+    """In a folder of files of one kind, too, a link to nowhere is an error."""
+    file(tmp_path, "corpus/a.jsonl", PASSAGES)
+    (tmp_path / "corpus" / "b.jsonl").symlink_to("nowhere")
+    with pytest.raises(BadInput, match=r"b\.jsonl: no such file: it is a link to nowhere"):
+        load(workspace, passages=[tmp_path / "corpus"])
+
+
+def test_a_name_that_is_too_long_is_no_bug(workspace: Workspace) -> None:
+    """The system refuses it before any file is read."""
+    with pytest.raises(BadInput, match="cannot be read: File name too long"):
+        load(workspace, "x" * 300)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"_id": "p1"}\n', "id\ttext\n", "q1 Q0 p1 1 2 x\n", '["a"]\n'])
+def test_the_name_of_a_file_cannot_control_the_terminal(
+    workspace: Workspace, tmp_path: Path, content: str
+) -> None:
+    """Escape codes and line feeds in it are shown escaped, and suggested commands quote it."""
+    path = file(tmp_path, "my \x1b[2J\nqueries and passages.txt", content)
+    attempts: list[tuple[list[Path], LoadOptions]] = [
+        ([path], {}),
+        ([], {"passages": [path]}),
+        ([], {"qrels": [path]}),
+    ]
+    for sources, options in attempts:
+        with pytest.raises(CurateError) as error:
+            load(workspace, *sources, **options)
+        said = str(error.value)
+        assert "my \\x1b[2J\\nqueries" in said
+        assert "\x1b" not in said
+        assert "\nqueries" not in said
 
 
 def test_options_take_folders_of_files(workspace: Workspace, tmp_path: Path) -> None:

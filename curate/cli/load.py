@@ -39,15 +39,17 @@ def load(sources: tuple[Path, ...], dry_run: bool, as_json: bool, **options: Any
     """Load passages, queries and labels. What is loaded stays; a newer label of a pair replaces the older one.
 
     SOURCE is a folder in the layout of BEIR (corpus.jsonl, queries.jsonl, qrels/) or MS MARCO
-    (collection.tsv, queries.train.tsv, qrels.train.tsv), or a file whose columns show what it holds. Files are
-    JSON lines, TSV, TREC or Parquet, plain or compressed with gzip or zstd; docs/input.md has an example of
-    each. The options for files may be repeated, and may also name a folder of files.
+    (collection.tsv, queries.train.tsv, qrels.train.tsv), a folder of `save_to_disk`, or a file whose columns
+    show what it holds; `-` is standard input. Files are JSON lines, TSV, CSV, TREC, Parquet or Arrow; the text
+    files may be compressed with gzip or zstd. docs/input.md has an example of each. The options for files may be
+    repeated, and may also name a folder of files.
 
     \b
     Example:
       curate load ../my-collection
       curate load --passages corpus.jsonl.gz --queries queries.tsv --qrels dev=judged.txt
       curate load squad-win --qrels train=squad-win/qrels/train_sparse.tsv
+      zcat corpus-*.gz | curate load --passages -
     """
     here = workspace()
     if dry_run:

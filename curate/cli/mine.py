@@ -50,7 +50,7 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
     "run_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Run file to import instead of mining.",
+    help="Run file to import instead of mining; - is standard input.",
 )
 @click.option("--name", help="With --run: the beginning of the run's id [trec].")
 @click.option("--max-rejects", type=int, help="With --run: the number of bad lines that may be left out [0].")

@@ -276,6 +276,7 @@ def _with_header(kind: str, name: str, names: list[str], csv: Csv | None) -> Lay
 
 
 def _without_header(kind: str, cells: list[str]) -> Layout:
+    places: tuple[int | None, ...]
     if kind != "qrels":
         places = (0, None, 1) if kind == "passages" else (0, 1)
         return Layout(Columns(partial(_plain, ids=(0,)), 2, places, None), header=False)

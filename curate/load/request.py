@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from curate.errors import BadInput, BadSettings
 from curate.load.input_files import Input, InputFiles, in_folder, in_order
@@ -90,5 +90,6 @@ def _found(source: Path, given: list[Input]) -> InputFiles:
 def requested(workspace: Workspace, *sources: str | Path, **options: Unpack[LoadOptions]) -> Iterator[LoadRequest]:
     """Yield the request; `-` is standard input, whose copy in the workspace lasts as long as the request."""
     with standard_input(workspace.root) as stdin:
-        named = {kind: [stdin.file(path) for path in paths or ()] for kind, paths in options.items()}
+        by_kind = given_options(LoadOptions, options)
+        named: Any = {kind: [stdin.file(path) for path in paths] for kind, paths in by_kind.items()}
         yield LoadRequest.of(*(stdin.file(source) for source in sources), **named)
