@@ -113,7 +113,9 @@ def test_what_people_judged_not_relevant_comes_first(make_workspace: Make) -> No
     of_q0 = rows.filter(pl.col("query_id") == "q0")
     for group in of_q0.partition_by("group_number"):
         assert (group.sort("slot")["kind"] == "judged").to_list() == [True, True, False, False]
-    assert set(of_q0.filter(pl.col("kind") == "judged")["passage_id"]) == set(judged)  # n2 has the text of a positive
+    assert set(of_q0.filter(pl.col("kind") == "judged")["passage_id"]) == set(
+        judged
+    )  # n2 has the text of a positive
     assert not set(judged) & set(of_q0.filter(pl.col("kind") != "judged")["passage_id"])
     of_q1 = rows.filter(pl.col("query_id") == "q1")
     assert set(of_q1.filter(pl.col("kind") == "judged")["passage_id"]) == {"p1"}
