@@ -53,6 +53,8 @@ class Trained:
     sha256: str
     """The sha256 of the weights."""
     trained_now: bool
+    threads: int = 0
+    """The threads of all processes together; 0 if an older version trained it."""
 
     def lines(self, runs: str, read: str, unit: str) -> list[str]:
         """Return the outcome for a terminal; `runs` names the runs, `read` the data, and `unit` groups or rows."""
@@ -194,7 +196,7 @@ def _steps(
     """Run the remaining steps; the model ends up with its best weights, which without dev are the last ones.
 
     `plan` is the sha256 of the training data. Returns two things: the loss and the share won over the last tenth
-    of the steps with the total seconds, and the step that did best on dev.
+    of the steps with the total seconds and the number of threads, and the step that did best on dev.
     """
     identity, settings, model = training.identity, training.settings, work.task.model
     optimizer = adamw(model, settings.weight_decay)
@@ -222,7 +224,7 @@ def _steps(
         state = loop.run(ahead(work.read(state.step)), state, advance)
     if state.best and world.is_first:  # only this process wrote them and saves the model
         checkpoint.restore_best(identity.checkpoints, state.best["step"], model)
-    return log.outcome(LAST), state.best
+    return {**log.outcome(LAST), "threads": state.threads}, state.best
 
 
 def _threads(before: int, world: World, progress: Progress) -> int:

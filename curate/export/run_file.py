@@ -49,30 +49,36 @@ def export_run(workspace: Workspace, run: str, path: Path | str, *, force: bool 
     an id with white space, which the form cannot hold; nothing is written then.
     """
     run_id = chosen_run(workspace, run)
-    target = Path(path).resolve()
-    if str(path) != "-" and (target.is_dir() or (target.is_file() and not force)):
-        raise BadSettings(
-            f"{path} is a folder. Give a file in it"
-            if target.is_dir()
-            else f"{path} exists already. Give another file, or replace it with --force"
-        )
+    if str(path) != "-":
+        _check_target(Path(path), force)
     with workspace.connect() as connection:
         _check_ids(connection, run_id)
-        with _opened(path, target) as stream:
+        with _opened(path) as stream:
             counts = _write(connection, run_id, stream)
     return ExportedRun(run_id, str(path), *counts)
 
 
+def _check_target(target: Path, force: bool) -> None:
+    if target.is_dir():
+        raise BadSettings(f"{target} is a folder. Give a file in it")
+    if target.is_file() and not force:
+        raise BadSettings(f"{target} exists already. Give another file, or replace it with --force")
+
+
 @contextmanager
-def _opened(path: Path | str, target: Path) -> Iterator[TextIO]:
+def _opened(path: Path | str) -> Iterator[TextIO]:
     """Yield a stream: a file appears whole or not at all, and a device or a pipe is written through."""
+    target = Path(path)
     if str(path) == "-":
         yield sys.stdout
     elif target.exists() and not target.is_file():
         with target.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
-    else:
-        with whole_file(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+    else:  # behind a symbolic link, the file that it names is written
+        with (
+            whole_file(target.resolve()) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as stream,
+        ):
             yield stream
 
 
