@@ -26,6 +26,7 @@ from curate.mine.import_run import import_again
 from curate.mine.request import MineOptions, MineRequest
 from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest, file_sha256
+from curate.use import record_choices
 from curate.workspace import Workspace
 
 
@@ -208,6 +209,10 @@ def _cutoffs(workspace: Workspace, record: Record, progress: Progress) -> None: 
     job.finish()
 
 
+def _use(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    record_choices(AsOf(workspace, record), record.job, record.settings)
+
+
 def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
     score_again(AsOf(workspace, record), record.job, record.facts, record.settings["depth"], progress)
 
@@ -228,5 +233,6 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "mine": _mine,
     "denoise": _denoise,
     "cutoffs": _cutoffs,
+    "use": _use,
     "evaluate": _evaluate,
 }

@@ -1,5 +1,6 @@
 """`curate use`: the choice of the current runs and cutoffs, which outranks the automatic rule."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from curate.choose_run import chosen_run, newest_first
@@ -46,11 +47,16 @@ def use(workspace: Workspace, *, run: str | None = None, cutoffs: str | None = N
         wanted["cutoffs"] = chosen_cutoffs(workspace, cutoffs)
     new = {subject: name for subject, name in wanted.items() if in_force.get(subject) != name}
     if new:
-        job = Job(workspace, "use", numbered(workspace, "use"), new)
-        rows = enumerate(new.items(), 1 + len(past))
-        job.write_rows("choices", [{"number": n, "subject": about, "name": name} for n, (about, name) in rows])
-        job.finish()
+        record_choices(workspace, numbered(workspace, "use"), new)
     return current(workspace)
+
+
+def record_choices(workspace: Workspace, name: str, new: Mapping[str, str | None]) -> None:
+    """Write the job `name` with the choices `new`: `cutoffs` or a split -> the name chosen, or None if withdrawn."""
+    job = Job(workspace, "use", name, new)
+    rows = enumerate(sorted(new.items()), 1 + workspace.scan("choices").collect().height)
+    job.write_rows("choices", [{"number": n, "subject": about, "name": name} for n, (about, name) in rows])
+    job.finish()
 
 
 def current(workspace: Workspace) -> Used:

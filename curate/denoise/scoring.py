@@ -128,7 +128,11 @@ class Scoring:
 
     def finish(self, pairs: int) -> None:
         """Write the job's record; `pairs` were scored by this call."""
-        options = {"scorer": self.scorer.path, "max_length": self.scorer.max_length}
+        options = {
+            "scorer": self.scorer.path,
+            "max_length": self.scorer.spec.max_length,
+            "relevant_class": self.scorer.relevant_class,
+        }
         self.job.finish(pairs=pairs, scorer_id=self.scorer.scorer_id, run=self.run_id, options=options)
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:

@@ -102,7 +102,8 @@ def _faiss(job: Job, files: "list[Path]", tokenless: "np.ndarray", progress: Pro
 
     def search(queries: "np.ndarray", depth: int) -> TopPassages:
         found = faiss_search.approximate(index, queries, depth)
-        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1)[:, None])
+        asks = queries.any(axis=1, keepdims=True)
+        return found.without(np.isin(found.keys, tokenless) | ~asks)
 
     return search
 
