@@ -62,7 +62,8 @@ class Loaded:
             lines.append(f"repeated rows, kept once: {_listed(self.collapsed)}")
         if self.corrected:
             lines.append(
-                f"corrected: {_listed(self.corrected)}; what was measured, exported or trained before used older labels"
+                f"corrected: {_listed(self.corrected)}; what was measured, exported or trained before used the "
+                "older labels"
             )
         if self.rejected:
             lines.append(f'rejected ({sum(self.rejected.values()):,}; curate sql "from rejects"):')
@@ -73,8 +74,8 @@ class Loaded:
             lines.append(f"held out, because dev or test names them: {_listed(self.held_out)}")
         if self.own_copies:
             lines.append(
-                f"{self.own_copies:,} queries are passages too, with the same id and text; runs leave a query's own "
-                "copy out (to keep it: curate mine --own-copies)"
+                f"{self.own_copies:,} queries are passages too, with the same id and text; runs leave a query's "
+                "own copy out (to keep it: curate mine --own-copies)"
             )
         return "\n".join([*lines, *self.notes, f"Next: {self._next()}"])
 
@@ -94,9 +95,9 @@ def load(
     """Load files, and folders in the layout of BEIR or MS MARCO, into the tables; existing rows stay.
 
     A label of a pair that is judged already replaces the older label, which the table keeps. If more than
-    `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and reason of the
-    first of these rows. Loading the same files again does nothing, unless a later load corrected labels or could
-    have made rejected rows loadable.
+    `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and reason of
+    the first of these rows. Loading the same files again does nothing, unless a later load corrected labels or
+    could have made rejected rows loadable.
     """
     request = LoadRequest.of(*sources, **options)
     before = _same(workspace, request)
