@@ -1,15 +1,18 @@
 """Queries that dev and test hold out: no file and no order of loading lets them train."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
 from curate import Workspace, load
-from curate.load.request import LoadOptions
 
 CORPUS = '{"_id": "p1", "text": "one"}\n{"_id": "p2", "text": "two"}\n'
 QUERIES = '{"_id": "q1", "text": "what is one?"}\n{"_id": "q2", "text": "what is two?"}\n'
+
+if TYPE_CHECKING:
+    from curate.load.request import LoadOptions
 
 
 @pytest.fixture
