@@ -62,7 +62,8 @@ def _qrels(queries: int) -> pa.Table:
     query = np.arange(queries, dtype=np.int32)
     constant = pa.array(["train"]).take(pa.array(np.zeros(queries, np.int32)))
     columns = [pa.array(query), pa.array(_passage(query, query % DEPTH)), pa.array(np.ones(queries, np.int32))]
-    return pa.Table.from_arrays([*columns, constant, constant], schema=sql_files.schema("qrels"))
+    load = [pa.array(np.ones(queries, np.int32)), pa.array(np.zeros(queries, np.bool_))]
+    return pa.Table.from_arrays([*columns, constant, constant, *load], schema=sql_files.schema("qrels"))
 
 
 def _block(queries: np.ndarray) -> tuple[pa.Table, pa.Table]:

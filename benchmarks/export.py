@@ -109,7 +109,7 @@ def _queries(rows: int) -> pl.DataFrame:
         "query_key",
         pl.format("q{}", "query_key").alias("query_id"),
         "text",
-        pl.col("query_key").cast(pl.UInt64).alias("text_hash"),
+        (pl.col("query_key").cast(pl.UInt64) + 2**40).alias("text_hash"),  # of no passage
         pl.lit(None, pl.String).alias("split"),
     )
 
@@ -123,6 +123,8 @@ def _qrels(queries: int, passages: int) -> pl.DataFrame:
         pl.lit(1, pl.Int32).alias("relevance"),
         pl.lit("train").alias("split"),
         pl.lit("train.tsv").alias("source"),
+        pl.lit(1, pl.Int32).alias("revision"),
+        pl.lit(False).alias("corrects"),
     )
 
 

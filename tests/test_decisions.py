@@ -90,7 +90,7 @@ def test_a_passage_with_the_text_of_a_positive_is_a_duplicate(make_workspace: Ma
 
 
 def test_passages_with_one_text_and_different_titles_are_different(tmp_path: Path) -> None:
-    """A model reads the title with the text. A page without a title can have the same words, and is a duplicate."""
+    """A model reads the title with the text. A page without a title that has the same words is a duplicate."""
     text = "Population, area and mayor: see below."
     corpus = [("seoul", "Seoul", text), ("busan", "Busan", text), ("whole", "", f"Seoul {text}")]
     lines = [json.dumps({"_id": name, "title": title, "text": text}) for name, title, text in corpus]

@@ -1,7 +1,7 @@
 """Queries that dev and test hold out: no file and no order of loading lets them train."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -10,6 +10,9 @@ from curate import Workspace, load
 
 CORPUS = '{"_id": "p1", "text": "one"}\n{"_id": "p2", "text": "two"}\n'
 QUERIES = '{"_id": "q1", "text": "what is one?"}\n{"_id": "q2", "text": "what is two?"}\n'
+
+if TYPE_CHECKING:
+    from curate.load.request import LoadOptions
 
 
 @pytest.fixture
@@ -51,9 +54,11 @@ def test_a_row_of_dev_or_test_holds_its_query_out_even_if_it_is_rejected(
     workspace: Workspace, tmp_path: Path, name: str, line: str
 ) -> None:
     """The row says that the query belongs to the evaluation, whatever else is wrong with it."""
-    kind: Any = "queries" if name.startswith("queries") else "qrels"
-    other = "q2\twhat is two?" if kind == "queries" else "q2\tp2\t1"
-    loaded = load(workspace, **{kind: [file(tmp_path, name, f"{line}\n{other}\n")]}, max_rejects=1)
+    are_queries = name.startswith("queries")
+    other = "q2\twhat is two?" if are_queries else "q2\tp2\t1"
+    path = file(tmp_path, name, f"{line}\n{other}\n")
+    options: LoadOptions = {"queries": [path]} if are_queries else {"qrels": [path]}
+    loaded = load(workspace, **options, max_rejects=1)
     held = "dev" if "dev" in name else "test"
     assert splits(workspace) == {"q1": held, "q2": held}
     assert trainable(workspace) == set()

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from curate.text_hash import text_hashes
 
-
 WORD = "LNM"  # the categories of letters, digits and marks
 
 

@@ -79,7 +79,7 @@ def test_a_run_leaves_copies_out_and_still_has_its_depth(workspace: Workspace) -
 
 
 def test_an_option_keeps_copies(workspace: Workspace) -> None:
-    """It is part of the run's identity: the two runs stand beside each other. No copy becomes a negative or positive."""
+    """The two runs stand beside each other. Even a kept copy becomes neither a negative nor a positive."""
     mined = mine(workspace, depth=3, own_copies=True)
     assert mined.run_id != mine(workspace, depth=3).run_id
     assert mined.copies_left_out == 0
@@ -115,7 +115,10 @@ def test_measures_are_those_of_beir(tmp_path: Path) -> None:
     pytrec_eval = pytest.importorskip("pytrec_eval")
     workspace = loaded(tmp_path, COUNTERS, "test.tsv")
     run = mine(workspace, split="test", depth=8, own_copies=True).run_id
-    rows = "select query_id, passage_id, score from candidates join queries using (query_key) join passages using (passage_key) where run_id = $run"
+    rows = """
+        select query_id, passage_id, score from candidates
+        join queries using (query_key) join passages using (passage_key) where run_id = $run
+    """
     results: dict[str, dict[str, float]] = {query: {} for query in "123"}
     for query, passage, score in workspace.sql(rows, run=run).rows():
         if query != passage:

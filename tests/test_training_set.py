@@ -22,7 +22,7 @@ from curate.text_hash import text_hashes
 from curate.train.training_source import TrainingSource
 from curate.training_set import TrainingSet
 
-# Two pairs of texts differ only in case and punctuation, so curate treats them as equal. One passage asks a question.
+# Two pairs of texts differ only in case and punctuation, so curate treats them as equal. A query asks one of them.
 TEXTS = ("rain", "RAIN!", "snow", "hail", "Hail.")
 ASKED = ("when does it rain", "Snow?", "what is hail", "who likes wind")
 LOGITS = (-5.0, -3.0, 0.0, 0.5, 3.0, 5.0)

@@ -14,7 +14,7 @@ BATCH = 16_384
 
 
 def load_own_copies(job: Job) -> int:
-    """Write the table `own_copies` for the passages and queries of this load, and return the number of its rows."""
+    """Write the new rows of `own_copies`, now that this load has passages or queries; return their number."""
     import pyarrow as pa
 
     with job.workspace.connect(memory_limit="500MB") as connection:

@@ -26,7 +26,7 @@ class Rejects:
     reasons: Counter[str] = field(default_factory=Counter)
     kept: list[dict[str, Any]] = field(default_factory=list)
     claims: set[tuple[str, str]] = field(default_factory=set)
-    """(query id, split) of the rows of dev and test that name a query: it is held out though its row is rejected."""
+    """(query id, split) of rows of dev and test that are not stored; the queries are held out all the same."""
     unread: int = 0
     """Rejected rows of dev and test that may name a query, which could not be read."""
 
@@ -75,8 +75,8 @@ class Rejects:
         if not self.unread:
             return []
         return [
-            f"Warning: {self.unread:,} rejected rows of dev or test could not be read as far as the query's id. If "
-            "they name queries, these are not held out."
+            f"Warning: {self.unread:,} rejected rows of dev or test could not be read as far as the query's id. "
+            "If they name queries, these are not held out."
         ]
 
     def claims_table(self) -> "pa.Table":

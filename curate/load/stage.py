@@ -67,7 +67,8 @@ class Loaded:
             lines.append(f"repeated rows, kept once: {_listed(self.collapsed)}")
         if self.corrected:
             lines.append(
-                f"corrected: {_listed(self.corrected)}; what was measured, exported or trained before used older labels"
+                f"corrected: {_listed(self.corrected)}; what was measured, exported or trained before used the "
+                "older labels"
             )
         if self.rejected:
             lines.append(f'rejected ({sum(self.rejected.values()):,}; curate sql "from rejects"):')
@@ -78,8 +79,8 @@ class Loaded:
             lines.append(f"held out, because dev or test names them: {_listed(self.held_out)}")
         if self.own_copies:
             lines.append(
-                f"{self.own_copies:,} queries are passages too, with the same id and text; runs leave a query's own "
-                "copy out (to keep it: curate mine --own-copies)"
+                f"{self.own_copies:,} queries are passages too, with the same id and text; runs leave a query's "
+                "own copy out (to keep it: curate mine --own-copies)"
             )
         return "\n".join([*lines, *self.notes, f"Next: {self._next()}"])
 

@@ -53,8 +53,8 @@ def import_run(
     split: the split whose queries are imported, needed if the file has several. name: the beginning of the run's
     id, by default `trec`. If more than `max_rejects` lines are invalid (wrong columns, not a number, unknown ids,
     repeats), nothing is imported and BadInput is raised, with file, line and reason of the first of these lines.
-    own_copies: whether a query's own copy stays, by default as in `curate.toml`. Raises BadSettings for an unusable
-    name or split, and if there are no passages.
+    own_copies: whether a query's own copy stays, by default as in `curate.toml`. Raises BadSettings for an
+    unusable name or split, and if there are no passages.
     """
     if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise BadSettings(f"'{name}' cannot begin a run's id: use only letters, digits, '.', '_' and '-'")
