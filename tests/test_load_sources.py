@@ -3,15 +3,18 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadInput, BadSettings, CurateError
-from curate.load.request import LoadOptions
 from curate.load.stage import load
 from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from curate.load.request import LoadOptions
 
 PASSAGES = '{"_id": "p1", "text": "one"}\n'
 
@@ -111,7 +114,7 @@ def test_labels_that_an_option_replaces_are_not_suggested(workspace: Workspace, 
 def test_what_stands_in_place_of_a_file_is_named(
     workspace: Workspace, folder: Path, name: str, make: Callable[[Path], None], message: str
 ) -> None:
-    """A folder without its corpus would reject every label, and one without its labels would make all unlabeled."""
+    """Without its corpus every label would be unknown, and without its labels every query unlabeled."""
     path = folder / name
     path.rename(folder / ".away")
     make(path)
