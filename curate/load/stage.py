@@ -79,7 +79,7 @@ def load(
     If more than `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is raised, with file, line and
     reason of the first of these rows. Loading the same files again does nothing.
     """
-    with requested(workspace, *sources, **options) as request:
+    with requested(*sources, **options) as request:
         return _load(workspace, request, max_rejects, progress)
 
 
@@ -109,7 +109,7 @@ def plan_load(
     **options: Unpack[LoadOptions],
 ) -> Plan:
     """Return the files that `load` would read, their kinds, and the time at the rate of the last load."""
-    with requested(workspace, *sources, **options) as request:
+    with requested(*sources, **options) as request:
         return _plan(workspace, request)
 
 

@@ -56,7 +56,7 @@ def import_run(
     if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise BadSettings(f"'{name}' cannot begin a run's id: use only letters, digits, '.', '_' and '-'")
     passage_shards(workspace)
-    with standard_input(workspace.root) as stdin:
+    with standard_input() as stdin:
         return _import(workspace, Path(stdin.file(path)), split, name, max_rejects, progress)
 
 
