@@ -410,7 +410,6 @@ def test_triples_of_ids_are_no_labels(workspace: Workspace, tmp_path: Path) -> N
 
 def test_standard_input_is_a_file(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` stands in place of a file, packed or not. The same bytes in a file are then already loaded."""
-
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def given(content: bytes) -> None:

@@ -25,7 +25,7 @@ class Stdin:
     def file(self, given: str | Path) -> str | Path:
         """Return the copy of standard input for `-` or `SPLIT=-`, and any other name as it is.
 
-        Raises BadSettings if it is asked for twice, BadInput if it cannot be read, and NoSpace if it cannot be copied.
+        Raises BadSettings if it is asked for twice, BadInput if it cannot be read, NoSpace if it cannot be copied.
         """
         split, equals, name = ("", "", str(given)) if isinstance(given, Path) else str(given).rpartition("=")
         if name != GIVEN or "/" in split:
