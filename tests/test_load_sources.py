@@ -159,6 +159,16 @@ def test_the_name_of_a_file_cannot_control_the_terminal(
         assert "\nqueries" not in said
 
 
+def test_a_name_that_is_not_utf_8_is_escaped_in_the_tables(workspace: Workspace, tmp_path: Path) -> None:
+    """Such names exist on disk, but no table can hold them."""
+    passages = file(tmp_path, os.fsdecode(b"d\xe9.jsonl"), PASSAGES)
+    queries = file(tmp_path, os.fsdecode(b"q\xe9.tsv"), "q1\twhat is one?\n")
+    labels = file(tmp_path, os.fsdecode(b"train\xe9.tsv"), "q1\tp1\t1\nq9\tp1\t1\n")
+    load(workspace, passages=[passages], queries=[queries], qrels=[labels], max_rejects=1)
+    assert workspace.sql("select source from qrels").rows() == [(r"train\udce9.tsv",)]
+    assert workspace.sql("select file from rejects").rows() == [(rf"{tmp_path}/train\udce9.tsv",)]
+
+
 def test_options_take_folders_of_files(workspace: Workspace, tmp_path: Path) -> None:
     """Parquet collections on a hub often have one folder for each kind, with several files."""
     for name, columns in {
