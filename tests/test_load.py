@@ -141,6 +141,7 @@ def test_passages_come_as_parquet(workspace: Workspace, tmp_path: Path) -> None:
         ("no-header.tsv", "q1\tp1\t1\nq2\tp2\t1\n"),
         ("trec.txt", "q1 0 p1 1\nq2 Q0  p2 1\n"),
         ("marco.tsv", "q1\t0\tp1\t1\nq2\t0\tp2\t1\n"),
+        ("tab-at-the-end.tsv", "q1\t0\tp1\t1\t\nq2\t0\tp2\t1\t\n"),
         ("pairs.tsv", "q1\tp1\nq2\tp2\n"),
         ("named-pairs.tsv", "qid\tpid\nq1\tp1\nq2\tp2\n"),
         ("whole-floats.tsv", "q1\tp1\t1.0\nq2\tp2\t1.\n"),

@@ -1,6 +1,7 @@
 """`curate load` on the command line: its exit codes, and its output for people and for programs."""
 
 import json
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,22 @@ def test_an_unknown_split_is_a_wrong_command(
     """The exit code is 2, and the message names the existing splits."""
     assert run(["-C", str(workspace.root), "load", "--qrels", f"trian={corpus}"]) == 2
     assert "no split 'trian'; the splits are train, dev, val, valid, validation, eval" in capsys.readouterr().err
+
+
+def test_standard_input_stands_in_place_of_a_file(
+    workspace: Workspace, corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name in messages is stdin. A dry run reads it, too."""
+    command = ["-q", "-C", str(workspace.root), "load", "--passages", "-"]
+    for arguments, code, said in (
+        ([], 3, "stdin:2: empty text"),
+        (["--dry-run"], 0, "passages: stdin"),
+        (["--max-rejects", "1"], 0, "load-00001: passages 1"),
+    ):
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(corpus.read_bytes())))
+        assert run([*command, *arguments]) == code
+        assert said in "".join(capsys.readouterr())
+    assert workspace.sql("select file, line from rejects").rows() == [("stdin", 2)]
 
 
 def test_a_dry_run_changes_nothing(workspace: Workspace, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:

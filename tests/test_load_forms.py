@@ -410,6 +410,7 @@ def test_triples_of_ids_are_no_labels(workspace: Workspace, tmp_path: Path) -> N
 
 def test_standard_input_is_a_file(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` stands in place of a file, packed or not. The same bytes in a file are then already loaded."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def given(content: bytes) -> None:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
@@ -426,4 +427,4 @@ def test_standard_input_is_a_file(workspace: Workspace, tmp_path: Path, monkeypa
         load(workspace, "-")
     with pytest.raises(BadSettings, match="given twice"):
         load(workspace, "-", queries=["-"])
-    assert not list(workspace.root.glob(".stdin-*"))
+    assert not list(tmp_path.glob(".stdin-*"))

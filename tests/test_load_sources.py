@@ -3,15 +3,18 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadInput, BadSettings, CurateError
-from curate.load.request import LoadOptions
 from curate.load.stage import load
 from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from curate.load.request import LoadOptions
 
 PASSAGES = '{"_id": "p1", "text": "one"}\n'
 
@@ -111,7 +114,7 @@ def test_labels_that_an_option_replaces_are_not_suggested(workspace: Workspace, 
 def test_what_stands_in_place_of_a_file_is_named(
     workspace: Workspace, folder: Path, name: str, make: Callable[[Path], None], message: str
 ) -> None:
-    """A folder without its corpus would reject every label, and one without its labels would make all unlabeled."""
+    """Without its corpus every label would be unknown, and without its labels every query unlabeled."""
     path = folder / name
     path.rename(folder / ".away")
     make(path)
@@ -154,6 +157,16 @@ def test_the_name_of_a_file_cannot_control_the_terminal(
         assert "my \\x1b[2J\\nqueries" in said
         assert "\x1b" not in said
         assert "\nqueries" not in said
+
+
+def test_a_name_that_is_not_utf_8_is_escaped_in_the_tables(workspace: Workspace, tmp_path: Path) -> None:
+    """Such names exist on disk, but no table can hold them."""
+    passages = file(tmp_path, os.fsdecode(b"d\xe9.jsonl"), PASSAGES)
+    queries = file(tmp_path, os.fsdecode(b"q\xe9.tsv"), "q1\twhat is one?\n")
+    labels = file(tmp_path, os.fsdecode(b"train\xe9.tsv"), "q1\tp1\t1\nq9\tp1\t1\n")
+    load(workspace, passages=[passages], queries=[queries], qrels=[labels], max_rejects=1)
+    assert workspace.sql("select source from qrels").rows() == [(r"train\udce9.tsv",)]
+    assert workspace.sql("select file from rejects").rows() == [(rf"{tmp_path}/train\udce9.tsv",)]
 
 
 def test_options_take_folders_of_files(workspace: Workspace, tmp_path: Path) -> None:

@@ -89,7 +89,6 @@ def test_a_run_comes_from_standard_input(workspace: Workspace, monkeypatch: pyte
     first, again = import_run(workspace, "-"), import_run(workspace, run)
 
     assert (first.run_id, again.already) == (again.run_id, True)
-    assert not list(workspace.root.glob(".stdin-*"))
 
 
 def test_the_same_file_again_is_there_already(workspace: Workspace) -> None:

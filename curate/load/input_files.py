@@ -110,10 +110,10 @@ def _entries(folder: Path) -> list[Path]:
     """Return what a folder holds, sorted by name, without READMEs, hidden files and `manifest.json`.
 
     What is not a file is not left out: a link to nowhere in place of `corpus.jsonl` must not look like no corpus.
-    Raises BadInput for a folder that cannot be read, and for a link to nowhere in place of one.
+    Raises BadInput for a link to nowhere or a pipe in place of the folder.
     """
     if not folder.is_dir():
-        if folder.is_symlink() and not folder.exists():
+        if os.path.lexists(folder):
             require_file(folder)
         return []
     return [path for path in sorted(folder.iterdir()) if not PAPERS.match(path.name)]

@@ -190,8 +190,13 @@ def split(line: bytes, *, spaced: bool = False) -> list[str]:
 
 
 def _plain(line: bytes, *, ids: Sequence[int | None], spaced: bool = False) -> list[str]:
-    """Return the columns of a line without quoting; raises Unfit if one of the columns `ids` is quoted."""
+    """Return the columns of a line without quoting; raises Unfit if one of the columns `ids` is quoted.
+
+    spaced: whether the line is one of labels, whose columns may be separated by white space.
+    """
     cells = split(line, spaced=spaced)
+    while spaced and len(cells) > max(QREL_COLUMNS) and not cells[-1]:
+        cells.pop()  # a tab at the end of a line, as trec_eval allows it
     if b'"' in line:
         for cell in (cells[place] for place in ids if place is not None and place < len(cells)):
             if len(cell) > 1 and cell[0] == cell[-1] == '"':
@@ -235,7 +240,7 @@ def columns(kind: str, path: Path, start: bytes) -> Layout:
         if layout:
             return layout
     try:
-        cells = split(first, spaced=labels)
+        cells = _plain(first, ids=(), spaced=labels)
     except Unfit:  # the line is rejected later, when it is read as a row
         cells = []
     if labels and len(cells) == RUN_COLUMNS:

@@ -55,6 +55,8 @@ def require_file(path: Path) -> None:
         raise BadInput(f"{name}: no such file{target}") from error
     except OSError as error:
         raise BadInput(f"{name}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        raise BadInput(f"{name}: cannot be read: {error}") from error
 
 
 def head(path: Path) -> bytes:

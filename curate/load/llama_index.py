@@ -10,7 +10,7 @@ from curate.errors import BadInput
 from curate.load.lines import Advance, blocks
 from curate.load.shown import printable, shown
 
-START = re.compile(rb'\s*\{\s*"(queries|corpus|relevant_docs)"\s*:\s*\{')
+START = re.compile(rb'\s*\{\s*("mode"\s*:\s*"\w*"\s*,\s*)?"(queries|corpus|relevant_docs)"\s*:\s*\{')
 PARTS = {"passages": "corpus", "queries": "queries", "unlabeled": "queries", "qrels": "relevant_docs"}
 
 

@@ -17,7 +17,6 @@ from curate.load.shown import printable, shown
 from curate.load.stdin import standard_input
 from curate.options import given_options
 from curate.shards import file_sha256
-from curate.workspace import Workspace
 
 Paths = Iterable[str | Path]
 
@@ -87,9 +86,9 @@ def _found(source: Path, given: list[Input]) -> InputFiles:
 
 
 @contextmanager
-def requested(workspace: Workspace, *sources: str | Path, **options: Unpack[LoadOptions]) -> Iterator[LoadRequest]:
-    """Yield the request; `-` is standard input, whose copy in the workspace lasts as long as the request."""
-    with standard_input(workspace.root) as stdin:
+def requested(*sources: str | Path, **options: Unpack[LoadOptions]) -> Iterator[LoadRequest]:
+    """Yield the request; `-` is standard input, whose copy lasts as long as the request."""
+    with standard_input() as stdin:
         by_kind = given_options(LoadOptions, options)
         named: Any = {kind: [stdin.file(path) for path in paths] for kind, paths in by_kind.items()}
         yield LoadRequest.of(*(stdin.file(source) for source in sources), **named)

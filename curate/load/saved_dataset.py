@@ -38,7 +38,9 @@ def saved_files(dataset: Path) -> list[Path]:
 
 
 def _named(dataset: Path, found: Any) -> Iterator[Path]:
-    if not isinstance(found, list) or not found:
+    if found == []:
+        raise BadInput(f"{shown(dataset)}: no rows")
+    if not isinstance(found, list):
         raise BadInput(f"{shown(dataset / ONE)}: no list '_data_files', as datasets of Hugging Face have")
     for entry in found:
         name = entry.get("filename") if isinstance(entry, dict) else None

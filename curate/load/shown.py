@@ -12,8 +12,12 @@ def printable(text: str) -> str:
 
 
 def file_name(path: Path) -> str:
-    """Return the name of a file for a table; the copy of standard input is called `stdin`."""
-    return path.name if path.parent.name.startswith(COPY) else str(path)
+    """Return the name of a file for a table; the copy of standard input is called `stdin`.
+
+    Bytes of the name that are not UTF-8, which no table can hold, are escaped.
+    """
+    name = path.name if path.parent.name.startswith(COPY) else str(path)
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def shown(path: Path) -> str:
@@ -23,5 +27,4 @@ def shown(path: Path) -> str:
 
 def argument(path: Path) -> str:
     """Return the name of a file for a command that a message suggests, quoted for a shell."""
-    name = file_name(path)
-    return printable(shlex.quote(name if name == str(path) else "-"))
+    return printable(shlex.quote("-" if path.parent.name.startswith(COPY) else str(path)))

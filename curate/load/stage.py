@@ -104,7 +104,7 @@ def load(
     raised, with file, line and reason of the first of these rows. Loading the same files again does nothing, unless
     a later load corrected labels or could have made rejected rows loadable.
     """
-    with requested(workspace, *sources, **options) as request:
+    with requested(*sources, **options) as request:
         return _load(workspace, request, max_rejects, progress)
 
 
@@ -200,7 +200,7 @@ def plan_load(
     **options: Unpack[LoadOptions],
 ) -> Plan:
     """Return the files that `load` would read, their kinds, and the time at the rate of the last load."""
-    with requested(workspace, *sources, **options) as request:
+    with requested(*sources, **options) as request:
         return _plan(workspace, request)
 
 

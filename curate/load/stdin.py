@@ -4,11 +4,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from curate.errors import BadInput, BadSettings
+from curate.errors import BadInput, BadSettings, NoSpace
 from curate.load.shown import COPY
+from curate.shards import UNWRITABLE
 
 NAME = "stdin"
 GIVEN = "-"
@@ -17,42 +18,43 @@ GIVEN = "-"
 class Stdin:
     """The copy of standard input, which is made when it is first needed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, open_until_the_end: ExitStack) -> None:
+        self.stack = open_until_the_end
         self.copied = False
 
     def file(self, given: str | Path) -> str | Path:
         """Return the copy of standard input for `-` or `SPLIT=-`, and any other name as it is.
 
-        Raises BadSettings if it is asked for twice, and BadInput if there is no standard input.
+        Raises BadSettings if it is asked for twice, BadInput if it cannot be read, NoSpace if it cannot be copied.
         """
         split, equals, name = ("", "", str(given)) if isinstance(given, Path) else str(given).rpartition("=")
         if name != GIVEN or "/" in split:
             return given
-        return f"{split}{equals}{self._copy()}" if equals else self._copy()
-
-    def _copy(self) -> Path:
         if self.copied:
             raise BadSettings("standard input (-) is given twice, and can be read once. Give files, or load twice")
         self.copied = True
+        try:
+            copy = self._copy()
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise BadInput(f"stdin: cannot be read: {error.strerror}") from error
+            where = tempfile.gettempdir()
+            raise NoSpace(
+                f"cannot copy stdin to {where}: {error.strerror}. Set TMPDIR to another folder"
+            ) from error
+        return f"{split}{equals}{copy}" if equals else copy
+
+    def _copy(self) -> Path:
         if sys.stdin is None or sys.stdin.closed:
             raise BadInput("stdin: closed, so there is nothing to read")
-        folder = Path(tempfile.mkdtemp(prefix=COPY, dir=self.folder))
+        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix=COPY)))
         with (folder / NAME).open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         return folder / NAME
 
 
 @contextmanager
-def standard_input(folder: Path) -> Iterator[Stdin]:
-    """Yield standard input, whose copy stays in `folder` until the end; what a killed command left is deleted."""
-    _clear(folder)
-    try:
-        yield Stdin(folder)
-    finally:
-        _clear(folder)
-
-
-def _clear(folder: Path) -> None:
-    for left in folder.glob(f"{COPY}*"):
-        shutil.rmtree(left, ignore_errors=True)
+def standard_input() -> Iterator[Stdin]:
+    """Yield standard input, whose copy stays in the system's folder for temporary files until the end."""
+    with ExitStack() as stack:
+        yield Stdin(stack)

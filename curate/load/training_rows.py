@@ -21,6 +21,11 @@ FORMS = {
         {"positive", "negative"},
         {"positive", "negative_1"},
         *({asked, other} for asked in ("query", "question") for other in ("positive", "negative", "negative_1")),
+        *(
+            {asked, other}
+            for asked in ("query", "anchor")
+            for other in ("positives", "negatives", "hard_negatives")
+        ),
         {"sentence1", "sentence2"},
         *(
             {"query", other, label}

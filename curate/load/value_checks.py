@@ -4,10 +4,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from curate.load.fields import FIELDS, Unfit
 from curate.load.input_files import Input
+from curate.load.shown import file_name
 
 Check = Callable[[Sequence[Any]], tuple[Any, ...]]
 
@@ -165,7 +167,7 @@ def query_check(file: Input) -> Check:
 def qrels_check(file: Input) -> Check:
     """Return the check for a file of qrels, which gives (query id, passage id, relevance, split, source)."""
     query, passage = Id("query id"), Id("passage id")
-    source = file.path.name
+    source = Path(file_name(file.path)).name
 
     def check(row: Sequence[Any]) -> tuple[Any, ...]:
         query_id = query(row[0])

@@ -60,7 +60,7 @@ def import_run(
         raise BadSettings(f"'{name}' cannot begin a run's id: use only letters, digits, '.', '_' and '-'")
     passage_shards(workspace)
     kept = workspace.settings.mine.override(own_copies=own_copies).own_copies
-    with standard_input(workspace.root) as stdin:
+    with standard_input() as stdin:
         return _imported(workspace, Path(stdin.file(path)), split, name, kept, max_rejects, progress)
 
 
