@@ -133,7 +133,6 @@ def test_inner_products_are_the_similarity_of_sentence_transformers(
 
     assert ours(folder).shape[1] == (truncate_dim or 32)
     assert np.allclose(found, model.similarity(queries, passages).numpy(), atol=1e-4)
-    assert read_embedding_spec(folder, {}).similarity == (similarity or "cosine")
 
 
 def test_a_distance_is_refused_unless_an_option_says_how_to_compare(write_encoder: Write) -> None:

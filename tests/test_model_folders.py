@@ -128,7 +128,7 @@ def test_a_folder_without_its_tokenizer_is_refused(
     folder = tiny_cross_encoder() if use is as_scorer else tiny_encoder()
     for name in ("tokenizer.json", "vocab.txt"):
         (folder / name).unlink(missing_ok=True)
-    with pytest.raises(BadInput, match="has no tokenizer|knows no word"):
+    with pytest.raises(BadInput, match=r"has no tokenizer|knows no word"):
         use(workspace, folder)
 
 
@@ -208,7 +208,7 @@ def test_the_limit_is_the_longest_text_that_the_model_takes(tmp_path: Path, name
 def test_a_decoder_scores_a_pair_alone_as_beside_a_longer_one(
     tmp_path: Path, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch, padding: str, side: str
 ) -> None:
-    """Its head finds the last token by the padding id of the configuration. Pair by pair, transformers is right."""
+    """Its head finds the last token by the configured padding id. Pair by pair, transformers is right."""
     monkeypatch.setattr(cross_encoder, "number_format", lambda: "fp32")
     folder = write_decoder(tmp_path, tiny_cross_encoder())
     configured = {"in the configuration": 0, "in the tokenizer": None, "another one in the tokenizer": 77}
@@ -280,7 +280,8 @@ def test_classes_whose_names_do_not_say_it_need_the_option(
     scorer = CrossEncoder(folder, relevant_class="entailment")
     rows = scorer.tokenize(list(QUERIES.values()), list(PASSAGES.values()), PAIRS)
     with torch.inference_mode():
-        classes = scorer.model(input_ids=torch.from_numpy(rows[0][0][None])).logits.float()[0]
+        ids, segments = (torch.from_numpy(part[None].astype(np.int64)) for part in rows[0])
+        classes = scorer.model(input_ids=ids, token_type_ids=segments).logits[0]
     assert 1 / (1 + np.exp(-logits(scorer)[0])) == pytest.approx(float(classes.softmax(0)[1]), abs=1e-4)
     assert CrossEncoder(folder, relevant_class="1").scorer_id == scorer.scorer_id
     assert CrossEncoder(folder, relevant_class="2").scorer_id != scorer.scorer_id

@@ -93,7 +93,7 @@ def _faiss(job: Job, files: "list[Path]", depth: int, tokenless: "np.ndarray", p
 
     def search(queries: "np.ndarray") -> TopPassages:
         found = faiss_search.approximate(index, queries, depth)
-        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1)[:, None])
+        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1, keepdims=True))
 
     return search
 
