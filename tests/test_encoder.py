@@ -116,6 +116,76 @@ def test_a_dense_layer_follows_the_pooling(write_encoder: Write, activation: str
     assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
 
 
+@pytest.mark.parametrize("similarity", ["cosine", "dot", None])
+@pytest.mark.parametrize("modules", [("Pooling",), ("Pooling", "Normalize")])
+@pytest.mark.parametrize("truncate_dim", [None, 8])
+def test_inner_products_are_the_similarity_of_sentence_transformers(
+    write_encoder: Write, similarity: str | None, modules: tuple[str, ...], truncate_dim: int | None
+) -> None:
+    """Cosine needs vectors of length 1, also without a module for it. None means cosine in that library."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = write_encoder(*modules, config={"similarity_fn_name": similarity, "truncate_dim": truncate_dim})
+    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    queries, passages = model.encode_query(TEXTS), model.encode_document(TEXTS)
+
+    found = ours(folder, "query") @ ours(folder, "passage").T
+
+    assert ours(folder).shape[1] == (truncate_dim or 32)
+    assert np.allclose(found, model.similarity(queries, passages).numpy(), atol=1e-4)
+
+
+def test_a_distance_is_refused_unless_an_option_says_how_to_compare(write_encoder: Write) -> None:
+    """Another similarity finds other passages."""
+    folder = write_encoder(config={"similarity_fn_name": "euclidean"})
+
+    with pytest.raises(BadInput, match=r"compares vectors by euclidean.*--normalize"):
+        read_embedding_spec(folder, {})
+
+    assert read_embedding_spec(folder, {"normalize": True}).similarity == "cosine"
+    assert read_embedding_spec(folder, {"normalize": False}).similarity == "dot"
+
+
+def test_more_dimensions_than_there_are_cannot_be_kept(write_encoder: Write) -> None:
+    """This model has 32."""
+    encoder = Encoder.open(str(write_encoder()), dtype="fp32", truncate_dim=33)
+
+    with pytest.raises(BadSettings, match="truncate_dim = 33 is more than the 32 dimensions"):
+        list(encoder.encode(TEXTS, "passage"))
+
+
+def test_padding_on_the_left_gives_the_vectors_of_texts_alone(write_encoder: Write) -> None:
+    """The positions of a BERT begin on the left, so padding there would shift them."""
+    folder = write_encoder()
+    encoder = Encoder.open(str(folder), dtype="fp32")
+    alone = np.concatenate([next(iter(encoder.encode([text], "query"))).array for text in TEXTS])
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    write_json(folder / "tokenizer_config.json", {**tokenizer, "padding_side": "left"})
+
+    assert np.allclose(ours(folder), alone, atol=1e-5)
+
+
+def test_a_tokenizer_without_padding_token_is_enough(write_encoder: Write) -> None:
+    """The mask hides what fills up short texts."""
+    folder = write_encoder()
+    with_padding = ours(folder)
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    write_json(folder / "tokenizer_config.json", {**tokenizer, "pad_token": None})
+
+    assert np.allclose(ours(folder), with_padding, atol=1e-5)
+
+
+@pytest.mark.parametrize("key", ["processing_kwargs", "query_expansion", "config_args"])
+def test_a_setting_of_the_transformer_that_is_not_applied_is_refused_by_name(
+    write_encoder: Write, key: str
+) -> None:
+    """It would change the tokens or the model."""
+    folder = write_encoder(**{key: {"any": 1}})
+
+    with pytest.raises(BadInput, match=f"has the setting {key.replace('_args', '_kwargs')}"):
+        read_embedding_spec(folder, {})
+
+
 @pytest.mark.slow
 def test_a_released_model_gives_the_vectors_of_sentence_transformers() -> None:
     """all-MiniLM-L6-v2 has mean pooling and normalized vectors."""

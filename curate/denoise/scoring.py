@@ -280,7 +280,8 @@ def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     """Return which pairs have a score. A pair with a text without tokens has NaN."""
     import numpy as np
 
-    return ~np.isnan(logits)
+    known: np.ndarray[Any, Any] = ~np.isnan(logits)
+    return known
 
 
 def _without_score(pairs: int) -> list[str]:

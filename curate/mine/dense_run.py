@@ -102,8 +102,7 @@ def _faiss(job: Job, files: "list[Path]", tokenless: "np.ndarray", progress: Pro
 
     def search(queries: "np.ndarray", depth: int) -> TopPassages:
         found = faiss_search.approximate(index, queries, depth)
-        asks = queries.any(axis=1, keepdims=True)
-        return found.without(np.isin(found.keys, tokenless) | ~asks)
+        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1, keepdims=True))
 
     return search
 

@@ -129,9 +129,9 @@ class CrossEncoder:
         A pair without ids has no score: its logit is NaN. Raises CurateError if another logit is not finite.
         """
         logits = np.full(len(rows), np.nan, np.float32)
-        there = np.flatnonzero([len(ids) for ids, _ in rows])
-        for batch in token_batches([len(rows[at][0]) for at in there], TOKEN_BUDGET[device()]):
-            logits[there[batch]] = self._forward([rows[at] for at in there[batch]])
+        there = np.asarray([at for at, (ids, _) in enumerate(rows) if len(ids)], np.int64)
+        for batch in token_batches([len(rows[at][0]) for at in there.tolist()], TOKEN_BUDGET[device()]):
+            logits[there[batch]] = self._forward([rows[at] for at in there[batch].tolist()])
             advance(len(batch))
         if not np.isfinite(logits[there]).all():
             raise CurateError(

@@ -36,7 +36,7 @@ def is_same_model(name: str, other: str, root: Path) -> bool:
 
 def _local(name: str, root: Path | None) -> Path | None:
     for folder in ([root / name] if root else []) + [Path(name)]:
-        if (folder / "config.json").is_file() or (folder / "modules.json").is_file():
+        if any((folder / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
             return folder.resolve()
         if folder.is_dir():
             raise BadInput(f"{folder} is not a model: it has neither config.json nor modules.json")

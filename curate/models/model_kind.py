@@ -6,7 +6,7 @@ is read from the files, in the order in which sentence-transformers decides: `mo
 
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from curate.errors import BadInput
 
@@ -15,7 +15,8 @@ Wanted = Literal["an encoder", "a cross-encoder"]
 
 ROUTER = "router_config.json"
 SENTENCE_TRANSFORMERS_JSON = "config_sentence_transformers.json"
-CROSS_ENCODER, ENCODER = "a cross-encoder", "an encoder"
+CROSS_ENCODER: Final = "a cross-encoder"
+ENCODER: Final = "an encoder"
 TYPES = {"SparseEncoder": "a sparse encoder", "MultiVectorEncoder": "a multi-vector encoder (late interaction)"}
 SPARSE = ("SpladePooling", "MLMTransformer", "SparseAutoEncoder", "SparseStaticEmbedding")
 # What a transformer was trained for before it became an encoder, or as one half of an encoder-decoder.
