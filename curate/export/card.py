@@ -54,8 +54,8 @@ A training set for dense retrievers, curated with RocketQA's procedure: {rows} r
 - Positives: {positives}.
 - Negatives: up to {negatives} per query, drawn from its safe hard negatives by a hash of the seed {seed}, the
   query id and the passage id. A safe hard negative was judged not relevant by people, or else scored below the
-  cutoff; those that people judged come first. A row with too few negatives stays short; unscored passages never fill
-  the gap.
+  cutoff; those that people judged come first. A row with too few negatives stays short; unscored passages never
+  fill the gap.
 - {false_negatives}
 - {pseudo}
 - Dev and test queries are never included.
