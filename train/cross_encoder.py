@@ -141,7 +141,7 @@ def train_cross_encoder(
 
     `devices` is the number of processes to start here. `world` describes this process among those that something
     else, such as torchrun, has started. After an interruption the same call continues from the last checkpoint.
-    With as many processes and threads on the same CPU it ends with the same bytes.
+    With as many processes on the same CPU it ends with the same bytes.
 
     Raises BadSettings if there is nothing to train on, or if `name` was trained with other settings, and
     CurateError if the loss is not finite.

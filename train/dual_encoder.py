@@ -218,7 +218,7 @@ def train_dual_encoder(
 
     `devices` is the number of processes to start here. `world` describes this process among those that something
     else, such as torchrun, has started. After an interruption the same call continues from the last checkpoint.
-    With as many processes and threads on the same CPU it ends with the same bytes. The model opens in
+    With as many processes on the same CPU it ends with the same bytes. The model opens in
     sentence-transformers.
 
     Raises BadSettings if there is nothing to train on, or if `name` was trained with other settings, and

@@ -56,7 +56,8 @@ A training set for dense retrievers, curated with RocketQA's procedure: {rows} r
 - Positives: {positives}.
 - Negatives: up to {negatives} per query, drawn from its safe hard negatives by a hash of the seed {seed}, the
   query id and the passage id. A safe hard negative was judged not relevant by people, or else scored below the
-  cutoff. A row with too few negatives stays short; unscored passages never fill the gap.
+  cutoff; those that people judged come first. A row with too few negatives stays short; unscored passages never
+  fill the gap.
 - {false_negatives}
 - {pseudo}
 - Dev and test queries are never included.
@@ -101,7 +102,7 @@ def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping
 def _positives(limit: int | None) -> str:
     if limit is None:
         return "all of each query"
-    return f"up to {limit} per query, those of people first, then drawn by the same hash"
+    return f"up to {limit} per query, those of people first, and otherwise drawn by hash"
 
 
 def _false_negatives(promoted: bool, figures: Mapping[str, int]) -> str:

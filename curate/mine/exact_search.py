@@ -54,7 +54,9 @@ def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -
     import torch
 
     from curate.models.pretrained import device
+    from curate.models.threads import use_threads
 
+    use_threads()
     with torch.inference_mode():
         on = device()
         groups = [
