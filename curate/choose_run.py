@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from curate.errors import BadSettings
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 
@@ -17,7 +18,9 @@ def chosen_run(workspace: Workspace, run_id: str | None, split: str = "train") -
     for run in runs:
         if run["split"] == split:
             return str(run["run_id"])
-    raise BadSettings(f"no candidates for the split '{split}' yet. Run: curate mine --split {split}")
+    raise BadSettings(
+        f"no candidates for the split '{split}' yet. Run: {curate_command('mine', '--split', split)}"
+    )
 
 
 def training_runs(workspace: Workspace, asked: Sequence[str] | None, *, augmented: bool) -> list[str]:

@@ -14,6 +14,7 @@ from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import Manifest
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 from . import checkpoint, training_rows
@@ -63,7 +64,9 @@ class TrainedDualEncoder(Trained):
             lines.append(
                 f"Kept the weights after step {self.best['step']:,}: dev MRR@10 {self.best['measure']:.4f}."
             )
-        return "\n".join([*lines, f"Next: curate mine --retriever dense --encoder {self.model}"])
+        return "\n".join(
+            [*lines, f"Next: {curate_command('mine', '--retriever', 'dense', '--encoder', self.model)}"]
+        )
 
 
 class DualEncoderTraining:

@@ -10,6 +10,7 @@ from curate.errors import BadInput
 from curate.load.fields import FIELDS, Field, Unfit, locate, located
 from curate.load.lines import LONGEST_LINE
 from curate.load.value_checks import decoded, kind_of
+from curate.suggest import curate_command
 
 JSON_NAMES = re.compile(r"\.(jsonl|ndjson|json)(\.(gz|zst))?$", re.IGNORECASE)
 RUN_COLUMNS = 6
@@ -165,7 +166,9 @@ def columns(kind: str, path: Path, number: int, first: bytes) -> tuple[Columns, 
     wanted = fields[:2] if labels and len(cells) == 2 else fields
     try:
         if labels and len(cells) == RUN_COLUMNS:
-            raise BadInput(f"{path}: a TREC run (6 columns), not qrels. Run: curate mine --run {path}")
+            raise BadInput(
+                f"{path}: a TREC run (6 columns), not qrels. Run: {curate_command('mine', '--run', path)}"
+            )
         found = [None if place is None else names.index(place) for place in locate(names, wanted)]
         places: Sequence[int | None] = (*found, *[None] * (len(fields) - len(found)))
         return Columns(len(cells), places, "1" if labels else None, spaced=labels, quoted=labels), True

@@ -11,6 +11,7 @@ from curate.load.input_files import Input, by_name
 from curate.load.line_formats import QREL_COLUMNS, RUN_COLUMNS, is_json, split
 from curate.load.lines import PARQUET, first_line, head
 from curate.load.parquet_rows import parquet_columns
+from curate.suggest import curate_command
 
 # Column names that only passages, or only queries, have.
 TELLING = {
@@ -74,7 +75,7 @@ def _by_columns(path: Path, found: list[str]) -> str | None:
         if _fits(found, kind) and TELLING[kind] & {*found} and not TELLING[other] & {*found}:
             return kind
     if len(found) == RUN_COLUMNS and found[1].upper() == "Q0":
-        raise BadInput(f"{path}: a TREC run (6 columns). Run: curate mine --run {path}")
+        raise BadInput(f"{path}: a TREC run (6 columns). Run: {curate_command('mine', '--run', path)}")
     labels = len(found) in QREL_COLUMNS and len(found) > 2 and re.fullmatch(r"-?\d+", found[-1])
     return "qrels" if labels else None
 

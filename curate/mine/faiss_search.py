@@ -25,7 +25,7 @@ def faiss() -> Any:
     try:
         import faiss as module
     except ImportError as error:
-        raise NotAvailable("an approximate index needs faiss, on Linux with CUDA faiss-gpu. Run: pip install faiss-cpu") from error
+        raise NotAvailable("no faiss here (with CUDA: faiss-gpu). Run: pip install faiss-cpu") from error
     return module
 
 
