@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CO
 PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 SITE = $(BIN)/python docs/site.py && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: help demo test coverage lint docs format hooks dist installed clean
+.PHONY: help demo test fuzz coverage lint docs format hooks dist installed clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: $(VENV)/.demo ## Curate a real collection with real models, start to end (
 
 test: installed ## Run the tests against the installed wheel, offline
 	$(PYTEST) $(TESTS)
+
+fuzz: installed ## Try values that nobody means in every option of every command (about 15 minutes)
+	CURATE_FUZZ=1 $(PYTEST) tests/test_fuzz_*.py
 
 coverage: installed ## Run the tests and measure the lines and branches that they cover (build/coverage/index.html)
 	$(PYTEST) --cov --cov-report=term --cov-report=html $(TESTS)
