@@ -22,9 +22,9 @@ demo: $(VENV)/.demo ## Curate a real collection with real models, start to end (
 test: installed ## Run the tests against the installed wheel, offline
 	$(PYTEST) $(TESTS)
 
-fuzz: installed ## Try damaged input files, others each time: make fuzz FUZZ_INPUTS=100000, or FUZZ_SEED=... to repeat
+fuzz: installed ## Try damaged files, others each time, and values that nobody means in every option: make fuzz FUZZ_INPUTS=100000, or FUZZ_SEED=... to repeat
 	@echo "FUZZ_SEED=$(FUZZ_SEED) FUZZ_INPUTS=$(FUZZ_INPUTS)"
-	FUZZ_SEED=$(FUZZ_SEED) FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/test_fuzz_readers.py
+	FUZZ_SEED=$(FUZZ_SEED) FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/test_fuzz_*.py
 
 coverage: installed ## Run the tests and measure the lines and branches that they cover (build/coverage/index.html)
 	$(PYTEST) --cov --cov-report=term --cov-report=html $(TESTS)

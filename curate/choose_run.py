@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from curate.errors import BadSettings
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 
@@ -18,7 +19,9 @@ def chosen_run(workspace: Workspace, run_id: str | None, split: str = "train") -
     for run in runs:
         if run["split"] == split and run["because"]:
             return str(run["run_id"])
-    raise BadSettings(f"no candidates for the split '{split}' yet. Run: curate mine --split {split}")
+    raise BadSettings(
+        f"no candidates for the split '{split}' yet. Run: {curate_command('mine', '--split', split)}"
+    )
 
 
 def run_to_denoise(workspace: Workspace, run_id: str | None) -> str:

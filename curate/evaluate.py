@@ -16,6 +16,7 @@ from curate.nearest import nearest
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class EvaluateRequest:
         asked += [self.against] if self.against else []
         if not asked:
             wanted = self.split or SPLIT
-            raise BadSettings(f"no runs over '{wanted}' yet. Run: curate mine --split {wanted}")
+            raise BadSettings(f"no runs over '{wanted}' yet. Run: {curate_command('mine', '--split', wanted)}")
         splits = {split_of[run] for run in asked} | ({self.split} if self.split else set())
         if len(splits) > 1:
             there = " and ".join(sorted(splits))

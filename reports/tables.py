@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
-from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from .page import TITLE, Page
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
 
 GAP = 2
 NARROWEST = 12

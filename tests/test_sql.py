@@ -3,8 +3,8 @@
 import csv
 import io
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,15 +266,50 @@ def test_a_query_comes_from_stdin(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> 
     assert ask("-")[1] == "one\n1\n"
 
 
-def test_a_reader_that_stops_early_is_no_error(here: Workspace) -> None:
-    """An example is `curate sql ... | head -1`."""
-    command = [sys.executable, "-m", "curate", "-C", str(here.root), "sql", "from range(3000000) as numbers (i)"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == b"i\n"
-        process.stdout.close()
-        assert process.stderr.read() == b""
+@pytest.mark.parametrize("name", ["link.csv", "dangling.csv"])
+def test_output_on_a_symbolic_link_writes_the_file_that_it_names(ask: Ask, tmp_path: Path, name: str) -> None:
+    """The link stays a link, whether or not its file exists."""
+    link, target = tmp_path / name, tmp_path / "elsewhere" / "found.csv"
+    target.parent.mkdir()
+    if name == "link.csv":
+        target.write_text("old")
+    link.symlink_to(target)
+    assert ask("select 1 as one", "--output", str(link))[0] == 0
+    assert (link.is_symlink(), target.read_text()) == (True, "one\n1\n")
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_output_on_a_pipe_goes_through_it(ask: Ask, tmp_path: Path, form: str) -> None:
+    """A pipe or a device is written to, and stays what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert ask("select 1 as one", "--output", str(pipe), "--format", form)[0] == 0
+        assert reader.stdout
+        read = reader.stdout.read()
+    assert pipe.is_fifo()
+    assert {"csv": read == b"one\n1\n", "json": read[:1] == b"[", "parquet": read[:4] == b"PAR1"}[form]
+    assert ask("select 1", "--output", "/dev/null", "--format", form)[0] == 0
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("stdout", ["-", "/dev/stdout"])
+def test_output_on_a_dash_is_stdout(ask: Ask, stdout: str) -> None:
+    """No file of that name is made."""
+    assert ask("select 1 as one", "--output", stdout, "--json") == (0, '[\n{"one":1}\n]\n', "")
+    assert not Path("-").exists()
+
+
+def test_ids_are_whole_in_a_narrow_terminal(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People copy them. Other values are cut to make room."""
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "dense-train-0123456789abcdef-0123456789abcdef"
+    _, out, _ = ask(f"select '{name}' as run_id, repeat('x', 200) as text", "--format", "table")
+    assert name in out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    longer = "passage-" + "0123456789" * 20
+    _, out, _ = ask(f"select '{longer}' as passage_id", "--format", "table")
+    assert "".join(out.split()) == "passage_id" + longer
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 from . import checkpoint
@@ -48,7 +49,7 @@ class TrainedCrossEncoder(Trained):
         lines = self.lines(f"run {self.run_id}", f"{self.groups:,} groups", "groups")
         if self.skipped:
             lines.append(f"Left out: {self.skipped:,} train queries without a candidate that could be a negative.")
-        return "\n".join([*lines, f"Next: curate denoise --scorer {self.model}"])
+        return "\n".join([*lines, f"Next: {curate_command('denoise', '--scorer', self.model)}"])
 
 
 class CrossEncoderTraining:

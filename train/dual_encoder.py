@@ -15,6 +15,7 @@ from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.shards import Manifest
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 from . import checkpoint, training_rows
@@ -67,7 +68,9 @@ class TrainedDualEncoder(Trained):
         if self.short:
             lines.append(f"Too few hard negatives: {self.short:,} queries; {self.without:,} of them have none.")
         lines.append(_dev_said(self.best, self.model))
-        return "\n".join([*lines, f"Next: curate mine --retriever dense --encoder {self.model}"])
+        return "\n".join(
+            [*lines, f"Next: {curate_command('mine', '--retriever', 'dense', '--encoder', self.model)}"]
+        )
 
 
 class DualEncoderTraining:

@@ -20,6 +20,7 @@ from curate.mine.request import MineRequest
 from curate.mine.stage import mine, plan_mine
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 from .cross_encoder import plan_train_cross_encoder, train_cross_encoder
@@ -269,7 +270,7 @@ class Procedure:
             depth=asked["depth"],
         ).job
         if job.record is None:
-            raise BadSettings(f"the step {step} is not done. Run: curate run --to {step}")
+            raise BadSettings(f"the step {step} is not done. Run: {curate_command('run', '--to', step)}")
         return job.name
 
 

@@ -84,7 +84,9 @@ def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
     commands = [command.format(encoder=shlex.quote(_encoder())) for command in COMMANDS]
     if dry_run:
         notes = [f"$ curate {command}" for command in commands]
-        return show(Plan("demo", "commands", len(commands), 0, SECONDS, notes), as_json)
+        done = _done(folder)
+        seconds = SECONDS * (len(commands) - done) / len(commands)
+        return show(Plan("demo", "commands", len(commands), done, seconds, notes), as_json)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     started = time.monotonic()
     with contextlib.chdir(_made(folder)):
@@ -126,6 +128,14 @@ def _collect(as_json: bool) -> Step:
     if not as_json:
         click.echo(f"{collection.text()}\nin {Path.cwd() / 'collection'}, as a BEIR folder\n\n$ cd {Path.cwd()}")
     return Step("collect", round(time.monotonic() - started, 1), collection.text())
+
+
+def _done(folder: Path) -> int:
+    """Return how many of the commands are done: they run in order, and each leaves the record of its stage."""
+    if not (folder / "curate.toml").is_file():
+        return 0
+    stages = {"init", *(record.stage for record in Workspace(folder).records())}
+    return max(number for number, command in enumerate(COMMANDS, 1) if command.split()[0] in stages)
 
 
 def _is_to_do(command: str) -> bool:

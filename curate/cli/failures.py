@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -16,6 +17,7 @@ from curate.shards import UNWRITABLE
 BUG, INTERRUPTED, TERMINATED, PIPE_CLOSED = 70, 130, 143, 141
 NO_MEMORY = "out of memory. Close other programs, or give a smaller --depth."
 DISK_FULL = "the disk is full. Free some space, then run the same command again."
+COMMAND = re.compile(r" Run: ((?:curate|pip) (?:(?!\. |, or ).)+)\Z", re.DOTALL)
 UNUSABLE = {errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO}
 """What the system says about a path that cannot be meant, as opposed to a disk that is full or read-only."""
 
@@ -30,8 +32,8 @@ class Failure:
 
     def lines(self) -> tuple[str, str]:
         """Return what is wrong, and the command to run next if the message ends with one."""
-        said, found, command = self.text.rpartition(" Run: ")
-        return (said, command) if found else (self.text, "")
+        found = COMMAND.search(self.text)
+        return (self.text[: found.start()], found[1]) if found else (self.text, "")
 
 
 def failure(error: BaseException) -> Failure:

@@ -4,7 +4,7 @@ import click
 
 GROUPS = {
     "Data": "passages queries unlabeled qrels annotations split run run_file query cutoffs against name "
-    " depth negatives positives groups limit max_rejects promote augmented all_above denoised masks "
+    "depth negatives positives groups limit max_rejects promote augmented all_above denoised masks "
     "hard_negatives random_negatives given",
     "Model": "retriever encoder scorer init towers pooling similarity query_prompt passage_prompt normalize "
     "max_length query_max_length passage_max_length",
@@ -12,7 +12,8 @@ GROUPS = {
     "cross_batch dev_every",
     "Machine": "devices threads device dtype gradient_cache part_tokens checkpoint_every index",
     "Result": "dry_run as_json form format output raw list_all explain force",
-    "For every command": "directory quiet verbose debug bars color log_file log_format config settings seed help",
+    "For every command": "directory quiet verbose debug bars color log_file log_format config settings seed help "
+    "_click_default_help",
 }
 
 

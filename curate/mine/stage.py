@@ -14,6 +14,7 @@ from curate.mine.embeddings import is_embedded, passage_shards, passages
 from curate.mine.request import MineOptions, MineRequest
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Mined:
         if self.split == "unlabeled":
             return "curate augment"
         if self.split != "train":
-            return f"curate evaluate --split {self.split}"
+            return curate_command("evaluate", "--split", self.split)
         return "curate train cross-encoder, or curate denoise --scorer MODEL"
 
 
