@@ -3,8 +3,8 @@
     python benchmarks/bm25.py COLLECTION [--ids PREFIX] [--stemmer NAME]
 
 COLLECTION is a BEIR folder. `--ids en-` keeps the passages and queries whose ids begin so. curate looks for the
-language itself. bm25s (pip install bm25s PyStemmer) gets the stemmer of that language, or `--stemmer`. It runs with
-and without its stemmer and its stop words, at its default k1 = 1.5, and where there is no stemmer also on pairs of
+language itself. bm25s (pip install bm25s PyStemmer) gets the stemmer of that language, or `--stemmer`. It runs
+with and without its stemmer and its stop words, at its default k1 = 1.5, and without a stemmer also on pairs of
 characters. The best of these is chosen for each measure.
 """
 
