@@ -129,6 +129,7 @@ def test_a_hybrid_run_is_the_union_and_keeps_every_source(workspace: Workspace, 
     assert len(sources) == 4
     assert found(workspace, mined.run_id, "q1") == sorted(fused, key=lambda p: (-fused[p], names.index(p)))
     assert [run.partition("-")[0] for run in mined.sources] == ["bm25", "dense"]
+    assert mined.language == "english"
 
 
 @pytest.mark.parametrize("retriever", ["bm25", "dense", "hybrid"])

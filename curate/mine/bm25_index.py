@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate.mine.language import FUNCTION_WORDS
 from curate.mine.tokens import tokens
 from curate.shards import file_sha256, known_sha256, read_json, write_json
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 ANALYZER = "curate-2"
 """The version of what makes terms of a text. It must change with it, so that older indexes are built again."""
-STOP_WEIGHT = 0.5
-"""The weight of a stop word in a query. Without them, a query of stop words would find nothing."""
+STOP_WEIGHT = 0.3
+"""The weight of a stop word in a query. Without stop words, some queries would find nothing."""
+UNLISTED = ("none", "arabic", "greek", "romanian", "tamil", "turkish")  # tantivy has no stop words for them
 CLAUSES = 100_000  # words whose part of a query is kept for the next query
 HEAP = 1_000_000_000  # bytes; enough for one segment of up to about a million passages
 BODY, KEY, STEMMED = "body", "key", "stemmed"
@@ -140,10 +142,9 @@ def _stemmer(language: "Language") -> Any:
 
 
 def _without_stop_words(language: "Language") -> Any:
-    """Return what leaves the stop words of the language out; tantivy has no list for five languages."""
+    """Return what leaves the stop words of the language out: its function words, and those of tantivy's list."""
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
-    try:
-        return TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.stopword(language)).build()
-    except ValueError:
-        return TextAnalyzerBuilder(Tokenizer.whitespace()).build()
+    own = tokens(FUNCTION_WORDS.get(language, ""), query=True)
+    words = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.custom_stopword(own))
+    return (words if language in UNLISTED else words.filter(Filter.stopword(language))).build()

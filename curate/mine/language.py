@@ -18,7 +18,7 @@ QUORUM = 1 / 3  # its share of all passages
 
 # Frequent function words. Languages without a stemmer are here too, so that they are not taken for a relative.
 FUNCTION_WORDS = {
-    "arabic": "في من على إلى أن التي عن مع هذا كان هذه الذي ما لا بين كما أو بعد قد كانت",
+    "arabic": "في من على إلى أن التي عن مع هذا كان هذه الذي ما لا بين كما أو بعد قد كانت ماذا متى أين كم كيف",
     "danish": "og i at det er en til af på for med den der som de et ikke har fra var blev eller også efter sig",
     "dutch": "de van het een en in is dat op te zijn met voor die niet aan er om ook als door was bij werd wordt",
     "english": "the of and to in is that for it as was with be by on not are this or from at which what how an",
@@ -29,11 +29,11 @@ FUNCTION_WORDS = {
     "italian": "di e il la che in un del è per della una i con non le si da al dei sono nel gli alla più come",
     "norwegian": "og i det er en til av på for med den som de et ikke har fra var ble eller også etter seg kan å",
     "portuguese": "de a o que e do da em um para com não uma os no se na por mais as dos como foi ao das à são",
-    "romanian": "de și în a la cu pe din care au fost un o al este nu sau mai pentru prin lui ale că sunt după",
+    "romanian": "de și în a la cu pe din care au fost un o al este nu sau mai pentru prin lui ale că ce unde când",
     "russian": "и в не на что с по как из к он от это для был у его а за до или при также во о были было так но",
     "spanish": "de la que el en y a los del se las por un para con una su al lo como más es fue entre son no",
     "swedish": "och i att det en som är av på för med den till de inte ett har från var om eller också efter sig",
-    "turkish": "ve bir bu da de için ile olarak olan en daha çok gibi kadar sonra ne olduğu tarafından ancak veya",
+    "turkish": "ve bir bu da de için ile olarak olan en daha çok gibi kadar ne hangi nasıl kim kaç nerede neden",
     "afrikaans": "die van en in is het n wat nie te vir met dit op aan deur was ook sy as word hy of by na",
     "basque": "eta da ez bat zen du ere zuen dira dute izan baina egin bere ziren beste den hau",
     "bulgarian": "на и в е за от се с да по не като са до което през си който след това те той или при че",
