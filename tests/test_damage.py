@@ -227,9 +227,14 @@ def test_a_load_is_made_again_from_the_same_files_elsewhere(
         Damaged, match=r"corpus\.jsonl is missing.* load the same files again from there: curate load"
     ):
         rebuild(here)
-    files = {"passages": [moved / "corpus.jsonl"], "queries": [moved / "queries.jsonl"]}
-    labels = {"qrels": [moved / "qrels.train.tsv"], "annotations": [moved / "annotations.jsonl"]}
-    loaded = curate.load(here, **files, **labels, max_rejects=1)
+    loaded = curate.load(
+        here,
+        passages=[moved / "corpus.jsonl"],
+        queries=[moved / "queries.jsonl"],
+        qrels=[moved / "qrels.train.tsv"],
+        annotations=[moved / "annotations.jsonl"],
+        max_rejects=1,
+    )
 
     assert loaded.already
     assert f"tables/passages/{LOAD}/00000.parquet: made again" in loaded.notes
