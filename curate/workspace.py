@@ -21,7 +21,7 @@ from curate import sql_files
 from curate.catalogue import Catalogue
 from curate.config import Settings, read_settings
 from curate.damage import Damage, all_contents, all_standing, refuse
-from curate.errors import BadSettings, NoSpace, WorkspaceBusy
+from curate.errors import BadSettings, Damaged, NoSpace, WorkspaceBusy
 from curate.job_record import Record, read_record, recorded_jobs
 from curate.nearest import nearest
 from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
@@ -140,11 +140,23 @@ class Workspace:
         return [Shard(self.root / name, sha256) for record in records for name, sha256 in record.outputs.items()]
 
     def damage(self, records: Iterable[Record] | None = None) -> list[Damage]:
-        """Return every file that the jobs' records name and that is not what was written; reads all of them."""
-        shards = self.outputs(self.records() if records is None else records)
-        unstable = all_standing(shards)
-        known = {damage.path for damage in unstable}
-        return unstable + all_contents(shard for shard in shards if shard.path not in known)
+        """Return each record, and each file that a record names, that is not what was written; reads all of them.
+
+        records: only look at the files of these.
+        """
+        found = []
+        if records is None:
+            records = []
+            for job in recorded_jobs(self.stages):
+                path = self.stages / f"{job}.json"
+                try:
+                    records.append(read_record(path))
+                except Damaged:
+                    found.append(Damage(path, "is missing, or is not the record that was written"))
+        shards = self.outputs(records)
+        found += all_standing(shards)
+        known = {damage.path for damage in found}
+        return found + all_contents(shard for shard in shards if shard.path not in known)
 
     def shards(self, table: str, records: list[Record] | None = None, *, without: str = "") -> list[Path]:
         """Return the Parquet shards of a table that count, in the order of their jobs; the list is never empty.

@@ -127,7 +127,7 @@ def test_a_damaged_shard_is_named_and_rebuild_makes_it_again(
     here: Workspace, whole: Workspace, harm: Callable[[Path], None]
 ) -> None:
     """Whoever reads the table is told, and after the advice in the message every table is what it was."""
-    for shard in shards(here):
+    for shard in {path.parent.parent.name: path for path in shards(here)}.values():
         table = shard.parent.parent.name
         harm(shard)
         with pytest.raises(Damaged, match=rf"tables/{table}/.*\. Run: curate rebuild"):
@@ -192,6 +192,7 @@ def test_a_damaged_record_comes_back_from_its_copy(
     if which == 0:
         with pytest.raises(Damaged, match=rf"{LOAD}\.json .* Run: curate rebuild"):
             here.sql("from passages")
+        assert [damage.path.name for damage in here.damage()] == [f"{LOAD}.json"]
     assert rebuild(here).mended == [f"the record of {LOAD}: restored"]
     assert here.records() == before
     assert places(here.stages, LOAD)[0].read_bytes() == places(here.stages, LOAD)[1].read_bytes()
