@@ -8,8 +8,8 @@ gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack, cast
 
-from curate.config import Denoise, Mine
 from curate.choose_run import newest_first
+from curate.config import Denoise, Mine
 from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
 from curate.denoise.scoring import plan_score, score_run
 from curate.errors import BadSettings

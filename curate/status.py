@@ -29,7 +29,7 @@ class Status:
     models: list[Row]
     """The models trained here: `path`, `kind`, `runs`, and `changed`: what changed since the training."""
     exports: list[Row]
-    """The exported sets: `path`, `format`, `runs`, `cutoffs`, `changed`, and `current`: made of the current runs."""
+    """The exported sets: `path`, `format`, `runs`, `cutoffs`, `changed`, and whether the runs are current."""
     next: str
     """The next command, or what to do if there is none."""
 
@@ -65,7 +65,8 @@ def status(workspace: Workspace) -> Status:
     with workspace.connect() as connection:
 
         def rows(path: str, **parameters: Any) -> list[Row]:
-            return sql_files.select(connection, path, **parameters).pl().to_dicts()
+            found: list[Row] = sql_files.select(connection, path, **parameters).pl().to_dicts()
+            return found
 
         current = next(iter(rows("workspace/current_cutoffs")), None)
         every_run = [run["run_id"] for run in rows("workspace/runs_newest_first")]

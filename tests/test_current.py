@@ -232,7 +232,7 @@ def test_cutoffs_are_set_without_a_model(denoised: Workspace, tell: Tell) -> Non
 
 
 def test_denoise_with_other_cutoffs_scores_nothing_and_needs_no_model(denoised: Workspace) -> None:
-    """Scorer and depth are those of the current cutoffs, not those of `curate.toml`. An experiment changes nothing."""
+    """Scorer and depth are those of the current cutoffs. An experiment that was mined since changes nothing."""
     mine(denoised, "experiment", ["bern", "oslo"])
     plan = curate.plan_denoise(denoised, negative_below=0.01, cutoffs="strict")
     assert (plan.unit, plan.total, plan.cached) == ("cutoffs", 1, 0)
@@ -258,7 +258,7 @@ def test_cutoffs_that_make_no_sense_are_refused(denoised: Workspace, values: dic
 
 
 def test_judged_negatives_are_in_no_rate(make_workspace: Make) -> None:
-    """Of two candidates that people judged not relevant and two unjudged ones, one unjudged one is denoised: 50 %."""
+    """People judged one candidate not relevant. Of the two unjudged ones, one is denoised."""
     found = {"france": ["paris", "rome", "oslo", "bern"]}
     qrels = [("france", "paris"), ("france", "bern", 0)]
     workspace = make_workspace(PASSAGES, {"france": "capital?"}, qrels=qrels, candidates=found)
@@ -268,7 +268,8 @@ def test_judged_negatives_are_in_no_rate(make_workspace: Make) -> None:
         asked = {"run": "bm25-train", "cutoffs": "default"}
         total = rows(connection, "denoised_by_rank", asked)
         by_rank = sql_files.select(connection, "reports/false_negatives_by_rank", **asked).pl()
-    assert [sum(row[name] for row in total) for name in ("judged", "judged_irrelevant", "unjudged", "denoised")] == [
+    names = ("judged", "judged_irrelevant", "unjudged", "denoised")
+    assert [sum(row[name] for row in total) for name in names] == [
         3, 1, 2, 1,
     ]  # fmt: skip
     assert by_rank.filter(rank=4)["denoised_rate"].to_list() == [None]

@@ -38,7 +38,8 @@ def test_each_state_names_the_next_command(make_workspace: Make) -> None:
     workspace = make_workspace(PASSAGES, {"france": "capital?"}, qrels=[("france", "paris")])
     assert curate.status(workspace).next == "curate mine"
     add_run(workspace, "bm25-train", "train", [
-        {"run_id": "bm25-train", "query_key": 0, "passage_key": key, "rank": key + 1, "score": 1.0} for key in range(3)
+        {"run_id": "bm25-train", "query_key": 0, "passage_key": key, "rank": key + 1, "score": 1.0}
+        for key in range(3)
     ])  # fmt: skip
     assert "curate denoise --scorer MODEL" in curate.status(workspace).next
     score(workspace, {"paris": 3.0, "rome": -3.0})
