@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from curate import Workspace, sql_files
-from curate.cutoffs import CutoffOptions, set_cutoffs
+from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 
 Make = Callable[..., Workspace]
@@ -139,9 +139,8 @@ def test_one_ulp_around_a_cutoff_decides(make_workspace: Make, which: str, step:
     cut(workspace)
     (probability,) = workspace.sql("select probability from decisions")["probability"].to_numpy()
     edge = float(probability) if step == 0 else float(np.nextafter(probability, np.float32(np.inf * step)))
-    others: CutoffOptions = {"negative_below": 0.001, "positive_above": 0.999}
-    moved = CutoffOptions(negative_below=edge) if which == "negative_below" else CutoffOptions(positive_above=edge)
-    set_cutoffs(workspace, "default", scorer_id="judge", depth=50, **{**others, **moved})
+    below, above = (edge, 0.999) if which == "negative_below" else (0.001, edge)
+    cut(workspace, below=below, above=above)
     assert decision(workspace, "other") == expected
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import curate
 from curate import CurateError, Workspace, sql_files
 from curate.config import TrainDualEncoder
-from curate.cutoffs import CutoffOptions, set_cutoffs
+from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 from curate.text_hash import text_hashes
 from curate.train.training_source import TrainingSource
@@ -210,8 +210,15 @@ def workspace_of(world: World, folder: Path) -> Workspace:
         for (q, p), logit in world.logits.items()
     ])  # fmt: skip
     scores.finish()
-    values: CutoffOptions = {"depth": world.depth, "negative_below": BELOW, "positive_above": ABOVE}
-    set_cutoffs(workspace, "default", scorer_id="judge", pseudo_positives=world.pseudo_positives, **values)
+    set_cutoffs(
+        workspace,
+        "default",
+        scorer_id="judge",
+        depth=world.depth,
+        negative_below=BELOW,
+        positive_above=ABOVE,
+        pseudo_positives=world.pseudo_positives,
+    )
     return workspace
 
 
