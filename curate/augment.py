@@ -166,7 +166,7 @@ def _judged_by(
 
 
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> tuple[MineOptions, str | None]:
-    """Return how to mine, and the run whose settings are repeated, which is the current train run without `encoder`.
+    """Return how to mine, and the run whose settings are repeated: without `encoder`, the current train run.
 
     An imported run cannot be repeated; the newest run that can takes its place, or else `curate.toml` decides.
     """

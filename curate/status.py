@@ -29,7 +29,7 @@ class Status:
     models: list[Row]
     """The models trained here: `path`, `kind`, `runs`, and `changed`: what changed since the training."""
     exports: list[Row]
-    """The exported sets: `path`, `format`, `runs`, `cutoffs`, `changed`, and `current`: made of the current runs."""
+    """The exported sets: `path`, `format`, `runs`, `cutoffs`, `changed`, and whether the runs are current."""
     next: str
     """The next command, or what to do if there is none."""
 

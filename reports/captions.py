@@ -51,8 +51,9 @@ CAPTIONS = {
     ),
     "score_histogram": (
         "Each row is an interval of 0.05 of the probability by {scorer_id}. Each bar is a share of its own "
-        "column; what people judged not relevant is in neither. With a good scorer, most labelled positives are in the bottom rows, and most unlabelled "
-        "candidates are in the top rows. The cutoffs are {negative_below:g} and {positive_above:g}."
+        "column; what people judged not relevant is in neither. With a good scorer, most labelled positives "
+        "are in the bottom rows, and most unlabelled candidates are in the top rows. The cutoffs are "
+        "{negative_below:g} and {positive_above:g}."
     ),
     "positives_recognised": (
         "One row per verdict, over all labelled positives of the run's queries. People labelled these "

@@ -62,7 +62,7 @@ class ReportOptions(TypedDict, total=False):
     """The parameters of the reports; each takes those that its query names. None is as good as left out."""
 
     run: str | None
-    """Id of the run; by default the current one, over train unless the report is about pseudo-labels or a query."""
+    """Id of the run; by default the current one over train, or over the queries of the report."""
     cutoffs: str | None
     """The name of the cutoffs; by default the current ones."""
     limit: int | None

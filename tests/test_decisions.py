@@ -169,9 +169,9 @@ def test_one_ulp_around_a_cutoff_decides(make_workspace: Make, which: str, step:
     score(workspace, {(0, 2): logit(0.37)})
     cut(workspace)
     (probability,) = workspace.sql("select probability from decisions")["probability"].to_numpy()
-    edge = probability if step == 0 else np.nextafter(probability, np.float32(np.inf * step))
-    others = {"negative_below": 0.001, "positive_above": 0.999}
-    set_cutoffs(workspace, "default", scorer_id="judge", depth=50, **{**others, which: float(edge)})
+    edge = float(probability) if step == 0 else float(np.nextafter(probability, np.float32(np.inf * step)))
+    below, above = (edge, 0.999) if which == "negative_below" else (0.001, edge)
+    cut(workspace, below=below, above=above)
     assert decision(workspace, "other") == expected
 
 

@@ -421,3 +421,30 @@ def test_a_misspelt_report_names_the_nearest(denoised: Workspace, capsys: pytest
     """The exit code is 2, for a command line that is wrong."""
     assert run(["-C", str(denoised.root), "report", "funel"]) == 2
     assert "did you mean 'funnel'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_cutoffs_are_compared_with_nothing_hidden(denoised: Workspace, width: int) -> None:
+    """Each name is a column, so a narrow terminal shows all figures, and what does not fit comes below."""
+    for name in ("strict", "a longer name of cutoffs", "another long name of cutoffs"):
+        set_cutoffs(denoised, name, negative_below=0.04)
+    shown = printed(report_rows.report(denoised, "cutoffs_compared", negatives=2), width=width)
+    assert "columns" not in shown.partition("One column")[0]
+    assert shown.count("strict") == 1
+    assert all(words in shown for words in ("queries with 2 or more", "hard negatives", "scorer", "another long"))
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_a_report_without_room_for_its_columns_is_shown_as_a_list(denoised: Workspace) -> None:
+    """`curate report setting` has eleven columns; none of them is dropped."""
+    shown = printed(report_rows.report(denoised, "setting"), width=80)
+    assert all(name in shown for name in ("run_id", "scorer_id", "pseudo_positives"))
+
+
+def test_the_sum_by_rank_says_what_was_denoised(denoised: Workspace) -> None:
+    """A rate of denoised candidates alone does not tell uncertain ones from false negatives."""
+    shown = " ".join(printed(report_rows.report(denoised, "denoised_by_rank"), width=160).split())
+    assert (
+        "Denoised 50.0 % of 6 unjudged candidates (1 false negatives, 1 uncertain, 1 duplicates of a positive); "
+        "1 are unscored."
+    ) in shown

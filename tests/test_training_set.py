@@ -211,8 +211,15 @@ def workspace_of(world: World, folder: Path) -> Workspace:
         for (q, p), logit in world.logits.items()
     ])  # fmt: skip
     scores.finish()
-    values = {"depth": world.depth, "negative_below": BELOW, "positive_above": ABOVE}
-    set_cutoffs(workspace, "default", scorer_id="judge", pseudo_positives=world.pseudo_positives, **values)
+    set_cutoffs(
+        workspace,
+        "default",
+        scorer_id="judge",
+        depth=world.depth,
+        negative_below=BELOW,
+        positive_above=ABOVE,
+        pseudo_positives=world.pseudo_positives,
+    )
     return workspace
 
 
