@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadInput, BadSettings, CurateError
-from curate.load.stage import load
+from curate.load.stage import load, plan_load
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -95,9 +95,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_labels_that_an_option_replaces_are_not_suggested(workspace: Workspace, folder: Path) -> None:
-    """The note says why the file in the folder is left out."""
+    """The note says why the file in the folder is left out. The option may also name that file itself."""
     loaded = load(workspace, folder, qrels=[f"train={folder}/qrels/train_sparse.tsv"])
     assert loaded.notes == [f"not loaded: {folder}/qrels/train.tsv: --qrels gives other labels for train"]
+    sparse = f"{folder}/qrels/train_sparse.tsv"
+    plan = plan_load(workspace, folder, qrels=[f"train={folder}/qrels/train.tsv"])
+    assert plan.notes[-1] == f"not loaded: {sparse}; to load it: --qrels train={sparse}"
 
 
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "qrels"])

@@ -98,12 +98,11 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     given = list(given)
     taken = {file.split for file in given if file.kind == "qrels"}
     kept = tuple(file for file in inputs if file.kind != "qrels" or file.split not in taken)
-    replaced = [file for file in inputs if file not in kept]
-    notes = [f"not loaded: {shown(file.path)}: --qrels gives other labels for {file.split}" for file in replaced]
-    rest = {*_entries(folder), *_entries(folder / "qrels")} - {file.path for file in inputs}
     named = {os.path.realpath(file.path) for file in given}
-    notes += [_left_out(path) for path in sorted(rest) if os.path.realpath(path) not in named and _telling(path)]
-    return InputFiles(kept, tuple(notes))
+    replaced = {file.path: file.split for file in inputs if file not in kept}
+    rest = {*_entries(folder), *_entries(folder / "qrels")} - {file.path for file in kept}
+    left_out = [path for path in sorted(rest) if os.path.realpath(path) not in named and _telling(path)]
+    return InputFiles(kept, tuple(_note(path, replaced.get(path)) for path in left_out))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -124,9 +123,14 @@ def _telling(path: Path) -> bool:
     return path.name.lower() in FOLDERS or not path.is_dir()
 
 
-def _left_out(path: Path) -> str:
-    """Return a note about a file that is not in the layout, with the option that would load it."""
+def _note(path: Path, replaced: str | None) -> str:
+    """Return a note about a file that is left out, with the option that would load it.
+
+    replaced: the split for which an option gives other labels than this file's.
+    """
     name, file = path.name.lower(), argument(path)
+    if replaced:
+        return f"not loaded: {shown(path)}: --qrels gives other labels for {replaced}"
     if path.parent.name == "qrels" or name.startswith("qrels"):
         return f"not loaded: {shown(path)}; to load it: --qrels {split_in(name, SPLITS) or 'SPLIT'}={file}"
     if name.startswith("queries"):
