@@ -77,11 +77,13 @@ def test_a_folder_s_files_are_loaded_or_named(workspace: Workspace, tmp_path: Pa
     for name in ("README.md", ".hidden", "manifest.json", "qrels/readme.txt"):
         file(folder, name, "")
     other, trec = file(folder, "notes.csv", ""), file(folder, "qrels/test.txt", "")
+    both = file(folder, "qrels/train_dev.txt", "")
     loaded = load(workspace, folder)
     assert loaded.totals == {"passages": 1, "dev": 1}
     assert loaded.notes == [
         f"not loaded: {other}: not part of the layout",
         f"not loaded: {trec}; to load it: --qrels test={trec}",
+        f"not loaded: {both}; to load it: --qrels SPLIT={both}",
     ]
 
 

@@ -64,13 +64,17 @@ def by_name(kind: str, path: Path, name: str | None = None) -> Input:
 
 def split_in(name: str, splits: dict[str, str]) -> str | None:
     """Return the split that is a word in a file's name, or None; raises BadSettings if there are two."""
-    found = {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
+    found = _splits_in(name, splits)
     if len(found) > 1:
         raise BadSettings(
             f"{printable(name)} names two splits. "
             f"Rename it; for qrels, give the split: --qrels SPLIT={printable(shlex.quote(name))}"
         )
     return next(iter(found), None)
+
+
+def _splits_in(name: str, splits: dict[str, str]) -> set[str]:
+    return {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
 
 
 def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
@@ -132,7 +136,9 @@ def _note(path: Path, replaced: str | None) -> str:
     if replaced:
         return f"not loaded: {shown(path)}: --qrels gives other labels for {replaced}"
     if path.parent.name == "qrels" or name.startswith("qrels"):
-        return f"not loaded: {shown(path)}; to load it: --qrels {split_in(name, SPLITS) or 'SPLIT'}={file}"
+        found = _splits_in(name, SPLITS)
+        split = next(iter(found)) if len(found) == 1 else "SPLIT"
+        return f"not loaded: {shown(path)}; to load it: --qrels {split}={file}"
     if name.startswith("queries"):
         return f"not loaded: {shown(path)}; to load it: --queries {file}"
     if name in FOLDERS:
