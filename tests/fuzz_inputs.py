@@ -97,7 +97,7 @@ TOKENS = [
     b"\xef\xbb\xbf", b"\xff\xfe", b"\x00", b"\xe9", b"\xed\xa0\x80", b"\xe2\x80\xa8", b"\x1b[2J", b"\\",
     b"\\ud800", b"\r\n", b"\r", b"\n\n", b"\t", b"\t\t", b" ", b'"', b'""', b'"\n', b",", b";", b"x" * 70_000,
     b"nan", b"inf", b"1e999", b"-1", b"0x10", b"1_0", b"1.0", b"2.5", b"18446744073709551616", b"9" * 400,
-    b"true", b"null", b"{", b"}", b"[]", b"{}", b"[" * 3000, b'{"a":' * 3000,
+    b"true", b"null", b"{", b"}", b"[]", b"{}", b"qid\n", b"[" * 3000, b'{"a":' * 3000,
     b'"_id": 5, ', b'"text": ["x"], ', b'"query": "x", "pos": ["y"], ', b"id\ttext\n", b"q0 Q0 p0 1 1 tag\n",
     b"PAR1", b"ARROW1", b"\x1f\x8b", b"(\xb5/\xfd", b"BZh9", b"PK\x03\x04",
 ]  # fmt: skip

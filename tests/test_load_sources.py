@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import BadInput, BadSettings, CurateError
-from curate.load.stage import load
+from curate.load.stage import load, plan_load
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -77,11 +77,13 @@ def test_a_folder_s_files_are_loaded_or_named(workspace: Workspace, tmp_path: Pa
     for name in ("README.md", ".hidden", "manifest.json", "qrels/readme.txt"):
         file(folder, name, "")
     other, trec = file(folder, "notes.csv", ""), file(folder, "qrels/test.txt", "")
+    both = file(folder, "qrels/train_dev.txt", "")
     loaded = load(workspace, folder)
     assert loaded.totals == {"passages": 1, "dev": 1}
     assert loaded.notes == [
         f"not loaded: {other}: not part of the layout",
         f"not loaded: {trec}; to load it: --qrels test={trec}",
+        f"not loaded: {both}; to load it: --qrels SPLIT={both}",
     ]
 
 
@@ -95,9 +97,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_labels_that_an_option_replaces_are_not_suggested(workspace: Workspace, folder: Path) -> None:
-    """The note says why the file in the folder is left out."""
+    """The note says why the file in the folder is left out. The option may also name that file itself."""
     loaded = load(workspace, folder, qrels=[f"train={folder}/qrels/train_sparse.tsv"])
     assert loaded.notes == [f"not loaded: {folder}/qrels/train.tsv: --qrels gives other labels for train"]
+    sparse = f"{folder}/qrels/train_sparse.tsv"
+    plan = plan_load(workspace, folder, qrels=[f"train={folder}/qrels/train.tsv"])
+    assert plan.notes[-1] == f"not loaded: {sparse}; to load it: --qrels train={sparse}"
 
 
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "qrels"])

@@ -67,6 +67,15 @@ def test_a_file_of_another_form_is_named(tmp_path: Path, content: bytes, message
         list(read_run(path, lambda *_: None))
 
 
+@pytest.mark.parametrize("line", ["query", "qid pid", "query rank score x"])
+def test_a_short_line_of_names_is_no_header(tmp_path: Path, line: str) -> None:
+    """Such a line is rejected, and the run below it is read."""
+    found, rejects = read(tmp_path, f"{line}\nq1 Q0 p1 1 2.0 x\n")
+
+    assert [row[0] for row in found] == [2]
+    assert rejects[0][0] == 1
+
+
 def test_four_columns_look_like_qrels(tmp_path: Path) -> None:
     """The reason names the command that reads them."""
     _, rejects = read(tmp_path, "q1 0 p1 1\n")

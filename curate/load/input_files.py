@@ -64,13 +64,17 @@ def by_name(kind: str, path: Path, name: str | None = None) -> Input:
 
 def split_in(name: str, splits: dict[str, str]) -> str | None:
     """Return the split that is a word in a file's name, or None; raises BadSettings if there are two."""
-    found = {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
+    found = _splits_in(name, splits)
     if len(found) > 1:
         raise BadSettings(
             f"{printable(name)} names two splits. "
             f"Rename it; for qrels, give the split: --qrels SPLIT={printable(shlex.quote(name))}"
         )
     return next(iter(found), None)
+
+
+def _splits_in(name: str, splits: dict[str, str]) -> set[str]:
+    return {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
 
 
 def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
@@ -98,12 +102,11 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     given = list(given)
     taken = {file.split for file in given if file.kind == "qrels"}
     kept = tuple(file for file in inputs if file.kind != "qrels" or file.split not in taken)
-    replaced = [file for file in inputs if file not in kept]
-    notes = [f"not loaded: {shown(file.path)}: --qrels gives other labels for {file.split}" for file in replaced]
-    rest = {*_entries(folder), *_entries(folder / "qrels")} - {file.path for file in inputs}
     named = {os.path.realpath(file.path) for file in given}
-    notes += [_left_out(path) for path in sorted(rest) if os.path.realpath(path) not in named and _telling(path)]
-    return InputFiles(kept, tuple(notes))
+    replaced = {file.path: file.split for file in inputs if file not in kept}
+    rest = {*_entries(folder), *_entries(folder / "qrels")} - {file.path for file in kept}
+    left_out = [path for path in sorted(rest) if os.path.realpath(path) not in named and _telling(path)]
+    return InputFiles(kept, tuple(_note(path, replaced.get(path)) for path in left_out))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -124,11 +127,18 @@ def _telling(path: Path) -> bool:
     return path.name.lower() in FOLDERS or not path.is_dir()
 
 
-def _left_out(path: Path) -> str:
-    """Return a note about a file that is not in the layout, with the option that would load it."""
+def _note(path: Path, replaced: str | None) -> str:
+    """Return a note about a file that is left out, with the option that would load it.
+
+    replaced: the split for which an option gives other labels than this file's.
+    """
     name, file = path.name.lower(), argument(path)
+    if replaced:
+        return f"not loaded: {shown(path)}: --qrels gives other labels for {replaced}"
     if path.parent.name == "qrels" or name.startswith("qrels"):
-        return f"not loaded: {shown(path)}; to load it: --qrels {split_in(name, SPLITS) or 'SPLIT'}={file}"
+        found = _splits_in(name, SPLITS)
+        split = next(iter(found)) if len(found) == 1 else "SPLIT"
+        return f"not loaded: {shown(path)}; to load it: --qrels {split}={file}"
     if name.startswith("queries"):
         return f"not loaded: {shown(path)}; to load it: --queries {file}"
     if name in FOLDERS:

@@ -48,7 +48,7 @@ def _refuse_array(path: Path, number: int, head: bytes, first: bytes) -> None:
     form = training_form({name.decode("utf-8", "replace") for name in KEY.findall(head[:BEGINNING])})
     if form:
         raise BadInput(f"{shown(path)}:{number}: {form}")
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         json.loads(first)
         if head.partition(first)[2].strip():
             raise BadInput(

@@ -82,7 +82,8 @@ def _refuse_other_form(path: Path, start: bytes) -> None:
 
 def _is_header(fields: list[str]) -> bool:
     names = [field.lower() for field in fields]
-    return names[0] in QUERY_IDS and names[-1 if len(names) == MARCO else RANK_AT] in (RANK, "score")
+    told = names[-1:] if len(names) == MARCO else names[RANK_AT : RANK_AT + 1]
+    return names[0] in QUERY_IDS and bool({RANK, "score"} & {*told})
 
 
 def _columns(found: int) -> int:
