@@ -48,8 +48,8 @@ def as_start_of_a_dual_encoder(workspace: Workspace, model: Path) -> Any:
     return train_dual_encoder(workspace, init=str(model), epochs=1, hard_negatives=0, masks="labels")
 
 
-USES = [as_encoder, as_scorer, as_start_of_a_cross_encoder, as_start_of_a_dual_encoder]
-OF_AN_ENCODER = [as_encoder, as_start_of_a_cross_encoder, as_start_of_a_dual_encoder]
+USES: list[Use] = [as_encoder, as_scorer, as_start_of_a_cross_encoder, as_start_of_a_dual_encoder]
+OF_AN_ENCODER: list[Use] = [as_encoder, as_start_of_a_cross_encoder, as_start_of_a_dual_encoder]
 
 
 @pytest.fixture
@@ -181,13 +181,15 @@ def test_the_limit_is_the_longest_text_that_the_model_takes(tmp_path: Path, name
     """Often the first position lies behind the padding index. The model itself is the reference."""
     import transformers
 
-    kind = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    kind: dict[str, Any] = {
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+    }
     if name == "DistilBert":
         kind = {"dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
-    special = {
-        "Xmod": {"languages": ["en"], "default_language": "en"},
-        "Esm": {"position_embedding_type": "absolute"},
-    }
+    special: dict[str, dict[str, Any]] = {"Xmod": {"languages": ["en"], "default_language": "en"}}
     config = getattr(transformers, f"{name}Config")(
         vocab_size=30, max_position_embeddings=20, pad_token_id=1, **kind, **special.get(name, {})
     )
@@ -377,8 +379,9 @@ def write_decoder(folder: Path, tokenizer: Path) -> Path:
     shutil.copytree(tokenizer, folder / "decoder")
     torch.manual_seed(0)
     config = Qwen3Config(
-        vocab_size=78, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
-        intermediate_size=16, max_position_embeddings=64, num_labels=1, pad_token_id=0, initializer_range=0.5,
+        vocab_size=78, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1,
+        head_dim=8, intermediate_size=16, max_position_embeddings=64, num_labels=1, pad_token_id=0,
+        initializer_range=0.5,
     )  # fmt: skip
     Qwen3ForSequenceClassification(config).save_pretrained(folder / "decoder")
     return folder / "decoder"

@@ -50,23 +50,22 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
     search = partial(_exact, files) if index == EXACT else _faiss(job, files, tokenless, progress)
     with queries.workspace.connect() as connection:
 
+        def vectors(keys: "np.ndarray") -> "np.ndarray":
+            return embed_queries(queries.workspace, encoder, queries.texts(connection, keys))
+
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
-            vectors = embed_queries(queries.workspace, encoder, queries.texts(connection, keys))
-            found = search(vectors, queries.reach(depth))
+            found = search(vectors(keys), queries.reach(depth))
             yield as_table(job.name, keys, queries.without_copies(connection, keys, found, depth))
 
         write_candidates(job, queries, retrieve, progress)
-        unasked = sum(
-            int((~embed_queries(queries.workspace, encoder, queries.texts(connection, keys)).any(axis=1)).sum())
-            for keys in queries.blocks()
-        )
+        silent = sum(int((~vectors(keys).any(axis=1)).sum()) for keys in queries.blocks())
     recall = None if index == EXACT else _recall(queries, encoder, search, partial(_exact, files), depth)
     model_id = _write_model(job, encoder)
     facts = {
         "passages_encoded": work.encoded,
         "passages_truncated": work.truncated,
         "passages_without_tokens": len(tokenless),
-        "queries_without_tokens": unasked,
+        "queries_without_tokens": silent,
         "encode_seconds": round(work.seconds, 3),
         "notes": list(encoder.spec.notes),
         "options": settings,

@@ -168,7 +168,7 @@ def check_fits(folder: Path, tokenizer: Any, model: Any) -> None:
     A tokenizer with more tokens than the model has vectors ends in an index error. One with far fewer knows other
     tokens, or none, and its vectors look plausible.
     """
-    tokens, vectors = len(tokenizer), model.get_input_embeddings().num_embeddings
+    tokens, vectors = len(tokenizer), len(model.get_input_embeddings().weight)
     if tokens > vectors or 2 * tokens < vectors:
         raise BadInput(
             f"{folder}: the tokenizer has {tokens:,} tokens and the model has vectors for {vectors:,}, so the "
@@ -183,7 +183,7 @@ def padding_id(model: Any, tokenizer: Any) -> int:
     If the configuration has none, it gets the tokenizer's. The mask hides padding from all other models.
     """
     configured = model.config.pad_token_id
-    if configured is None or not 0 <= configured < model.get_input_embeddings().num_embeddings:
+    if configured is None or not 0 <= configured < len(model.get_input_embeddings().weight):
         model.config.pad_token_id = tokenizer.pad_token_id
     return int(model.config.pad_token_id or 0)
 
