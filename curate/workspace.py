@@ -55,7 +55,10 @@ positive_above = 0.9
 
 
 class Workspace:
-    """An existing workspace. `Workspace.create` makes a new one; `Workspace.find` searches upwards for one."""
+    """An existing workspace. `Workspace.create` makes a new one; `Workspace.find` searches upwards for one.
+
+    settings: in place of those in its `curate.toml`.
+    """
 
     def __init__(self, root: Path | str, settings: Settings | None = None) -> None:
         self.root = _usable(Path(root).resolve())
@@ -68,7 +71,7 @@ class Workspace:
                 "Make a new workspace and load your files again: curate init FOLDER"
             )
         if settings:
-            self.settings = settings  # in place of those in curate.toml
+            self.settings = settings
 
     @classmethod
     def create(cls, root: Path | str, settings: str | None = None) -> "Workspace":

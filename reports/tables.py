@@ -42,8 +42,8 @@ def table(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     if left_out:
         drawn.add_column(f"+{left_out} columns", no_wrap=True)
     for row in shown:
-        cells = zip(row, fitted, strict=False)
-        drawn.add_row(*(_shown(page, value, width, whole=i in ids) for i, (value, width) in enumerate(cells)))
+        places = enumerate(zip(row, fitted, strict=False))
+        drawn.add_row(*(_shown(page, value, cells, whole=i in ids) for i, (value, cells) in places))
     return drawn
 
 

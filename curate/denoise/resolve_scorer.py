@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from curate.config import Denoise
 from curate.errors import BadSettings
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
-from curate.models.trained_here import refuse_changed
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
+from curate.models.trained_here import refuse_changed
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -101,8 +101,8 @@ def load(
 
     `-` in place of a file is standard input. A label of a pair that is judged already replaces the older label,
     which the table keeps. If more than `max_rejects` rows cannot be loaded, nothing is loaded and BadInput is
-    raised, with file, line and reason of the first of these rows. Loading the same files again does nothing, unless
-    a later load corrected labels or could have made rejected rows loadable.
+    raised, with file, line and reason of the first of these rows. Loading the same files again does nothing,
+    unless a later load corrected labels or could have made rejected rows loadable.
     """
     with requested(*sources, **options) as request:
         return _load(workspace, request, max_rejects, progress)
