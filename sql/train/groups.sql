@@ -8,8 +8,9 @@
 -- and far is everything deeper. (Measurements showed that a window "top" that shrinks with the depth is full of
 -- false negatives.) With $uniform there is one window (4) with everything found, as RocketQA (NAACL 2021) 3.2
 -- samples from the top-k.
--- judged is what people judged not relevant. It comes first, in up to half of the slots: these negatives are certain, but
--- mostly hard ones, and a scorer also has to learn what the others look like. It fills the slots that the windows leave.
+-- judged is what people judged not relevant. It comes first, in up to half of the slots (rounded down, but at least
+-- one): these negatives are certain, but few and mostly hard, and a scorer also has to learn what the others look like.
+-- It also fills the slots that the windows leave.
 create or replace temp table train_groups as
 with epochs as (
     select
@@ -27,7 +28,7 @@ sizes as (
         (select max("rank") from candidates where run_id = $run) as depth,
         (select max(passage_key) + 1 from passages)::uhugeint as passages, -- draw % integer would give a DOUBLE
         if($uniform, $negatives, ($negatives + 2) // 3)::integer as a_turn,
-        (($negatives + 1) // 2)::integer as of_people
+        greatest(1, $negatives // 2)::integer as of_people
 ),
 mined as (
     select
