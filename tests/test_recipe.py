@@ -205,7 +205,7 @@ def test_a_setting_that_changed_is_told_with_the_model_to_delete(
     toml.write_text(settings)
     done = rocketqa.run_recipe(Workspace(workspace.root), last="m-d0")
     assert done.waiting == ["mine", "m-c", "denoise", "m-d1"]
-    assert done.text().endswith("rank a positive first.\nNext: curate run")
+    assert done.text().endswith("curate evaluate --encoder models/m-d0\nNext: curate run")
     toml.write_text(settings + "[train.dual_encoder]\nepochs = 2\n")
     changed = Workspace(workspace.root)
     refused = rocketqa.plan_recipe(changed).refused["m-d0"]
