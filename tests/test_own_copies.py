@@ -10,6 +10,7 @@ from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 from curate.mine.exact_search import TopPassages
 from curate.mine.import_run import import_run
+from curate.train.dev_eval import sample
 
 # The queries 1 and 2 are passages. So is query 3, with a title that the query lacks. Passage 4 only shares an id.
 CORPUS = """\
@@ -135,6 +136,17 @@ def test_a_label_on_a_copy_trains_nothing(tmp_path: Path) -> None:
     workspace = loaded(tmp_path, COUNTERS + "1\t1\t1\n")
     assert workspace.sql("select count(*) as n from qrels")["n"][0] == 4
     assert workspace.sql("select count(*) as n from positives")["n"][0] == 3
+
+
+def test_the_measure_on_dev_during_training_leaves_copies_out(tmp_path: Path) -> None:
+    """Each of the three queries has one positive and one copy among the passages, and they are not the same."""
+    workspace = loaded(tmp_path, COUNTERS, "dev.tsv")
+    dev = sample(
+        workspace, {"seed": 0, "dev_queries": 9, "passages": 99}, lambda texts, _side: [[1] for _ in texts]
+    )
+    assert dev is not None
+    assert dev.relevant.sum(axis=1).tolist() == dev.copies.sum(axis=1).tolist() == [1, 1, 1]
+    assert not (dev.relevant & dev.copies).any()
 
 
 def test_without_leaves_one_passage_out_of_each_query() -> None:
