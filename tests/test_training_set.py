@@ -292,7 +292,8 @@ FUNNEL = {
     "judged not relevant by people": "judged_irrelevant",
 }  # fmt: skip
 COLUMNS = {
-    "judged": "judged", "judged_irrelevant": "judged_irrelevant", "unjudged": "unjudged", "duplicates": "duplicate", "false_negatives": "false_negative",
+    "judged": "judged", "judged_irrelevant": "judged_irrelevant", "unjudged": "unjudged",
+    "duplicates": "duplicate", "false_negatives": "false_negative",
     "pseudo_positives": "pseudo_positive", "uncertain": "uncertain", "hard_negatives": "hard_negative",
     "unscored": "unscored", "positives": "positive", "denoised": "denoised", "candidates": "candidates",
 }  # fmt: skip
