@@ -133,16 +133,18 @@ class World:
 
     def figures(self) -> Counter[str]:
         """Return how many pairs of the chosen runs have each decision, and the figures derived from that."""
-        return figures_of(Counter(self.decision(query, passage) for query, passage in self.pairs()))
+        return self.figures_of(list(self.pairs()))
 
     def figures_of_run(self, run: int) -> Counter[str]:
-        return figures_of(Counter(self.decision(query, passage) for query, passage, _ in self.found(run)))
+        return self.figures_of([(query, passage) for query, passage, _ in self.found(run)])
 
-
-def figures_of(decisions: Counter[str]) -> Counter[str]:
-    judged = sum(decisions.values()) - decisions["positive"] - decisions["unscored"]
-    together = {"candidates": sum(decisions.values()), "judged": judged}
-    return Counter({**decisions, **together, "denoised": judged - decisions["hard_negative"]})
+    def figures_of(self, pairs: list[Pair]) -> Counter[str]:
+        decisions = Counter(self.decision(query, passage) for query, passage in pairs)
+        judged = len(pairs) - decisions["positive"] - decisions["unscored"]
+        people = sum(self.relevant(*pair) is False and self.decision(*pair) == "hard_negative" for pair in pairs)
+        told_apart = {"judged": judged, "judged_irrelevant": people, "unjudged": judged - people}
+        denoised = judged - decisions["hard_negative"]
+        return Counter({**decisions, **told_apart, "candidates": len(pairs), "denoised": denoised})
 
 
 @st.composite
@@ -288,9 +290,11 @@ FUNNEL = {
     "candidates in the top-k": "candidates", "labelled positives": "positive",
     "duplicates of a positive": "duplicate", "unscored": "unscored", "false negatives": "false_negative",
     "pseudo-positives": "pseudo_positive", "uncertain": "uncertain", "hard negatives": "hard_negative",
+    "judged not relevant by people": "judged_irrelevant",
 }  # fmt: skip
 COLUMNS = {
-    "judged": "judged", "duplicates": "duplicate", "false_negatives": "false_negative",
+    "judged": "judged", "judged_irrelevant": "judged_irrelevant", "unjudged": "unjudged",
+    "duplicates": "duplicate", "false_negatives": "false_negative",
     "pseudo_positives": "pseudo_positive", "uncertain": "uncertain", "hard_negatives": "hard_negative",
     "unscored": "unscored", "positives": "positive", "denoised": "denoised", "candidates": "candidates",
 }  # fmt: skip
