@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from curate.use import use as use
     from curate.workspace import Workspace as Workspace
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _HOME = {
     "BadInput": "curate.errors",
