@@ -1,7 +1,7 @@
 """Text hashes that ignore case, white space, and punctuation that does not change the meaning.
 
-Many texts are looked at together, as arrays with one element per character, because every rule depends on the nearest
-characters only. A mark stands before each text and after the last one.
+Many texts are looked at together, as arrays with one element per character. A mark stands before each text and
+after the last one.
 """
 
 import re
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 # NFKC makes digits of superscripts, but 10⁵ is not 105.
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾"
 RAISED = re.compile(f"[{SUPERSCRIPTS}]+")
-BLOCK = 1 << 16  # characters; their arrays fit the processor's cache
+BLOCK = 1 << 18  # characters; their arrays fit the processor's cache
 MARK = "\n"  # no token has it
 MARK_CODE, SPACE = ord(MARK), ord(" ")
 PAGE = 256
 
 KNOWN, WORD, DIGIT, SIGN, POINT, HYPHEN, STROKE, INNER = (1 << bit for bit in range(8))
-"""Kinds of characters: in a word; a number; a sign that always counts; . and -; -; part of an operator; counts between
-two digits."""
+"""The bits of a character's kind: looked up; letter, digit or mark; digit; symbol and # % & * @; . or -; -; what
+may begin an operator; punctuation that counts between two digits."""
+LESS = ord("<")
 
 
 def text_hashes(texts: Sequence[str]) -> "npt.NDArray[np.uint64]":
@@ -46,7 +47,7 @@ def text_hashes(texts: Sequence[str]) -> "npt.NDArray[np.uint64]":
 
     hashes = np.empty(len(texts), np.uint64)
     for places in _blocks(texts):
-        tokens = _tokens([_folded(texts[place]) for place in places])
+        tokens = _tokens([_normalized(texts[place]) for place in places])
         digests = [
             blake2b((kept.rstrip(" ") or texts[place].strip()).encode(), digest_size=8).digest()
             for kept, place in zip(tokens, places, strict=True)
@@ -57,44 +58,45 @@ def text_hashes(texts: Sequence[str]) -> "npt.NDArray[np.uint64]":
 
 def _blocks(texts: Sequence[str]) -> Iterator[list[int]]:
     """Yield the places of texts that are looked at together, those of ASCII apart from the others."""
-    for is_ascii in (True, False):
-        places, size = list[int](), 0
-        for place, text in enumerate(texts):
-            if text.isascii() is is_ascii:
-                places.append(place)
-                size += len(text)
-                if size > BLOCK:
-                    yield places
-                    places, size = [], 0
-        if places:
-            yield places
+    blocks: dict[bool, list[int]] = {True: [], False: []}
+    sizes = {True: 0, False: 0}
+    for place, text in enumerate(texts):
+        is_ascii = text.isascii()
+        blocks[is_ascii].append(place)
+        sizes[is_ascii] += len(text)
+        if sizes[is_ascii] > BLOCK:
+            yield blocks[is_ascii]
+            blocks[is_ascii], sizes[is_ascii] = [], 0
+    yield from filter(None, blocks.values())
 
 
-def _folded(text: str) -> str:
-    if not text.isascii():
-        folded = normalize("NFKC", text)
-        if folded != text and any(map(text.__contains__, SUPERSCRIPTS)):
-            folded = normalize("NFKC", RAISED.sub(r"^\g<0>", text))
-        text = folded
-    return text.casefold()
+def _normalized(text: str) -> str:
+    if text.isascii():
+        return text
+    normalized = normalize("NFKC", text)
+    if normalized != text and any(map(text.__contains__, SUPERSCRIPTS)):
+        return normalize("NFKC", RAISED.sub(r"^\g<0>", text))
+    return normalized
 
 
 def _tokens(texts: list[str]) -> list[str]:
-    """Return the tokens of each folded text, joined by single spaces; a space may follow the last one."""
+    """Return the tokens of each text, joined by single spaces; a space may follow the last one."""
     import numpy as np
 
-    joined = MARK.join(["", *(text.replace(MARK, " ") for text in texts), ""])
+    joined = MARK.join(["", *(text.replace(MARK, " ") for text in texts), ""]).casefold()
     form, dtype = ("ascii", "u1") if joined.isascii() else ("utf-32-le", "<u4")
     encoded = joined.encode(form)
     codes: Codes = np.frombuffer(encoded, dtype)
     token, begins = _rules(codes, _kinds(encoded, codes))
-    gap = _before(token) & ~token  # the first character of a gap stays, as a space
-    mark = codes == MARK_CODE
-    kept = token | gap | mark
-    starts = np.flatnonzero(begins)
-    places = np.cumsum(np.add.reduceat(kept, [0, *starts], dtype=np.intp))[:-1]
-    chosen = np.where(gap & ~mark, codes.dtype.type(SPACE), codes)[kept]
-    return np.insert(chosen, places, SPACE).tobytes().decode(form).split(MARK)[1:-1]
+    marks = codes == MARK_CODE
+    gap = ~token
+    gap[1:] &= token[:-1]  # the first character of a gap stays, as a space
+    gap &= ~marks
+    spaced = codes.copy()
+    np.copyto(spaced, SPACE, where=gap)
+    kept = token | gap | marks
+    places = np.cumsum(np.add.reduceat(kept, [0, *begins], dtype=np.intp))[:-1]
+    return np.insert(spaced[kept], places, SPACE).tobytes().decode(form).split(MARK)[1:-1]
 
 
 def _kinds(encoded: bytes, codes: "Codes") -> "Kinds":
@@ -140,81 +142,66 @@ def _kind(character: str) -> int:
     )
 
 
-def _before(flags: "Flags") -> "Flags":
-    """Return for each character the flag of the one before it."""
+def _rules(codes: "Codes", kinds: "Kinds") -> "tuple[Flags, npt.NDArray[np.intp]]":
+    """Return which characters are in tokens, and the places where a token begins right behind another one."""
     import numpy as np
 
-    return np.concatenate((flags[-1:], flags[:-1]))
+    token = kinds & (WORD | SIGN) != 0
+    looked_at = kinds & (SIGN | HYPHEN) != 0  # few characters need more than a look at their kind
+    looked_at[:-1] |= (kinds[:-1] & INNER != 0) & (kinds[1:] & WORD != 0)
+    at = np.flatnonzero(looked_at)
+    earlier, before, here, after = (kinds[at + step] for step in (-2, -1, 0, 1))
+    sign, hyphen = here & SIGN != 0, here & HYPHEN != 0
+    joined = (here & INNER != 0) & (before & after & DIGIT != 0)  # 3.5, 1,000, 10:30
+    first = (here & POINT != 0) & (after & WORD != 0)
+    attached = first & (before & (WORD | SIGN | POINT) == 0)  # -5, .NET
+    double = first & hyphen & (before & HYPHEN != 0) & (earlier & (WORD | SIGN | POINT) == 0)  # --force
+    token[at[joined | attached | double]] = True
+    token[at[double] - 1] = True
+    closes = ((codes[at] == ord("=")) | (codes[at] == ord(">"))) & (before & STROKE != 0)
+    arrows = (codes[at] == LESS) & (after & HYPHEN != 0)
+    operators = _operators(codes, kinds, at[closes | arrows].tolist())
+    signed = np.setdiff1d(at[first & hyphen & (before & SIGN != 0)], operators[:, 1])  # = -5, written together
+    signed = np.setdiff1d(signed, operators[:, 1] - 1)
+    token[signed] = True
+    for start, end in operators.tolist():
+        token[start:end] = True
+    free = (before & (WORD | SIGN) != 0) | np.isin(at, operators[:, 1])
+    trailing = at[hyphen & free & (after & (WORD | SIGN | HYPHEN) == 0) & ~token[at]].tolist()  # A-
+    alone = [place for place in trailing if not _leads_to_token(place, codes, kinds, token, operators[:, 0])]
+    token[alone] = True
+    words = at[sign & (before & WORD != 0)], at[sign & (after & WORD != 0)] + 1
+    begins = np.unique(np.concatenate([*words, signed, operators.ravel(), alone]).astype(np.intp))
+    return token, begins[token[begins] & token[begins - 1]]
 
 
-def _after(flags: "Flags") -> "Flags":
-    """Return for each character the flag of the one after it."""
+def _operators(codes: "Codes", kinds: "Kinds", signs: list[int]) -> "npt.NDArray[np.intp]":
+    """Return the start and end of each operator (!=, ->, :=, <-), given the places of = > < that may be in one."""
     import numpy as np
 
-    return np.concatenate((flags[1:], flags[:1]))
-
-
-def _rules(codes: "Codes", kinds: "Kinds") -> "tuple[Flags, Flags]":
-    """Return which characters are in tokens, and where a token begins right behind another one."""
-    letter, digit, sign, hyphen, stroke = (kinds & kind != 0 for kind in (WORD, DIGIT, SIGN, HYPHEN, STROKE))
-    word = letter | ((kinds & INNER != 0) & _before(digit) & _after(digit))  # 3.5, 1,000, 10:30
-    rest = ~(word | sign)
-    opening = rest & (kinds & POINT == 0)
-    first = rest & (kinds & POINT != 0) & _after(letter)
-    attached = first & _before(opening)  # -5, .NET
-    double = first & hyphen & _before(hyphen & _before(opening))  # --force
-    attached |= double | _after(double)
-    signed = first & hyphen & _before(sign)  # = -5, written together
-    marked = codes == MARK_CODE
-    other, begins = _operators(codes, sign, stroke, rest)
-    signed &= ~(other | _before(other))
-    words = word | attached | signed
-    _trailing(hyphen, rest, words, other, begins, marked)
-    token = words | sign | other
-    return token, token & _before(token) & (begins | (words != _before(words)))
-
-
-def _operators(codes: "Codes", sign: "Flags", stroke: "Flags", rest: "Flags") -> "tuple[Flags, Flags]":
-    """Return which characters are in operators (!=, ->, :=, <-), and the first ones of these and behind these.
-
-    The hyphen of <- is taken out of `rest`.
-    """
-    import numpy as np
-
-    inside, begins = np.zeros((2, len(codes)), bool)
-    less, closing = codes == ord("<"), ((codes == ord("=")) | (codes == ord(">"))) & _before(stroke & rest)
-    last = 0
-    for at in np.flatnonzero(closing | (less & _after(codes == ord("-")))).tolist():
+    found: list[tuple[int, int]] = []
+    last = 0  # the end of the operator before
+    for at in signs:
         start, end = at, at + 1
-        if not less[at]:
-            while stroke[start - 1] and rest[start - 1]:
+        if codes[at] == LESS:
+            if kinds[at - 1] & SIGN and last != at:
+                continue
+            end = at + 2
+        else:
+            while start > last and kinds[start - 1] & STROKE:
                 start -= 1
             if start == at:
-                continue  # the hyphen belongs to <-
-        elif sign[at - 1] and last != at:
-            continue
-        else:
-            end = at + 2
-            rest[at + 1] = False
-        inside[start:end] = begins[start] = begins[end] = True
+                continue
+        found.append((start, end))
         last = end
-    return inside, begins
+    return np.array(found, np.intp).reshape(-1, 2)
 
 
-def _trailing(
-    hyphen: "Flags",
-    rest: "Flags",
-    words: "Flags",
-    other: "Flags",
-    begins: "Flags",
-    marked: "Flags",
-) -> None:
-    """Add the hyphens right behind a word (A-) to the tokens in `other`."""
-    import numpy as np
-
-    for at in np.flatnonzero(hyphen & rest & ~_before(rest) & _after(rest & ~hyphen) & ~words & ~other).tolist():
-        end = at + 1
-        while rest[end] and not (marked[end] or words[end] or other[end]):
-            end += 1
-        claimed = other[end] or (rest[end] and words[end])
-        other[at] = begins[at] = marked[end] or not claimed
+def _leads_to_token(
+    hyphen: int, codes: "Codes", kinds: "Kinds", token: "Flags", operators: "npt.NDArray[np.intp]"
+) -> bool:
+    """Return whether the punctuation behind a hyphen goes on to an operator, or to a hyphen or point of a word."""
+    end = hyphen + 1
+    while not token[end] and codes[end] != MARK_CODE:
+        end += 1
+    return codes[end] != MARK_CODE and (not kinds[end] & (WORD | SIGN) or end in operators)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from curate import sql_files
 from curate.jobs import Job
-from curate.load.texts import stand_on
+from curate.load.texts import shards, stand_on
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ def load_own_copies(job: Job) -> int:
     """Write the new rows of `own_copies`, now that this load has passages or queries; return their number."""
     import pyarrow as pa
 
+    if not (shards(job, "passages") and shards(job, "queries")):
+        return 0
     with job.workspace.connect(memory_limit="500MB") as connection:
         stand_on(connection, job, "passages")
         stand_on(connection, job, "queries")

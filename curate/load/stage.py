@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from curate import sql_files
 from curate.as_of import AsOf
 from curate.errors import Damaged, NoSpace
 from curate.job_record import Record
@@ -260,9 +261,10 @@ def _same(workspace: Workspace, request: LoadRequest) -> Record | None:
 
 def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Iterable[str]) -> Loaded:
     facts = {name: record.facts[name] for name in ("counts", "collapsed", "corrected", "rejected")}
-    totals = {"passages": 0} | dict(workspace.select("load/totals").iter_rows())
+    with workspace.connect() as connection:
+        totals = {"passages": 0} | dict(sql_files.select(connection, "load/totals").fetchall())
+        held_out = dict(sql_files.select(connection, "load/held_out").fetchall())
     own_copies = totals.pop("own copies")
-    held_out = dict(workspace.select("load/held_out").iter_rows())
     return Loaded(
         record.job,
         already,

@@ -67,9 +67,13 @@ def load_texts(
 
 def stand_on(connection: "duckdb.DuckDBPyConnection", job: Job, table: str) -> None:
     """Make the table on `connection` include the rows of the unfinished `job`."""
-    shards = [*job.workspace.shards(table), *sorted(job.shard(table, 0).parent.glob("*.parquet"))]
     name = sql_files.SHARDS_OF.get(table, table)
-    connection.read_parquet([str(path) for path in shards]).create_view(name, replace=True)
+    connection.read_parquet([str(path) for path in shards(job, table)]).create_view(name, replace=True)
+
+
+def shards(job: Job, table: str) -> list[Path]:
+    """Return the shards of a table, including those of the unfinished `job`."""
+    return [*job.workspace.shards(table), *sorted(job.shard(table, 0).parent.glob("*.parquet"))]
 
 
 def reject_all(refused: "duckdb.DuckDBPyRelation", rejects: Rejects) -> None:
