@@ -18,7 +18,7 @@ from curate.cli.main import run
 from curate.denoise import score_checks
 from curate.denoise.score_checks import scale_warnings
 from curate.denoise.stage import plan_denoise
-from curate.errors import BadSettings, CurateError
+from curate.errors import BadSettings, CurateError, Damaged
 from curate.jobs import Job
 from curate.models import cross_encoder
 from curate.models.cross_encoder import CrossEncoder
@@ -218,7 +218,7 @@ def test_a_job_killed_at_any_moment_goes_on_to_the_same_bytes(
     expected = tables(small_set.root)
     assert sum(name.startswith("scores/score-") for name in expected) > 1, "the job must have several shards"
     chance = random.Random(7)
-    for path in [*small_set.root.glob("tables/*/score-*"), *small_set.root.glob("tables/*/cutoffs-*")]:
+    for path in [*small_set.root.glob("tables/**/score-*"), *small_set.root.glob("tables/**/cutoffs-*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert tables(small_set.root) != expected
     for _ in range(3):
@@ -285,13 +285,17 @@ def test_labels_that_come_later_are_scored_too(small_set: Workspace, tiny_cross_
     assert len(ledger(small_set)) == len(set(ledger(small_set)))
 
 
-def test_a_lost_shard_of_a_finished_job_is_scored_again(small_set: Workspace, tiny_cross_encoder: Model) -> None:
-    """A missing shard is not done, even if the record says so."""
+def test_a_lost_shard_of_a_finished_job_is_scored_again_by_rebuild(
+    small_set: Workspace, tiny_cross_encoder: Model
+) -> None:
+    """The record names the shard, so its pairs are not taken for unscored ones."""
     scorer = str(tiny_cross_encoder())
     curate.denoise(small_set, scorer=scorer)
     expected = ledger(small_set)
     next(small_set.root.glob("tables/scores/score-*/*.parquet")).unlink()
-    assert curate.denoise(small_set, scorer=scorer).scored_now == 8
+    with pytest.raises(Damaged, match="is missing"):
+        curate.denoise(small_set, scorer=scorer)
+    curate.rebuild(small_set)
     assert ledger(small_set) == expected
 
 

@@ -36,7 +36,7 @@ hard_negatives = 2
 depth = 8
 learning_rate = 2e-5
 passage_max_length = 32
-dev_every = 4
+dev_every = 0 # dev would choose the start for several models, which are then one
 dev_passages = 40
 checkpoint_every = 2
 [train.cross_encoder]
