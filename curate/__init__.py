@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from curate.errors import Damaged as Damaged
     from curate.errors import NoSpace as NoSpace
     from curate.errors import NotAvailable as NotAvailable
+    from curate.errors import NoWorkspace as NoWorkspace
+    from curate.errors import RejectedRows as RejectedRows
     from curate.errors import StaleModel as StaleModel
+    from curate.errors import StepMissing as StepMissing
+    from curate.errors import UnknownName as UnknownName
     from curate.errors import WorkspaceBusy as WorkspaceBusy
     from curate.evaluate import evaluate as evaluate
     from curate.evaluate import plan_evaluate as plan_evaluate
@@ -55,10 +59,14 @@ _HOME = {
     "CurateError": "curate.errors",
     "Damaged": "curate.errors",
     "NoSpace": "curate.errors",
+    "NoWorkspace": "curate.errors",
     "NotAvailable": "curate.errors",
     "Plan": "curate.plan",
+    "RejectedRows": "curate.errors",
     "Settings": "curate.config",
     "StaleModel": "curate.errors",
+    "StepMissing": "curate.errors",
+    "UnknownName": "curate.errors",
     "Workspace": "curate.workspace",
     "WorkspaceBusy": "curate.errors",
     "augment": "curate.augment",

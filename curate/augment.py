@@ -12,7 +12,7 @@ from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
 from curate.denoise.scoring import known_rate, plan_score, score_run
-from curate.errors import BadSettings
+from curate.errors import StepMissing
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
 from curate.options import given_options
@@ -99,7 +99,7 @@ class AugmentRequest:
         """Return the request; raises BadSettings if there are no unlabeled queries or no such cutoffs."""
         given = given_options(AugmentOptions, options)
         if not workspace.select("augment/unlabeled_queries")["queries"][0]:
-            raise BadSettings("no unlabeled queries yet. Load some: curate load --unlabeled QUERIES.jsonl")
+            raise StepMissing("no unlabeled queries yet. Load some: curate load --unlabeled QUERIES.jsonl")
         row = cutoffs_in_force(workspace, given.get("cutoffs"))
         mining, repeated = _mined_by(workspace, given.get("encoder"), given.get("depth"))
         judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {row['scorer_id']}"]

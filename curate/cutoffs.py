@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
-from curate.errors import BadSettings
+from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, numbered
 from curate.models.folder import is_same_model
 from curate.nearest import nearest
@@ -45,7 +45,7 @@ def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions
     before = named_cutoffs(workspace, name)
     row = {**_start(workspace, before), **_given(workspace, options)}
     if not row.get("scorer_id"):
-        raise BadSettings(NONE_YET)
+        raise StepMissing(NONE_YET)
     workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
     if before and all(before[key] == row[key] for key in DECIDING):
         return before
@@ -81,9 +81,9 @@ def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
     rows = every(workspace)
     current = current_cutoffs(workspace)
     if not current:
-        raise BadSettings(NONE_YET)
+        raise StepMissing(NONE_YET)
     if name is not None and name not in rows:
-        raise BadSettings(f"no cutoffs '{name}'; the cutoffs are: {', '.join(rows)}")
+        raise UnknownName(f"no cutoffs '{name}'; the cutoffs are: {', '.join(rows)}")
     return rows[current["name"] if name is None else name]
 
 
@@ -137,7 +137,7 @@ def _known_scorer(workspace: Workspace, wanted: str) -> str:
     if found:
         raise BadSettings(f"several scorers were read from '{wanted}'; give the id of one: {', '.join(found)}")
     near = nearest(wanted, [row["model_id"] for row in rows])
-    raise BadSettings(f"no scorer '{wanted}' has scored here: {near} To score with it: curate denoise --scorer")
+    raise UnknownName(f"no scorer '{wanted}' has scored here: {near} To score with it: curate denoise --scorer")
 
 
 def _scorers(workspace: Workspace) -> list[dict[str, Any]]:

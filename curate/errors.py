@@ -2,8 +2,12 @@
 
 CurateError (1: the work failed, and the message says why)
 ├── BadSettings (2: a command, an option or curate.toml is invalid)
+│   ├── NoWorkspace (no folder here or above is a workspace)
+│   ├── UnknownName (nothing has that name; the message has names that there are)
+│   ├── StepMissing (an earlier step of the work is not done; the message has its command)
 │   └── StaleModel (the existing model of that name was made from other settings or tables)
 ├── BadInput (3: a file does not hold what it should; the message names file and line)
+│   ├── RejectedRows (a load rejects more rows than --max-rejects allows)
 │   └── Damaged (a file of the workspace is missing, or is not what was written)
 ├── NotAvailable (4: this machine lacks a library or a model)
 ├── WorkspaceBusy (5: another process is writing to the workspace)
@@ -27,6 +31,24 @@ class BadSettings(CurateError):
     code = "bad-settings"
 
 
+class NoWorkspace(BadSettings):
+    """No folder here or above is a workspace."""
+
+    code = "no-workspace"
+
+
+class UnknownName(BadSettings):
+    """Nothing has that name: a run, cutoffs, a query, a table, a job. The message has names that there are."""
+
+    code = "unknown-name"
+
+
+class StepMissing(BadSettings):
+    """An earlier step of the work is not done. The message has its command."""
+
+    code = "step-missing"
+
+
 class StaleModel(BadSettings):
     """The existing model of that name was made from other settings or tables."""
 
@@ -38,6 +60,12 @@ class BadInput(CurateError):
 
     exit_code = 3
     code = "bad-input"
+
+
+class RejectedRows(BadInput):
+    """A load rejects more rows than `max_rejects` allows. The message names the first of them."""
+
+    code = "rejected-rows"
 
 
 class Damaged(BadInput):

@@ -8,7 +8,7 @@ from curate import sql_files
 from curate.bootstrap import Interval, interval
 from curate.choose_run import chosen_run, newest_first
 from curate.config import Split
-from curate.errors import BadSettings
+from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, table_digest
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine
@@ -97,7 +97,7 @@ class EvaluateRequest:
         encoder = given.get("encoder", ())
         models = [encoder] if isinstance(encoder, str) else list(encoder)
         if split and split not in get_args(Split):
-            raise BadSettings(f"no split '{split}': {nearest(split, get_args(Split))}")
+            raise UnknownName(f"no split '{split}': {nearest(split, get_args(Split))}")
         if depth and not models:
             raise BadSettings("--depth goes with --encoder MODEL: it cannot change the depth of an existing run")
         return cls(
@@ -121,7 +121,7 @@ class EvaluateRequest:
         asked += [self.against] if self.against else []
         if not asked:
             wanted = self.split or SPLIT
-            raise BadSettings(f"no runs over '{wanted}' yet. Run: {curate_command('mine', '--split', wanted)}")
+            raise StepMissing(f"no runs over '{wanted}' yet. Run: {curate_command('mine', '--split', wanted)}")
         splits = {split_of[run] for run in asked} | ({self.split} if self.split else set())
         if len(splits) > 1:
             there = " and ".join(sorted(splits))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from curate import sql_files, standing
 from curate.choose_run import chosen_run
 from curate.cutoffs import chosen_cutoffs
-from curate.errors import BadSettings
+from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.nearest import nearest
 from curate.query_output import json_lines
 from curate.workspace import Workspace
@@ -28,7 +28,7 @@ def text(name: str) -> str:
     """Return the SQL of a named query; raises BadSettings, with the nearest name, for an unknown name."""
     known = sql_files.report_names()
     if name not in known:
-        raise BadSettings(f"no query named '{name}': {nearest(name, known)}")
+        raise UnknownName(f"no query named '{name}': {nearest(name, known)}")
     return sql_files.text(f"reports/{name}")
 
 
@@ -45,7 +45,7 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
     wanted = parameters(name)
     for key in given:
         if key not in wanted:
-            raise BadSettings(f"'{name}' has no parameter '{key}': {nearest(key, wanted)}")
+            raise UnknownName(f"'{name}' has no parameter '{key}': {nearest(key, wanted)}")
     found: dict[str, Any] = {k: _number(k, v) if k in NUMBERS else v for k, v in given.items()}
     split = "unlabeled" if name in OVER_UNLABELED else "train"
     if "query" in wanted:
@@ -79,8 +79,8 @@ def split_of(workspace: Workspace, query_id: str) -> str:
         return str(splits[0]["split"])
     near = workspace.select("workspace/near_query_ids", query_id=query_id).to_dicts()
     if not near:
-        raise BadSettings("no queries yet. Run: curate load COLLECTION")
-    raise BadSettings(f"no query '{query_id}'; similar ids: {', '.join(row['query_id'] for row in near)}")
+        raise StepMissing("no queries yet. Run: curate load COLLECTION")
+    raise UnknownName(f"no query '{query_id}'; similar ids: {', '.join(row['query_id'] for row in near)}")
 
 
 def rows(

@@ -3,9 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from curate import sql_files
 from curate.shards import whole_file, write_parquet
@@ -13,6 +13,7 @@ from curate.shards import whole_file, write_parquet
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from _typeshed import SupportsWrite
 
 SCHEMA = 2
 """The number at the end of every JSON schema. It rises when a field is renamed or removed."""
@@ -46,13 +47,13 @@ def write_stream(result: "duckdb.DuckDBPyRelation", form: str, stream: BinaryIO,
         text.detach()  # the stream belongs to the caller
 
 
-def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, raw: bool = False) -> None:
+def write_text(
+    result: "duckdb.DuckDBPyRelation", form: str, stream: "SupportsWrite[str]", *, raw: bool = False
+) -> None:
     """Write the rows as csv (one header line), json (one array) or ndjson (one object per line)."""
     if form == "csv":
         rows = text_rows(result)  # a query that fails should fail before the header is written
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([_cell(name, raw) for name in result.columns])
-        writer.writerows([_cell(value, raw) for value in row] for row in rows)
+        write_csv(result.columns, rows, stream, raw=raw)
         return
     lines = json_lines(result)
     before, between, after = ("[\n", ",\n", "\n]\n") if form == "json" else ("", "\n", "\n")
@@ -62,6 +63,28 @@ def write_text(result: "duckdb.DuckDBPyRelation", form: str, stream: TextIO, *, 
         stream.write(between + line if wrote else line)
         wrote = True
     stream.write(after if wrote or form == "json" else "")
+
+
+def write_csv(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | None]],
+    stream: "SupportsWrite[str]",
+    *,
+    raw: bool = False,
+) -> None:
+    """Write a header line and the rows; without columns nothing. No cell is a formula, unless `raw`."""
+    writer = csv.writer(stream, lineterminator="\n")
+    if columns:
+        writer.writerow([_cell(name, raw) for name in columns])
+    writer.writerows([_cell(value, raw) for value in row] for row in rows)
+
+
+def cells(row: Mapping[str, Any]) -> list[str | None]:
+    """Return the values of a row as cells of a table: text as it is, null as None, the rest as JSON."""
+    return [
+        value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for value in row.values()
+    ]
 
 
 def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, ...]]:

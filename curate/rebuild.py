@@ -15,7 +15,7 @@ from curate import sql_files
 from curate.as_of import AsOf
 from curate.damage import standing
 from curate.denoise.scoring import score_again
-from curate.errors import BadSettings, CurateError, Damaged, NoSpace, WorkspaceBusy
+from curate.errors import BadSettings, CurateError, Damaged, NoSpace, UnknownName, WorkspaceBusy
 from curate.evaluate import measure
 from curate.job_record import Record, places, recorded_jobs, restore_record
 from curate.jobs import Job
@@ -77,19 +77,30 @@ def rebuild(workspace: Workspace, *, forget: str | None = None, progress: Progre
     return Rebuilt(len(workspace.outputs(workspace.records())), mended, workspace.catalogue.path)
 
 
-def _forget(workspace: Workspace, job: str) -> list[str]:
-    """Delete a job's record and shards; return a note about each table."""
+def places_of(workspace: Workspace, job: str) -> list[Path]:
+    """Return what `rebuild` would delete to forget a job: its records and the folders of its shards.
+
+    Raises UnknownName if there is no such job, and BadSettings if it is a load.
+    """
     if job not in recorded_jobs(workspace.stages):
         known = ", ".join(recorded_jobs(workspace.stages)) or "none yet"
-        raise BadSettings(f"no job '{job}'; the jobs are: {known}")
+        raise UnknownName(f"no job '{job}'; the jobs are: {known}")
     if job.startswith("load-"):
         raise BadSettings(f"{job} cannot be forgotten: later jobs refer to its passages and queries")
     folders = [folder for folder in workspace.root.glob(f"tables/*/{job}") if folder.is_dir()]
-    for path in places(workspace.stages, job):
-        path.unlink(missing_ok=True)
-    for folder in folders:
-        shutil.rmtree(folder)
-    return [f"{folder.relative_to(workspace.root)}: forgotten" for folder in sorted(folders)]
+    return [*(path for path in places(workspace.stages, job) if path.exists()), *sorted(folders)]
+
+
+def _forget(workspace: Workspace, job: str) -> list[str]:
+    """Delete a job's record and shards; return a note about each table."""
+    deleted = places_of(workspace, job)
+    folders = [path for path in deleted if path.is_dir()]
+    for path in deleted:
+        if path in folders:
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [f"{folder.relative_to(workspace.root)}: forgotten" for folder in folders]
 
 
 def _records(workspace: Workspace) -> list[str]:

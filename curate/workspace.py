@@ -21,7 +21,7 @@ from curate import sql_files
 from curate.catalogue import Catalogue
 from curate.config import Settings, read_settings
 from curate.damage import Damage, all_contents, all_standing, refuse
-from curate.errors import BadSettings, Damaged, NoSpace, WorkspaceBusy
+from curate.errors import BadSettings, Damaged, NoSpace, NoWorkspace, UnknownName, WorkspaceBusy
 from curate.job_record import Record, read_record, recorded_jobs
 from curate.nearest import nearest
 from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 CONFIG = "curate.toml"
+OWN = ("tables", "embeddings", "indexes", "models")
+OWN_FILES = (CONFIG, "curate.duckdb", ".lock", ".spill-")
 FORMAT = 2
 """The number of the tables' columns and their meaning: it rises when older tables cannot be used."""
 # A shard of the ledger counts as soon as it is written, because each shard holds complete answers. The models that
@@ -63,7 +65,7 @@ class Workspace:
     def __init__(self, root: Path | str, settings: Settings | None = None) -> None:
         self.root = _usable(Path(root).resolve())
         if not (self.root / CONFIG).is_file():
-            raise BadSettings(_no_workspace(self.root))
+            raise NoWorkspace(_no_workspace(self.root))
         made = Manifest.read(self.root / "tables" / "passages" / "schema.parquet")
         if made and made.lineage.settings.get("format") != FORMAT:
             raise BadSettings(
@@ -102,7 +104,7 @@ class Workspace:
         for folder in (start, *start.parents):
             if (folder / CONFIG).is_file():
                 return cls(folder)
-        raise BadSettings(_no_workspace(start))
+        raise NoWorkspace(_no_workspace(start))
 
     @cached_property
     def settings(self) -> Settings:
@@ -269,7 +271,7 @@ class Workspace:
             return pl.scan_parquet(self.shards(name))
         known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
         if name not in known:
-            raise BadSettings(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
+            raise UnknownName(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
         with self.connect() as connection:
             self.check(sql_files.tables_read(name))
             rows: pl.DataFrame = connection.table(name).pl()
@@ -364,6 +366,20 @@ def _usable(root: Path) -> Path:
             f"{root} has *, ? or [ in its path, which DuckDB treats as patterns; choose another folder name"
         )
     return root
+
+
+def check_output(path: Path | str) -> None:
+    """Raise BadSettings if a file `path` that a user names for output would be one of a workspace's own files."""
+    for place in (Path(path).absolute(), Path(os.path.realpath(path))):  # a link, and what it names
+        for root in place.parents:
+            if (root / CONFIG).is_file() and _is_own(place.relative_to(root)):
+                raise BadSettings(f"{path} belongs to the workspace {root}, which needs it. Give another file")
+
+
+def _is_own(inner: Path) -> bool:
+    """Return whether a path in a workspace is for curate to write; a file directly in exports/ is the user's."""
+    first = inner.parts[0]
+    return first in OWN or first.startswith(OWN_FILES) or (first == "exports" and len(inner.parts) > 2)
 
 
 def _no_workspace(folder: Path) -> str:

@@ -17,7 +17,7 @@ class Page:
     """A rich console, with methods that make text fit it."""
 
     def __init__(self, console: Console | None = None) -> None:
-        fixed = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+        fixed = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_WIDTH
         self.console = console or Console(width=fixed, highlight=False, markup=False, emoji=False)
         self.encoding = self.console.encoding
         self.unicode = self.encoding.lower().startswith("utf")

@@ -68,7 +68,8 @@ def show_overview(page: Page, overview: Overview) -> None:
         if name in RENDERERS and worth_showing(found):
             page.print(Text(), block(page, found, FEW_LINES))
     if overview.next:
-        page.print(Text(), Text(f"Next: {overview.next}", style=TITLE))
+        # A line that only the terminal breaks can be copied whole.
+        page.console.print(Text(f"\nNext: {overview.next}", style=TITLE), soft_wrap=True)
 
 
 def worth_showing(found: Report) -> bool:

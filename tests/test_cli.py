@@ -1,5 +1,7 @@
 """The command line itself: help, shared options, settings, messages and their codes, the log, completion."""
 
+import csv
+import io
 import json
 import logging
 import socket
@@ -218,7 +220,7 @@ def test_an_error_has_a_code_and_the_next_command_on_a_line_of_its_own(here: Pat
     assert capsys.readouterr().err.startswith("error[bad-settings]: no queries in the split 'test'")
     assert run(["evaluate"]) == 2
     told = capsys.readouterr().err.splitlines()
-    assert told == ["error[bad-settings]: no runs over 'test' yet.", "  try: curate mine --split test"]
+    assert told == ["error[step-missing]: no runs over 'test' yet.", "  try: curate mine --split test"]
 
 
 def test_suggested_commands_are_quoted_for_a_shell(here: Path, capsys: Capture) -> None:
@@ -259,7 +261,9 @@ def test_a_name_that_is_too_long_is_no_bug(here: Path, capsys: Capture) -> None:
         ["export", "--name"],
     ):
         assert run([*arguments, "n" * 300]) in (2, 3), arguments
-        assert "error[b" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "error[" in told
+        assert "error[bug]" not in told
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -343,6 +347,70 @@ def test_json_says_what_it_is(tmp_path: Path, capsys: Capture) -> None:
     assert rebuilt["catalogue"] == str(made / "curate.duckdb")
 
 
+@pytest.mark.parametrize(
+    ("command", "schema", "key"),
+    [
+        ("runs", "curate.runs/2", "runs"),
+        ("cutoffs", "curate.cutoffs/2", "cutoffs"),
+        ("report splits", "curate.report.splits/2", "rows"),
+        ("report cutoffs_compared", "curate.report.cutoffs_compared/2", "rows"),
+        ("config show", "curate.configured/2", "settings"),
+    ],
+)
+def test_rows_come_in_the_format_that_is_asked_for(
+    here: Path, command: str, schema: str, key: str, capsys: Capture
+) -> None:
+    """`--json` is one object with a schema; ndjson and csv have the same rows alone, null as an empty cell."""
+    curate.set_cutoffs(Workspace(here), "default", scorer_id="judge", depth=4)
+
+    def told(*given: str) -> str:
+        assert run(["-q", *command.split(), *given]) == 0
+        return capsys.readouterr().out
+
+    whole = json.loads(told("--json"))
+    assert (whole["schema"], told("--json")) == (schema, told("--format", "json"))
+    rows = [json.loads(line) for line in told("--format", "ndjson").splitlines()]
+    assert rows == whole[key]
+    assert rows
+    cells = list(csv.DictReader(io.StringIO(told("--format", "csv"))))
+    assert [list(row) for row in cells] == [list(row) for row in rows]
+    for row, shown in zip(rows, cells, strict=True):
+        for name, text in shown.items():
+            assert (text if isinstance(row[name], str) else json.loads(text or "null")) == row[name]
+    assert told() == told("--format", "table")
+
+
+def test_the_overview_has_several_tables_and_no_rows(here: Path, capsys: Capture) -> None:
+    """One report has rows."""
+    assert run(["report", "--format", "csv"]) == 2
+    assert "give the NAME of one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("-C / status", "no-workspace"),
+        ("evaluate --split test", "step-missing"),
+        ("cutoffs", "step-missing"),
+        ("report funnel", "step-missing"),
+        ("augment", "step-missing"),
+        ("report --run nope", "unknown-name"),
+        ("report nope", "unknown-name"),
+        ("sql nope", "unknown-name"),
+        ("export --format nope", "unknown-name"),
+        ("runs export nope -", "unknown-name"),
+        ("rebuild --forget nope", "unknown-name"),
+        ("explain nope", "unknown-name"),
+        ("report query nope", "unknown-name"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_a_code_tells_what_to_do(command: str, code: str, capsys: Capture) -> None:
+    """All of them end with exit code 2, and a program can tell them apart by the word."""
+    assert run(["-q", *command.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"error[{code}]: ")
+
+
 def test_the_log_has_stage_run_and_shard(here: Path, capsys: Capture) -> None:
     """The file is appended to. `-v` tells on stderr what is done, and leaves stdout to the result."""
     for _ in range(2):
@@ -366,8 +434,8 @@ def test_the_log_has_an_error_with_its_code(here: Path, capsys: Capture) -> None
     assert "error curate load ends: " in last
     assert last.endswith("code=bad-input")
     assert "\x1b" not in last
-    assert run(["runs", "--log-file", "tables"]) == 2
-    assert "--log-file: cannot write tables: Is a directory" in capsys.readouterr().err
+    assert run(["runs", "--log-file", "."]) == 2
+    assert "--log-file: cannot write .: Is a directory" in capsys.readouterr().err
 
 
 def test_progress_without_bars_is_lines(here: Path, capsys: Capture) -> None:

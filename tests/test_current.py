@@ -211,7 +211,7 @@ def test_the_named_query_pseudo_labels_answers_though_a_view_has_its_name(tell: 
 def test_a_report_on_a_query_asks_for_its_id(tell: Tell) -> None:
     """The hint is a command, not the name of another report."""
     assert "try: curate report query ID" in tell("report", "query")[2]
-    assert "try: curate report query ID" in tell("report", "query_card")[2]
+    assert "Run: curate report query ID" in tell("report", "query_card")[2]
 
 
 def test_a_misspelt_split_gets_the_nearest_name(tell: Tell) -> None:

@@ -5,6 +5,7 @@ Every command that reads such a file stops with one message, and `curate rebuild
 
 import contextlib
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -155,7 +156,7 @@ def test_a_shard_that_is_gone_stops_every_command_that_reads_tables(
     for command in (["export"], ["report"], ["mine"], ["runs"], ["augment"], ["evaluate"], ["sql", "from runs"]):
         assert run(["-C", str(here.root), *command]) == 3, command
         said = capsys.readouterr().err
-        assert said.count("error: ") == 1
+        assert said.count("error[damaged]: ") == 1
         assert f"tables/qrels/{LOAD}/00000.parquet" in said
     assert not (here.root / "exports").exists()
 
@@ -280,8 +281,30 @@ def test_a_job_that_cannot_be_made_again_can_be_given_up(
         rebuild(here)
     with pytest.raises(BadSettings, match="later jobs refer to its passages"):
         rebuild(here, forget=LOAD)
-    assert run(["-C", str(here.root), "rebuild", "--forget", record.job]) == 0
+    assert run(["-C", str(here.root), "rebuild", "--forget", record.job, "--yes"]) == 0
     assert record.job not in here.sql("from runs")["run_id"].to_list()
+
+
+@pytest.mark.parametrize(("answer", "code"), [(None, 2), ("n\n", 1), ("y\n", 0)])
+def test_a_job_is_given_up_only_after_somebody_agreed(
+    here: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str | None,
+    code: int,
+) -> None:
+    """Without a terminal nobody can be asked, and the message has the command that needs no answer."""
+    (record,) = [record for record in here.records("mine") if "run" in record.inputs]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer or "y\n"))
+    if answer:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(["-q", "-C", str(here.root), "rebuild", "--forget", record.job]) == code
+    told = capsys.readouterr().err
+    assert f"this deletes tables/stages/{record.job}.json, " in told
+    assert (f"try: curate rebuild --forget {record.job} --yes" in told) == (answer is None)
+    kept = here.sql("from runs")["run_id"].to_list()
+    assert (record.job in kept) == (code != 0)
 
 
 def test_a_torn_shard_of_the_ledger_of_an_unfinished_job_is_scored_again(here: Workspace) -> None:

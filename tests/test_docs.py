@@ -407,7 +407,7 @@ def test_the_list_of_rejected_rows_is_what_a_load_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """docs/input.md shows the message for a passage without text and a label of an unknown passage."""
-    (block,) = [block for block in blocks("text") if block.text.startswith("error[bad-input]")]
+    (block,) = [block for block in blocks("text") if block.text.startswith("error[rejected-rows]")]
     collection = tmp_path / "my-collection"
     (collection / "qrels").mkdir(parents=True)
     corpus = [{"_id": f"p{number}", "text": f"text {number}"} for number in range(1, 17)]

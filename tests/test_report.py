@@ -321,8 +321,9 @@ def test_before_mining_the_report_says_to_mine(make_workspace: Make) -> None:
 
 
 def test_before_denoising_the_report_says_to_denoise(mined: Workspace) -> None:
-    """Unscored candidates give no figures yet."""
-    assert "curate denoise" in printed(report_rows.overview(mined))
+    """Unscored candidates give no figures yet. The command is on one line, however narrow the terminal."""
+    for width in (40, 80, 160):
+        assert "Run: curate denoise --scorer MODEL\n" in printed(report_rows.overview(mined), width=width)
 
 
 def test_the_overview_shows_every_part(denoised: Workspace) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -197,6 +198,58 @@ def test_the_suffix_of_the_file_says_its_format(ask: Ask, tmp_path: Path) -> Non
     target = tmp_path / "found.parquet"
     assert ask("select rank, score from candidates", "--output", str(target))[0] == 0
     assert pq.read_table(target).to_pylist() == [{"rank": 1, "score": 9.0}, {"rank": 2, "score": 8.0}]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tables/passages/other.csv",
+        "tables/stages/load-00001.json",
+        "curate.toml",
+        "curate.duckdb",
+        "models/scorer/config.json",
+        "embeddings/x.csv",
+        "indexes/x.csv",
+        "exports/labeled-list/manifest.json",
+        "sub/../curate.toml",
+        "link",
+    ],
+)
+def test_no_output_is_a_file_of_a_workspace(
+    ask: Ask, here: Workspace, make_workspace: Make, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither of this one nor of another one; a file beside them, or directly in exports/, is the user's."""
+    other = Workspace.create(here.root.parent / "other").root
+    (run_id,) = here.sql("select run_id from runs")["run_id"]
+    for root in (here.root, other):
+        (root / "sub").mkdir()
+        (root / "link").symlink_to(root / "curate.toml")
+        before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+        target = str(root / name)
+        for arguments in (
+            ["sql", "select 1", "--output", target],
+            ["runs", "export", run_id, target, "--force"],
+            ["runs", "--log-file", target],
+        ):
+            assert run(["-C", str(here.root), *arguments]) == 2, arguments
+            assert f"{target} belongs to the workspace {root}" in capsys.readouterr().err
+        assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+    assert ask("select 1", "--output", str(here.root / "exports" / "mine.csv"))[0] == 0
+    assert ask("select 1", "--output", str(here.root / "mine.csv"))[0] == 0
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
+def test_no_value_controls_a_terminal(ask: Ask, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """Control characters are shown as escapes there. A pipe gets the values as they are."""
+    query = "select 'a' || chr(27) || ']0;x' || chr(7) || chr(8238) as told"
+    piped = ask(query, "--format", form)[1]
+    assert "\u202e" in piped
+    assert ("\x1b" in piped) == (form == "csv")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, shown, _ = ask(query, "--format", form)
+    assert code == 0
+    assert not set(shown) & {"\x1b", "\x07", "\u202e"}
+    assert "\\u202e" in shown
 
 
 def test_parquet_needs_a_file(ask: Ask) -> None:

@@ -13,6 +13,7 @@ import torch
 from conftest import Interrupt
 
 from curate import Workspace
+from curate.cli.main import run
 from curate.errors import BadSettings
 from curate.models.cross_encoder import CrossEncoder
 from curate.models.threads import cpus, use_threads
@@ -88,12 +89,7 @@ def test_a_resumed_training_keeps_the_threads_with_which_it_began(
     make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gradients depend on the number of threads in their last bits, and the result must not."""
-    passages = {f"p{n}": f"passage {n} on {'abcdefgh'[n % 8]}" for n in range(24)}
-    queries = {f"q{n}": f"what of {'abcdefgh'[n % 8]} {n}" for n in range(8)}
-    workspace = make_workspace(
-        passages, queries, qrels=[(query, f"p{n}") for n, query in enumerate(queries)],
-        candidates={query: list(passages) for query in queries},
-    )  # fmt: skip
+    workspace = _mined(make_workspace)
     init = str(tiny_cross_encoder())
 
     def train(name: str, **options: Any) -> TrainedCrossEncoder:
@@ -107,3 +103,25 @@ def test_a_resumed_training_keeps_the_threads_with_which_it_began(
     monkeypatch.setenv("CURATE_THREADS", "1")
     assert train("resumed").sha256 == whole.sha256
     assert torch.get_num_threads() == 2
+
+
+def test_the_option_reaches_torch_and_the_record_of_a_training(
+    make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever trains again needs the number for the same bytes."""
+    monkeypatch.delenv("CURATE_THREADS", raising=False)
+    workspace = _mined(make_workspace)
+    command = ["-q", "-C", str(workspace.root), "train", "cross-encoder", "--init", str(tiny_cross_encoder())]
+    assert run([*command, "--groups", "4", "--max-length", "40", "--threads", "3"]) == 0
+    assert torch.get_num_threads() == 3
+    assert [record.facts["threads"] for record in workspace.records("train")] == [3]
+    assert "CURATE_THREADS" not in os.environ
+
+
+def _mined(make_workspace: Make) -> Workspace:
+    passages = {f"p{n}": f"passage {n} on {'abcdefgh'[n % 8]}" for n in range(24)}
+    queries = {f"q{n}": f"what of {'abcdefgh'[n % 8]} {n}" for n in range(8)}
+    return make_workspace(
+        passages, queries, qrels=[(query, f"p{n}") for n, query in enumerate(queries)],
+        candidates={query: list(passages) for query in queries},
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 from curate.augment import augment, plan_augment
 from curate.config import Recipe, Section
 from curate.denoise.stage import denoise, plan_denoise
-from curate.errors import BadSettings, StaleModel
+from curate.errors import BadSettings, StaleModel, StepMissing, UnknownName
 from curate.evaluate import evaluate, plan_evaluate
 from curate.mine.embeddings import passage_shards
 from curate.mine.request import MineRequest
@@ -165,7 +165,7 @@ class Procedure:
         """Raise BadSettings if a step before `first` is not done."""
         for name in STEPS[: _place(first)]:
             if name in self.steps and not _is_done(self.plan(name)):
-                raise BadSettings(f"the step {name} is not done. Leave out --from {first}, or use --from {name}")
+                raise StepMissing(f"the step {name} is not done. Leave out --from {first}, or use --from {name}")
 
     def chosen(self, first: str, last: str) -> list[str]:
         """Return the steps from `first` to `last`.
@@ -270,7 +270,7 @@ class Procedure:
             depth=asked["depth"],
         ).job
         if job.record is None:
-            raise BadSettings(f"the step {step} is not done. Run: {curate_command('run', '--to', step)}")
+            raise StepMissing(f"the step {step} is not done. Run: {curate_command('run', '--to', step)}")
         return job.name
 
 
@@ -281,7 +281,7 @@ def _given(section: Section) -> dict[str, Any]:
 
 def _place(name: str) -> int:
     if name not in STEPS:
-        raise BadSettings(f"no step '{name}'; the steps are {', '.join(STEPS)}")
+        raise UnknownName(f"no step '{name}'; the steps are {', '.join(STEPS)}")
     return STEPS.index(name)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from curate.cli.options import json_option, show, workspace
+from curate.cli.options import rows_options, show, show_rows, workspace
 from curate.cli.shared_options import shared
 from curate.settings_layers import layers, origins
 
@@ -35,8 +35,8 @@ def config() -> None:
 
 
 @config.command("show")
-@json_option
-def show_settings(as_json: bool) -> None:
+@rows_options()
+def show_settings(form: str) -> None:
     """Show every setting with its value and the place that it comes from.
 
     A value of --set comes before one of --config, then come curate.toml and the default. The options of a
@@ -50,7 +50,10 @@ def show_settings(as_json: bool) -> None:
     given = shared()
     found = origins(layers(workspace().root, given.config, given.settings))
     settings = [{"key": key, "value": value, "origin": origin} for key, (value, origin) in found.items()]
-    show(Configured(settings), as_json)
+    if form in ("csv", "ndjson"):
+        show_rows(form, settings, {})
+    else:
+        show(Configured(settings), form == "json")
 
 
 def _toml(value: Any) -> str:

@@ -1,20 +1,19 @@
 """`curate cutoffs`: the named cutoffs, which are listed and set without a model."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 import curate
-from curate.cli.options import json_option, workspace
-from curate.errors import BadSettings
+from curate.cli.options import json_option, rows_options, say, show_rows, workspace
+from curate.errors import StepMissing
 
 
 @click.group(invoke_without_command=True)
-@json_option
+@rows_options()
 @click.pass_context
-def cutoffs(context: click.Context, as_json: bool) -> None:
+def cutoffs(context: click.Context, form: str) -> None:
     """List the named cutoffs, or set some. Nothing is scored, and no model is needed.
 
     \b
@@ -29,9 +28,9 @@ def cutoffs(context: click.Context, as_json: bool) -> None:
 
     here = workspace()
     rows, current = every(here), current_cutoffs(here)
-    if not current and not as_json:
-        raise BadSettings(NONE_YET)
-    _show([{**row, "current": row["name"] == (current or row)["name"]} for row in rows.values()], as_json)
+    if not current and form == "table":
+        raise StepMissing(NONE_YET)
+    _show([{**row, "current": row["name"] == (current or row)["name"]} for row in rows.values()], form)
 
 
 @cutoffs.command("set")
@@ -53,16 +52,16 @@ def set_(name: str, as_json: bool, **values: Any) -> None:
         row = curate.set_cutoffs(here, name, **values)
     from curate.cutoffs import current_cutoffs
 
-    _show([{**row, "current": (current_cutoffs(here) or {}).get("name") == name}], as_json)
+    _show([{**row, "current": (current_cutoffs(here) or {}).get("name") == name}], "json" if as_json else "table")
 
 
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+def _show(rows: list[dict[str, Any]], form: str) -> None:
     from curate.query_output import SCHEMA
 
-    if as_json:
-        click.echo(json.dumps({"schema": f"curate.cutoffs/{SCHEMA}", "cutoffs": rows}, ensure_ascii=False))
+    if form == "table":
+        say("\n".join(_line(row) for row in rows))
     else:
-        click.echo("\n".join(_line(row) for row in rows))
+        show_rows(form, rows, {"schema": f"curate.cutoffs/{SCHEMA}", "cutoffs": rows})
 
 
 def _line(row: Mapping[str, Any]) -> str:

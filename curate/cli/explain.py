@@ -5,18 +5,28 @@ from dataclasses import dataclass
 import click
 
 from curate.cli.options import json_option, show
-from curate.errors import BadSettings
+from curate.errors import UnknownName
 from curate.nearest import nearest
 
 CODES = {
     "usage": (2, "The command line is wrong: an unknown command or option, or a value that it cannot take.",
               "Read the help of the command: curate COMMAND --help."),
-    "bad-settings": (2, "An option, an argument or a key of curate.toml cannot be meant, or a step is missing.",
+    "bad-settings": (2, "An option, an argument or a key of curate.toml cannot be meant.",
                      "Follow the message. To see every setting and where it comes from: curate config show."),
+    "no-workspace": (2, "Neither the current folder nor one above it is a workspace.",
+                     "Enter one, name it with -C DIR, or make one: curate init FOLDER."),
+    "unknown-name": (2, "Nothing has the name that was given, such as a run, cutoffs, a query or a table.",
+                     "The message has the nearest name, or all. To see runs and cutoffs: curate status."),
+    "step-missing": (2, "An earlier step of the work is not done: nothing is loaded, mined or scored yet.",
+                     "Run the command that the message names. To see what is done: curate status."),
     "stale-model": (2, "A model of that name exists, but it was made from other settings or other tables.",
                     "Give the new one another name with --name, or follow the message."),
     "bad-input": (3, "A file does not hold what it should. The message names the file and the line.",
-                  "Correct the line, or leave such rows out: curate load --max-rejects N."),
+                  "Correct the file, then run the same command again."),
+    "rejected-rows": (3, "Rows cannot be loaded, more than --max-rejects allows. Nothing was loaded.",
+                      "Correct the rows that the message names, or leave them out: curate load --max-rejects N."),
+    "damaged": (3, "A file of the workspace is missing, or is not what was written. The message names the file.",
+                "Run: curate rebuild. It makes the file again, or says what it needs for that."),
     "not-available": (4, "This machine lacks a library, a model or a device.",
                       "Run the command that the message names."),
     "busy": (5, "Another process is writing to this workspace. Commands that only read never wait.",
@@ -59,5 +69,5 @@ def explain(code: str, as_json: bool) -> None:
     """
     name = code.removeprefix("error").strip("[]: ")
     if name not in CODES:
-        raise BadSettings(f"no code '{code}': {nearest(name, CODES)}")
+        raise UnknownName(f"no code '{code}': {nearest(name, CODES)}")
     show(Explained(name, *CODES[name]), as_json)

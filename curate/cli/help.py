@@ -11,7 +11,7 @@ GROUPS = {
     "Training": "epochs batch_rows batch_groups learning_rate easy_share temperature distill distill_weight "
     "cross_batch dev_every",
     "Machine": "devices threads device dtype gradient_cache part_tokens checkpoint_every index",
-    "Result": "dry_run as_json form format output raw list_all explain force",
+    "Result": "dry_run as_json form format output raw list_all explain force yes",
     "For every command": "directory quiet verbose debug bars color log_file log_format config settings seed help "
     "_click_default_help",
 }

@@ -44,7 +44,7 @@ class Json(logging.Formatter):
 def opened(file: Path | None, form: str, verbose: int, command: str) -> Iterator[None]:
     """Write what curate does to `file` (appended) and, if `verbose`, to stderr, while the block runs.
 
-    Raises BadSettings if the file cannot be opened.
+    Raises BadSettings if the file cannot be opened, or is one of a workspace's own.
     """
     formatter = Json() if form == "json" else Text()
     with ExitStack() as stack:
@@ -67,6 +67,9 @@ def opened(file: Path | None, form: str, verbose: int, command: str) -> Iterator
 
 
 def _appending(file: Path) -> TextIO:
+    from curate.workspace import check_output
+
+    check_output(file)
     try:
         return file.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
     except OSError as error:

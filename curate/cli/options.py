@@ -1,29 +1,69 @@
 """The shared parts of the commands: the workspace, the progress and the output."""
 
-import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from curate.cli.log import LOGGER
 from curate.cli.shared_options import shared
-from curate.errors import CurateError, Damaged
+from curate.errors import BadSettings, CurateError, Damaged
 from curate.progress import SILENT, Advance, Lines, Progress
-from curate.query_output import SCHEMA
+from curate.query_output import SCHEMA, cells, write_csv
 from curate.reports.safe_text import visible
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+ROWS = ("table", "json", "ndjson", "csv")
+"""The formats of a command that prints rows."""
+JSON = "curate.json"
 dry_run_option = click.option(
     "--dry-run",
     is_flag=True,
     help="Show what is left to do, what is done and how long it takes; change nothing.",
 )
+
+
+def rows_options(forms: Sequence[str] = ROWS, default: str | None = "table") -> Callable[..., Any]:
+    """Return a decorator for a command that prints rows: it adds `--format`, and `--json` for one of its values.
+
+    The command gets the chosen format as `form`. default: None if it depends on where the rows go.
+    """
+    about = default or "table in a terminal, csv elsewhere"
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        form = click.option(
+            "--format",
+            "form",
+            type=click.Choice(forms),
+            default=default,
+            callback=_form,
+            help=f"Output format [{about}].",
+        )
+        short = click.option(
+            "--json",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_keep,
+            help="Same as --format json.",
+        )
+        return form(short(command))
+
+    return decorated
+
+
+def _keep(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    context.meta[JSON] = wanted
+
+
+def _form(context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    return "json" if context.meta.get(JSON) else value
 
 
 class Shown:
@@ -61,12 +101,13 @@ def workspace() -> Workspace:
 
 
 def _refresh(here: Workspace) -> None:
-    with contextlib.suppress(Damaged):  # the command itself says what is damaged
-        try:
-            if not here.catalogue_is_current() and not here.refresh_catalogue():
-                click.echo("note: curate.duckdb is out of date, because another program has it open", err=True)
-        except CurateError as error:
-            click.echo(visible(f"note: {error}"), err=True)
+    try:
+        if not here.catalogue_is_current() and not here.refresh_catalogue():
+            click.echo("note: curate.duckdb is out of date, because another program has it open", err=True)
+    except Damaged:
+        pass  # the command itself says what is damaged
+    except CurateError as error:
+        click.echo(visible(f"note: {error}"), err=True)
 
 
 def progress() -> Progress:
@@ -90,6 +131,44 @@ def show(result: Any, as_json: bool) -> None:
         say_json({"schema": f"curate.{type(result).__name__.lower()}/{SCHEMA}", **dataclasses.asdict(result)})
     else:
         say(result.text())
+
+
+def show_rows(form: str, rows: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> None:
+    """Print rows on stdout as csv, ndjson or json; `whole` is the JSON, which has the rows under its schema."""
+    if form == "json":
+        say_json(whole)
+    elif form == "ndjson":
+        for row in rows:
+            say_json(row)
+    else:
+        write_csv([*rows[0]] if rows else [], map(cells, rows), stdout())
+
+
+def stdout() -> "Terminal | TextIO":
+    """Return stdout; if it is a terminal, nothing that is written can control it."""
+    return Terminal() if sys.stdout.isatty() else sys.stdout
+
+
+class Terminal:
+    """Stdout, in which nothing can control the terminal."""
+
+    def write(self, text: str) -> int:
+        """Print a text."""
+        return sys.stdout.write(visible(text))
+
+
+def confirm(deletion: str, yes: bool, *command: str) -> None:
+    """Ask before something is deleted, unless `yes` says so already.
+
+    Raises BadSettings, with the command to run, if there is no terminal in which somebody could answer, and
+    CurateError if the answer is no.
+    """
+    if yes:
+        return
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BadSettings(f"{deletion}, which nobody can confirm here. Run: {curate_command(*command, '--yes')}")
+    if not click.confirm(visible(f"{deletion}. Go on?"), err=True):
+        raise CurateError("nothing was deleted, because the answer was no.")
 
 
 def say(text: str) -> None:

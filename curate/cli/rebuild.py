@@ -3,7 +3,7 @@
 import click
 
 import curate
-from curate.cli.options import json_option, progress, show, workspace
+from curate.cli.options import confirm, json_option, progress, show, workspace
 
 
 @click.command()
@@ -12,8 +12,9 @@ from curate.cli.options import json_option, progress, show, workspace
     metavar="JOB",
     help="First delete the record and the shards of a damaged job that cannot be made again.",
 )
+@click.option("--yes", is_flag=True, help="Do not ask before --forget deletes the job.")
 @json_option
-def rebuild(forget: str | None, as_json: bool) -> None:
+def rebuild(forget: str | None, yes: bool, as_json: bool) -> None:
     """Check every file that a record names, make what is damaged again, and rebuild curate.duckdb.
 
     Records are restored from their copies. A damaged shard is made again by its job, as of the time when the job
@@ -23,7 +24,13 @@ def rebuild(forget: str | None, as_json: bool) -> None:
     Example:
       curate rebuild
       curate rebuild --forget dense-train-1a2b3c4d
+      curate rebuild --forget dense-train-1a2b3c4d --yes
     """
     here = workspace()
+    if forget:
+        from curate.rebuild import places_of
+
+        names = ", ".join(str(path.relative_to(here.root)) for path in places_of(here, forget))
+        confirm(f"this deletes {names}", yes, "rebuild", "--forget", forget)
     with here.lock():
         show(curate.rebuild(here, forget=forget, progress=progress()), as_json)

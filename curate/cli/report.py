@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from curate.cli.completion_values import REPORTS
-from curate.cli.options import json_option, progress, say_json, workspace
+from curate.cli.options import progress, rows_options, say_json, show_rows, workspace
 from curate.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--limit", type=click.IntRange(min=1), help="Suspects, pseudo-labels or passages to show [5; with NAME 20]."
 )
 @click.option("--query", "query", metavar="ID", help="Query to report on, as in `curate report query ID`.")
-@json_option
+@rows_options()
 def report(
     name: str | None,
     query_id: str | None,
@@ -29,7 +29,7 @@ def report(
     cutoffs: str | None,
     limit: int | None,
     query: str | None,
-    as_json: bool,
+    form: str,
 ) -> None:
     """Show what was mined, what denoising removed and what is left to train on.
 
@@ -44,9 +44,14 @@ def report(
       curate report suspects --limit 50
       curate report query q17
       curate report funnel --json
+      curate report suspects --format csv
     """
     from curate.reports import report_rows
 
+    if name is None and not query and form in ("csv", "ndjson"):
+        raise BadSettings(
+            f"the overview has several tables. For {form}, give the NAME of one: curate report funnel"
+        )
     query = query or query_id
     if query and name in (None, "query"):
         name = "query_card"
@@ -62,10 +67,12 @@ def report(
         found = report_rows.report(here, name, run=run, cutoffs=cutoffs, limit=limit, query=query)
     for note in report_rows.notes(here, found, run=run, cutoffs=cutoffs):
         progress().say(note)
-    if as_json:
-        say_json(found.json())
-    else:
+    if form == "table":
         _show(found)
+    elif isinstance(found, report_rows.Report):
+        show_rows(form, found.rows, found.json())
+    else:
+        say_json(found.json())
 
 
 def _show(found: "report_rows.Report | report_rows.Overview") -> None:

@@ -5,16 +5,16 @@ from typing import Any
 import click
 
 import curate
-from curate.cli.options import json_option, say, say_json, show, workspace
-from curate.errors import BadSettings
+from curate.cli.options import json_option, rows_options, say, show, show_rows, workspace
+from curate.errors import StepMissing
 
 MEASURES = ("MRR@10", "nDCG@10", "Recall@50")
 
 
 @click.group(invoke_without_command=True)
-@json_option
+@rows_options()
 @click.pass_context
-def runs(ctx: click.Context, as_json: bool) -> None:
+def runs(ctx: click.Context, form: str) -> None:
     """List the runs by round: the model behind each run, its training data and its metrics.
 
     \b
@@ -30,11 +30,11 @@ def runs(ctx: click.Context, as_json: bool) -> None:
 
     with workspace().connect() as connection:
         rows = named_queries.rows(connection, "rounds", {})
-    if as_json:
-        say_json({"schema": f"curate.runs/{SCHEMA}", "runs": rows})
+    if form != "table":
+        show_rows(form, rows, {"schema": f"curate.runs/{SCHEMA}", "runs": rows})
         return
     if not rows:
-        raise BadSettings("no runs yet. Run: curate mine")
+        raise StepMissing("no runs yet. Run: curate mine")
     say("\n".join(_shown(row) for row in rows))
 
 

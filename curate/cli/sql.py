@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curate.cli.completion_values import NAMES
-from curate.cli.options import progress, say, workspace
-from curate.errors import BadSettings
+from curate.cli.options import ROWS, progress, rows_options, say, stdout, workspace
+from curate.errors import BadSettings, UnknownName
 from curate.nearest import nearest
 from curate.suggest import curate_command
 
 if TYPE_CHECKING:
     import duckdb
 
-FORMS = ("table", "json", "ndjson", "csv", "parquet")
+FORMS = (*ROWS, "parquet")
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 SHOWN = 40
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -41,10 +41,7 @@ TITLES = {
 )
 @click.option("--list", "list_all", is_flag=True, help="List named queries, views, tables and macros.")
 @click.option("--explain", is_flag=True, help="Print the SQL file of NAME instead of running it.")
-@click.option(
-    "--format", "form", type=click.Choice(FORMS), help="Output format [table in a terminal, csv elsewhere]."
-)
-@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
+@rows_options(FORMS, default=None)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -59,7 +56,6 @@ def sql(
     list_all: bool,
     explain: bool,
     form: str | None,
-    as_json: bool,
     output: Path | None,
     raw: bool,
 ) -> None:
@@ -77,13 +73,13 @@ def sql(
       curate sql "from candidates" --output candidates.parquet
     """
     if list_all:
-        click.echo(_listing(as_json), nl=False)
+        click.echo(_listing(form == "json"), nl=False)
     elif not query:
         raise BadSettings("no query: give a SELECT, or the NAME of a query. Run: curate sql --list")
     elif explain:
         click.echo(_source(query), nl=False)
     else:
-        chosen = _form("json" if as_json else form, output)
+        chosen = _form(form, output)
         output = None if str(output) in STDOUT else output
         _run(_read_stdin() if query == "-" else query, _parameters(given), chosen, output, raw)
 
@@ -91,8 +87,11 @@ def sql(
 def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw: bool) -> None:
     from curate import named_queries, query_output, sql_files
     from curate.sandbox import only_select, sandbox
+    from curate.workspace import check_output
 
     here = workspace()
+    if output:
+        check_output(output)
     if query.isidentifier():
         name, query = query, _named(query)
         parameters = named_queries.values(here, name, given)
@@ -110,7 +109,7 @@ def _run(query: str, given: dict[str, str], form: str, output: Path | None, raw:
         elif form == "parquet":
             query_output.write_stream(result, form, sys.stdout.buffer)
         else:
-            query_output.write_text(result, form, sys.stdout, raw=raw)
+            query_output.write_text(result, form, stdout(), raw=raw)
 
 
 def _read_stdin() -> str:
@@ -169,7 +168,7 @@ def _named(name: str) -> str:
         return named_queries.text(name)
     if name in tables:
         raise BadSettings(f"'{name}' is a table. Run: {curate_command('sql', f'from {name} limit 10')}")
-    raise BadSettings(f"no query named '{name}': {nearest(name, [*reports, *tables])}")
+    raise UnknownName(f"no query named '{name}': {nearest(name, [*reports, *tables])}")
 
 
 def _kinds() -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from curate import sql_files
 from curate.choose_run import chosen_run
 from curate.errors import BadInput, BadSettings
 from curate.shards import whole_file
-from curate.workspace import Workspace
+from curate.workspace import Workspace, check_output
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,7 +45,8 @@ def export_run(workspace: Workspace, run: str, path: Path | str, *, force: bool 
     by score in single precision and breaks ties by the passage's id. Tied scores are therefore lowered in their
     last bits, so that it sees the run as `curate evaluate` does. The tag is the run's id.
 
-    Raises BadSettings for an unknown run, and if the file exists, unless `force` replaces it. Raises BadInput for
+    Raises BadSettings for an unknown run, if the file exists, unless `force` replaces it, and if it is one of a
+    workspace's own. Raises BadInput for
     an id with white space, which the form cannot hold; nothing is written then.
     """
     run_id = chosen_run(workspace, run)
@@ -59,6 +60,7 @@ def export_run(workspace: Workspace, run: str, path: Path | str, *, force: bool 
 
 
 def _check_target(target: Path, force: bool) -> None:
+    check_output(target)
     if target.is_dir():
         raise BadSettings(f"{target} is a folder. Give a file in it")
     if target.is_file() and not force:

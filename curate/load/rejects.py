@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
-from curate.errors import BadInput
+from curate.errors import RejectedRows
 from curate.load.shown import printable
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Rejects:
             self.unread += not query_id
 
     def refuse_too_many(self) -> None:
-        """Raise BadInput, with the first rejects and the count of each reason, if there are more than allowed."""
+        """Raise RejectedRows, with the first rejects and the count of each reason, if too many were rejected."""
         if self.count <= self.allowed:
             return
         first = [
@@ -56,7 +56,7 @@ class Rejects:
         more = [f"  ... and {self.count - len(first):,} more"] if self.count > len(first) else []
         counts = [f"  {count:,} x {printable(reason)}" for reason, count in self.reasons.most_common()]
         rows = "row" if self.count == 1 else "rows"
-        raise BadInput(
+        raise RejectedRows(
             "\n".join(
                 [
                     f"{self.count:,} {rows} cannot be loaded, but --max-rejects is {self.allowed}: "

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate import sql_files
-from curate.errors import BadInput, BadSettings
+from curate.errors import BadInput, StepMissing
 from curate.models.encoder import Encoder, Vectors
 from curate.progress import Progress
 from curate.shards import Lineage, Manifest, digest, done, publish
@@ -52,7 +52,7 @@ def passage_shards(workspace: Workspace) -> list[PassageShard]:
         if (manifest := Manifest.read(path)) and manifest.rows
     ]
     if not shards:
-        raise BadSettings(f"{workspace.root} holds no passages yet. Run: curate load COLLECTION")
+        raise StepMissing(f"{workspace.root} holds no passages yet. Run: curate load COLLECTION")
     return shards
 
 

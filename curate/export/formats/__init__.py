@@ -1,6 +1,6 @@
 """The export formats, one module each. A new format needs a module and an entry in `_ALL`."""
 
-from curate.errors import BadSettings
+from curate.errors import UnknownName
 from curate.export.formats.beir import Beir
 from curate.export.formats.labeled_list import LabeledList
 from curate.export.formats.n_tuple import NTuple
@@ -19,4 +19,4 @@ def format_named(name: str) -> Format:
     """Return the format called `name`; raises BadSettings that suggests the nearest name."""
     if name in FORMATS:
         return FORMATS[name]
-    raise BadSettings(f"no format '{name}': {nearest(name, FORMATS)}")
+    raise UnknownName(f"no format '{name}': {nearest(name, FORMATS)}")
