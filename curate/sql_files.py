@@ -6,7 +6,7 @@ of one step. Code refers to a file by its path below `sql/`, without the suffix:
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -37,6 +37,7 @@ TABLES = (
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
+STAGES = "stages"
 # Views that steps define over some shards of a table -> the table.
 SOME_SHARDS_OF = {"ledger_shards": "scores", "passage_shard": "passages"}
 MACROS = (
@@ -94,13 +95,13 @@ def select(
     **parameters: Any,
 ) -> "duckdb.DuckDBPyRelation":
     """Return the rows of the query in `sql/<path>.sql`; parameters that it does not name are ignored."""
-    statement = _code(path)
+    statement = code(path)
     return query(connection, statement, _bound(statement, parameters))
 
 
 def execute(connection: "duckdb.DuckDBPyConnection", path: str, /, **parameters: Any) -> None:
     """Run the statement in `sql/<path>.sql`; parameters that it does not name are ignored."""
-    statement = _code(path)
+    statement = code(path)
     _check(connection, statement)
     connection.execute(statement, _bound(statement, parameters))
 
@@ -134,19 +135,28 @@ def _check(connection: "duckdb.DuckDBPyConnection", statement: str) -> None:
 
 @cache
 def tables_read(statement: str) -> frozenset[str]:
-    """Return the tables that a statement reads, directly or through views and macros.
+    """Return the tables that a statement reads, directly or through views and macros."""
+    return frozenset(_tables_named()[name] for name in names_read(statement) & _tables_named().keys())
 
-    Every word of the statement that names one counts. These may be too many tables, but never too few.
+
+@cache
+def names_read(statement: str) -> frozenset[str]:
+    """Return the names of all shards, views and macros that a statement reads, directly or through others.
+
+    Every word of the statement that is such a name counts. These may be too many names, but never too few.
     """
     if DYNAMIC.search(statement):
-        return frozenset(TABLES)
-    read: set[str] = set()
-    words, known = _words(statement), set[str]()
+        return _known_names()
+    words, read = _words(statement), set[str]()
     while words:
-        known |= words
-        read |= {_tables_named()[word] for word in words & _tables_named().keys()}
-        words = set().union(*(_words_of().get(word, ()) for word in words)) - known
+        read |= words & _known_names()
+        words = set().union(*(_words_of().get(word, ()) for word in words)) - read
     return frozenset(read)
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    return frozenset({STAGES, *_tables_named(), *_words_of()})
 
 
 @cache
@@ -157,7 +167,7 @@ def _tables_named() -> dict[str, str]:
 @cache
 def _words_of() -> dict[str, set[str]]:
     """Return the words in the definition of each view and macro."""
-    return {path.rpartition("/")[2]: _words(_code(path)) for path in (*MACROS, *VIEWS, *TABLE_MACROS)}
+    return {path.rpartition("/")[2]: _words(code(path)) for path in (*MACROS, *VIEWS, *TABLE_MACROS)}
 
 
 def _words(statement: str) -> set[str]:
@@ -175,7 +185,7 @@ def parameter_names(statement: str) -> list[str]:
 
 
 @cache
-def _code(path: str) -> str:
+def code(path: str) -> str:
     """Return the text of `sql/<path>.sql` without its comments, which may name tables that it does not read."""
     return _without_comments(text(path))
 
@@ -210,13 +220,24 @@ def schema(table: str) -> "pa.Schema":
         return connection.table(SHARDS_OF.get(table, table)).to_arrow_table().schema
 
 
-def define(connection: "duckdb.DuckDBPyConnection", shards: Mapping[str, Iterable[Path]]) -> None:
-    """Create every table (as a view over its Parquet `shards`), macro and view on `connection`."""
+def define(
+    connection: "duckdb.DuckDBPyConnection",
+    shards: Callable[[str], Iterable[Path]],
+    names: Collection[str] | None = None,
+) -> None:
+    """Create the tables (as views over their Parquet shards), macros and views on `connection`.
+
+    shards: a function from a table to its shards. names: what is needed, as `names_read` gives it; by default all.
+    DuckDB binds every view when it creates it, which takes most of the time of a short query.
+    """
+    wanted = _known_names() if names is None else names
     for table in TABLES:
-        paths = [str(path) for path in shards[table]]
-        connection.read_parquet(paths).create_view(SHARDS_OF.get(table, table), replace=True)
+        name = SHARDS_OF.get(table, table)
+        if name in wanted:
+            connection.read_parquet([str(path) for path in shards(table)]).create_view(name, replace=True)
     for path in (*MACROS, *VIEWS, *TABLE_MACROS):
-        connection.execute(text(path))
+        if path.rpartition("/")[2] in wanted:
+            connection.execute(text(path))
 
 
 def connect(path: str = ":memory:", **config: Any) -> "duckdb.DuckDBPyConnection":

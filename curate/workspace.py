@@ -11,7 +11,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -215,10 +215,14 @@ class Workspace:
         It reads the Parquet shards, so it is never locked and never stale. Data that does not fit into memory is
         spilled into the workspace. Each process has its own spill folder, because DuckDB reuses its file names.
         """
+        return self._connect(None, **config)
+
+    def _connect(self, names: Collection[str] | None, **config: Any) -> "duckdb.DuckDBPyConnection":
+        """Return a connection with the tables and views called `names`, by default all."""
         spill = self.root / f"{_spills()}{os.getpid()}"
         connection = sql_files.connect(temp_directory=str(spill), **config)
         records = self.records()
-        self.define(connection, records)
+        self.define(connection, records, names)
         checked: set[str] = set()
 
         def check(tables: frozenset[str]) -> None:
@@ -228,8 +232,13 @@ class Workspace:
         sql_files.check_reads(connection, check)
         return connection
 
-    def define(self, connection: "duckdb.DuckDBPyConnection", records: list[Record] | None = None) -> None:
-        """Create the tables, macros and views on `connection`, including the table `stages`.
+    def define(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        records: list[Record] | None = None,
+        names: Collection[str] | None = None,
+    ) -> None:
+        """Create the tables, macros and views called `names`, by default all, on `connection`.
 
         Raises Damaged if a shard that a record names is missing, or has not its size or its manifest.
         """
@@ -237,19 +246,23 @@ class Workspace:
 
         records = self.records() if records is None else records
         refuse(self.root, all_standing(self.outputs(records)))
-        sql_files.execute(connection, "tables/stages")  # first, because views read it
+        if names is None or sql_files.STAGES in names:
+            self._define_stages(connection, records)  # first, because views read it
         try:
-            sql_files.define(connection, {table: self.shards(table, records) for table in sql_files.TABLES})
+            sql_files.define(connection, lambda table: self.shards(table, records), names)
         except duckdb.Error:
             self.check(sql_files.TABLES, records)  # a shard whose end is damaged cannot even be opened
             raise
+
+    def _define_stages(self, connection: "duckdb.DuckDBPyConnection", records: list[Record]) -> None:
+        sql_files.execute(connection, "tables/stages")
         rows = [record.row() for record in records]
         if rows:
             connection.executemany(sql_files.text("workspace/insert_stage"), rows)
 
     def select(self, path: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of the query in `sql/<path>.sql` as a Polars DataFrame."""
-        with self.connect() as connection:
+        with self._connect(sql_files.names_read(sql_files.code(path))) as connection:
             rows: pl.DataFrame = sql_files.select(connection, path, **parameters).pl()
         return rows
 
@@ -272,7 +285,7 @@ class Workspace:
         known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
         if name not in known:
             raise UnknownName(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
-        with self.connect() as connection:
+        with self._connect(sql_files.names_read(name)) as connection:
             self.check(sql_files.tables_read(name))
             rows: pl.DataFrame = connection.table(name).pl()
         return rows.lazy()
