@@ -132,7 +132,7 @@ class Denoise(Section):
     def _in_order(self) -> Self:
         if self.negative_below > self.positive_above:
             raise ValueError(
-                f"negative_below = {self.negative_below} lies above positive_above = {self.positive_above}"
+                f"negative_below = {self.negative_below:.6g} lies above positive_above = {self.positive_above:.6g}"
             )
         return self
 

@@ -46,5 +46,6 @@ def denoise(dry_run: bool, as_json: bool, **options: Any) -> None:
         print_audit(
             result.audit, {"run": result.run_id, "cutoffs": result.cutoffs["name"], "negatives": negatives}
         )
-        click.echo("Next: curate report, or curate augment")
+        unlabeled = here.select("augment/unlabeled_queries")["queries"][0]
+        click.echo("Next: curate report" + (", or curate augment" if unlabeled else ""))
     return None

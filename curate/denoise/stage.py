@@ -45,7 +45,11 @@ class Denoised:
 
     def text(self) -> str:
         """Return the result for a terminal. The reports print the tables of the audit."""
-        now = "all scores were in the ledger already, nothing was computed"
+        now = (
+            "all scores were in the ledger already, nothing was computed"
+            if self.pairs
+            else "there is none to score"
+        )
         if self.scored_now:
             rate = self.scored_now / self.seconds
             now = f"{self.scored_now:,} scored now in {duration(self.seconds)} ({rate:,.0f} pairs/s)"
