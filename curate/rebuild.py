@@ -17,7 +17,16 @@ from curate.damage import standing
 from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, WorkspaceBusy
 from curate.evaluate import measure
-from curate.job_record import Record, places, recorded_jobs, restore_record
+from curate.job_record import (
+    Record,
+    forgotten,
+    missing_numbers,
+    places,
+    read_any,
+    read_record,
+    recorded_jobs,
+    restore_record,
+)
 from curate.jobs import Job
 from curate.load.input_files import Input
 from curate.load.request import LoadRequest
@@ -78,18 +87,36 @@ def rebuild(workspace: Workspace, *, forget: str | None = None, progress: Progre
 
 
 def _forget(workspace: Workspace, job: str) -> list[str]:
-    """Delete a job's record and shards; return a note about each table."""
+    """Delete a job's record and shards; return a note about each table. A number gives up a lost record."""
+    if job.isdecimal():
+        return _forget_number(workspace, int(job))
     if job not in recorded_jobs(workspace.stages):
         known = ", ".join(recorded_jobs(workspace.stages)) or "none yet"
         raise BadSettings(f"no job '{job}'; the jobs are: {known}")
     if job.startswith("load-"):
         raise BadSettings(f"{job} cannot be forgotten: later jobs refer to its passages and queries")
     folders = [folder for folder in workspace.root.glob(f"tables/*/{job}") if folder.is_dir()]
+    record = read_any(workspace.stages, job)
+    if record:
+        forgotten(record.number, job).write(workspace.stages)
     for path in places(workspace.stages, job):
         path.unlink(missing_ok=True)
     for folder in folders:
         shutil.rmtree(folder)
     return [f"{folder.relative_to(workspace.root)}: forgotten" for folder in sorted(folders)]
+
+
+def _forget_number(workspace: Workspace, number: int) -> list[str]:
+    """Give up the record with a number, if it is gone; return a note."""
+    _records(workspace)
+    stages = workspace.stages
+    gone = missing_numbers(read_record(places(stages, job)[0]) for job in recorded_jobs(stages))
+    if number not in gone:
+        raise BadSettings(
+            f"the record number {number} is not lost; lost are: {', '.join(map(str, gone)) or 'none'}"
+        )
+    forgotten(number).write(stages)
+    return [f"the record number {number}: forgotten"]
 
 
 def _records(workspace: Workspace) -> list[str]:

@@ -17,6 +17,8 @@ CODES = {
                     "Give the new one another name with --name, or follow the message."),
     "bad-input": (3, "A file does not hold what it should. The message names the file and the line.",
                   "Correct the line, or leave such rows out: curate load --max-rejects N."),
+    "damaged": (3, "A file of the workspace is missing, or is not what was written. The message names the file.",
+                "Run: curate rebuild. It makes the file again, or says what it needs for that."),
     "not-available": (4, "This machine lacks a library, a model or a device.",
                       "Run the command that the message names."),
     "busy": (5, "Another process is writing to this workspace. Commands that only read never wait.",

@@ -10,7 +10,8 @@ from curate.cli.options import json_option, progress, show, workspace
 @click.option(
     "--forget",
     metavar="JOB",
-    help="First delete the record and the shards of a damaged job that cannot be made again.",
+    help="First delete the record and the shards of a damaged job that cannot be made again. If its "
+    "record is lost, give its number.",
 )
 @json_option
 def rebuild(forget: str | None, as_json: bool) -> None:

@@ -55,7 +55,7 @@ def share(command: click.Command) -> click.Command:
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             share(inner)
-    elif command.callback:
+    if command.callback:
         command.callback = _begun(command.callback)
     return command
 
@@ -170,6 +170,8 @@ def _begun(work: Callable[..., Any]) -> Callable[..., Any]:
 
     def begun(*arguments: Any, **options: Any) -> Any:
         context = click.get_current_context()
+        if context.invoked_subcommand:  # which begins the log itself
+            return work(*arguments, **options)
         given = shared(context)
         with log.opened(given.log_file, given.log_format, given.verbose, context.command_path):
             return work(*arguments, **options)
