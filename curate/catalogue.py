@@ -48,6 +48,7 @@ class Catalogue:
             try:
                 with sql_files.connect(str(self.path)) as connection:
                     define(connection)
+                    write_text(self._label, self._state(records))  # while nobody else can write the file
                 break
             except duckdb.ConnectionException:
                 return False  # open in this process
@@ -61,7 +62,6 @@ class Catalogue:
                         f"all results are saved, but {self.path} cannot be refreshed: {reason}. "
                         "Run: curate rebuild"
                     ) from error
-        write_text(self._label, self._state(records))
         return True
 
     def set_aside(self) -> Path:

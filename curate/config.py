@@ -154,7 +154,8 @@ class Export(Section):
     """Maximum positives per query, so that one query does not outweigh the others. By default all. Those of people
     go before promoted ones and pseudo-labels; the rest is drawn by hash."""
     negatives: int = Field(default=4, ge=1)
-    """Maximum hard negatives per query, drawn by hash. A query with fewer stays short."""
+    """Maximum hard negatives per query: those that people judged come first, the rest is drawn by hash. A query
+    with fewer stays short."""
     promote: bool = False
     """Use false negatives as extra positives instead of dropping them."""
     augmented: bool = True

@@ -3,18 +3,27 @@
 A record is written twice, so that damage to one of the two is found and mended:
 
     tables/stages/<job>.json          makes the job count
-    tables/stages/copies/<job>.json   written after it; `curate rebuild` restores one from the other
+    tables/record-copies/<job>.json   written after it; `curate rebuild` restores one from the other
+
+The numbers of the records run 1, 2, ... without a gap, so that a record is missed even if both its files are gone.
+A record that is given up, or replaced by one with a later number, leaves one of the stage `forgotten` behind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from curate import __version__
 from curate.errors import Damaged
-from curate.shards import canonical, read_json, write_json
+from curate.shards import Signature, canonical, is_settled, read_json, signature, write_json
 
-COPIES = "copies"
+COPIES = "record-copies"
+FORGOTTEN = "forgotten"
+NAMED = 5  # missing numbers that a message names
+_READ: dict[Path, "tuple[Signature, Record]"] = {}
 
 
 @dataclass(frozen=True)
@@ -47,16 +56,61 @@ class Record:
 
 def places(stages: Path, job: str) -> tuple[Path, Path]:
     """Return the paths of a job's record and of its copy in the folder `stages`."""
-    return stages / f"{job}.json", stages / COPIES / f"{job}.json"
+    return stages / f"{job}.json", stages.with_name(COPIES) / f"{job}.json"
 
 
 def recorded_jobs(stages: Path) -> list[str]:
     """Return the names of all jobs that have a record or the copy of one, sorted."""
-    return sorted({path.stem for folder in (stages, stages / COPIES) for path in folder.glob("*.json")})
+    return sorted(_named(stages) | _named(stages.with_name(COPIES)))
+
+
+def without_copy(stages: Path) -> set[str]:
+    """Return the names of the jobs whose record has no copy."""
+    return _named(stages) - _named(stages.with_name(COPIES))
+
+
+def _named(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.json")}
+
+
+def missing_numbers(records: Iterable[Record]) -> list[int]:
+    """Return the numbers below the highest one that no record has, ascending."""
+    numbers = {record.number for record in records}
+    return sorted(set(range(1, max(numbers, default=0))) - numbers)
+
+
+def forgotten(number: int, job: str | None = None) -> Record:
+    """Return the record that stands for one that is given up or replaced: its number stays taken."""
+    return Record(
+        job=f"{FORGOTTEN}-{number:05d}",
+        stage=FORGOTTEN,
+        number=number,
+        settings={"job": job},
+        inputs={},
+        outputs={},
+        facts={},
+        version=__version__,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+    )
 
 
 def read_record(path: Path) -> Record:
-    """Return the record in a file; raises Damaged if the file is missing or not the record that was written."""
+    """Return the record in a file; raises Damaged if the file is missing or not the record that was written.
+
+    A process reads a record once, as long as the file stays as it is.
+    """
+    before = signature(path)
+    known = _READ.get(path)
+    if known and known[0] == before:
+        return known[1]
+    record = _read(path)
+    if before and is_settled(before):
+        _READ[path] = before, record
+    return record
+
+
+def _read(path: Path) -> Record:
     try:
         record = Record(**read_json(path))
     except FileNotFoundError as error:
@@ -69,6 +123,14 @@ def read_record(path: Path) -> Record:
     if record.job != path.stem:
         raise Damaged(f"{path} is the record of another job, {record.job}. Run: curate rebuild")
     return record
+
+
+def read_any(stages: Path, job: str) -> Record | None:
+    """Return a job's record, or its copy if the record is damaged, or None if both are."""
+    for path in places(stages, job):
+        with suppress(Damaged):
+            return read_record(path)
+    return None
 
 
 def restore_record(stages: Path, job: str) -> bool:
@@ -85,8 +147,8 @@ def restore_record(stages: Path, job: str) -> bool:
     whole = [record for record in found if isinstance(record, Record)]
     if not whole:
         raise Damaged(
-            f"{stages / job}.json and its copy in {COPIES}/ are both damaged. Restore one of them from a backup, "
-            "then run: curate rebuild"
+            f"{stages / job}.json and its copy in tables/{COPIES}/ are both damaged. Restore one of them from "
+            "a backup, then run: curate rebuild"
         )
     if found[0] != found[1]:
         whole[0].write(stages)

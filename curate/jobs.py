@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__, sql_files
-from curate.job_record import Record, recorded_jobs
+from curate.job_record import Record, forgotten, recorded_jobs
 from curate.shards import Lineage, Manifest, canonical, digest, done, publish, write_parquet
 from curate.workspace import Workspace
 
@@ -75,10 +75,14 @@ class Job:
 
     def finish(self, **facts: Any) -> Record:
         """Write the job's record, which makes its shards count, and refresh the catalogue."""
+        number, before = self.workspace.next_number, self.workspace.record(self.name)
+        self.workspace.complete_copies()
+        if before and before.number != number:
+            forgotten(before.number, self.name).write(self.workspace.stages)
         record = Record(
             job=self.name,
             stage=self.stage,
-            number=self.workspace.next_number,
+            number=number,
             settings=self.settings,
             inputs=self.inputs,
             outputs=self.outputs,

@@ -17,7 +17,16 @@ from curate.damage import standing
 from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, UnknownName, WorkspaceBusy
 from curate.evaluate import measure
-from curate.job_record import Record, places, recorded_jobs, restore_record
+from curate.job_record import (
+    Record,
+    forgotten,
+    missing_numbers,
+    places,
+    read_any,
+    read_record,
+    recorded_jobs,
+    restore_record,
+)
 from curate.jobs import Job
 from curate.load.input_files import Input
 from curate.load.request import LoadRequest
@@ -80,8 +89,11 @@ def rebuild(workspace: Workspace, *, forget: str | None = None, progress: Progre
 def places_of(workspace: Workspace, job: str) -> list[Path]:
     """Return what `rebuild` would delete to forget a job: its records and the folders of its shards.
 
-    Raises UnknownName if there is no such job, and BadSettings if it is a load.
+    Nothing is deleted for the number of a lost record. Raises UnknownName if there is no such job, and BadSettings
+    if it is a load.
     """
+    if job.isdecimal():
+        return []
     if job not in recorded_jobs(workspace.stages):
         known = ", ".join(recorded_jobs(workspace.stages)) or "none yet"
         raise UnknownName(f"no job '{job}'; the jobs are: {known}")
@@ -92,15 +104,33 @@ def places_of(workspace: Workspace, job: str) -> list[Path]:
 
 
 def _forget(workspace: Workspace, job: str) -> list[str]:
-    """Delete a job's record and shards; return a note about each table."""
+    """Delete a job's record and shards; return a note about each table. A number gives up a lost record."""
+    if job.isdecimal():
+        return _forget_number(workspace, int(job))
     deleted = places_of(workspace, job)
     folders = [path for path in deleted if path.is_dir()]
+    record = read_any(workspace.stages, job)
+    if record:
+        forgotten(record.number, job).write(workspace.stages)
     for path in deleted:
         if path in folders:
             shutil.rmtree(path)
         else:
             path.unlink()
     return [f"{folder.relative_to(workspace.root)}: forgotten" for folder in folders]
+
+
+def _forget_number(workspace: Workspace, number: int) -> list[str]:
+    """Give up the record with a number, if it is gone; return a note."""
+    _records(workspace)
+    stages = workspace.stages
+    gone = missing_numbers(read_record(places(stages, job)[0]) for job in recorded_jobs(stages))
+    if number not in gone:
+        raise BadSettings(
+            f"the record number {number} is not lost; lost are: {', '.join(map(str, gone)) or 'none'}"
+        )
+    forgotten(number).write(stages)
+    return [f"the record number {number}: forgotten"]
 
 
 def _records(workspace: Workspace) -> list[str]:

@@ -27,7 +27,8 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
 
     try:
         with workspace.connect(memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
-            paths = [str(path) for table in sql_files.TABLES for path in workspace.shards(table)]
+            records = workspace.records()
+            paths = [str(path) for table in sql_files.TABLES for path in workspace.shards(table, records)]
             sql_files.execute(connection, "workspace/sandbox_paths", paths=paths)
             sql_files.execute(connection, "workspace/sandbox_access")
             sql_files.execute(connection, "workspace/sandbox_lock")

@@ -188,7 +188,7 @@ def known_sha256(path: Path) -> str:
     if known and known[0] == before:
         return known[1]
     sha256 = file_sha256(path)
-    if before and time.time_ns() - max(before[2:]) > TICK:
+    if before and is_settled(before):
         _KNOWN[path] = before, sha256
     return sha256
 
@@ -200,6 +200,11 @@ def signature(path: Path) -> Signature | None:
     except OSError:
         return None
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def is_settled(of: Signature) -> bool:
+    """Return whether a file was written so long ago that its next change will change its signature."""
+    return time.time_ns() - max(of[2:]) > TICK
 
 
 def canonical(value: Json) -> str:

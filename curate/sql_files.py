@@ -76,7 +76,8 @@ VIEWS = (
 )
 TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read views
 # Functions by which a query reads a table without naming it as one word.
-DYNAMIC = re.compile(r'\b(query|query_table|read_parquet|parquet_scan)"?\s*\(', re.IGNORECASE)
+# The words alone count, because comments may stand between them and the bracket.
+DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)
 
 Check = Callable[[frozenset[str]], None]
 """A function that raises an error if the shards of tables are damaged."""

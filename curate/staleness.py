@@ -8,13 +8,11 @@ from curate.job_record import Record
 from curate.jobs import table_digest
 from curate.workspace import Workspace
 
-EXPORTED = ("passages", "queries", "qrels", "annotations", "scores")
-
 
 def since_export(workspace: Workspace, manifest: Mapping[str, Any]) -> list[str]:
     """Return what an export was made from and is no longer the same: tables, candidates, cutoffs."""
     settings, inputs = manifest["settings"], manifest["inputs"]
-    now = {table: table_digest(workspace, table) for table in EXPORTED if table in inputs}
+    now = {table: table_digest(workspace, table) for table in inputs if table != "candidates"}
     now["candidates"] = table_digest(workspace, "candidates", of_jobs=settings["runs"])
     return _different(inputs, now) + _cutoffs(workspace, settings)
 

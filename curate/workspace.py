@@ -22,9 +22,20 @@ from curate.catalogue import Catalogue
 from curate.config import Settings, read_settings
 from curate.damage import Damage, all_contents, all_standing, refuse
 from curate.errors import BadSettings, Damaged, NoSpace, NoWorkspace, UnknownName, WorkspaceBusy
-from curate.job_record import Record, read_record, recorded_jobs
+from curate.job_record import (
+    COPIES,
+    NAMED,
+    Record,
+    missing_numbers,
+    places,
+    read_record,
+    recorded_jobs,
+    restore_record,
+    without_copy,
+)
 from curate.nearest import nearest
 from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
+from curate.suggest import curate_command
 
 if TYPE_CHECKING:
     import duckdb
@@ -129,12 +140,47 @@ class Workspace:
     def records(self, stage: str | None = None) -> list[Record]:
         """Return the records of the completed jobs (of one stage, if given), oldest first.
 
-        Raises Damaged if a record is missing or not what was written.
+        Raises Damaged if a record or its copy is missing or not what was written.
         """
         found = [read_record(self.stages / f"{job}.json") for job in recorded_jobs(self.stages)]
-        return sorted(
-            (record for record in found if stage in (None, record.stage)), key=lambda record: record.number
-        )
+        found.sort(key=lambda record: record.number)
+        refuse(self.root, self._lost_copies(found))
+        self._refuse_lost(found)
+        return [record for record in found if stage in (None, record.stage)]
+
+    def _lost_copies(self, records: list[Record]) -> list[Damage]:
+        """Return the copies that are missing. That of the last record may be: a kill may have come before it."""
+        lost = without_copy(self.stages) - {record.job for record in records[-1:]}
+        return [Damage(places(self.stages, job)[1], "is missing") for job in sorted(lost)]
+
+    def _refuse_lost(self, records: list[Record]) -> None:
+        """Raise Damaged if a record and its copy are both gone."""
+        gaps = missing_numbers(records)
+        damage = f"damage in {self.root}: tables/stages and tables/{COPIES}"
+        if gaps:
+            more = f" and {len(gaps) - NAMED:,} more" if gaps[NAMED:] else ""
+            raise Damaged(
+                f"{damage} lack the records of some jobs: number {', '.join(map(str, gaps[:NAMED]))}{more} of "
+                f"{records[-1].number:,}. The rows of these jobs do not count. Restore the two folders from a "
+                f"backup. To go on without a job, run: {curate_command('rebuild', '--forget', gaps[0])}"
+            )
+        jobs = [] if records else self._jobs_with_shards()
+        if jobs:
+            raise Damaged(
+                f"{damage} hold no record, although there are shards of {len(jobs):,} jobs, such as {jobs[0]}. "
+                "No row counts without a record. Restore the two folders from a backup, or load everything into a "
+                "new workspace"
+            )
+
+    def _jobs_with_shards(self) -> list[str]:
+        """Return the jobs that have a shard, without the first load: if it was killed, it has no record yet."""
+        found = {path.parent.name for path in self.root.glob("tables/*/*/*.parquet.json")}
+        return sorted(found - {"load-00001"})
+
+    def complete_copies(self) -> None:
+        """Write the copy of the last record, if a kill came before it."""
+        for job in without_copy(self.stages):
+            restore_record(self.stages, job)
 
     def record(self, job: str) -> Record | None:
         """Return the record of a completed job, or None."""
@@ -158,6 +204,7 @@ class Workspace:
                     records.append(read_record(path))
                 except Damaged:
                     found.append(Damage(path, "is missing, or is not the record that was written"))
+            found += self._lost_copies(sorted(records, key=lambda record: record.number))
         shards = self.outputs(records)
         found += all_standing(shards)
         known = {damage.path for damage in found}

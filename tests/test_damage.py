@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import duckdb
@@ -23,13 +24,14 @@ from curate import Workspace, sql_files
 from curate.cli.main import run
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings, CurateError, Damaged, WorkspaceBusy
-from curate.job_record import places, read_record
+from curate.job_record import forgotten, places, read_record
+from curate.jobs import Job
 from curate.mine.import_run import import_run
 from curate.rebuild import rebuild
 from curate.shards import Manifest
 
 PASSAGES = {"p1": "red apple", "p2": "green apple", "p3": "red car", "p4": "blue sky over a red car"}
-QUERIES = {"q1": "apple", "q2": "red car", "q3": "sky"}
+QUERIES = {"q1": "apple", "q2": "red car", "q3": "sky", "p1": "red apple"}
 LATER = {"p5": "an apple that came later", "p6": "sky and sea"}
 LOAD = "load-00001"
 
@@ -40,7 +42,8 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("collection")
     _lines(folder / "corpus.jsonl", [{"_id": key, "text": text} for key, text in PASSAGES.items()])
     _lines(folder / "queries.jsonl", [{"_id": key, "text": text} for key, text in QUERIES.items()])
-    (folder / "qrels.train.tsv").write_text("q1\t0\tp1\t1\nq2\t0\tp3\t1\nq3\t0\tgone\t1\n")
+    (folder / "qrels.train.tsv").write_text("q1\t0\tp1\t1\nq2\t0\tp3\t1\n")
+    (folder / "qrels.test.tsv").write_text("q3\t0\tgone\t1\n")
     verdict = {"query_id": "q1", "passage_id": "p2", "relevant": True, "annotator": "ann"}
     _lines(folder / "annotations.jsonl", [verdict])
     (folder / "run.trec").write_text("q1 Q0 p2 1 9.5 x\nq1 Q0 p1 2 9.0 x\nq2 Q0 p3 1 8.0 x\n")
@@ -57,16 +60,17 @@ def whole(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
         workspace,
         passages=[collection / "corpus.jsonl"],
         queries=[collection / "queries.jsonl"],
-        qrels=[collection / "qrels.train.tsv"],
+        qrels=[collection / "qrels.train.tsv", f"test={collection / 'qrels.test.tsv'}"],
         annotations=[collection / "annotations.jsonl"],
         max_rejects=1,
     )
     run_id = curate.mine(workspace, depth=3).run_id
     encoder = write_tiny_model(workspace.root / "models" / "tower", head=False)
-    curate.mine(workspace, depth=3, retriever="hybrid", encoder=str(encoder))
+    curate.mine(workspace, depth=3, retriever="dense", encoder=str(encoder))
     import_run(workspace, collection / "run.trec", split="train")
     curate.denoise(workspace, run=run_id, scorer=str(model), depth=3)
     curate.evaluate(workspace, run=[run_id])
+    curate.use(workspace, run=run_id)
     curate.load(workspace, passages=[collection / "later.jsonl"])
     return workspace
 
@@ -124,10 +128,8 @@ def test_the_workspace_has_rows_in_every_table(whole: Workspace) -> None:
 
 
 @pytest.mark.parametrize("harm", [delete, cut, flip, swap])
-def test_a_damaged_shard_is_named_and_rebuild_makes_it_again(
-    here: Workspace, whole: Workspace, harm: Callable[[Path], None]
-) -> None:
-    """Whoever reads the table is told, and after the advice in the message every table is what it was."""
+def test_a_damaged_shard_is_named(here: Workspace, whole: Workspace, harm: Callable[[Path], None]) -> None:
+    """Whoever reads the table is told, whatever table it is."""
     for shard in {path.parent.parent.name: path for path in shards(here)}.values():
         table = shard.parent.parent.name
         harm(shard)
@@ -135,9 +137,13 @@ def test_a_damaged_shard_is_named_and_rebuild_makes_it_again(
             here.sql(f"select count(*) from {table}")
         for path in (shard, Manifest.path(shard)):
             shutil.copy(whole.root / path.relative_to(here.root), path)
-    for shard in shards(whole):
+
+
+def test_rebuild_makes_every_shard_again(here: Workspace, whole: Workspace) -> None:
+    """After the advice in the message every table is what it was. The shards are damaged in turn in each way."""
+    for shard, harm in zip(shards(whole), cycle([delete, cut, flip, swap]), strict=False):
         harm(here.root / shard.relative_to(whole.root))
-    damaged = {damage.path for damage in here.damage()}  # a swap may have brought a shard back to its own place
+    damaged = {damage.path for damage in here.damage()}
     assert {path.parent.parent.name for path in damaged} >= {"passages", "candidates", "scores", "qrels"}
 
     mended = "\n".join(rebuild(here).mended)
@@ -199,6 +205,63 @@ def test_a_damaged_record_comes_back_from_its_copy(
     assert places(here.stages, LOAD)[0].read_bytes() == places(here.stages, LOAD)[1].read_bytes()
 
 
+def test_a_copy_that_is_gone_is_damage_unless_a_kill_came_before_it(here: Workspace) -> None:
+    """The copy of the last record may not be written yet. The next job writes it."""
+    first, *_, last = here.records()
+    delete(places(here.stages, last.job)[1])
+    assert here.records()[-1] == last
+    set_cutoffs(here, "strict", scorer_id="judge", depth=3, negative_below=0.05, positive_above=0.9)
+    assert places(here.stages, last.job)[1].is_file()
+    delete(places(here.stages, first.job)[1])
+    with pytest.raises(Damaged, match=rf"record-copies/{LOAD}\.json is missing.* Run: curate rebuild"):
+        here.sql("from passages")
+    assert [damage.path for damage in here.damage()] == [places(here.stages, first.job)[1]]
+    assert rebuild(here).mended == [f"the record of {LOAD}: restored"]
+
+
+def test_records_that_are_gone_with_their_copies_are_missed(here: Workspace) -> None:
+    """By the gap in their numbers. Without any record the shards tell. A job that is given up leaves no gap."""
+    (record,) = here.records("evaluate")
+    for path in places(here.stages, record.job):
+        delete(path)
+    with pytest.raises(Damaged, match=rf"number {record.number} of \d+\..*--forget {record.number}"):
+        here.sql("from passages")
+    with pytest.raises(Damaged, match="lack the records"):
+        rebuild(here)
+    assert run(["-C", str(here.root), "rebuild", "--forget", str(record.number)]) == 0
+    assert here.sql("select count(*) from passages").item() == 6
+    assert [found.number for found in here.records()] == list(range(1, 1 + len(here.records())))
+    for folder in ("stages", "record-copies"):
+        shutil.rmtree(here.root / "tables" / folder)
+    for look in (here.records, lambda: rebuild(here)):
+        with pytest.raises(Damaged, match=r"hold no record, although there are shards of \d+ jobs"):
+            look()
+
+
+def test_a_record_that_is_written_anew_leaves_no_gap(here: Workspace) -> None:
+    """A model that is trained again under its name gets a new number."""
+    for job in (Job(here, "train", "train-x"), Job(here, "cutoffs", "between"), Job(here, "train", "train-x")):
+        job.finish()
+    assert [record.job for record in here.records()][-3:] == ["forgotten-00010", "between", "train-x"]
+
+
+def test_a_load_that_was_killed_before_its_record_is_no_damage(tmp_path: Path) -> None:
+    """Its shards wait for the same load to go on."""
+    workspace = Workspace.create(tmp_path / "set")
+    Job(workspace, "load", LOAD).write_rows("passages", [])
+    assert workspace.records() == []
+
+
+def test_a_choice_after_a_forgotten_one_is_in_force(here: Workspace) -> None:
+    """The numbers of the choices go on from the highest one."""
+    runs = [record.job for record in here.records("mine")]
+    for run_id in (runs[1], runs[2]):
+        curate.use(here, run=run_id)
+    rebuild(here, forget="use-00001")
+    assert curate.use(here, run=runs[0]).runs["train"] == runs[0]
+    assert here.scan("choices").collect()["number"].to_list() == [2, 3, 4]
+
+
 def test_every_bit_of_a_record_and_of_a_manifest_counts(here: Workspace) -> None:
     """A flipped bit is never read as another value. Some only turn white space into other white space."""
     record, shard = places(here.stages, LOAD)[0], here.root / f"tables/qrels/{LOAD}/00000.parquet"
@@ -233,7 +296,7 @@ def test_a_load_is_made_again_from_the_same_files_elsewhere(
         here,
         passages=[moved / "corpus.jsonl"],
         queries=[moved / "queries.jsonl"],
-        qrels=[moved / "qrels.train.tsv"],
+        qrels=[moved / "qrels.train.tsv", f"test={moved / 'qrels.test.tsv'}"],
         annotations=[moved / "annotations.jsonl"],
         max_rejects=1,
     )
@@ -312,6 +375,7 @@ def test_a_torn_shard_of_the_ledger_of_an_unfinished_job_is_scored_again(here: W
     (record,) = here.records("denoise")
     for path in places(here.stages, record.job):
         path.unlink()
+    forgotten(record.number, record.job).write(here.stages)
     assert here.sql("select count(*) from scores").item() > 0
     flip(here.root / f"tables/scores/{record.job}/00000.parquet")
     assert here.sql("select count(*) from scores").item() == 0

@@ -45,7 +45,8 @@ def export(run: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -
     """Write a training set into exports/NAME, with its dataset card, manifest and provenance.
 
     The set holds the labelled train queries and the pseudo-labelled queries, but never dev or test queries.
-    Negatives are drawn by hash from the safe hard negatives; a query with too few stays short.
+    Negatives that people judged come first; the rest is drawn by hash from the safe hard negatives. A query with
+    too few stays short.
 
     \b
     Example:

@@ -26,8 +26,10 @@ def heard() -> Iterator[None]:
     signal.signal(signal.SIGTERM, _stop)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), daemon=True).start()
-    yield
-    signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
 
 
 def exit_code() -> int:

@@ -10,7 +10,8 @@ from curate.cli.options import confirm, json_option, progress, show, workspace
 @click.option(
     "--forget",
     metavar="JOB",
-    help="First delete the record and the shards of a damaged job that cannot be made again.",
+    help="First delete the record and the shards of a damaged job that cannot be made again. If its "
+    "record is lost, give its number.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before --forget deletes the job.")
 @json_option
@@ -30,7 +31,8 @@ def rebuild(forget: str | None, yes: bool, as_json: bool) -> None:
     if forget:
         from curate.rebuild import places_of
 
-        names = ", ".join(str(path.relative_to(here.root)) for path in places_of(here, forget))
-        confirm(f"this deletes {names}", yes, "rebuild", "--forget", forget)
+        deleted = ", ".join(str(path.relative_to(here.root)) for path in places_of(here, forget))
+        if deleted:
+            confirm(f"this deletes {deleted}", yes, "rebuild", "--forget", forget)
     with here.lock():
         show(curate.rebuild(here, forget=forget, progress=progress()), as_json)

@@ -170,6 +170,8 @@ def _begun(work: Callable[..., Any]) -> Callable[..., Any]:
 
     def begun(*arguments: Any, **options: Any) -> Any:
         context = click.get_current_context()
+        if context.invoked_subcommand:  # which begins the log itself
+            return work(*arguments, **options)
         given = shared(context)
         if context.invoked_subcommand:  # which begins itself
             return work(*arguments, **options)
