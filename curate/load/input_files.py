@@ -106,7 +106,23 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     replaced = {file.path: file.split for file in inputs if file not in kept}
     rest = {*_entries(folder), *_entries(folder / "qrels")} - {file.path for file in kept}
     left_out = [path for path in sorted(rest) if os.path.realpath(path) not in named and _telling(path)]
+    held_out = {file.split for file in kept if file.kind == "queries"} | {"train"}
+    for path in left_out:
+        if path not in replaced and _names_queries(path) and _splits_in(path.name, splits) - held_out:
+            raise BadInput(
+                f"{shown(path)} names dev or test but is not part of the layout, so that its queries could train. "
+                f"Give it by an option{_option(path)}, rename it or move it away"
+            )
     return InputFiles(kept, tuple(_note(path, replaced.get(path)) for path in left_out))
+
+
+def _names_queries(path: Path) -> bool:
+    """Return whether a file in such a folder holds labels or queries by its name."""
+    return _is_labels(path) or "queries" in re.split(r"[^a-z]+", path.name.lower())
+
+
+def _is_labels(path: Path) -> bool:
+    return path.parent.name == "qrels" or path.name.lower().startswith("qrels")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -132,26 +148,33 @@ def _note(path: Path, replaced: str | None) -> str:
 
     replaced: the split for which an option gives other labels than this file's.
     """
-    name, file = path.name.lower(), argument(path)
     if replaced:
         return f"not loaded: {shown(path)}: --qrels gives other labels for {replaced}"
-    if path.parent.name == "qrels" or name.startswith("qrels"):
+    option = _option(path)
+    return f"not loaded: {shown(path)}{f'; to load it{option}' if option else ': not part of the layout'}"
+
+
+def _option(path: Path) -> str:
+    """Return `: ` and the option that loads a file or folder, or nothing if its name tells no kind."""
+    name, file = path.name.lower(), argument(path)
+    if _is_labels(path):
         found = _splits_in(name, SPLITS)
         split = next(iter(found)) if len(found) == 1 else "SPLIT"
-        return f"not loaded: {shown(path)}; to load it: --qrels {split}={file}"
-    if name.startswith("queries"):
-        return f"not loaded: {shown(path)}; to load it: --queries {file}"
-    if name in FOLDERS:
-        return f"not loaded: {shown(path)}; to load it: --passages {file}"
-    return f"not loaded: {shown(path)}: not part of the layout"
+        return f": --qrels {split}={file}"
+    if _names_queries(path):
+        return f": --queries {file}"
+    return f": --passages {file}" if name in FOLDERS else ""
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """Return the data files of a folder by name without suffix; raises BadInput if two have the same name."""
+    """Return the data files of a folder by name without suffix, in lower case.
+
+    Raises BadInput if two have the same name.
+    """
     found: dict[str, Path] = {}
     for path in _entries(folder):
-        stem = DATA.sub("", path.name)
-        if stem == path.name:
+        stem = DATA.sub("", path.name).lower()
+        if stem == path.name.lower():
             continue
         if stem in found:
             raise BadInput(

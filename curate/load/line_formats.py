@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,15 +95,20 @@ class JsonLines:
         if type(row) is not dict:
             raise Unfit(f"not an object: found {kind_of(row)}, expected an object")
         keys = tuple(row)
-        layout = self.layouts.get(keys) or self._layout(keys)
+        layout = self.layouts.get(keys) or self._layout(keys, row)
         if _may_hide_twins(line, row):
             refuse_twins(line, layout)
         return [row.get(place) for place in layout]
 
-    def _layout(self, keys: tuple[str, ...]) -> tuple[str | None, ...]:
+    def _layout(self, keys: tuple[str, ...], row: dict[str, Any]) -> tuple[str | None, ...]:
         if len(self.layouts) >= MANY_LAYOUTS:
             self.layouts.clear()
-        return self.layouts.setdefault(keys, locate(keys, self.fields))
+        try:
+            return self.layouts.setdefault(keys, locate(keys, self.fields))
+        except Unfit as unfit:
+            found = next((row[name] for name in self.fields[0].names if name in row), None)
+            unfit.query_id = str(found) if type(found) in (str, int) else None
+            raise
 
 
 def _may_hide_twins(line: bytes, row: dict[str, Any]) -> bool:
@@ -141,10 +147,10 @@ def refuse_twins(line: bytes, layout: Sequence[str | None]) -> None:
         json.loads(line, object_pairs_hook=note)
     except RecursionError as error:
         raise Unfit(TOO_DEEP) from error
-    keys = [key for key, _value in pairs]
+    counts = Counter(key for key, _value in pairs)
     for key in layout:
-        if key is not None and keys.count(key) > 1:
-            raise Unfit(f"duplicate key: '{key}' appears {keys.count(key)} times")
+        if key is not None and counts[key] > 1:
+            raise Unfit(f"duplicate key: '{key}' appears {counts[key]} times")
 
 
 class Columns:
@@ -168,7 +174,10 @@ class Columns:
             raise Unfit(f"line over {LONGEST_LINE >> 20} MiB")
         cells = self.cells(line)
         if len(cells) != self.width:
-            raise Unfit(f"wrong number of columns: found {len(cells)}, expected {self.width}")
+            unfit = Unfit(f"wrong number of columns: found {len(cells)}, expected {self.width}")
+            place = self.places[0]
+            unfit.query_id = cells[place] if place is not None and place < len(cells) > 1 else None
+            raise unfit
         return [self.absent if place is None else cells[place] for place in self.places]
 
 

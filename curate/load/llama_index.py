@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,9 @@ class LlamaIndexRows:
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _value in pairs]
-        twin = next(key for key in found if keys.count(key) > 1)
-        raise ValueError(f"the key '{twin[:80]}' appears {keys.count(twin)} times in one object")
+        counts = Counter(key for key, _value in pairs)
+        twin = next(key for key in found if counts[key] > 1)
+        raise ValueError(f"the key '{twin[:80]}' appears {counts[twin]} times in one object")
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from curate.errors import BadSettings
 from curate.load.input_files import DATA, SPLITS, Input, by_name
 from curate.load.recognize import kind_by_name
-from curate.load.saved_dataset import saved_datasets, saved_files
+from curate.load.saved_dataset import saved_files
 from curate.load.shown import argument, printable
 
 QUERIES = {"queries", "unlabeled"}
@@ -16,28 +16,33 @@ def given_inputs(kind: str, given: Iterable[str | Path]) -> list[Input]:
     """Return the inputs that an option names; raises BadSettings for a folder that also holds another kind."""
     if kind == "qrels":
         return [file for each in given for file in _labels(each)]
-    return [by_name(kind, path) for each in given for path in _files(kind, Path(each))]
+    return [file for each in given for file in _by_name(kind, Path(each))]
 
 
 def _labels(given: str | Path) -> list[Input]:
     """Return the inputs of `[SPLIT=]FILE`; without SPLIT, each file has the split in its name, or else train."""
     split, equals, name = str(given).partition("=")
     if not equals or isinstance(given, Path) or "/" in split:
-        saved = [(dataset.name, path) for dataset in saved_datasets(Path(given)) for path in saved_files(dataset)]
-        found = saved or [(path.name, path) for path in _files("qrels", Path(given))]
-        return [by_name("qrels", path, name) for name, path in found]
+        return _by_name("qrels", Path(given))
     if split not in SPLITS:
         raise BadSettings(
             f"--qrels {printable(str(given))}: no split '{printable(split)}'; the splits are {', '.join(SPLITS)}"
         )
-    return [Input("qrels", path, SPLITS[split]) for path in _files("qrels", Path(name))]
+    return [Input("qrels", path, SPLITS[split]) for _, path in _files("qrels", Path(name))]
 
 
-def _files(kind: str, path: Path) -> list[Path]:
-    """Return the data files of a folder, sorted by name, or `[path]` for a file or a folder without data files."""
+def _by_name(kind: str, path: Path) -> list[Input]:
+    return [by_name(kind, file, name) for name, file in _files(kind, path)]
+
+
+def _files(kind: str, path: Path) -> list[tuple[str, Path]]:
+    """Return (the name that may tell the split, file) for the data files of a folder, sorted by name.
+
+    A file, or a folder without data files, stands for itself.
+    """
     if kind == "annotations" or not path.is_dir():
-        return [path]
-    saved = [file for dataset in saved_datasets(path) for file in saved_files(dataset)]
+        return [(path.name, path)]
+    saved = saved_files(path)
     if saved:
         return saved
     found = sorted(file for file in path.iterdir() if DATA.search(file.name))
@@ -48,4 +53,4 @@ def _files(kind: str, path: Path) -> list[Path]:
                 f"--{kind} {argument(path)}: {printable(file.name)} has the name of a file of {other}. Give the "
                 f"files instead of the folder, or load the whole collection: curate load {argument(path)}"
             )
-    return found or [path]
+    return [(file.name, file) for file in found or [path]]

@@ -25,8 +25,11 @@ class Rejects:
     count: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     kept: list[dict[str, Any]] = field(default_factory=list)
-    claims: set[tuple[str, str]] = field(default_factory=set)
-    """(query id, split) of rows of dev and test that are not stored; the queries are held out all the same."""
+    claims: set[tuple[str, str, int | None]] = field(default_factory=set)
+    """(query id, split, hash of the text or None) of rows of dev and test that are not stored.
+
+    The queries are held out all the same.
+    """
     unread: int = 0
     """Rejected rows of dev and test that may name a query, which could not be read."""
 
@@ -42,7 +45,7 @@ class Rejects:
         if len(self.kept) < max(self.allowed, SHOWN):
             self.kept.append({"file": file, "line": line, "reason": reason, "text": text[:BEGINNING]})
         if split in HELD_OUT and self.count <= self.allowed:
-            self.claims |= {(query_id, split)} if query_id else set()
+            self.claims |= {(query_id, split, None)} if query_id else set()
             self.unread += not query_id
 
     def refuse_too_many(self) -> None:
@@ -70,18 +73,10 @@ class Rejects:
             )
         )
 
-    def notes(self) -> list[str]:
-        """Return a warning if queries of dev or test may be lost with the rejected rows."""
-        if not self.unread:
-            return []
-        return [
-            f"Warning: {self.unread:,} rejected rows of dev or test could not be read as far as the query's id. "
-            "If they name queries, these are not held out."
-        ]
-
     def claims_table(self) -> "pa.Table":
-        """Return `claims` as a table of query_id and split, sorted."""
+        """Return `claims` as a table, sorted."""
         import pyarrow as pa
 
-        rows = [{"query_id": query_id, "split": split} for query_id, split in sorted(self.claims)]
-        return pa.Table.from_pylist(rows, sql_files.schema("claims"))
+        schema = sql_files.schema("claims")
+        claims = sorted(self.claims, key=lambda claim: (*claim[:2], claim[2] or 0))
+        return pa.Table.from_pylist([dict(zip(schema.names, claim, strict=True)) for claim in claims], schema)

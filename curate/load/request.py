@@ -12,7 +12,7 @@ from curate.load.input_files import Input, InputFiles, in_folder, in_order
 from curate.load.lines import require_file
 from curate.load.option_files import given_inputs
 from curate.load.recognize import recognized
-from curate.load.saved_dataset import saved_datasets, saved_files
+from curate.load.saved_dataset import saved_files
 from curate.load.shown import printable, shown
 from curate.load.stdin import standard_input
 from curate.options import given_options
@@ -78,10 +78,9 @@ class LoadRequest:
 
 def _found(source: Path, given: list[Input]) -> InputFiles:
     """Return the files of a source: of the layout of a folder, of datasets that were saved, or the file itself."""
-    saved = saved_datasets(source)
+    saved = saved_files(source)
     if saved:
-        files = [(dataset.name, path) for dataset in saved for path in saved_files(dataset)]
-        return InputFiles(tuple(file for name, path in files for file in recognized(path, name)), ())
+        return InputFiles(tuple(file for name, path in saved for file in recognized(path, name)), ())
     return in_folder(source, given) if source.is_dir() else InputFiles(tuple(recognized(source)), ())
 
 

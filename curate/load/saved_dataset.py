@@ -1,6 +1,7 @@
 """Folders that `save_to_disk` of Hugging Face's `datasets` writes: a dataset, or several under names."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,19 @@ from curate.load.shown import shown
 ONE, SEVERAL = "state.json", "dataset_dict.json"
 
 
-def saved_datasets(folder: Path) -> list[Path]:
+def saved_files(folder: Path) -> list[tuple[str, Path]]:
+    """Return (name of its dataset, file) for the files in such a folder, in the order of the rows.
+
+    The list is empty for another folder. Raises BadInput if the state of a dataset cannot be used.
+    """
+    return [(_name(dataset), file) for dataset in _datasets(folder) for file in _files(dataset)]
+
+
+def _name(dataset: Path) -> str:
+    return Path(os.path.abspath(dataset)).name  # noqa: PTH100 - "." has a name, and a link keeps its own
+
+
+def _datasets(folder: Path) -> list[Path]:
     """Return the folders of the datasets in such a folder, which may be the folder itself; else an empty list."""
     if not folder.is_dir():
         return []
@@ -21,10 +34,11 @@ def saved_datasets(folder: Path) -> list[Path]:
         if not isinstance(names, list) or not names:
             raise BadInput(f"{shown(folder / SEVERAL)}: no list of 'splits', as datasets of Hugging Face have")
         return [folder / str(name) for name in names]
-    return [folder] if (folder / ONE).exists() else []
+    # Other programs, too, call a file state.json.
+    return [folder] if (folder / ONE).exists() and "_data_files" in _read(folder / ONE) else []
 
 
-def saved_files(dataset: Path) -> list[Path]:
+def _files(dataset: Path) -> list[Path]:
     """Return the files of one dataset in the order of its rows; raises BadInput if its state cannot be used.
 
     Other Arrow files in the folder are caches, or remains of an earlier dataset.

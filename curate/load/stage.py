@@ -129,7 +129,7 @@ def _load(workspace: Workspace, request: LoadRequest, max_rejects: int, progress
         bytes=request.bytes,
         folder=str(Path.cwd()),
     )
-    return _loaded(workspace, record, already=False, notes=[*request.notes, *rejects.notes()])
+    return _loaded(workspace, record, already=False, notes=request.notes)
 
 
 def load_again(
@@ -191,6 +191,7 @@ def _facts(counts: dict[str, Counts], rejects: Rejects) -> dict[str, Any]:
         "collapsed": {table: count.collapsed for table, count in counts.items() if count.collapsed},
         "corrected": {table: count.corrected for table, count in counts.items() if count.corrected},
         "rejected": dict(rejects.reasons),
+        "unread": rejects.unread,
     }
 
 
@@ -272,9 +273,19 @@ def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Itera
         totals=totals,
         held_out=held_out,
         own_copies=own_copies,
-        notes=[*notes],
+        notes=[*notes, *_lost(record.facts["unread"])],
         next="curate run" if "recipe" in workspace.settings.model_fields_set else "curate mine",
     )
+
+
+def _lost(unread: int) -> list[str]:
+    """Return a warning if queries of dev or test may be lost with the rejected rows."""
+    if not unread:
+        return []
+    return [
+        f"Warning: {unread:,} rejected rows of dev or test could not be read as far as the query's id. "
+        "If they name queries, these are not held out."
+    ]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ select
     passage_id as id,
     md5(concat(length(title), ':', title, text)) as content,
     null as split,
+    text_hash,
     left(text, 100) as beginning,
     'id known with another text or title' as reason,
 from passages;

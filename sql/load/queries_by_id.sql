@@ -6,6 +6,7 @@ select
     query_id as id,
     md5(concat(coalesce(split, '') = 'unlabeled', ':', text)) as content,
     split,
+    text_hash,
     left(text, 100) as beginning,
     'id known with another text, or as an unlabeled query' as reason,
 from stored_queries;

@@ -13,4 +13,4 @@ occurrences as (
     semi join shared on shared.id = by_id.id
     window of_id as (partition by by_id.id order by key)
 )
-select key, id, split, beginning, reason, first_key, same from occurrences where key <> first_key;
+select key, id, split, text_hash, beginning, reason, first_key, same from occurrences where key <> first_key;

@@ -1,6 +1,7 @@
 -- current_decisions: the decisions that reports, exports and trainings use if nothing else is named. Grain: one row per (run_id, query_key, passage_key).
 -- They are the rows of `found` for the current run of each split under the current cutoffs. No pair of a query
--- appears twice, because a query belongs to one split.
+-- appears twice, because a query belongs to one split. Rows of a run that was mined before its query moved to another
+-- split are left out.
 create or replace view current_decisions as
 select
     current_runs.split,
@@ -17,5 +18,5 @@ select
 from found
 inner join current_runs on current_runs.run_id = found.run_id
 inner join current_cutoffs on current_cutoffs.name = found.cutoffs
-inner join queries on queries.query_key = found.query_key
+inner join queries on queries.query_key = found.query_key and queries.split = current_runs.split
 inner join passages on passages.passage_key = found.passage_key;

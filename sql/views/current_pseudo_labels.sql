@@ -11,5 +11,5 @@ select
 from pseudo_labels
 inner join current_runs on current_runs.run_id = pseudo_labels.run_id
 inner join current_cutoffs on current_cutoffs.name = pseudo_labels.cutoffs
-inner join queries on queries.query_key = pseudo_labels.query_key
+inner join queries on queries.query_key = pseudo_labels.query_key and queries.split = current_runs.split
 inner join passages on passages.passage_key = pseudo_labels.passage_key;
