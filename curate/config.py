@@ -124,7 +124,7 @@ class Denoise(Section):
     negatives: int = Field(default=4, ge=1)
     """A query with fewer hard negatives than this is reported as short."""
     max_length: int | None = Field(default=None, ge=8)
-    """Maximum tokens of query and passage together. By default the tokenizer's own limit."""
+    """Maximum tokens of query and passage together. By default the model's own limit, but at most 512."""
     relevant_class: str | None = None
     """The class of the model that means relevant, by its name or number. By default its name says it."""
 
