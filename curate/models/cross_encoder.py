@@ -162,7 +162,7 @@ class CrossEncoder:
     def _refuse_if_the_prompt_fills_the_pair(self) -> None:
         """Raise BadSettings if the prompt leaves no room for a query beside a long passage."""
         used = len(self.tokenizer(self.prompt, add_special_tokens=False)["input_ids"])
-        if self.prompt and 2 * used >= self.max_length - len(self.tokenizer("", "")["input_ids"]):
+        if self.prompt and 2 * used >= self.max_length - self.tokenizer.num_special_tokens_to_add(pair=True):
             raise BadSettings(
                 f"max_length = {self.max_length} leaves no room for a query beside the prompt of {used} tokens "
                 "and a long passage. Set a larger one: --max-length"

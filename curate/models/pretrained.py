@@ -263,10 +263,10 @@ def load_config(folder: Path) -> Any:
             f"{path}: transformers {transformers.__version__} has no model of the type '{kind}'{code}. "
             "Use another model."
         )
-    if code := adds_code(written):
+    if replaced := adds_code(written):
         raise BadInput(
-            f"{path}: the model comes with code of its own ({code}), which curate never runs, and transformers' "
-            f"model of the type '{kind}' may give other vectors. Use another model."
+            f"{path}: the model comes with code of its own ({replaced}), which curate never runs, and "
+            f"transformers' model of the type '{kind}' may give other vectors. Use another model."
         )
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
