@@ -257,11 +257,11 @@ class TrainDualEncoder(Section):
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients with a larger norm are scaled down to this norm."""
     query_max_length: int | None = Field(default=None, ge=4)
-    """Maximum tokens of a query during training, including its prompt. By default 32 and those of the prompt, or the
-    model's own limit if that is smaller."""
+    """Maximum tokens of a query during training, including its prompt. By default 32 and those of the prompt, or
+    the model's own limit if that is smaller."""
     passage_max_length: int | None = Field(default=None, ge=8)
-    """Maximum tokens of prompt, title and passage, also of the trained model. By default 128 and those of the prompt,
-    or the model's own limit if that is smaller."""
+    """Maximum tokens of prompt, title and passage, also of the trained model. By default 128 and those of the
+    prompt, or the model's own limit if that is smaller."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     """`bf16`, `fp32`, or `auto`: bf16 if the processor computes in it."""
     dev_every: int = Field(default=100, ge=0)
