@@ -124,7 +124,7 @@ class Denoise(Section):
     negatives: int = Field(default=4, ge=1)
     """A query with fewer hard negatives than this is reported as short."""
     max_length: int | None = Field(default=None, ge=8)
-    """Maximum tokens of query and passage together. By default the tokenizer's own limit."""
+    """Maximum tokens of query and passage together. By default the model's own limit, but at most 512."""
     relevant_class: str | None = None
     """The class of the model that means relevant, by its name or number. By default its name says it."""
 
@@ -258,10 +258,11 @@ class TrainDualEncoder(Section):
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients with a larger norm are scaled down to this norm."""
     query_max_length: int | None = Field(default=None, ge=4)
-    """Maximum tokens of a query during training. By default 32, or the model's own limit if that is smaller."""
+    """Maximum tokens of a query during training, including its prompt. By default 32 and those of the prompt, or
+    the model's own limit if that is smaller."""
     passage_max_length: int | None = Field(default=None, ge=8)
-    """Maximum tokens of title and passage, also of the trained model. By default 128, or the model's own limit if
-    that is smaller."""
+    """Maximum tokens of prompt, title and passage, also of the trained model. By default 128 and those of the
+    prompt, or the model's own limit if that is smaller."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     """`bf16`, `fp32`, or `auto`: bf16 if the processor computes in it."""
     dev_every: int = Field(default=100, ge=0)

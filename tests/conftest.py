@@ -1,8 +1,10 @@
 """Fixtures that the tests share: workspaces so small that every row can be checked by eye."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,85 +23,87 @@ sys.path.append(str(Path(__file__).parent))
 
 @pytest.fixture
 def make_workspace(tmp_path: Path) -> Make:
-    """Return a function that makes a workspace from literal rows. Its shards come from the usual writer."""
+    """Return a function that makes a workspace from literal rows."""
+    return partial(write_workspace, tmp_path / "set")
 
-    def make(
-        passages: dict[str, str],
-        queries: dict[str, str],
-        *,
-        qrels: Iterable[tuple[str, str] | tuple[str, str, int]] = (),
-        unlabeled: Iterable[str] = (),
-        candidates: dict[str, list[str]] | None = None,
-        split: str = "train",
-        run: str = "bm25-train",
-    ) -> Workspace:
-        workspace = Workspace.create(tmp_path / "set")
-        passage_keys = {name: key for key, name in enumerate(passages)}
-        query_keys = {name: key for key, name in enumerate(queries)}
-        load = Job(workspace, "load", "load-00001")
-        _write(
-            load,
-            "passages",
-            [
-                {"passage_key": key, "passage_id": name, "title": "", "text": text, "text_hash": hashed}
-                for (key, (name, text)), hashed in zip(
-                    enumerate(passages.items()), text_hashes(list(passages.values())), strict=True
-                )
-            ],
-        )
-        _write(
-            load,
-            "queries",
+
+def write_workspace(
+    folder: Path,
+    passages: dict[str, str],
+    queries: dict[str, str],
+    *,
+    qrels: Iterable[tuple[str, str] | tuple[str, str, int]] = (),
+    unlabeled: Iterable[str] = (),
+    candidates: dict[str, list[str]] | None = None,
+    split: str = "train",
+    run: str = "bm25-train",
+) -> Workspace:
+    """Write a workspace from literal rows. Its shards come from the usual writer."""
+    workspace = Workspace.create(folder)
+    passage_keys = {name: key for key, name in enumerate(passages)}
+    query_keys = {name: key for key, name in enumerate(queries)}
+    load = Job(workspace, "load", "load-00001")
+    _write(
+        load,
+        "passages",
+        [
+            {"passage_key": key, "passage_id": name, "title": "", "text": text, "text_hash": hashed}
+            for (key, (name, text)), hashed in zip(
+                enumerate(passages.items()), text_hashes(list(passages.values())), strict=True
+            )
+        ],
+    )
+    _write(
+        load,
+        "queries",
+        [
+            {
+                "query_key": key,
+                "query_id": name,
+                "text": text,
+                "text_hash": hashed,
+                "split": "unlabeled" if name in unlabeled else None,
+            }
+            for (key, (name, text)), hashed in zip(
+                enumerate(queries.items()), text_hashes(list(queries.values())), strict=True
+            )
+        ],
+    )
+    _write(
+        load,
+        "qrels",
+        [
+            {
+                "query_key": query_keys[query],
+                "passage_key": passage_keys[passage],
+                "relevance": rest[0] if rest else 1,
+                "split": split,
+                "source": "qrels.tsv",
+                "revision": 1,
+                "corrects": False,
+            }
+            for query, passage, *rest in qrels
+        ],
+    )
+    load.finish()
+    if candidates is not None:
+        add_run(
+            workspace,
+            run,
+            "unlabeled" if split == "unlabeled" else split,
             [
                 {
-                    "query_key": key,
-                    "query_id": name,
-                    "text": text,
-                    "text_hash": hashed,
-                    "split": "unlabeled" if name in unlabeled else None,
-                }
-                for (key, (name, text)), hashed in zip(
-                    enumerate(queries.items()), text_hashes(list(queries.values())), strict=True
-                )
-            ],
-        )
-        _write(
-            load,
-            "qrels",
-            [
-                {
+                    "run_id": run,
                     "query_key": query_keys[query],
                     "passage_key": passage_keys[passage],
-                    "relevance": rest[0] if rest else 1,
-                    "split": split,
-                    "source": "qrels.tsv",
-                    "revision": 1,
-                    "corrects": False,
+                    "rank": rank,
+                    "score": 10.0 - rank,
                 }
-                for query, passage, *rest in qrels
+                for query, found in candidates.items()
+                for rank, passage in enumerate(found, 1)
             ],
         )
-        load.finish()
-        if candidates is not None:
-            add_run(
-                workspace,
-                run,
-                "unlabeled" if split == "unlabeled" else split,
-                [
-                    {
-                        "run_id": run,
-                        "query_key": query_keys[query],
-                        "passage_key": passage_keys[passage],
-                        "rank": rank,
-                        "score": 10.0 - rank,
-                    }
-                    for query, found in candidates.items()
-                    for rank, passage in enumerate(found, 1)
-                ],
-            )
-        return workspace
-
-    return make
+    return workspace
 
 
 def add_run(workspace: Workspace, run: str, split: str, rows: list[dict[str, Any]]) -> None:
@@ -131,16 +135,30 @@ def _write(job: Job, table: str, rows: list[dict[str, Any]]) -> None:
     job.write(table, 0, lambda: [pa.Table.from_pylist(rows, sql_files.schema(table))])
 
 
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that puts a model of `write_tiny_model` into a folder. Each kind is made only once."""
+    made: dict[str, Path] = {}
+
+    def put(folder: Path, **options: Any) -> Path:
+        kind = str(sorted(options.items()))
+        if kind not in made:
+            made[kind] = write_tiny_model(tmp_path_factory.mktemp("models") / "tiny", **options)
+        return Path(shutil.copytree(made[kind], folder))
+
+    return put
+
+
 @pytest.fixture
-def tiny_cross_encoder(tmp_path: Path) -> Callable[..., Path]:
+def tiny_cross_encoder(tmp_path: Path, tiny_model: Callable[..., Path]) -> Callable[..., Path]:
     """Return a function that writes a random two-layer BERT with a classification head; its tokens are letters."""
-    return lambda name="tiny-ce", **options: write_tiny_model(tmp_path / name, **options)
+    return lambda name="tiny-ce", **options: tiny_model(tmp_path / name, **options)
 
 
 @pytest.fixture
-def tiny_encoder(tmp_path: Path) -> Callable[..., Path]:
+def tiny_encoder(tmp_path: Path, tiny_model: Callable[..., Path]) -> Callable[..., Path]:
     """Return a function that writes the transformer of a `tiny_cross_encoder`, without its head."""
-    return lambda name="encoder": write_tiny_model(tmp_path / name, head=False)
+    return lambda name="encoder": tiny_model(tmp_path / name, head=False)
 
 
 def write_tiny_model(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ import pytest
 import curate
 from curate import Workspace
 from curate.cli.main import run
+from curate.cutoffs import set_cutoffs
 from curate.denoise import score_checks
 from curate.denoise.score_checks import scale_warnings
-from curate.denoise.stage import plan_denoise
+from curate.denoise.stage import DenoiseOptions, DenoiseRequest, plan_denoise
 from curate.errors import BadSettings, CurateError, Damaged
 from curate.jobs import Job
 from curate.models import cross_encoder
@@ -305,3 +307,26 @@ def test_more_tokens_than_the_model_has_positions_are_refused(
     """The tiny model has 64 positions."""
     with pytest.raises(BadSettings, match="more than the 64 tokens"):
         curate.denoise(small_set, scorer=str(tiny_cross_encoder()), max_length=128)
+
+
+def test_options_that_are_given_come_before_those_of_the_last_scorer(
+    small_set: Workspace, tiny_cross_encoder: Model
+) -> None:
+    """All that is not given is as in the last call: here the scorer."""
+    short = curate.denoise(small_set, scorer=str(tiny_cross_encoder()), max_length=32, depth=2)
+    request = DenoiseRequest.of(small_set, max_length=48, relevant_class="yes", depth=3)
+    assert (request.settings.max_length, request.settings.relevant_class, request.settings.depth) == (48, "yes", 3)
+    assert request.settings.scorer
+    assert curate.denoise(small_set, max_length=48).scorer_id != short.scorer_id
+    assert DenoiseRequest.of(small_set).settings.max_length == 48
+
+
+@pytest.mark.parametrize("option", sorted(set(DenoiseOptions.__annotations__) - {"negative_below"}))
+def test_only_cutoffs_change_without_scoring(small_set: Workspace, tiny_cross_encoder: Model, option: str) -> None:
+    """Every option besides the cutoffs and their names may change what the scorer says."""
+    set_cutoffs(small_set, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+    values: dict[str, Any] = {"depth": 3, "max_length": 48, "negatives": 2, "positive_above": 0.8}
+    values |= {"cutoffs": "default", "run": "bm25-train", "scorer": "models/ce", "relevant_class": "yes"}
+    options: DenoiseOptions = {"negative_below": 0.2, option: values[option]}  # type: ignore[misc]
+    scores_stay = option in ("positive_above", "cutoffs", "negatives")
+    assert (DenoiseRequest.of(small_set, **options).only_cutoffs is not None) == scores_stay

@@ -43,7 +43,8 @@ def write_encoder(tiny_encoder: Write) -> Write:
         write_json(folder / "config_sentence_transformers.json", config or {})
         for path in paths[1:]:
             (folder / path).mkdir()
-        write_json(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": 32, **(pooling or {})})
+        mean = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
+        write_json(folder / "1_Pooling" / "config.json", {**mean, **(pooling or {})})
         return folder
 
     return write
@@ -246,6 +247,44 @@ def test_chunks_and_batches_do_not_change_the_vectors(
     monkeypatch.setattr(encoder_module, "BUDGET", {"cpu": 1, "cuda": 1, "mps": 1})
 
     assert np.allclose(ours(folder), whole, atol=1e-5)
+
+
+def test_without_a_pooling_in_the_files_the_option_must_say_it(write_encoder: Write) -> None:
+    """The mean would be a guess, and its vectors look plausible."""
+    folder = write_encoder()
+    path = folder / "1_Pooling" / "config.json"
+    write_json(path, {"word_embedding_dimension": 32})
+    with pytest.raises(BadInput, match=f"{path} names no pooling"):
+        read_embedding_spec(folder, {})
+    path.unlink()
+    with pytest.raises(BadInput, match=f"{path} is missing"):
+        read_embedding_spec(folder, {})
+    assert read_embedding_spec(folder, {"pooling": "cls"}).pooling == ("cls",)
+
+
+def test_a_prompt_must_leave_room_for_a_text(write_encoder: Write) -> None:
+    """Otherwise every query would have the vector of the prompt. Here that is `[CLS] a b c [SEP]`."""
+    folder = write_encoder(config={"prompts": {"query": "a b c "}})
+    cut = Encoder.open(str(folder), dtype="fp32", query_max_length=6)
+    (vectors,) = cut.encode(["x", "y"], "query")
+    assert not np.allclose(*vectors.array)
+    full = Encoder.open(str(folder), dtype="fp32", query_max_length=5)
+    with pytest.raises(BadSettings, match=r"query_max_length = 5 leaves no room .* which are 5 tokens"):
+        list(full.encode(["x"], "query"))
+
+
+def test_inner_products_keep_what_lies_before_a_dense_layer(write_encoder: Write) -> None:
+    """`--no-normalize` takes away the scaling at the end, and no part of the model."""
+    folder = write_encoder("Pooling", "Normalize", "Dense", "Normalize")
+    spec = read_embedding_spec(folder, {"normalize": False})
+    assert spec.after == ("normalize", "3_Dense")
+
+
+def test_a_dense_layer_without_its_configuration_is_refused(write_encoder: Write) -> None:
+    """The weights alone do not say the activation."""
+    folder = write_encoder("Pooling", "Dense")
+    with pytest.raises(BadInput, match=r"2_Dense/config\.json does not say the sizes"):
+        ours(folder)
 
 
 def test_lower_case_where_the_files_ask_for_it(write_encoder: Write) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from conftest import write_workspace
 
 from curate import Workspace, mine, sql_files
 from curate.cli.main import cli
@@ -208,6 +209,16 @@ def test_a_faiss_index_is_kept_and_its_recall_recorded(workspace: Workspace, enc
     assert workspace.scan("runs").collect().to_dicts()[0]["recall"] == 1.0
     assert len(list(workspace.root.glob("indexes/faiss-*.index"))) == 1
     assert "recall@3 1.000" in mined.text()
+
+
+def test_passages_without_tokens_take_no_places_in_a_faiss_index(tmp_path: Path, tiny_encoder: Write) -> None:
+    """Their vectors are zero, and the inner products of others can be negative."""
+    pytest.importorskip("faiss")
+    passages = {f"p{n}": "\u200b" if n % 2 else f"passage {'abcdefgh'[n]}" for n in range(8)}
+    workspace = write_workspace(tmp_path / "few", passages, {"q1": "what is a"}, qrels=[("q1", "p0")])
+    mined = mine(workspace, retriever="dense", encoder=str(tiny_encoder()), index="Flat", depth=4)
+    assert mined.passages_without_tokens == 4
+    assert sorted(workspace.scan("candidates").collect()["passage_key"]) == [0, 2, 4, 6]
 
 
 @pytest.mark.parametrize(

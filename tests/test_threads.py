@@ -17,6 +17,7 @@ from curate.cli.main import run
 from curate.errors import BadSettings
 from curate.models.cross_encoder import CrossEncoder
 from curate.models.threads import cpus, use_threads
+from curate.progress import Lines
 from curate.train.cross_encoder import TrainedCrossEncoder, train_cross_encoder
 
 Make = Callable[..., Workspace]
@@ -86,7 +87,10 @@ def test_scores_do_not_depend_on_the_number_of_threads(
 
 
 def test_a_resumed_training_keeps_the_threads_with_which_it_began(
-    make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+    make_workspace: Make,
+    tiny_cross_encoder: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Gradients depend on the number of threads in their last bits, and the result must not."""
     workspace = _mined(make_workspace)
@@ -101,7 +105,8 @@ def test_a_resumed_training_keeps_the_threads_with_which_it_began(
     with pytest.raises(KeyboardInterrupt):
         train("resumed", progress=Interrupt(4))
     monkeypatch.setenv("CURATE_THREADS", "1")
-    assert train("resumed").sha256 == whole.sha256
+    assert train("resumed", progress=Lines()).sha256 == whole.sha256
+    assert "as before the interruption (CURATE_THREADS does not change that)" in capsys.readouterr().err
     assert torch.get_num_threads() == 2
 
 

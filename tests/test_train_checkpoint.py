@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 
 from curate import Workspace
-from curate.errors import CurateError, NoSpace
+from curate.errors import BadSettings, CurateError, NoSpace
 from curate.train import checkpoint
 from curate.train.checkpoint import State
 from curate.train.curve import Curve
@@ -163,3 +163,13 @@ def _kill_after_a_checkpoint(command: list[str], folder: Path) -> None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
+
+
+def test_what_a_system_leaves_in_a_folder_is_not_foreign(tmp_path: Path) -> None:
+    """NFS keeps deleted files that are open, and macOS remembers a view. Anything else stops the training."""
+    for name in (".nfs000000000001", ".DS_Store", "step-000000001"):
+        (tmp_path / name).touch()
+    checkpoint.check_own(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(BadSettings, match=r"holds notes\.txt"):
+        checkpoint.check_own(tmp_path)

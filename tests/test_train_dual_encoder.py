@@ -28,7 +28,12 @@ from curate.progress import Lines
 from curate.train import dev_eval, identity
 from curate.train.cross_encoder import train_cross_encoder
 from curate.train.dev_eval import reciprocal_ranks
-from curate.train.dual_encoder import TrainedDualEncoder, plan_train_dual_encoder, train_dual_encoder
+from curate.train.dual_encoder import (
+    DualEncoderTraining,
+    TrainedDualEncoder,
+    plan_train_dual_encoder,
+    train_dual_encoder,
+)
 from curate.train.dual_encoder_task import DualEncoderTask
 
 Make = Callable[..., Workspace]
@@ -589,3 +594,14 @@ def test_a_cross_encoder_is_no_start(workspace: Workspace, tiny_cross_encoder: M
     """It scores pairs, and its token vectors are not embeddings."""
     with pytest.raises(BadInput, match="is a cross-encoder"):
         train(workspace, tiny_cross_encoder("judge"))
+
+
+def test_the_default_length_has_room_for_the_prompt(workspace: Workspace, init: Path) -> None:
+    """32 tokens are of the query. A length that is given counts the prompt, and must leave room for a query."""
+    curate_toml = workspace.root / "curate.toml"
+    curate_toml.write_text('[mine]\nquery_prompt = "a b c d "\n', "utf-8")
+    reopened = Workspace(workspace.root)
+    training = DualEncoderTraining(reopened, processes=1, init=str(init))
+    assert (training.spec.query_max_length, training.spec.passage_max_length) == (36, 64)
+    with pytest.raises(BadSettings, match="query_max_length = 6 leaves no room for a query"):
+        train(reopened, init, query_max_length=6)

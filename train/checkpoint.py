@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 TENSORS, STATE, SAVING = "tensors.safetensors", "state.json", "saving"
 OURS = re.compile(
     r"(groups\.parquet|rows\.parquet|queries\.arrow|passages\.arrow)(\.json)?|step-\d{9}|best-\d{9}\.safetensors"
-    r"|saving|\..*\.tmp"
+    r"|saving|\..*\.tmp|\.nfs.*|\.DS_Store"
 )
-"""The names in a folder of checkpoints, as listed above, and those of unfinished files."""
+"""The names in a folder of checkpoints, as listed above, those of unfinished files, and what systems leave."""
 
 
 @dataclass(frozen=True)

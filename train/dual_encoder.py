@@ -11,6 +11,7 @@ from curate.config import Mine, TrainDualEncoder
 from curate.models.embedding_spec import EmbeddingSpec, read_embedding_spec
 from curate.models.folder import model_folder
 from curate.models.positions import positions
+from curate.models.pretrained import load_tokenizer
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -116,17 +117,7 @@ class DualEncoderTraining:
         from curate.models.encoder import Encoder
 
         encoder = Encoder("", self.identity.base, self.spec, "fp32")
-        prompts = {"query": self.spec.query_prompt, "passage": self.spec.passage_prompt}
-        lengths = {"query": self.spec.query_max_length, "passage": self.spec.passage_max_length}
-
-        def ids(texts: list[str], side: str) -> list[list[int]]:
-            prompted = [prompts[side] + text for text in texts]
-            found: list[list[int]] = encoder.tokenizer(prompted, truncation=True, max_length=lengths[side])[
-                "input_ids"
-            ]
-            return found
-
-        return ids
+        return lambda texts, side: encoder.tokenize(texts, side)[0]["input_ids"]
 
     @property
     def data(self) -> Path:
@@ -302,9 +293,19 @@ def _spec(base: Path, mine: Mine, settings: TrainDualEncoder) -> EmbeddingSpec:
         "query_prompt": mine.query_prompt,
         "passage_prompt": mine.passage_prompt,
     }
-    limit = positions(base / read_embedding_spec(base, given).transformer)
+    spec = read_embedding_spec(base, given)
+    limit = positions(base / spec.transformer)
+
+    def default(length: int, prompt: str) -> int:
+        length += (
+            len(load_tokenizer(base / spec.transformer)(prompt, add_special_tokens=False)["input_ids"])
+            if prompt
+            else 0
+        )
+        return min(length, limit or length)
+
     lengths = {
-        "query_max_length": settings.query_max_length or min(QUERY_LENGTH, limit or QUERY_LENGTH),
-        "passage_max_length": settings.passage_max_length or min(PASSAGE_LENGTH, limit or PASSAGE_LENGTH),
+        "query_max_length": settings.query_max_length or default(QUERY_LENGTH, spec.query_prompt),
+        "passage_max_length": settings.passage_max_length or default(PASSAGE_LENGTH, spec.passage_prompt),
     }
     return read_embedding_spec(base, {**given, **lengths})

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput, BadSettings
-from curate.models.embedding_spec import passage_transformer
+from curate.models.embedding_spec import passage_transformer, transformer_settings
 from curate.models.model_kind import ENCODER, check_kind, is_cross_encoder
 from curate.models.pretrained import (
     check_fits,
@@ -42,12 +42,14 @@ def choose_initial_model(workspace: Workspace, init: str | None, runs: list[str]
 def cross_encoder_start(folder: Path) -> Path:
     """Return the folder of the transformer from which a cross-encoder is trained.
 
-    Raises BadInput if `folder` holds neither an encoder nor a cross-encoder with one logit, or a cross-encoder
-    with a prompt: the training would not put it before its queries.
+    Raises BadInput if `folder` holds neither an encoder nor a cross-encoder with one logit, or a model with a
+    setting that the training does not apply: a cross-encoder's prompt, or lower-casing.
     """
     if not is_cross_encoder(folder):
         check_kind(folder, ENCODER)
-        return passage_transformer(folder)
+        start = passage_transformer(folder)
+        _refuse_lower_case(folder, start, "feature-extraction")
+        return start
     classes = len(classes_of(folder))
     if classes > 1:
         raise BadInput(
@@ -60,7 +62,16 @@ def cross_encoder_start(folder: Path) -> Path:
             f"{folder} puts the prompt {spec.prompt!r} before its queries, which the training does not. "
             "Start from another model: --init MODEL"
         )
+    _refuse_lower_case(folder, folder / spec.transformer, "sequence-classification")
     return folder / spec.transformer
+
+
+def _refuse_lower_case(folder: Path, start: Path, task: str) -> None:
+    if transformer_settings(start, task).get("do_lower_case"):
+        raise BadInput(
+            f"{folder} lower-cases its texts (do_lower_case), which the training does not. "
+            "Start from another model: --init MODEL"
+        )
 
 
 def cross_encoder_from(folder: Path, seed: int) -> Any:

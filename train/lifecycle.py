@@ -235,7 +235,9 @@ def _threads(before: int, world: World, progress: Progress) -> int:
         torch.set_num_threads(max(1, before // world.size))
     threads = torch.get_num_threads()
     if device() == "cpu":
-        resumed = ", as before the interruption" if before else f" ({VARIABLE} sets another number)"
+        resumed = f" ({VARIABLE} sets another number)"
+        if before:
+            resumed = f", as before the interruption ({VARIABLE} does not change that)"
         progress.say(f"{threads} thread{'s' if threads > 1 else ''} in each process{resumed}")
     return before or threads * world.size
 

@@ -10,11 +10,16 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from curate.models.encoder import Side
+
 Ids = npt.NDArray[np.int32]
 
 
 def write_tokens(
-    path: Path, texts: "pa.RecordBatchReader", tokenize: Callable[[list[str], str], list[list[int]]], side: str
+    path: Path,
+    texts: "pa.RecordBatchReader",
+    tokenize: Callable[[list[str], "Side"], list[list[int]]],
+    side: "Side",
 ) -> int:
     """Write the rows of `texts` to an Arrow file, replacing the column `text` by `tokens`; return the row count.
 

@@ -9,7 +9,7 @@ from curate.errors import BadSettings
 from curate.models.batching import padded, token_batches
 from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec
 from curate.models.encoder import pooled, steps_after
-from curate.models.pretrained import device
+from curate.models.pretrained import device, token_vectors
 
 from .dropout import quick_dropout
 from .initial_model import tower_from
@@ -53,7 +53,7 @@ def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
             tower = self.query if side == "query" else self.passage
             arrays = padded({"input_ids": texts}, tower.config.pad_token_id or 0)
             batch = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
-            vectors = pooled(tower(**batch)[0].float(), batch["attention_mask"], spec.pooling)
+            vectors = pooled(token_vectors(tower, batch), batch["attention_mask"], spec.pooling)
             for step in after:
                 vectors = step(vectors)
             return vectors

@@ -27,10 +27,12 @@ from .tokens import write_tokens
 if TYPE_CHECKING:
     import duckdb
 
+    from curate.models.encoder import Side
+
 ROWS, QUERIES, PASSAGES = "rows.parquet", "queries.arrow", "passages.arrow"
 BATCH = 8192
 Columns = dict[str, npt.NDArray[Any]]
-Tokenize = Callable[[list[str], str], list[list[int]]]
+Tokenize = Callable[[list[str], "Side"], list[list[int]]]
 """A function from texts and their side, `query` or `passage`, to token ids."""
 
 
@@ -75,10 +77,11 @@ def write(
             sql_files.execute(connection, table, **parameters)
         slots = sql_files.select(connection, "train/row_slots", **parameters).to_arrow_reader(BATCH)
         rows = publish(paths[0], partial(write_stream, rows=slots, counts=counts), lineage)
-        for path, side, query in (
+        sides: list[tuple[Path, Side, str]] = [
             (paths[1], "query", "train/row_queries"),
             (paths[2], "passage", "train/row_passages"),
-        ):
+        ]
+        for path, side, query in sides:
             texts = sql_files.select(connection, query, **parameters).to_arrow_reader(BATCH)
             publish(path, partial(write_tokens, texts=texts, tokenize=tokenize, side=side), lineage)
     return rows

@@ -26,7 +26,7 @@ from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
 CUTS = {"negative_below", "positive_above"}
-RESCORES = {"run", "scorer", "depth", "max_length"}
+NAMING = {"cutoffs", "negatives"}  # options that neither change a score nor a cutoff
 AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
 
 
@@ -105,7 +105,7 @@ class DenoiseRequest:
             name = current["name"]
         before = (named_cutoffs(workspace, name or "default") or current) if current else None
         changed = given.keys() & CUTS
-        if before and changed and not named & RESCORES:
+        if before and changed and named <= CUTS | NAMING:
             only = {key: given[key] for key in changed}
             settings = workspace.settings.denoise.override(negatives=given.get("negatives"))
             return cls(chosen_run(workspace, None), name or "default", settings, only, named)
@@ -113,7 +113,7 @@ class DenoiseRequest:
             given = {**{key: before[key] for key in CUTS}, **_scoring(workspace, before, given), **given}
         settings = workspace.settings.denoise.override(**given)
         if before and settings.scorer is None and not (workspace.root / TRAINED_HERE).is_dir():
-            settings = settings.override(**{**_scoring(workspace, before, given), "depth": None})
+            settings = settings.override(**{**_scoring(workspace, before, given), "depth": None, **given})
         return cls(run_to_denoise(workspace, run), name or "default", settings, None, named)
 
     @property

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXACT = "exact"
+SPARE = 1000  # more passages that faiss looks for, because those without tokens are dropped
 SAMPLE = 200  # queries that measure the recall of an approximate index
 
 Search = Callable[["np.ndarray", int], TopPassages]
@@ -100,8 +101,8 @@ def _faiss(job: Job, files: "list[Path]", tokenless: "np.ndarray", progress: Pro
     index = faiss_search.read(path)
 
     def search(queries: "np.ndarray", depth: int) -> TopPassages:
-        found = faiss_search.approximate(index, queries, depth)
-        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1, keepdims=True))
+        found = faiss_search.approximate(index, queries, depth + min(len(tokenless), SPARE))
+        return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1, keepdims=True)).top(depth)
 
     return search
 

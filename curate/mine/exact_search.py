@@ -66,11 +66,12 @@ def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -
         product = torch.empty((GROUP, TILE), device=on)  # reused: fresh memory would take a fifth more time
         for start, rows, tile in tiles(passages):
             columns = torch.from_numpy(tile).to(on).T
-            empty = torch.from_numpy(~tile[:rows].any(axis=1)).to(on)
+            silent = ~tile[:rows].any(axis=1)
+            empty = torch.from_numpy(silent).to(on) if silent.any() else None
             for group in groups:
                 scores = product[: len(group.queries)]
                 torch.mm(group.queries, columns, out=scores)
-                if empty.any():
+                if empty is not None:
                     scores[:, :rows].masked_fill_(empty, NOTHING)
                 group.add(start, scores[:, :rows])
         return _joined(groups, depth)

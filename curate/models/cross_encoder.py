@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curate.errors import BadInput, CurateError
+from curate.errors import BadInput, BadSettings, CurateError
 from curate.models.batching import padded, token_batches
 from curate.models.folder import fingerprint, model_id
 from curate.models.pretrained import (
@@ -81,6 +81,7 @@ class CrossEncoder:
         check_fits(place, self.tokenizer, self.model)
         self.padding = padding_id(self.model, self.tokenizer)
         self.max_length, self.prompt = self.spec.max_length, self.spec.prompt or ""
+        self._refuse_if_the_prompt_fills_the_pair()
         self.settings = scorer_settings(self.spec, dtype, device())
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -157,6 +158,15 @@ class CrossEncoder:
             values = logits[:, self.spec.relevant_class] - logits[:, others].logsumexp(1)
         result: Floats = values.cpu().numpy()
         return result
+
+    def _refuse_if_the_prompt_fills_the_pair(self) -> None:
+        """Raise BadSettings if the prompt leaves no room for a query beside a long passage."""
+        used = len(self.tokenizer(self.prompt, add_special_tokens=False)["input_ids"])
+        if self.prompt and 2 * used >= self.max_length - self.tokenizer.num_special_tokens_to_add(pair=True):
+            raise BadSettings(
+                f"max_length = {self.max_length} leaves no room for a query beside the prompt of {used} tokens "
+                "and a long passage. Set a larger one: --max-length"
+            )
 
     def _refuse_if_the_batch_matters(self, folder: Path, dtype: str) -> None:
         """Raise BadInput if a pair has one score alone and another beside longer pairs."""

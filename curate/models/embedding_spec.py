@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput, BadSettings
-from curate.models.model_kind import ENCODER, ROUTER, SENTENCE_TRANSFORMERS_JSON, check_kind, modules_of, read_json
+from curate.models.model_kind import (
+    ENCODER,
+    ROUTER,
+    SENTENCE_TRANSFORMERS_JSON,
+    check_kind,
+    modules_of,
+    number_in,
+    read_json,
+)
 from curate.models.positions import positions
 
 POOLINGS = {  # the boolean keys of older files, in the order in which their vectors are joined
@@ -97,7 +105,7 @@ def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
     """
     check_kind(folder, ENCODER)
     given = {key: value for key, value in options.items() if value is not None}
-    facts = _of_files(folder)
+    facts = _of_files(folder, given.get("pooling"))
     notes = []
     if "pooling" in given:
         facts["pooling"] = (given.pop("pooling"),)
@@ -106,7 +114,7 @@ def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
     facts |= _prompts(folder)
     config = read_json(folder / SENTENCE_TRANSFORMERS_JSON, {})
     truncate = given.pop("truncate_dim", config.get("truncate_dim"))
-    if truncate is not None and not (isinstance(truncate, int) and truncate > 0):
+    if truncate is not None and not (type(truncate) is int and truncate > 0):  # a bool is an int too
         raise BadInput(
             f"{folder / SENTENCE_TRANSFORMERS_JSON}: truncate_dim is {truncate}; expected a whole number above 0"
         )
@@ -125,13 +133,13 @@ def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
     return EmbeddingSpec(**{**facts, **given}, notes=tuple(notes))
 
 
-def _of_files(folder: Path) -> dict[str, Any]:
+def _of_files(folder: Path, pooling: str | None) -> dict[str, Any]:
     """Return the fields of the spec that the modules decide."""
     listed = modules_of(folder)
     if (folder / ROUTER).is_file() and len(listed) < 2:
-        return _of_routes(folder)
+        return _of_routes(folder, pooling)
     modules = _chain(folder, listed)
-    facts: dict[str, Any] = _of_modules(folder, modules) if modules else {}
+    facts: dict[str, Any] = _of_modules(folder, modules, pooling) if modules else {}
     return facts | _lengths(folder / facts.get("transformer", ""))
 
 
@@ -151,7 +159,8 @@ def _similarity(folder: Path, config: dict[str, Any], normalize: bool | None) ->
 def _steps(after: tuple[str, ...], similarity: str, truncate: int | None) -> tuple[str, ...]:
     """Return the steps after pooling. sentence-transformers truncates after the modules and compares last."""
     if similarity == "inner product":
-        after = tuple(step for step in after if step != NORMALIZE)
+        while after[-1:] == (NORMALIZE,):  # one before a Dense layer belongs to the model
+            after = after[:-1]
     if truncate:
         after = (*after, TRUNCATE)
     return (*after, NORMALIZE) if similarity == "cosine" and after[-1:] != (NORMALIZE,) else after
@@ -159,20 +168,24 @@ def _steps(after: tuple[str, ...], similarity: str, truncate: int | None) -> tup
 
 def passage_transformer(folder: Path) -> Path:
     """Return the folder of a model's transformer: that of the passages, if queries have a separate one."""
-    alone = (folder / "config.json").is_file()
-    return folder if alone else folder / read_embedding_spec(folder, {}).transformer
+    return folder / str(_of_files(folder, "mean").get("transformer", ""))  # pooling does not matter here
 
 
-def _of_routes(folder: Path) -> dict[str, Any]:
+def _of_routes(folder: Path, pooling: str | None) -> dict[str, Any]:
     """Return the fields of the spec for a model with separate chains of modules for queries and passages."""
     config = read_json(folder / ROUTER, {})
+    types, structure = config.get("types"), config.get("structure")
+    if not isinstance(types, dict) or not isinstance(structure, dict):
+        raise BadInput(f"{folder / ROUTER} lacks 'types' or 'structure'; expected the modules of two routes")
     facts = {}
     for route in ("query", "document"):
-        names = config.get("structure", {}).get(route) or []
-        chain = _chain(folder, [(str(config["types"][name]), name) for name in names])
+        names = structure.get(route) or []
+        if unknown := [name for name in names if name not in types]:
+            raise BadInput(f"{folder / ROUTER} names no type of the module '{unknown[0]}'")
+        chain = _chain(folder, [(str(types[name]), name) for name in names])
         if not chain:
             raise BadInput(f"{folder / ROUTER} has no route '{route}'; expected the routes query and document")
-        facts[route] = _of_modules(folder, chain)
+        facts[route] = _of_modules(folder, chain, pooling)
     query, passage = facts["query"], facts["document"]
     same = {key: value for key, value in query.items() if key != "transformer"}
     if same != {key: value for key, value in passage.items() if key != "transformer"}:
@@ -203,10 +216,16 @@ def _chain(folder: Path, modules: list[tuple[str, str]]) -> list[tuple[str, str]
     return found
 
 
-def _of_modules(folder: Path, modules: list[tuple[str, str]]) -> dict[str, Any]:
-    pooling = read_json(folder / modules[1][1] / "config.json", {})
-    modes = pooling.get("pooling_mode") or [mode for key, mode in POOLINGS.items() if pooling.get(key)] or "mean"
+def _of_modules(folder: Path, modules: list[tuple[str, str]], wanted: str | None) -> dict[str, Any]:
+    """Return what a chain of modules decides. Raises BadInput if neither it nor `wanted` names a pooling."""
+    path = folder / modules[1][1] / "config.json"
+    pooling = read_json(path, {})
+    modes = pooling.get("pooling_mode") or [mode for key, mode in POOLINGS.items() if pooling.get(key)]
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    if not modes and wanted is None:
+        raise BadInput(
+            f"{path} {'names no pooling' if pooling else 'is missing'}. Say how to pool: --pooling MODE"
+        )
     if unknown := set(modes) - set(POOLINGS.values()):
         raise BadInput(
             f"{folder / modules[1][1]} pools by {', '.join(sorted(unknown))}, which curate does not support"
@@ -268,16 +287,19 @@ def transformer_settings(folder: Path, task: str) -> dict[str, Any]:
     for key, value in refused.items():
         if value:
             raise BadInput(f"{path} has the setting {key} ({value}), which curate does not support")
+    for key in ("max_seq_length", "query_length", "document_length"):
+        number_in(path, config, key)
     return config
 
 
 def _lengths(folder: Path) -> dict[str, Any]:
     config = transformer_settings(folder, "feature-extraction")
-    tokenizer = read_json(folder / "tokenizer_config.json", {}).get("model_max_length")
+    path = folder / "tokenizer_config.json"
+    tokenizer = number_in(path, read_json(path, {}), "model_max_length")
     position = positions(folder)
     known = [length for length in (tokenizer, position) if length and length < 10**6]
     length = config.get("max_seq_length") or (min(known) if known else FALLBACK_LENGTH)
-    length = min(length, position or length)
+    length = int(min(length, position or length))
     return {
         "query_max_length": min(config.get("query_length") or length, length),
         "passage_max_length": min(config.get("document_length") or length, length),

@@ -13,7 +13,6 @@ from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec, rea
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.model_kind import read_json
 from curate.models.pretrained import (
-    accepted,
     check_fits,
     check_weights,
     device,
@@ -22,6 +21,7 @@ from curate.models.pretrained import (
     number_format,
     open_weights,
     padding_id,
+    token_vectors,
 )
 from curate.progress import Advance
 
@@ -43,11 +43,9 @@ class Vectors:
     """The embeddings of one chunk of texts."""
 
     array: "np.ndarray"
-    """float32, texts x dimension."""
+    """float32, texts x dimension. The vectors of texts without a token are zero, and a search leaves them out."""
     truncated: int
     """The number of texts that were longer than the maximum and were cut."""
-    tokenless: int
-    """The number of texts without a token. Their vectors are zero, and a search leaves them out."""
 
 
 class Encoder:
@@ -116,7 +114,7 @@ class Encoder:
             return
         import torch
 
-        tokens, _, _ = self._tokenize(list(PROBES), side)
+        tokens, _, _ = self.tokenize(list(PROBES), side)
         there = [at for at, ids in enumerate(tokens["input_ids"]) if ids]
         alone = torch.cat([self._vectors(tokens, [at], side) for at in there])
         cosines = torch.cosine_similarity(alone, self._vectors(tokens, there, side))
@@ -130,7 +128,7 @@ class Encoder:
     def _chunk(self, texts: list[str], side: Side, advance: Advance) -> Vectors:
         import numpy as np
 
-        tokens, truncated, tokenless = self._tokenize(texts, side)
+        tokens, truncated, tokenless = self.tokenize(texts, side)
         there = np.flatnonzero(~tokenless)
         array: np.ndarray | None = None
         for batch in token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()]):
@@ -145,23 +143,31 @@ class Encoder:
             array = np.zeros((len(texts), self._dimension(side)), "float32")
         if not np.isfinite(array).all():
             raise BadInput(f"{self.path} gives vectors that are not finite (NaN or infinity)")
-        return Vectors(array, truncated, int(tokenless.sum()))
+        return Vectors(array, truncated)
 
     def _dimension(self, side: Side) -> int:
-        tokens, _, _ = self._tokenize([PROBES[0]], side)
+        tokens, _, _ = self.tokenize([PROBES[0]], side)
         return int(self._vectors(tokens, [0], side).shape[1])
 
-    def _tokenize(self, texts: list[str], side: Side) -> tuple[dict[str, list[list[int]]], int, "np.ndarray"]:
-        """Return the tokens, how many texts were cut, and for each text whether it adds no token to the prompt."""
+    def tokenize(self, texts: list[str], side: Side) -> tuple[dict[str, list[list[int]]], int, "np.ndarray"]:
+        """Return the tokens, how many texts were cut, and for each text whether it adds no token to the prompt.
+
+        Raises BadSettings if the prompt leaves no room for a text.
+        """
         import numpy as np
 
         most = self.spec.query_max_length if side == "query" else self.spec.passage_max_length
         prompt = self._prompt(side)
+        bare = self.tokenizer(prompt)["input_ids"]
+        if len(bare) >= most:
+            raise BadSettings(
+                f"{side}_max_length = {most} leaves no room for a {side} beside the prompt and the special "
+                f"tokens, which are {len(bare)} tokens. Set a larger one: --{side}-max-length"
+            )
         tokens = self.tokenizer(
             [prompt + text for text in texts], truncation=True, max_length=most, return_attention_mask=False
         )
         truncated = sum(bool(encoding.overflowing) for encoding in tokens.encodings)
-        bare = self.tokenizer(prompt)["input_ids"]
         return dict(tokens), truncated, np.asarray([ids == bare for ids in tokens["input_ids"]])
 
     def _prompt(self, side: Side) -> str:
@@ -179,7 +185,7 @@ class Encoder:
         return self._forward(model, batch, prompt).float()
 
     def _forward(self, model: Any, batch: "dict[str, torch.Tensor]", prompt: str) -> "torch.Tensor":
-        hidden = model(**accepted(model, batch))[0].float()
+        hidden = token_vectors(model, batch)
         skip = self._prompt_length(prompt) if prompt and not self.spec.include_prompt else 0
         vectors = pooled(hidden, batch["attention_mask"], self.spec.pooling, skip)
         for step in self.after:
@@ -274,6 +280,10 @@ def _dense(folder: Path) -> Any:
     import torch
 
     config = read_json(folder / "config.json", {})
+    if not all(type(config.get(key)) is int for key in ("in_features", "out_features")):
+        raise BadInput(
+            f"{folder / 'config.json'} does not say the sizes of a Dense layer (in_features, out_features)"
+        )
     package, _, name = config.get("activation_function", "torch.nn.modules.activation.Tanh").rpartition(".")
     activation = getattr(torch.nn, name, None)
     vector = {"sentence_embedding", None}  # what the layer reads and writes

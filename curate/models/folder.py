@@ -9,7 +9,7 @@ from curate.errors import BadInput, NotAvailable
 from curate.shards import canonical, digest, known_sha256
 
 # The files that determine a model's output. README files and training logs do not.
-IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors")
+IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors", "*/*.txt", "*/*.model")
 
 
 def model_folder(name: str, root: Path | None = None) -> Path:
@@ -47,10 +47,9 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*/config.json", "*/model.safetensors"]
     for offline in (False, True):  # online first, since the cache may be incomplete
         try:
-            folder = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=offline))
+            folder = Path(snapshot_download(name, allow_patterns=list(IDENTITY), local_files_only=offline))
             if any(folder.rglob("*.safetensors")):
                 return folder
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):

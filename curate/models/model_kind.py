@@ -19,6 +19,26 @@ CROSS_ENCODER: Final = "a cross-encoder"
 ENCODER: Final = "an encoder"
 TYPES = {"SparseEncoder": "a sparse encoder", "MultiVectorEncoder": "a multi-vector encoder (late interaction)"}
 SPARSE = ("SpladePooling", "MLMTransformer", "SparseAutoEncoder", "SparseStaticEmbedding")
+# Types whose code transformers has taken over. What that code reads in config.json, and transformers does not, has
+# here the only value that transformers computes.
+TAKEN_OVER: dict[str, dict[str, Any]] = {
+    "eurobert": {},
+    "nomic_bert": {
+        "n_head": 12,
+        "activation_function": "swiglu",
+        "layer_norm_epsilon": 1e-12,
+        "prenorm": False,
+        "parallel_block": False,
+        "use_rms_norm": False,
+        "causal": False,
+        "rotary_emb_base": 1000,
+        "rotary_emb_fraction": 1.0,
+        "rotary_emb_interleaved": False,
+        "rotary_emb_scale_base": None,
+        "rotary_scaling_factor": None,
+    },
+}
+LOADED = ("AutoConfig", "AutoModel", "AutoModelForTextEncoding", "AutoModelForSequenceClassification")
 # What a transformer was trained for before it became an encoder, or as one half of an encoder-decoder.
 PRETRAINED = ("MaskedLM", "PreTraining", "ConditionalGeneration", "TextEncoding")
 
@@ -33,6 +53,8 @@ def check_kind(folder: Path, wanted: Wanted) -> None:
                 f"{place} holds quantized weights, which curate does not read. Use the original weights."
             )
     found, why = _kind(folder)
+    if wanted == CROSS_ENCODER and why.endswith("ForConditionalGeneration"):
+        found = "an encoder-decoder language model"
     if found not in (wanted, None):
         raise BadInput(f"{folder} is {found} ({why}), not {wanted}. Give the folder or hub name of {wanted}.")
 
@@ -48,6 +70,30 @@ def adapter(folder: Path) -> str:
         f"{folder} holds an adapter (LoRA, peft), which curate does not apply. Merge it into its base model first "
         "(in peft: model.merge_and_unload(), then save_pretrained), and give the folder of the merged model."
     )
+
+
+def adds_code(config: dict[str, Any]) -> str | None:
+    """Return the class of a model's own code that would replace one of transformers; None if there is none.
+
+    config: the content of config.json. Code for tasks that curate does not load does not count, nor the code of a
+    type that transformers has taken over.
+    """
+    classes = config.get("auto_map") or {}
+    used = [str(classes[name]) for name in LOADED if name in classes]
+    only = TAKEN_OVER.get(config["model_type"])
+    if only is not None and all(config.get(key, value) == value for key, value in only.items()):
+        return None
+    return used[0] if used else None
+
+
+def number_in(path: Path, config: dict[str, Any], key: str) -> float | None:
+    """Return a number above 0 of `config`, which was read from `path`; None if there is none. Raises BadInput."""
+    value = config.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise BadInput(f"{path}: {key} is {value!r}; expected a number above 0")
+    return value
 
 
 def modules_of(folder: Path) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ weights is refused: a missing head would be initialized at random, and its score
 """
 
 import inspect
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings, NotAvailable
-from curate.models.model_kind import adapter, read_json
+from curate.models.model_kind import adapter, adds_code, read_json
 from curate.models.threads import use_threads
 from curate.nearest import nearest
 
@@ -30,6 +31,14 @@ WORDS = (
     "の は",
     "이 는",
     "का है",
+)
+
+# Weights that stay over because they are of no use here: heads of the pretraining or of another task, the decoder
+# of an encoder-decoder, and tables that are computed. Anything else that stays over is a part of the model.
+LEFT_OVER = re.compile(
+    r"(\w+_)?(cls|head|heads|classifier|predictions?|outputs|pooler|decoder|score|position_ids|inv_freq)"
+    r"|lm_\w+|vocab_\w+|discriminator\w*|generator\w*|seq_relationship|pred_layer|logits_proj|final_logits_bias"
+    r"|masked_bias|logit_scale|sequence_summary"
 )
 
 
@@ -82,9 +91,8 @@ def torch_dtype(name: str) -> "torch.dtype":
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
     """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`.
 
-    Raises BadInput if the model has no safetensors, needs code of its own, lacks weights (other than those whose
-    names start with one of `may_lack`), has weights that its configuration leaves out, or weights that are damaged
-    or not finite.
+    Raises BadInput if the model has no safetensors, comes with code of its own, lacks weights (other than those
+    whose names start with one of `may_lack`), has weights that are left out, or are damaged or not finite.
     """
     import torch
     import transformers
@@ -102,7 +110,7 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError) as error:
         raise BadInput(f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     _check_keys(folder, model, info, may_lack)
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
@@ -155,6 +163,12 @@ def _check_keys(folder: Path, model: Any, info: Mapping[str, Any], may_lack: tup
             f"{folder} has weights that its config.json leaves out: {', '.join(layers[:3])}. "
             "The model would be computed without them, so it is refused."
         )
+    parts = [key for key in left_out if not any(LEFT_OVER.fullmatch(name) for name in key.split("."))]
+    if parts:
+        raise BadInput(
+            f"{folder} has weights that {type(model).__name__} does not have: {', '.join(parts[:3])}. "
+            "The model would be computed without them, so it is refused. Use another model."
+        )
 
 
 def _alike(key: str) -> str:
@@ -168,7 +182,12 @@ def check_fits(folder: Path, tokenizer: Any, model: Any) -> None:
     A tokenizer with more tokens than the model has vectors ends in an index error. One with far fewer knows other
     tokens, or none, and its vectors look plausible.
     """
-    tokens, vectors = len(tokenizer), len(model.get_input_embeddings().weight)
+    try:
+        tokens, vectors = len(tokenizer), len(model.get_input_embeddings().weight)
+    except (NotImplementedError, AttributeError) as error:
+        raise BadInput(
+            f"{folder} is a {type(model).__name__}, which has no vectors for tokens of text. Use a model of text."
+        ) from error
     if tokens > vectors or 2 * tokens < vectors:
         raise BadInput(
             f"{folder}: the tokenizer has {tokens:,} tokens and the model has vectors for {vectors:,}, so the "
@@ -194,6 +213,21 @@ def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inputs.items() if name in names}
 
 
+def token_vectors(model: Any, inputs: Mapping[str, Any]) -> "torch.Tensor":
+    """Return the vectors of the tokens (texts x tokens x dimension, float32).
+
+    Raises BadInput if the model has none: some encoders give only one vector per text.
+    """
+    hidden = model(**accepted(model, inputs))[0]
+    if hidden.dim() != 3:
+        raise BadInput(
+            f"{model.name_or_path} is a {type(model).__name__}, which gives no vectors of tokens to pool. "
+            "Use another encoder."
+        )
+    result: torch.Tensor = hidden.float()
+    return result
+
+
 def load_transformer(folder: Path, dtype: str) -> Any:
     """Return the encoder in `folder`, or the encoder half of an encoder-decoder, as `load_pretrained` does.
 
@@ -211,7 +245,8 @@ def load_transformer(folder: Path, dtype: str) -> Any:
 def load_config(folder: Path) -> Any:
     """Return the transformers configuration of the model in `folder`.
 
-    Raises BadInput if it cannot be loaded, or if transformers does not know the model.
+    Raises BadInput if it cannot be loaded, if transformers does not know the model, or if the model comes with
+    code of its own that does not compute what transformers does.
     """
     import transformers
     from transformers import AutoConfig
@@ -228,9 +263,14 @@ def load_config(folder: Path) -> Any:
             f"{path}: transformers {transformers.__version__} has no model of the type '{kind}'{code}. "
             "Use another model."
         )
+    if replaced := adds_code(written):
+        raise BadInput(
+            f"{path}: the model comes with code of its own ({replaced}), which curate never runs, and "
+            f"transformers' model of the type '{kind}' may give other vectors. Use another model."
+        )
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # a value of another type fails wherever it is read
         raise BadInput(f"{path} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
 
 
@@ -242,6 +282,12 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
     from transformers import AutoTokenizer
 
     quiet()
+    settings = folder / "tokenizer_config.json"
+    if "AutoTokenizer" in (read_json(settings, {}).get("auto_map") or {}):
+        raise BadInput(
+            f"{settings}: the tokenizer comes with code of its own, which curate never runs, and other tokens "
+            "would give other vectors. Use another model."
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # the library tokenizers raises Exception itself
@@ -260,12 +306,37 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
             f"{folder}: the tokenizer knows no word of any language, so its files are damaged or those of another "
             "model. Copy the tokenizer files of this model."
         )
+    _forget_surplus(folder, tokenizer)
     if lower_case:
         from tokenizers.normalizers import Lowercase, Sequence
 
         rust = tokenizer.backend_tokenizer
         rust.normalizer = Sequence([Lowercase(), *([rust.normalizer] if rust.normalizer else [])])
     return tokenizer
+
+
+def _forget_surplus(folder: Path, tokenizer: Any) -> None:
+    """Make the tokenizer read special tokens as plain text for which the model in `folder` has no vector.
+
+    A text model that was taken out of a model of images keeps the token of an image, beyond its last vector.
+    Tokens that the tokenizer itself adds to a text stay, so that `check_fits` refuses them.
+    """
+    from tokenizers import Tokenizer
+
+    vectors = read_json(folder / "config.json", {}).get("vocab_size")
+    if not isinstance(vectors, int) or len(tokenizer) <= vectors:
+        return
+    files = json.loads(tokenizer.backend_tokenizer.to_str())
+    added = json.dumps(files["post_processor"])
+    kept = [
+        token
+        for token in files["added_tokens"]
+        if token["id"] < vectors
+        or not token["special"]
+        or token["content"] in (tokenizer.pad_token, tokenizer.unk_token)
+        or json.dumps(token["content"]) in added
+    ]
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps({**files, "added_tokens": kept}))  # noqa: SLF001 - no other way
 
 
 def quiet() -> None:

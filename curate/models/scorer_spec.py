@@ -1,6 +1,5 @@
 """How a cross-encoder scores, according to its files: prompt, length, and the class that means relevant."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from curate.models.model_kind import (
     SENTENCE_TRANSFORMERS_JSON,
     check_kind,
     modules_of,
+    number_in,
     read_json,
     transformer_of,
 )
@@ -43,7 +43,7 @@ class ScorerSpec:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that the fingerprint covers and the table `models` shows."""
-        settings = {name: getattr(self, name) for name in WHERE_FOUND}
+        settings = {"prompt": self.prompt, "lower_case": self.lower_case, "relevant_class": self.relevant_name}
         return {
             "max_length": self.max_length,
             **{name: value for name, value in settings.items() if value is not None},
@@ -55,11 +55,16 @@ class ScorerSpec:
         return all(settings.get(name) == own.get(name) for name in ("max_length", *WHERE_FOUND))
 
     @property
+    def relevant_name(self) -> str | None:
+        """The name of the class that means relevant. As an option it gives the same class again."""
+        return None if self.relevant_class is None else self.classes[self.relevant_class]
+
+    @property
     def text(self) -> str:
         """What was found, for a terminal."""
         head = "one logit"
-        if self.relevant_class is not None:
-            head = f"{len(self.classes)} classes, of which '{self.classes[self.relevant_class]}' means relevant"
+        if self.relevant_name is not None:
+            head = f"{len(self.classes)} classes, of which '{self.relevant_name}' means relevant"
         prompt = f"query prompt {self.prompt!r}" if self.prompt else "no prompt"
         return f"{head}, {self.max_length} tokens of query and passage together, {prompt}"
 
@@ -88,15 +93,15 @@ def read_scorer_spec(folder: Path, max_length: int | None = None, relevant: str 
     )
 
 
-def token_limit(folder: Path, wanted: int | None = None, own: int | None = None) -> int:
+def token_limit(folder: Path, wanted: int | None = None, own: float | None = None) -> int:
     """Return how many tokens of a pair the transformer in `folder` reads.
 
     That is `wanted`, or else `own` or the tokenizer's limit, up to 512. Raises BadSettings if `wanted` exceeds the
     model's positions.
     """
-    own = own or read_json(folder / "tokenizer_config.json", {}).get("model_max_length")
-    default = int(min(own, LONGEST)) if isinstance(own, int | float) and 0 < own < math.inf else LONGEST
-    length = wanted or default
+    path = folder / "tokenizer_config.json"
+    own = own or number_in(path, read_json(path, {}), "model_max_length") or LONGEST
+    length = wanted or int(min(own, LONGEST))
     if surely_fits(folder, length):
         return length
     limit = positions(folder)
@@ -116,7 +121,10 @@ def classes_of(folder: Path) -> tuple[str, ...]:
         raise BadInput(f"{path}: 'id2label' must map the numbers of the classes to names") from error
     # transformers writes no names for two classes that have none, and two classes is its default.
     count = len(found) or int(config.get("num_labels") or config.get("_num_labels") or 2)
-    return tuple(found.get(number, f"LABEL_{number}") for number in range(count))
+    classes = tuple(found.get(number, f"LABEL_{number}") for number in range(count))
+    if len(set(classes)) < count:
+        raise BadInput(f"{path}: 'id2label' gives two classes one name ({', '.join(classes)})")
+    return classes
 
 
 def _relevant_class(folder: Path, classes: tuple[str, ...], wanted: str | None) -> int | None:
