@@ -30,6 +30,7 @@ from curate.job_record import (
 from curate.jobs import Job
 from curate.load.input_files import Input
 from curate.load.request import LoadRequest
+from curate.load.shown import STDIN, path_of, shown
 from curate.load.stage import load_again
 from curate.mine.import_run import import_again
 from curate.mine.request import MineOptions, MineRequest
@@ -208,8 +209,8 @@ def _load(workspace: Workspace, record: Record, progress: Progress) -> None:
 
 
 def _folder_of(record: Record) -> str:
-    folder = str(record.facts.get("folder", "."))
-    return folder if Path(folder).is_dir() else "."
+    folder = path_of(str(record.facts.get("folder", ".")))
+    return str(folder) if folder.is_dir() else "."
 
 
 def _request(record: Record) -> LoadRequest:
@@ -217,11 +218,16 @@ def _request(record: Record) -> LoadRequest:
     in_order = sorted(record.inputs.items(), key=lambda entry: int(entry[0].partition(" ")[0]))
     files = []
     for kind, (name, sha256) in zip(record.settings["files"], in_order, strict=True):
-        path = Path(name.partition(" ")[2])
+        path = path_of(name.partition(" ")[2])
+        if str(path) == STDIN and not path.is_file():
+            raise Damaged(
+                "the rows came from standard input, of which no copy is kept. "
+                "Load them again with the same options and files: curate load - < FILE"
+            )
         if not path.is_file() or file_sha256(path) != sha256:
             found = "is not what was loaded" if path.is_file() else "is missing"
             raise Damaged(
-                f"{path.absolute()} {found}. Put the file that was loaded there and run: curate rebuild. "
+                f"{shown(path.absolute())} {found}. Put the file that was loaded there and run: curate rebuild. "
                 "Or, if it lies elsewhere, load the same files again from there: curate load FILES"
             )
         what, _, split = kind.partition(" ")

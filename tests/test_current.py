@@ -295,3 +295,18 @@ def test_a_measured_run_is_shown_while_another_process_writes(
     with workspace.lock():
         assert run(["-C", str(workspace.root), "evaluate", "--split", split]) == 0
     assert "MRR@10" in capsys.readouterr().out
+
+
+def test_a_query_that_moved_to_another_split_has_each_pair_once(denoised: Workspace) -> None:
+    """It was mined for dev, and then labels of test took it: rows of the old run are not current any more."""
+    for split in ("dev", "test"):
+        add_run(denoised, f"bm25-{split}", split, [
+            {"run_id": f"bm25-{split}", "query_key": 0, "passage_key": 1, "rank": 1, "score": 1.0}
+        ])  # fmt: skip
+    job = Job(denoised, "load", "load-00002")
+    job.write_rows(
+        "qrels", [{"query_key": 0, "passage_key": 0, "relevance": 1, "split": "test", "source": "test.tsv"}]
+    )
+    job.finish()
+    pairs = denoised.sql("select split, query_key, passage_key from current_decisions").rows()
+    assert pairs == [("test", 0, 1)]

@@ -210,6 +210,28 @@ def test_datasets_saved_under_names_are_read(workspace: Workspace, tmp_path: Pat
     assert load(workspace, qrels=[folder]).already
 
 
+def test_saved_queries_keep_the_splits_of_their_datasets(workspace: Workspace, tmp_path: Path) -> None:
+    """Queries of test must not become unlabeled ones, which train."""
+    folder = tmp_path / "questions"
+    file(folder, "dataset_dict.json", b'{"splits": ["train", "test"]}')
+    for number, split in ((1, "train"), (2, "test")):
+        saved(folder / split, a=pa.table({"_id": [f"q{number}"], "text": [f"text {number}"]}))
+    loaded = load(workspace, queries=[folder])
+    assert loaded.totals == {"passages": 0, "unlabeled": 1, "test": 1}
+
+
+@pytest.mark.parametrize("by_option", [False, True])
+def test_a_saved_dataset_has_its_name_from_inside_too(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_option: bool
+) -> None:
+    """`.` is the folder `test`, whose labels are not for training."""
+    two_passages(workspace, tmp_path)
+    table = pa.table({"query-id": ["q1"], "corpus-id": ["d1"], "score": [1]})
+    monkeypatch.chdir(saved(tmp_path / "test", a=table))
+    load(workspace, qrels=["."]) if by_option else load(workspace, ".")
+    assert labels(workspace) == [("q1", "d1", 1, "test")]
+
+
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.decimal128(30, 2), pa.int8(), pa.string()])
 def test_whole_numbers_of_every_type_are_ids(workspace: Workspace, tmp_path: Path, kind: pa.DataType) -> None:
     """Pandas makes numbers with a fraction of whole ones as soon as one is missing."""

@@ -45,6 +45,9 @@ def trainable(workspace: Workspace) -> set[str]:
         ("dev.tsv", "q1\tp9\t1"),
         ("test.tsv", "q1\tp1\t0.5"),  # a relevance that is none
         ("test.tsv", "q1\tp 1\t1"),  # an id that is none
+        ("test.tsv", "q1\tp1\t1\t0\t0"),  # too many columns
+        ("test.jsonl", '{"query-id": "q1", "score": 1}'),  # a key is missing
+        ("queries.test.tsv", "q1\twhat is\tone?"),
         ("queries.test.tsv", "q1\t "),  # a query without text
         ("queries.test.tsv", "q1\tanother text"),
         ("queries.dev.tsv", "q1\twhat is one?"),  # a query that is known already: not even rejected
@@ -56,7 +59,9 @@ def test_a_row_of_dev_or_test_holds_its_query_out_even_if_it_is_rejected(
     """The row says that the query belongs to the evaluation, whatever else is wrong with it."""
     are_queries = name.startswith("queries")
     other = "q2\twhat is two?" if are_queries else "q2\tp2\t1"
-    path = file(tmp_path, name, f"{line}\n{other}\n")
+    if name.endswith(".jsonl"):
+        other = '{"query-id": "q2", "corpus-id": "p2", "score": 1}'
+    path = file(tmp_path, name, f"{other}\n{line}\n")
     options: LoadOptions = {"queries": [path]} if are_queries else {"qrels": [path]}
     loaded = load(workspace, **options, max_rejects=1)
     held = "dev" if "dev" in name else "test"
@@ -111,11 +116,20 @@ def test_labels_of_train_are_told_when_test_takes_their_query(workspace: Workspa
     assert "held out, because dev or test names them: labelled in train too 1" in loaded.text()
 
 
+def test_the_text_of_a_rejected_query_of_test_is_held_out(workspace: Workspace, tmp_path: Path) -> None:
+    """q1 is known with another text. The text of the row must not train under a third id."""
+    load(workspace, queries=[file(tmp_path, "queries.test.tsv", "q1\tWhat is two\n")], max_rejects=1)
+    assert splits(workspace) == {"q1": "test", "q2": "unlabeled"}
+    assert trainable(workspace) == set()
+
+
 def test_rows_that_cannot_be_read_are_told(workspace: Workspace, tmp_path: Path) -> None:
     """Nobody can know which query they name."""
     labels = file(tmp_path, "test.tsv", "q1\tp1\t1\nq2\n")
     loaded = load(workspace, qrels=[labels], max_rejects=1)
     assert loaded.notes[-1].startswith("Warning: 1 rejected rows of dev or test could not be read")
+    again = load(workspace, qrels=[labels], max_rejects=1)
+    assert (again.already, again.notes) == (True, loaded.notes)
 
 
 def test_a_run_for_training_loses_the_queries_that_are_held_out_since(

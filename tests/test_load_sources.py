@@ -76,15 +76,62 @@ def test_a_folder_s_files_are_loaded_or_named(workspace: Workspace, tmp_path: Pa
     file(folder, "qrels/dev.TSV", "q1\tp1\t1\n")
     for name in ("README.md", ".hidden", "manifest.json", "qrels/readme.txt"):
         file(folder, name, "")
-    other, trec = file(folder, "notes.csv", ""), file(folder, "qrels/test.txt", "")
-    both = file(folder, "qrels/train_dev.txt", "")
+    other, trec = file(folder, "notes.csv", ""), file(folder, "qrels/train.txt", "")
+    both = file(folder, "qrels/judged.txt", "")
     loaded = load(workspace, folder)
     assert loaded.totals == {"passages": 1, "dev": 1}
     assert loaded.notes == [
         f"not loaded: {other}: not part of the layout",
-        f"not loaded: {trec}; to load it: --qrels test={trec}",
         f"not loaded: {both}; to load it: --qrels SPLIT={both}",
+        f"not loaded: {trec}; to load it: --qrels train={trec}",
     ]
+
+
+@pytest.mark.parametrize("name", ["qrels/dev_small.tsv", "qrels/test.txt", "qrels.valid2.tsv", "test_queries.tsv"])
+def test_a_folder_s_file_of_dev_or_test_is_not_left_out_silently(
+    workspace: Workspace, tmp_path: Path, name: str
+) -> None:
+    """Its queries would be trainable. Given by an option, it is loaded."""
+    folder = tmp_path / "set"
+    file(folder, "corpus.jsonl", PASSAGES)
+    file(folder, "queries.jsonl", '{"_id": "q1", "text": "what is one?"}\n')
+    row = "q1\twhat is one?\n" if "queries" in name else "q1\tp1\t1\n"
+    path = file(folder, name, row)
+    with pytest.raises(
+        BadInput, match=r"names dev or test but is not part of the layout.*by an option: --q"
+    ) as said:
+        load(workspace, folder)
+    assert str(path) in str(said.value)
+    loaded = load(workspace, folder, **{"queries" if "queries" in name else "qrels": [path]})
+    assert loaded.totals == {"passages": 1, "test" if "test" in name else "dev": 1}
+
+
+def test_the_names_of_a_folder_s_files_may_have_capitals(workspace: Workspace, tmp_path: Path) -> None:
+    """`Test.tsv` is test."""
+    folder = tmp_path / "set"
+    file(folder, "Corpus.jsonl", PASSAGES)
+    file(folder, "queries.jsonl", '{"_id": "q1", "text": "what is one?"}\n')
+    file(folder, "qrels/Test.tsv", "q1\tp1\t1\n")
+    loaded = load(workspace, folder)
+    assert (loaded.totals, loaded.notes) == ({"passages": 1, "test": 1}, [])
+
+
+def test_queries_of_ms_marco_that_are_held_out_anyway_may_be_left_out(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Its bundle has dev.small beside dev, whose queries are in a file of dev."""
+    folder = tmp_path / "marco"
+    file(folder, "collection.tsv", "p1\tone\n")
+    file(folder, "queries.dev.tsv", "q1\twhat is one?\n")
+    small = file(folder, "qrels.dev.small.tsv", "q1\t0\tp1\t1\n")
+    loaded = load(workspace, folder)
+    assert loaded.notes == [f"not loaded: {small}; to load it: --qrels dev={small}"]
+
+
+def test_a_state_file_of_another_program_makes_no_saved_dataset(workspace: Workspace, folder: Path) -> None:
+    """Only a `state.json` that names data files is one of `datasets`."""
+    file(folder, "state.json", '{"done": true}')
+    assert load(workspace, folder).totals == {"passages": 1, "train": 1}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from conftest import write_workspace
 
 from curate import Workspace, mine, sql_files
+from curate.augment import _mined_by
 from curate.cli.main import cli
 from curate.errors import BadSettings, CurateError, NotAvailable
 from curate.job_record import places
@@ -131,6 +132,18 @@ def test_a_hybrid_run_is_the_union_and_keeps_every_source(workspace: Workspace, 
     assert found(workspace, mined.run_id, "q1") == sorted(fused, key=lambda p: (-fused[p], names.index(p)))
     assert [run.partition("-")[0] for run in mined.sources] == ["bm25", "dense"]
     assert mined.language == "english"
+
+
+def test_a_hybrid_run_records_how_it_is_mined_again(workspace: Workspace, encoder: str) -> None:
+    """Its language is not that of the collection, so that nothing can find it out later."""
+    mined = mine(workspace, retriever="hybrid", encoder=encoder, depth=2, language="french")
+    record = workspace.record(mined.run_id)
+    assert record
+    assert record.facts["options"]["language"] == "french"
+    options, _run = _mined_by(workspace, None, None)
+    assert options["language"] == "french"
+    assert "passages_without_tokens" in record.facts
+    assert "queries_without_tokens" in record.facts
 
 
 @pytest.mark.parametrize("retriever", ["bm25", "dense", "hybrid"])

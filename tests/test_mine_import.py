@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from curate import Workspace
 from curate.cli.main import cli
-from curate.errors import BadInput, BadSettings
-from curate.mine.import_run import import_run
+from curate.errors import BadInput, BadSettings, Damaged
+from curate.load.shown import path_of
+from curate.mine.import_run import import_again, import_run
 
 Make = Callable[..., Workspace]
 
@@ -89,6 +90,21 @@ def test_a_run_comes_from_standard_input(workspace: Workspace, monkeypatch: pyte
     first, again = import_run(workspace, "-"), import_run(workspace, run)
 
     assert (first.run_id, again.already) == (again.run_id, True)
+    record = workspace.record(first.run_id)
+    assert record
+    assert record.facts["file"] == "stdin"
+    with pytest.raises(Damaged, match="curate mine --run - --split train < FILE"):
+        import_again(workspace, record)
+
+
+def test_a_file_whose_name_is_not_utf_8_is_imported_and_found_again(workspace: Workspace) -> None:
+    """Its record holds the name with the byte escaped."""
+    run = write(workspace, "q1 Q0 p1 1 2 x")
+    odd = run.rename(run.parent / b"odd-\xff.trec".decode("utf-8", "surrogateescape"))
+    record = workspace.record(import_run(workspace, odd).run_id)
+    assert record
+    assert record.facts["file"].endswith("odd-\\udcff.trec")
+    assert path_of(record.facts["file"]) == odd
 
 
 def test_the_same_file_again_is_there_already(workspace: Workspace) -> None:

@@ -127,7 +127,7 @@ def _load(workspace: Workspace, request: LoadRequest, max_rejects: int, progress
     record = job.finish(
         **_facts(counts, rejects),
         bytes=request.bytes,
-        folder=str(Path.cwd()),
+        folder=file_name(Path.cwd()),
     )
     return _loaded(workspace, record, already=False, notes=request.notes)
 

@@ -8,10 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from curate.errors import BadInput, BadSettings, NoSpace
-from curate.load.shown import COPY
+from curate.load.shown import COPY, STDIN
 from curate.shards import UNWRITABLE
 
-NAME = "stdin"
 GIVEN = "-"
 
 
@@ -48,9 +47,9 @@ class Stdin:
         if sys.stdin is None or sys.stdin.closed:
             raise BadInput("stdin: closed, so there is nothing to read")
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix=COPY)))
-        with (folder / NAME).open("wb") as copy:
+        with (folder / STDIN).open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
-        return folder / NAME
+        return folder / STDIN
 
 
 @contextmanager

@@ -45,11 +45,18 @@ def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], 
         depth=settings["depth"],
         language=settings["language"],
         sources=sources,
-        facts=_of_encoder(runs),
+        facts={**_of_encoder(runs), "options": settings},
     )
 
 
 def _of_encoder(runs: list[Record]) -> dict[str, Any]:
     """Return the encoder's facts from the record of the dense run, which also apply to the union."""
-    names = ("passages_encoded", "passages_truncated", "encode_seconds", "notes", "options")
+    names = (
+        "passages_encoded",
+        "passages_truncated",
+        "passages_without_tokens",
+        "queries_without_tokens",
+        "encode_seconds",
+        "notes",
+    )
     return {name: run.facts[name] for run in runs for name in names if name in run.facts}

@@ -16,7 +16,7 @@ from curate.job_record import Record
 from curate.jobs import Job
 from curate.load.lines import Advance, require_file
 from curate.load.rejects import Rejects
-from curate.load.shown import file_name, printable, shown
+from curate.load.shown import STDIN, file_name, path_of, printable, shown
 from curate.load.stdin import standard_input
 from curate.mine.candidates import Queries, finish, job_of, write_candidates
 from curate.mine.embeddings import passage_shards
@@ -93,14 +93,23 @@ def import_again(
 
     Raises Damaged if that is not the file that was imported.
     """
-    path = path or Path(str(record.facts.get("file", "")))
+    settings, allowed = record.settings, int(record.facts.get("max_rejects", 0))
+    given = [f"--split {settings['split']}", *([f"--name {settings['name']}"] if "name" in settings else [])]
+    if settings["own_copies"]:
+        given.append("--own-copies")
+    name = str(record.facts.get("file", ""))
+    if path is None and name == STDIN:
+        raise Damaged(
+            "the run came from standard input, of which no copy is kept. "
+            f"Import it again: curate mine --run - {' '.join(given)} < FILE"
+        )
+    path = path or path_of(name)
     if not path.is_file() or file_sha256(path) != record.inputs["run"]:
         found = "is not the run that was imported" if path.is_file() else "is missing"
         raise Damaged(
-            f"{path} {found}. Put the imported file there and run: curate rebuild. Or, if it lies elsewhere, "
-            f"import it again from there: curate mine --run FILE --split {record.settings['split']}"
+            f"{shown(path)} {found}. Put the imported file there and run: curate rebuild. Or, if it lies "
+            f"elsewhere, import it again from there: curate mine --run FILE {' '.join(given)}"
         )
-    settings, allowed = record.settings, int(record.facts.get("max_rejects", 0))
     past = AsOf(workspace, record)
     named, kept = settings.get("name"), settings["own_copies"]
     _import(past, path, record.inputs["run"], settings["split"], named, kept, allowed, progress)
@@ -129,7 +138,7 @@ def _import(
         job = _job(queries, sha256, name)
         _write(job, queries, connection, rejects, progress)
     notes = [f"{rejects.count:,} lines were rejected; they are in the table `rejects`"] if rejects.count else []
-    facts = {"notes": notes, "file": str(path.absolute()), "max_rejects": max_rejects}
+    facts = {"notes": notes, "file": file_name(path.absolute()), "max_rejects": max_rejects}
     return finish(job, queries, facts=facts)
 
 

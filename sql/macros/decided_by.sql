@@ -1,5 +1,5 @@
 -- decided_by: the evidence for the decision on one candidate. Grain: one value per call.
--- people: qrels or annotations; text: it is that of a positive; scorer: the probability; null: unscored. The order is
+-- people: qrels or annotations; text: it is that of a positive or of the query; scorer: the probability; null: unscored. The order is
 -- that of macros/decision.sql.
 create or replace macro decided_by(relevant, is_duplicate, logit) as
     case
