@@ -122,9 +122,16 @@ def test_a_shard_that_is_not_what_its_manifest_says_is_not_done(tmp_path: Path, 
     assert done(target, lineage) is None
 
 
+def loaded(root: Path) -> Workspace:
+    """Return a workspace with one load, which is the first job of every workspace."""
+    workspace = Workspace.create(root)
+    Job(workspace, "load", "load-00001").finish()
+    return workspace
+
+
 def test_a_job_counts_when_its_record_stands(tmp_path: Path) -> None:
     """Nobody sees half a run. Planning the job again finds it complete."""
-    workspace = Workspace.create(tmp_path / "set")
+    workspace = loaded(tmp_path / "set")
     job = Job(workspace, "mine", "bm25-train", {"depth": 1}, {})
     row = {"run_id": "bm25-train", "query_key": 0, "passage_key": 0, "rank": 1, "score": 1.0}
     job.write_rows("candidates", [row])
@@ -137,7 +144,7 @@ def test_a_job_counts_when_its_record_stands(tmp_path: Path) -> None:
 
 def test_scores_count_as_soon_as_their_shard_stands(tmp_path: Path) -> None:
     """The ledger's shards hold complete answers, so those of an interrupted job are not computed twice."""
-    workspace = Workspace.create(tmp_path / "set")
+    workspace = loaded(tmp_path / "set")
     row = {"scorer_id": "judge", "query_key": 0, "passage_key": 0, "logit": 1.0}
     Job(workspace, "denoise", "score-1").write_rows("scores", [row])
     assert workspace.scan("scores").collect().height == 1
@@ -145,7 +152,7 @@ def test_scores_count_as_soon_as_their_shard_stands(tmp_path: Path) -> None:
 
 def test_rebuild_loses_nothing_and_names_damage(tmp_path: Path) -> None:
     """The catalogue is disposable, but other people's tables in it are kept."""
-    workspace = Workspace.create(tmp_path / "set")
+    workspace = loaded(tmp_path / "set")
     with sql_files.connect(str(workspace.root / "curate.duckdb")) as connection:
         connection.execute("create table mine_own as select 42 as answer")
     job = Job(workspace, "mine", "r")
