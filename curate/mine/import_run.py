@@ -24,6 +24,7 @@ from curate.mine.run_file import SIX, read_run
 from curate.mine.stage import Mined
 from curate.progress import SILENT, Progress
 from curate.shards import file_sha256
+from curate.standing import command_to_mine
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def import_again(
         found = "is not the run that was imported" if path.is_file() else "is missing"
         raise Damaged(
             f"{path} {found}. Put the imported file there and run: curate rebuild. Or, if it lies elsewhere, "
-            f"import it again from there: curate mine --run FILE --split {record.settings['split']}"
+            f"import it again from there: {command_to_mine(record, record.settings['split'], workspace.settings.mine)}"
         )
     settings, allowed = record.settings, int(record.facts.get("max_rejects", 0))
     past = AsOf(workspace, record)
