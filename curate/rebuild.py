@@ -179,7 +179,7 @@ def _without(workspace: Workspace, record: Record, damaged: list[str], error: Cu
     for name in damaged:
         (workspace.root / name).unlink(missing_ok=True)
     left = {name: sha256 for name, sha256 in record.outputs.items() if name not in damaged}
-    replace(record, outputs=left).write(workspace.stages)
+    replace(record, outputs=left, facts={**record.facts, "lost": sorted(damaged)}).write(workspace.stages)
     return (
         f"{', '.join(damaged)}: these scores are lost ({error}), and their pairs are unscored now. "
         f"Score them again: curate denoise --run {record.settings['run']} --scorer MODEL"

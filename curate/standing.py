@@ -1,10 +1,14 @@
 """What a command is about to use: its runs and cutoffs if none were named, and what they lack."""
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from curate.as_of import AsOf
+from curate.config import Mine
 from curate.cutoffs import cutoffs_in_force
+from curate.denoise.score_job import score_job
+from curate.job_record import Record
+from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
 SCORED = ("train", "unlabeled")
@@ -16,9 +20,62 @@ WHY = {
 }
 
 
+UNREADABLE = "because the scorer finds no token in their query or passage"
+
+
 def states(workspace: Workspace, runs: Iterable[str], cutoffs: str | None) -> list[dict[str, Any]]:
-    """Return the rows of `sql/workspace/run_states.sql`: what of each run is scored, and what it lacks."""
-    return workspace.select("workspace/run_states", runs=list(runs), cutoffs=cutoffs).to_dicts()
+    """Return the rows of `sql/workspace/run_states.sql`: what of each run is scored, and what it lacks.
+
+    With queries_missing: queries of its split that were not there when it was made; all_read: whether a model has
+    read all its pairs, so that those without a score can have none; and mined_by: the command that mines it anew.
+    """
+    rows = workspace.select("workspace/run_states", runs=list(runs), cutoffs=cutoffs).to_dicts()
+    records = {record.job: record for record in workspace.records("mine")}
+    missing = _queries_missing(workspace, [records[row["run_id"]] for row in rows])
+    defaults = workspace.settings.mine
+    return [
+        {
+            **row,
+            "queries_missing": missing[row["run_id"]].get(row["split"], 0),
+            "all_read": bool(row["unscored"]) and _all_read(workspace, row["run_id"], cutoffs),
+            "mined_by": command_to_mine(records[row["run_id"]], row["split"], defaults),
+        }
+        for row in rows
+    ]
+
+
+def _queries_missing(workspace: Workspace, runs: Iterable[Record]) -> dict[str, dict[str, int]]:
+    """Return run -> split -> the number of its queries that came into it after the run was made."""
+    loads = [record.number for record in workspace.records("load")]
+    since: dict[int, dict[str, int]] = {max(loads, default=0): {}}
+    found = {}
+    for record in runs:
+        last = max((number for number in loads if number < record.number), default=0)
+        if last not in since:
+            then = AsOf(workspace, record).select("workspace/query_splits")
+            new = workspace.select("workspace/query_splits").join(then, on=["query_key", "split"], how="anti")
+            since[last] = dict(new.group_by("split").len().rows())
+        found[record.job] = since[last]
+    return found
+
+
+def _all_read(workspace: Workspace, run_id: str, cutoffs: str | None) -> bool:
+    row = cutoffs_in_force(workspace, cutoffs)
+    scorer = row["scorer_fingerprint"]
+    record = score_job(workspace, run_id, row["depth"], scorer).record if scorer else None
+    return record is not None and "lost" not in record.facts
+
+
+def command_to_mine(record: Record, split: str, defaults: Mine) -> str:
+    """Return the command that makes a run as that of `record` was made, by all options that are not `defaults`."""
+    made = {**record.settings, **record.facts.get("options", {})}
+    usual = defaults.model_dump()
+    other = {key: made[key] for key in usual if key in made and made[key] != usual[key]}
+    if "run" not in record.inputs:
+        return curate_command("mine", *option_words({"split": split, **other}))
+    named = {"split": split, "name": made.get("name")}
+    kept = {key: value for key, value in other.items() if key == "own_copies"}
+    return curate_command("mine", "--run", "FILE", *option_words({**named, **kept}))
 
 
 def notes(
@@ -44,10 +101,14 @@ def notes(
 
 def warnings(state: Mapping[str, Any], cutoffs: str | None) -> list[str]:
     """Return what a run lacks, each with the command that mends it."""
-    found = [f"{text}. Run: curate mine --split {state['split']}" for text in lacks(state)]
+    found = [f"{text}. Run: {state['mined_by']}" for text in lacks(state)]
     if cutoffs and state["unscored"] and state["split"] in SCORED:
         count = f"{state['unscored']:,} of {state['candidates']:,} candidates of run {state['run_id']}"
-        found.append(f"{count} are unscored. Run: {command_to_score(state, cutoffs)}")
+        found.append(
+            f"{count} have no score, {UNREADABLE}"
+            if state["all_read"]
+            else f"{count} are unscored. Run: {command_to_score(state, cutoffs)}"
+        )
     return found
 
 
@@ -63,7 +124,7 @@ def lacks(state: Mapping[str, Any]) -> list[str]:
 
 def command_to_score(state: Mapping[str, Any], cutoffs: str) -> str:
     """Return the command that scores what is unscored in a run, by the scorer and the depth of the cutoffs."""
-    return f"curate denoise --run {shlex.quote(state['run_id'])} --cutoffs {shlex.quote(cutoffs)}"
+    return curate_command("denoise", "--run", state["run_id"], "--cutoffs", cutoffs)
 
 
 def why(state: Mapping[str, Any]) -> str:

@@ -1,13 +1,14 @@
 """`curate status`: what stands, what is stale, what is unscored, and the next command."""
 
-import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from curate import sql_files, standing
 from curate.denoise.resolve_scorer import TRAINED_HERE
+from curate.errors import Damaged
 from curate.export.folder import read_manifest
 from curate.staleness import runs_of, since_export, since_training
+from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
 Row = dict[str, Any]
@@ -23,18 +24,23 @@ class Status:
     splits: list[Row]
     """The rows of the report `splits`."""
     runs: list[Row]
-    """One per run, oldest first, as in `sql/workspace/run_states.sql`, scored by the current cutoffs."""
+    """One per run, oldest first, as `curate.standing.states` returns them, scored by the current cutoffs."""
     cutoffs: list[Row]
     """One per name, with `because` if they are the current ones, else None."""
     models: list[Row]
     """The models trained here: `path`, `kind`, `runs`, and `changed`: what changed since the training."""
     exports: list[Row]
-    """The exported sets: `path`, `format`, `runs`, `cutoffs`, `changed`, and whether the runs are current."""
+    """The exported sets: `path`, `format`, `runs`, `cutoffs`, `settings`, what `changed`, and whether the runs are
+    current."""
     next: str
     """The next command, or what to do if there is none."""
+    damage: list[str] = field(default_factory=list)
+    """What is damaged, one line a file. If anything is, the lists above are empty."""
 
     def text(self) -> str:
         """Return the state for a terminal. Ids are never cut."""
+        if self.damage:
+            return "\n".join(["Damage:", *(f"  {line}" for line in self.damage), f"Next: {self.next}"])
         parts = [
             _collection(self.collection, self.splits),
             *_section("Runs", [line for row in self.runs for line in self._run(row)]),
@@ -61,7 +67,18 @@ class Status:
 
 
 def status(workspace: Workspace) -> Status:
-    """Return what stands in a workspace, what is stale or unscored, and the command to run next."""
+    """Return what stands in a workspace, what is stale or unscored, and the command to run next.
+
+    If a file is damaged, return every damaged file and no more.
+    """
+    try:
+        return _status(workspace)
+    except Damaged as error:
+        found = [f"{damage.path.relative_to(workspace.root)} {damage.what}" for damage in workspace.damage()]
+        return Status({}, [], [], [], [], [], "curate rebuild", found or [str(error)])
+
+
+def _status(workspace: Workspace) -> Status:
     with workspace.connect() as connection:
 
         def rows(path: str, **parameters: Any) -> list[Row]:
@@ -70,9 +87,9 @@ def status(workspace: Workspace) -> Status:
 
         current = next(iter(rows("workspace/current_cutoffs")), None)
         every_run = [run["run_id"] for run in rows("workspace/runs_newest_first")]
-        runs = rows("workspace/run_states", runs=every_run, cutoffs=current["name"] if current else None)
         cutoffs = [_as_shown(row, current) for row in rows("workspace/cutoffs_in_force")]
         (collection,), splits = rows("reports/collection"), rows("reports/splits")
+    runs = standing.states(workspace, every_run, current["name"] if current else None)
     found = Status(
         collection=collection,
         splits=splits,
@@ -112,6 +129,7 @@ def _exports(workspace: Workspace, current_runs: list[str]) -> list[Row]:
                 "format": settings.get("format"),
                 "runs": settings["runs"],
                 "cutoffs": settings["cutoffs"]["name"],
+                "settings": settings,
                 "current": set(settings["runs"]) <= set(current_runs),
             }
             found.append({**about, "changed": since_export(workspace, manifest)})
@@ -131,22 +149,53 @@ def _next(workspace: Workspace, found: Status) -> str:
         return "curate load --qrels train=FILE"
     if not train:
         return "curate run" if "recipe" in settings.model_fields_set else "curate mine"
-    if train["passages_since"] or train["queries_missing"]:
-        return "curate mine, then curate denoise"
+    if standing.lacks(train):
+        return _renewed(train, found) or f"{train['mined_by']}, then curate denoise"
     if not found.cutoffs:
         ready = settings.denoise.scorer or (workspace.root / TRAINED_HERE).is_dir()
         return "curate denoise" if ready else "curate train cross-encoder, or curate denoise --scorer MODEL"
     name = next(row["name"] for row in found.cutoffs if row["because"])
     for run in filter(None, (train, unlabeled)):
-        if run["unscored"]:
+        if run["unscored"] and not run["all_read"]:
             return standing.command_to_score(run, name)
-    if queries.get("unlabeled") and (not unlabeled or unlabeled["passages_since"] or unlabeled["queries_missing"]):
-        return "curate augment"
+    if queries.get("unlabeled") and (not unlabeled or standing.lacks(unlabeled)):
+        return (unlabeled and _renewed(unlabeled, found)) or "curate augment"
     for row in found.exports:
         if row["changed"]:
-            name = shlex.quote(row["path"].partition("/")[2])
-            return f"curate export --name {name} --format {row['format']} --force"
+            used = ("train", "unlabeled") if row["settings"]["augmented"] else ("train",)
+            runs = [current[split]["run_id"] for split in used if split in current]
+            return _export_again(workspace, row, runs, name)
+    others = [row["path"] for row in found.exports if not row["current"]]
+    if others:
+        return f"nothing is stale, but {' and '.join(others)} is not of the current runs: curate export"
     return "nothing is stale" if found.exports else "curate report, then curate export"
+
+
+def _renewed(stale: Row, found: Status) -> str | None:
+    """Return how to go on to the newest run of the split of a stale one, or None if that lacks something, too."""
+    newest = next(row for row in found.runs if row["run_id"] == stale["newest"])
+    if newest is stale or standing.lacks(newest):
+        return None
+    steps = []
+    if stale["because"] != "chosen" or newest["unscored"] or not found.cutoffs:
+        steps.append(curate_command("denoise", "--run", newest["run_id"]))
+    if stale["because"] == "chosen":
+        steps.append(curate_command("use", newest["run_id"]))
+    return ", then ".join(steps)
+
+
+def _export_again(workspace: Workspace, row: Row, current_runs: list[str], cutoffs: str) -> str:
+    """Return the command that makes an export anew, with every setting that is not the default."""
+    made, usual = row["settings"], {**workspace.settings.export.model_dump(), "seed": workspace.settings.seed}
+    limits = ("positives", "negatives", "promote", "augmented", "seed")
+    options = {
+        "name": row["path"].partition("/")[2],
+        "format": made["format"],
+        "run": made["runs"] if set(made["runs"]) != set(current_runs) else None,
+        "cutoffs": row["cutoffs"] if row["cutoffs"] != cutoffs else None,
+        **{key: made[key] for key in limits if made[key] != usual[key]},
+    }
+    return curate_command("export", *option_words(options), "--force")
 
 
 def _collection(loaded: Row, splits: list[Row]) -> str:

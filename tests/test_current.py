@@ -170,7 +170,7 @@ def test_what_was_loaded_after_mining_is_said(denoised: Workspace, tell: Tell) -
     said = tell("report", "funnel")[2]
     assert "1 passages were loaded after run bm25-train was made. Run: curate mine --split train" in said
     assert "1 queries of 'train' are not in run bm25-train" in said
-    assert curate.status(denoised).next == "curate mine, then curate denoise"
+    assert curate.status(denoised).next == "curate mine --split train, then curate denoise"
 
 
 def test_the_first_views_count_every_pair_once(denoised: Workspace) -> None:

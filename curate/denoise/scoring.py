@@ -13,11 +13,11 @@ from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import refuse_if_alike, scale_warnings
+from curate.denoise.score_job import score_job
 from curate.errors import BadSettings, NotAvailable
-from curate.jobs import Job, numbered, table_digest
+from curate.jobs import Job, numbered
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.shards import digest
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -80,16 +80,7 @@ class Scoring:
     @cached_property
     def job(self) -> Job:
         """The job that writes the new scores."""
-        inputs = {
-            "candidates": table_digest(self.workspace, "candidates", of_jobs=[self.run_id]),
-            "qrels": table_digest(self.workspace, "qrels"),
-            "annotations": table_digest(self.workspace, "annotations"),
-            "claims": table_digest(self.workspace, "claims"),
-            "scorer": self.scorer.fingerprint,
-        }
-        settings = {"run": self.run_id, "depth": self.depth}
-        name = f"score-{self.run_id}-{digest(settings, inputs)[:8]}"
-        return Job(self.workspace, "denoise", name, settings, inputs)
+        return score_job(self.workspace, self.run_id, self.depth, self.scorer.fingerprint)
 
     @cached_property
     def blocks(self) -> list[ScoreBlock]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from curate.errors import BadInput, BadSettings
 from curate.load.lines import require_file
 from curate.load.shown import argument, printable, shown
+from curate.suggest import curate_command
 
 KINDS = ("passages", "queries", "unlabeled", "qrels", "annotations")
 SPLITS = {
@@ -66,9 +66,9 @@ def split_in(name: str, splits: dict[str, str]) -> str | None:
     """Return the split that is a word in a file's name, or None; raises BadSettings if there are two."""
     found = _splits_in(name, splits)
     if len(found) > 1:
+        given = curate_command("load", "--qrels", f"SPLIT={name}")
         raise BadSettings(
-            f"{printable(name)} names two splits. "
-            f"Rename it; for qrels, give the split: --qrels SPLIT={printable(shlex.quote(name))}"
+            f"{printable(name)} names two splits. Rename it; for qrels, give the split: {printable(given)}"
         )
     return next(iter(found), None)
 

@@ -24,6 +24,7 @@ from curate.mine.run_file import SIX, read_run
 from curate.mine.stage import Mined
 from curate.progress import SILENT, Progress
 from curate.shards import file_sha256
+from curate.standing import command_to_mine
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -94,21 +95,19 @@ def import_again(
     Raises Damaged if that is not the file that was imported.
     """
     settings, allowed = record.settings, int(record.facts.get("max_rejects", 0))
-    given = [f"--split {settings['split']}", *([f"--name {settings['name']}"] if "name" in settings else [])]
-    if settings["own_copies"]:
-        given.append("--own-copies")
+    again = command_to_mine(record, settings["split"], workspace.settings.mine)
     name = str(record.facts.get("file", ""))
     if path is None and name == STDIN:
         raise Damaged(
             "the run came from standard input, of which no copy is kept. "
-            f"Import it again: curate mine --run - {' '.join(given)} < FILE"
+            f"Import it again: {again.replace('FILE', '-', 1)} < FILE"
         )
     path = path or path_of(name)
     if not path.is_file() or file_sha256(path) != record.inputs["run"]:
         found = "is not the run that was imported" if path.is_file() else "is missing"
         raise Damaged(
             f"{shown(path)} {found}. Put the imported file there and run: curate rebuild. Or, if it lies "
-            f"elsewhere, import it again from there: curate mine --run FILE {' '.join(given)}"
+            f"elsewhere, import it again from there: {again}"
         )
     past = AsOf(workspace, record)
     named, kept = settings.get("name"), settings["own_copies"]

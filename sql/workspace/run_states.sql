@@ -1,6 +1,6 @@
 -- run_states: how far runs are scored, and what they lack of the collection of today. Grain: one row per run of $runs.
 -- candidates and unscored count the ranks down to the depth of $cutoffs; without cutoffs they are 0.
--- passages_since: passages loaded after the run was made. queries_missing: queries of its split that it does not cover.
+-- passages_since: passages loaded after the run was made.
 -- because: why the run is the current one of its split; null: it is not. newest: the newest run of its split.
 with counted as (
     select run_id, count(*) as candidates, count(*) filter (where decision = 'unscored') as unscored
@@ -18,9 +18,6 @@ since as (
     where list_contains($runs, made.job)
     group by made.job
 ),
-asked as (
-    select split, count(*) as queries from queries group by split
-),
 newest as (
     select split, arg_max(run_id, round) as run_id from runs group by split
 )
@@ -35,12 +32,10 @@ select
     coalesce(counted.candidates, 0) as candidates,
     coalesce(counted.unscored, 0) as unscored,
     coalesce(since.passages, 0) as passages_since,
-    greatest(coalesce(asked.queries, 0) - runs.queries, 0) as queries_missing,
 from runs
 inner join newest on newest.split = runs.split
 left join current_runs on current_runs.run_id = runs.run_id
 left join counted on counted.run_id = runs.run_id
 left join since on since.run_id = runs.run_id
-left join asked on asked.split = runs.split
 where list_contains($runs, runs.run_id)
 order by runs.round, runs.run_id;
