@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 # NFKC makes digits of superscripts, but 10⁵ is not 105.
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾"
 RAISED = re.compile(f"[{SUPERSCRIPTS}]+")
+# Dashes of typography are hyphens, but the long ones only between digits: elsewhere they part clauses.
+LONG_DASH = re.compile(r"(?<=\d)[\u2014\u2015](?=\d)")
+INVISIBLE = map(chr, (0xAD, 0x61C, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)))
+PLAIN = dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-") | dict.fromkeys(INVISIBLE, "")
+# Not `*args, **kwargs`, and not single asterisks: *tmp* may be a pattern.
+BOLD = re.compile(r"(?<![\w*])\*\*(\w|\w[^*\n]*[\w.:!?])\*\*(?![\w*])")
 BLOCK = 1 << 18  # characters; their arrays fit the processor's cache
 MARK = "\n"  # no token has it
 MARK_CODE, SPACE = ord(MARK), ord(" ")
@@ -37,11 +43,12 @@ LESS = ord("<")
 def text_hashes(texts: Sequence[str]) -> "npt.NDArray[np.uint64]":
     """Return a 64-bit hash of each text; texts with the same tokens share it.
 
-    Tokens are taken after NFKC and case folding. They are words (runs of letters, digits and marks); numbers with
-    the punctuation between their digits; symbols and # % & * @; a hyphen on one side of a word; a point before a
-    word; and operators such as != and ->. Other punctuation and white space only separate tokens. The hash is an
-    8-byte blake2b digest, read as little-endian, of the tokens joined by single spaces. For a text without tokens,
-    the digest is that of the stripped text.
+    Tokens are taken after NFKC and case folding, without invisible characters and the asterisks of **bold**, and
+    with dashes as hyphens. They are words (runs of letters, digits and marks); numbers with the punctuation
+    between their digits; symbols and # % & * @; a hyphen on one side of a word; a point before a word; and
+    operators such as != and ->. Other punctuation and white space only separate tokens. The hash is an 8-byte
+    blake2b digest, read as little-endian, of the tokens joined by single spaces. For a text without tokens, the
+    digest is that of the stripped text.
     """
     import numpy as np
 
@@ -71,12 +78,16 @@ def _blocks(texts: Sequence[str]) -> Iterator[list[int]]:
 
 
 def _normalized(text: str) -> str:
+    if "**" in text:
+        text = BOLD.sub(r"\1", text)
     if text.isascii():
         return text
     normalized = normalize("NFKC", text)
     if normalized != text and any(map(text.__contains__, SUPERSCRIPTS)):
-        return normalize("NFKC", RAISED.sub(r"^\g<0>", text))
-    return normalized
+        normalized = normalize("NFKC", RAISED.sub(r"^\g<0>", text))
+    for character in filter(normalized.__contains__, PLAIN):  # faster than one pattern for all of them
+        normalized = normalized.replace(character, PLAIN[character])
+    return LONG_DASH.sub("-", normalized) if "\u2014" in normalized or "\u2015" in normalized else normalized
 
 
 def _tokens(texts: list[str]) -> list[str]:

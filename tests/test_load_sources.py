@@ -102,7 +102,8 @@ def test_a_folder_s_file_of_dev_or_test_is_not_left_out_silently(
     ) as said:
         load(workspace, folder)
     assert str(path) in str(said.value)
-    loaded = load(workspace, folder, **{"queries" if "queries" in name else "qrels": [path]})
+    options: LoadOptions = {"queries": [path]} if "queries" in name else {"qrels": [path]}
+    loaded = load(workspace, folder, **options)
     assert loaded.totals == {"passages": 1, "test" if "test" in name else "dev": 1}
 
 
