@@ -97,9 +97,10 @@ def import_again(
     path = path or Path(str(record.facts.get("file", "")))
     if not path.is_file() or file_sha256(path) != record.inputs["run"]:
         found = "is not the run that was imported" if path.is_file() else "is missing"
+        again = command_to_mine(record, record.settings["split"], workspace.settings.mine)
         raise Damaged(
             f"{path} {found}. Put the imported file there and run: curate rebuild. Or, if it lies elsewhere, "
-            f"import it again from there: {command_to_mine(record, record.settings['split'], workspace.settings.mine)}"
+            f"import it again from there: {again}"
         )
     settings, allowed = record.settings, int(record.facts.get("max_rejects", 0))
     past = AsOf(workspace, record)
