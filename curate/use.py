@@ -54,7 +54,8 @@ def use(workspace: Workspace, *, run: str | None = None, cutoffs: str | None = N
 def record_choices(workspace: Workspace, name: str, new: Mapping[str, str | None]) -> None:
     """Write the job `name`. new: `cutoffs` or a split -> the name chosen for it, or None if that is withdrawn."""
     job = Job(workspace, "use", name, new)
-    last = workspace.scan("choices").collect()["number"].max() or 0  # not their count: some may be forgotten
+    # The highest number and not the count, because some choices may be forgotten.
+    last = max(workspace.scan("choices").collect()["number"].to_list(), default=0)
     rows = enumerate(sorted(new.items()), 1 + last)
     job.write_rows("choices", [{"number": n, "subject": about, "name": name} for n, (about, name) in rows])
     job.finish()
