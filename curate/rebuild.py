@@ -18,6 +18,7 @@ from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, UnknownName, WorkspaceBusy
 from curate.evaluate import measure
 from curate.job_record import (
+    FORGOTTEN,
     Record,
     forgotten,
     missing_numbers,
@@ -95,9 +96,9 @@ def places_of(workspace: Workspace, job: str) -> list[Path]:
     """
     if job.isdecimal():
         return []
-    if job not in recorded_jobs(workspace.stages):
-        known = ", ".join(recorded_jobs(workspace.stages)) or "none yet"
-        raise UnknownName(f"no job '{job}'; the jobs are: {known}")
+    jobs = [name for name in recorded_jobs(workspace.stages) if not name.startswith(f"{FORGOTTEN}-")]
+    if job not in jobs:
+        raise UnknownName(f"no job '{job}'; the jobs are: {', '.join(jobs) or 'none yet'}")
     if job.startswith("load-"):
         raise BadSettings(f"{job} cannot be forgotten: later jobs refer to its passages and queries")
     folders = [folder for folder in workspace.root.glob(f"tables/*/{job}") if folder.is_dir()]

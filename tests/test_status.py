@@ -160,8 +160,17 @@ def test_the_advice_to_mine_says_how_the_run_was_mined(mined: Workspace) -> None
 def test_the_advice_to_export_has_every_setting_of_the_export(mined: Workspace) -> None:
     """Otherwise it would make another set under the same name."""
     score(mined, {"rome": -3.0, "oslo": -2.0})
-    given = {"negatives": 2, "positives": 3, "promote": True, "augmented": False, "seed": 7}
-    curate.export(mined, format="triplet", name="first", run=["bm25-train"], **given)
+    curate.export(
+        mined,
+        format="triplet",
+        name="first",
+        run=["bm25-train"],
+        negatives=2,
+        positives=3,
+        promote=True,
+        augmented=False,
+        seed=7,
+    )
     score(mined, {"paris": 3.0})
     assert curate.status(mined).next == (
         "curate export --name first --format triplet --positives 3 --negatives 2 --promote --no-augmented "
