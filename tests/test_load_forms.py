@@ -113,6 +113,7 @@ def test_a_reject_names_the_line_on_which_its_record_begins(workspace: Workspace
         ("a.csv", b"d1,one\nd2,two\n", r"a\.csv:1: CSV without a header of known names: found d1,one"),
         ("a.txt", b"d1,one\nd2,two\n", r"a\.txt:1: CSV without a header of known names"),
         ("a.csv", b"id,title,abstract\nd1,A,one\n", r"a\.csv:1: the header has a missing field: no text"),
+        ("a.tsv", b"'id'\t'text'\nd1\tone\n", r"a\.tsv:1: a header in single quotes or backticks: found 'id'"),
         ("a.csv", b"id,text,text\nd1,A,one\n", r"a\.csv:1: the header has 2 columns 'text', expected one"),
         ("a.csv", b'id,text\nd1,one\nd2,"two\nd3,three\n', r"a\.csv:3: a quoted cell of this record never ends"),
     ],

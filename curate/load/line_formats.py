@@ -280,6 +280,11 @@ def _with_header(kind: str, name: str, names: list[str], csv: Csv | None) -> Lay
     except Unfit as unfit:
         if located(names, wanted):
             raise BadInput(f"{name}: the header has a {unfit}") from unfit
+        if located([cell.strip("'`") for cell in names], wanted):
+            raise BadInput(
+                f"{name}: a header in single quotes or backticks: found {printable(names[0])}; expected names "
+                "without quotes, or in double quotes as CSV has them"
+            ) from unfit
         return None
     twin = next((names[place] for place in found if place is not None and names.count(names[place]) > 1), None)
     if twin:

@@ -88,7 +88,9 @@ class Loaded:
     def _next(self) -> str:
         if not self.totals["passages"]:
             return "curate load --passages FILE"
-        return self.next if len(self.totals) > 1 else "curate load --queries FILE"
+        if len(self.totals) == 1:
+            return "curate load --queries FILE"
+        return self.next if self.totals.get("train") else "curate load --qrels train=FILE"
 
 
 def load(
