@@ -451,6 +451,7 @@ def test_settings_that_mean_nothing_are_refused(workspace: Workspace, options: d
 def test_nothing_is_exported_before_anything_is_scored(tmp_path: Path) -> None:
     """Unscored is not negative, and without cutoffs there are no decisions."""
     bare = Workspace.create(tmp_path / "bare")
+    Job(bare, "load", "load-00001").finish()
     _mine(bare, "bm25-train", 1, {})
     with pytest.raises(BadSettings, match="curate denoise"):
         curate.export(bare, format="triplet")
