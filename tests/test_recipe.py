@@ -152,7 +152,8 @@ def test_the_procedure_goes_from_labels_to_three_dual_encoders_and_survives_a_ki
     assert all(0 < row["MRR@10"] <= 1 for row in measured.values())
     assert measured["models/m-d1"]["judged_by"].startswith("m-c-")
     last = Workspace(whole).record("train-m-d2")
-    assert last and len(last.settings["runs"]) == 2
+    assert last
+    assert len(last.settings["runs"]) == 2
     assert json.loads(curate(whole, "run", "--dry-run", "--json"))["waiting"] == []
     assert "already trained" in curate(whole, "run", "--from", "m-d1", "--to", "m-d1")
     lineage = json.loads(curate(whole, "sql", "lineage", "--json"))
