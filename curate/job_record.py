@@ -18,7 +18,7 @@ from typing import Any
 
 from curate import __version__
 from curate.errors import Damaged
-from curate.shards import Signature, canonical, is_settled, read_json, signature, write_json
+from curate.shards import Signature, canonical, once, read_json, write_json
 
 COPIES = "record-copies"
 FORGOTTEN = "forgotten"
@@ -100,14 +100,7 @@ def read_record(path: Path) -> Record:
 
     A process reads a record once, as long as the file stays as it is.
     """
-    before = signature(path)
-    known = _READ.get(path)
-    if known and known[0] == before:
-        return known[1]
-    record = _read(path)
-    if before and is_settled(before):
-        _READ[path] = before, record
-    return record
+    return once(_READ, path, _read)
 
 
 def _read(path: Path) -> Record:

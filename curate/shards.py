@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from curate.errors import NoSpace
 
 Json = Any  # what json.loads returns: str, int, float, bool, None, and lists and dicts of them
 
 DIGEST = "digest"  # the key of the digest in a JSON file
+T = TypeVar("T")
 Signature = tuple[int, int, int, int]
 _KNOWN: dict[Path, tuple[Signature, str]] = {}
 TICK = 50_000_000  # nanoseconds: a file that changes twice within a tick of the clock may keep its times
@@ -183,14 +184,18 @@ def file_sha256(path: Path) -> str:
 
 def known_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes, which this process computes once as long as the file stays as it is."""
+    return once(_KNOWN, path, file_sha256)
+
+
+def once(known: dict[Path, tuple[Signature, T]], path: Path, read: Callable[[Path], T]) -> T:
+    """Return `read(path)`, or what `known` has of it as long as the file stays as it is; `known` is added to."""
     before = signature(path)
-    known = _KNOWN.get(path)
-    if known and known[0] == before:
-        return known[1]
-    sha256 = file_sha256(path)
+    if path in known and known[path][0] == before:
+        return known[path][1]
+    found = read(path)
     if before and is_settled(before):
-        _KNOWN[path] = before, sha256
-    return sha256
+        known[path] = before, found
+    return found
 
 
 def signature(path: Path) -> Signature | None:

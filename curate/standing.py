@@ -6,7 +6,7 @@ from typing import Any
 from curate.as_of import AsOf
 from curate.config import Mine
 from curate.cutoffs import cutoffs_in_force
-from curate.denoise.score_job import score_job
+from curate.denoise.score_job import UNREADABLE, score_job
 from curate.job_record import Record
 from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
@@ -18,9 +18,6 @@ WHY = {
     "denoised last": "denoised last",
     "newest": "the newest over {split}",
 }
-
-
-UNREADABLE = "because the scorer finds no token in their query or passage"
 
 
 def states(workspace: Workspace, runs: Iterable[str], cutoffs: str | None) -> list[dict[str, Any]]:

@@ -4,6 +4,9 @@ from curate.jobs import Job, table_digest
 from curate.shards import digest
 from curate.workspace import Workspace
 
+UNREADABLE = "because the scorer finds no token in their query or passage"
+"""Why a pair has no score although the job is on record, as the end of a sentence."""
+
 
 def score_job(workspace: Workspace, run_id: str, depth: int, fingerprint: str) -> Job:
     """Return the job; `fingerprint` is that of the scorer. Once it is on record, it has read every pair."""

@@ -13,7 +13,7 @@ from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import refuse_if_alike, scale_warnings
-from curate.denoise.score_job import score_job
+from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
 from curate.plan import Plan
@@ -276,7 +276,7 @@ def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
 
 
 def _without_score(pairs: int) -> list[str]:
-    told = f"{pairs:,} pairs have no score, because the scorer finds no token in their query or passage"
+    told = f"{pairs:,} pairs have no score, {UNREADABLE}"
     return [f"{told}; they stay unscored and are never negatives"] if pairs else []
 
 
