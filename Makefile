@@ -6,7 +6,8 @@ CONSTRAINTS ?= constraints.txt
 VENV ?= .venv$(patsubst -constraints,,-$(or $(basename $(notdir $(CONSTRAINTS))),newest))
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),--upgrade --upgrade-strategy eager)
-PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+# Two files of tests run at a time: each may start processes of its own. TESTS="-n0 ..." runs them one after another.
+PYTEST = PYTHONSAFEPATH=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
 FUZZ_INPUTS ?= 20000
 SITE = $(BIN)/python docs/site.py && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
