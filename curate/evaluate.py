@@ -164,7 +164,7 @@ def measure(workspace: Workspace, run: str) -> None:
     job = _job(workspace, run)
     if job.record:
         return
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         found = sql_files.select(connection, "evaluate/queries", run=run).to_arrow_table()
     if not found.num_rows:
         raise BadSettings(

@@ -79,9 +79,9 @@ TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read vie
 # The words alone count, because comments may stand between them and the bracket.
 DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)
 
-Check = Callable[[frozenset[str]], None]
-"""A function that raises an error if the shards of tables are damaged."""
-_CHECKS: "WeakKeyDictionary[duckdb.DuckDBPyConnection, Check]" = WeakKeyDictionary()
+Prepare = Callable[["duckdb.DuckDBPyConnection", frozenset[str]], None]
+"""A function that gives a connection what is called by these names, and raises an error if it is damaged."""
+_PREPARE: "WeakKeyDictionary[duckdb.DuckDBPyConnection, Prepare]" = WeakKeyDictionary()
 
 
 def text(path: str) -> str:
@@ -103,41 +103,41 @@ def select(
 def execute(connection: "duckdb.DuckDBPyConnection", path: str, /, **parameters: Any) -> None:
     """Run the statement in `sql/<path>.sql`; parameters that it does not name are ignored."""
     statement = code(path)
-    _check(connection, statement)
+    prepare(connection, statement)
     connection.execute(statement, _bound(statement, parameters))
 
 
 def query(
     connection: "duckdb.DuckDBPyConnection", statement: str, parameters: Mapping[str, Any] | None = None
 ) -> "duckdb.DuckDBPyRelation":
-    """Return the rows of a query, after checking the tables that it reads (`check_reads`)."""
-    _check(connection, statement)
+    """Return the rows of a query, after preparing what it reads (`prepare_reads`)."""
+    prepare(connection, statement)
     return connection.sql(statement, params=dict(parameters) if parameters else None)
 
 
-def check_reads(connection: "duckdb.DuckDBPyConnection", check: Check) -> None:
-    """Have `check` called with the names of the tables that a statement on `connection` reads, before it runs."""
-    _CHECKS[connection] = check
+def prepare_reads(connection: "duckdb.DuckDBPyConnection", by: Prepare) -> None:
+    """Have `by` called with the names that a statement on `connection` reads, before it runs."""
+    _PREPARE[connection] = by
 
 
 def cursor(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
-    """Return a connection of its own to the same tables, with the same checks."""
+    """Return a connection of its own to the same tables, prepared in the same way."""
     other = connections.remember(connection.cursor())
-    if connection in _CHECKS:
-        _CHECKS[other] = _CHECKS[connection]
+    if connection in _PREPARE:
+        _PREPARE[other] = _PREPARE[connection]
     return other
 
 
-def _check(connection: "duckdb.DuckDBPyConnection", statement: str) -> None:
-    check = _CHECKS.get(connection)
-    if check:
-        check(tables_read(statement))
+def prepare(connection: "duckdb.DuckDBPyConnection", statement: str) -> None:
+    """Prepare what a statement reads, or a single name (`prepare_reads`)."""
+    by = _PREPARE.get(connection)
+    if by:
+        by(connection, names_read(statement))
 
 
-@cache
-def tables_read(statement: str) -> frozenset[str]:
-    """Return the tables that a statement reads, directly or through views and macros."""
-    return frozenset(_tables_named()[name] for name in names_read(statement) & _tables_named().keys())
+def tables_of(names: Iterable[str]) -> set[str]:
+    """Return the tables whose shards some of the names stand for."""
+    return {_tables_named()[name] for name in names if name in _tables_named()}
 
 
 @cache
@@ -147,16 +147,17 @@ def names_read(statement: str) -> frozenset[str]:
     Every word of the statement that is such a name counts. These may be too many names, but never too few.
     """
     if DYNAMIC.search(statement):
-        return _known_names()
+        return known_names()
     words, read = _words(statement), set[str]()
     while words:
-        read |= words & _known_names()
+        read |= words & known_names()
         words = set().union(*(_words_of().get(word, ()) for word in words)) - read
     return frozenset(read)
 
 
 @cache
-def _known_names() -> frozenset[str]:
+def known_names() -> frozenset[str]:
+    """Return the names of all shards, views and macros."""
     return frozenset({STAGES, *_tables_named(), *_words_of()})
 
 
@@ -224,20 +225,18 @@ def schema(table: str) -> "pa.Schema":
 def define(
     connection: "duckdb.DuckDBPyConnection",
     shards: Callable[[str], Iterable[Path]],
-    names: Collection[str] | None = None,
+    names: Collection[str],
 ) -> None:
-    """Create the tables (as views over their Parquet shards), macros and views on `connection`.
+    """Create the tables (as views over their Parquet shards), macros and views called `names` on `connection`.
 
-    shards: a function from a table to its shards. names: what is needed, as `names_read` gives it; by default all.
-    DuckDB binds every view when it creates it, which takes most of the time of a short query.
+    shards: a function from a table to its shards. What the names read must be among them, or be there already.
     """
-    wanted = _known_names() if names is None else names
     for table in TABLES:
         name = SHARDS_OF.get(table, table)
-        if name in wanted:
+        if name in names:
             connection.read_parquet([str(path) for path in shards(table)]).create_view(name, replace=True)
     for path in (*MACROS, *VIEWS, *TABLE_MACROS):
-        if path.rpartition("/")[2] in wanted:
+        if path.rpartition("/")[2] in names:
             connection.execute(text(path))
 
 

@@ -79,7 +79,7 @@ def status(workspace: Workspace) -> Status:
 
 
 def _status(workspace: Workspace) -> Status:
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
 
         def rows(path: str, **parameters: Any) -> list[Row]:
             found: list[Row] = sql_files.select(connection, path, **parameters).pl().to_dicts()

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
@@ -262,38 +263,48 @@ class Workspace:
         It reads the Parquet shards, so it is never locked and never stale. Data that does not fit into memory is
         spilled into the workspace. Each process has its own spill folder, because DuckDB reuses its file names.
         """
-        return self._connect(None, **config)
+        return self._connect(sql_files.known_names(), **config)
 
-    def _connect(self, names: Collection[str] | None, **config: Any) -> "duckdb.DuckDBPyConnection":
-        """Return a connection with the tables and views called `names`, by default all."""
+    def connect_lazily(self, **config: Any) -> "duckdb.DuckDBPyConnection":
+        """Return a connection as `connect` does, which gets a table or view when `sql_files` first reads it.
+
+        DuckDB binds every view that it creates. For all of them, that takes longer than most steps' queries.
+        """
+        return self._connect(frozenset(), **config)
+
+    def _connect(self, names: frozenset[str], **config: Any) -> "duckdb.DuckDBPyConnection":
         spill = self.root / f"{_spills()}{os.getpid()}"
         connection = sql_files.connect(temp_directory=str(spill), **config)
         records = self.records()
         self.define(connection, records, names)
-        checked: set[str] = set()
+        defined, checked, one_at_a_time = set(names), set[str](), Lock()
 
-        def check(tables: frozenset[str]) -> None:
-            self.check(tables - checked, records)
-            checked.update(tables)
+        def prepare(asking: "duckdb.DuckDBPyConnection", read: frozenset[str]) -> None:
+            with one_at_a_time:
+                if missing := read - defined:
+                    self.define(asking, records, missing)
+                    defined.update(missing)
+                if unchecked := sql_files.tables_of(read) - checked:
+                    self.check(unchecked, records)
+                    checked.update(unchecked)
 
-        sql_files.check_reads(connection, check)
+        sql_files.prepare_reads(connection, prepare)
         return connection
 
     def define(
         self,
         connection: "duckdb.DuckDBPyConnection",
-        records: list[Record] | None = None,
-        names: Collection[str] | None = None,
+        records: list[Record],
+        names: Collection[str],
     ) -> None:
-        """Create the tables, macros and views called `names`, by default all, on `connection`.
+        """Create the tables, macros and views called `names` on `connection`.
 
         Raises Damaged if a shard that a record names is missing, or has not its size or its manifest.
         """
         import duckdb
 
-        records = self.records() if records is None else records
         refuse(self.root, all_standing(self.outputs(records)))
-        if names is None or sql_files.STAGES in names:
+        if sql_files.STAGES in names:
             self._define_stages(connection, records)  # first, because views read it
         try:
             sql_files.define(connection, lambda table: self.shards(table, records), names)
@@ -302,14 +313,14 @@ class Workspace:
             raise
 
     def _define_stages(self, connection: "duckdb.DuckDBPyConnection", records: list[Record]) -> None:
-        sql_files.execute(connection, "tables/stages")
+        connection.execute(sql_files.text("tables/stages"))
         rows = [record.row() for record in records]
         if rows:
             connection.executemany(sql_files.text("workspace/insert_stage"), rows)
 
     def select(self, path: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of the query in `sql/<path>.sql` as a Polars DataFrame."""
-        with self._connect(sql_files.names_read(sql_files.code(path))) as connection:
+        with self.connect_lazily() as connection:
             rows: pl.DataFrame = sql_files.select(connection, path, **parameters).pl()
         return rows
 
@@ -332,8 +343,8 @@ class Workspace:
         known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
         if name not in known:
             raise UnknownName(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
-        with self._connect(sql_files.names_read(name)) as connection:
-            self.check(sql_files.tables_read(name))
+        with self.connect_lazily() as connection:
+            sql_files.prepare(connection, name)
             rows: pl.DataFrame = connection.table(name).pl()
         return rows.lazy()
 
@@ -349,7 +360,8 @@ class Workspace:
         refreshes it again. Raises CurateError if DuckDB cannot write it.
         """
         records = self.records()
-        return self.catalogue.write(lambda connection: self.define(connection, records), records)
+        names = sql_files.known_names()
+        return self.catalogue.write(lambda connection: self.define(connection, records, names), records)
 
     def catalogue_is_current(self) -> bool:
         """Return whether `curate.duckdb` shows this folder, with every job that is complete."""

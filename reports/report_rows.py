@@ -75,7 +75,7 @@ def report(workspace: Workspace, name: str, **options: Unpack[ReportOptions]) ->
     """Return one report, by the name of its query in `sql/reports`; raises BadSettings for an unknown name."""
     given = given_options(ReportOptions, options)
     parameters = named_queries.values(workspace, name, given)
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         return _answer(connection, name, parameters)
 
 
@@ -117,7 +117,7 @@ def notes(workspace: Workspace, found: Report | Overview, *, run: str | None, cu
 
 
 def _several(workspace: Workspace, names: tuple[str, ...], chosen: ReportRow) -> dict[str, Report]:
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         return {
             name: _answer(connection, name, {key: chosen[key] for key in named_queries.parameters(name)})
             for name in names

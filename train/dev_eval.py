@@ -35,7 +35,7 @@ class Sample:
 
 def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokenize) -> Sample | None:
     """Return the dev sample, a function of the seed and the data, or None if no dev query has a positive."""
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         asked = sql_files.select(connection, "train/dev_queries", **parameters).to_arrow_table()
         if not asked.num_rows:
             return None

@@ -33,7 +33,7 @@ class Counts:
 
 def count_queries(workspace: Workspace, run_id: str, seed: int) -> Counts:
     """Return the query counts of a run; raises BadSettings if no query can form a group."""
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         return _open_queries(connection, run_id, seed)
 
 
@@ -83,7 +83,7 @@ def _open_queries(connection: "duckdb.DuckDBPyConnection", run_id: str, seed: in
 
 
 def _write(workspace: Workspace, target: Path, run_id: str, settings: TrainCrossEncoder, seed: int) -> int:
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         counts = _open_queries(connection, run_id, seed)
         sql_files.execute(
             connection,

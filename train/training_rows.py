@@ -51,7 +51,7 @@ class Counts:
 
 def count(workspace: Workspace, training_set: TrainingSet, parameters: Mapping[str, Any]) -> Counts:
     """Return the size of the training data; raises BadSettings if there is nothing to train on."""
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         return _draw(connection, training_set, parameters)
 
 
@@ -71,7 +71,7 @@ def write(
     standing = [done(path, lineage) for path in paths]
     if standing[0] and all(standing):
         return standing[0]
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         counts = asdict(_draw(connection, training_set, parameters))
         for table in ("train/rows", "train/texts"):
             sql_files.execute(connection, table, **parameters)

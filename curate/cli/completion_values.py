@@ -30,9 +30,11 @@ class Known(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 
 
 def _column(table: str, column: str) -> list[str]:
+    from curate import sql_files
     from curate.workspace import Workspace
 
-    with Workspace.find().connect() as connection:
+    with Workspace.find().connect_lazily() as connection:
+        sql_files.prepare(connection, table)
         rows: list[tuple[Any, ...]] = connection.table(table).project(column).distinct().fetchall()
     return sorted(str(row[0]) for row in rows)
 

@@ -28,7 +28,7 @@ def runs(ctx: click.Context, form: str) -> None:
     from curate import named_queries
     from curate.query_output import SCHEMA
 
-    with workspace().connect() as connection:
+    with workspace().connect_lazily() as connection:
         rows = named_queries.rows(connection, "rounds", {})
     if form != "table":
         show_rows(form, rows, {"schema": f"curate.runs/{SCHEMA}", "runs": rows})

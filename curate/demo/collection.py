@@ -112,7 +112,7 @@ class Check:
 
 def check(workspace: Workspace, folder: Path) -> Check:
     """Return how denoising and augmentation treated the pairs in `folder`/truth, which they never saw."""
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         for view, file in (("hidden", "hidden.tsv"), ("own", "unlabeled.tsv")):
             connection.read_csv(str(folder / "truth" / file), sep="\t").create_view(view)
         return Check(**sql_files.select(connection, "demo/check").pl().to_dicts()[0])

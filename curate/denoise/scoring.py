@@ -94,7 +94,7 @@ class Scoring:
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection whose view `ledger_shards` is the ledger as it was before this job began."""
-        connection = self.workspace.connect()
+        connection = self.workspace.connect_lazily()
         before = self.workspace.shards("scores", without=self.job.name)
         connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
         return connection
@@ -200,7 +200,7 @@ def score_run(
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
         scoring.finish(pending)
     _make_last(workspace, run_id, scoring.scorer)
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         warnings = scoring.warnings(connection)
     pairs = sum(block.pairs for block in scoring.blocks)
     return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)

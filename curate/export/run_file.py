@@ -52,7 +52,7 @@ def export_run(workspace: Workspace, run: str, path: Path | str, *, force: bool 
     run_id = chosen_run(workspace, run)
     if str(path) != "-":
         _check_target(Path(path), force)
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         _check_ids(connection, run_id)
         with _opened(path) as stream:
             counts = _write(connection, run_id, stream)

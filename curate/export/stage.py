@@ -89,7 +89,7 @@ def export(
     manifest = _standing(asked, force)
     already = manifest is not None
     if manifest is None:
-        with workspace.connect() as connection:
+        with workspace.connect_lazily() as connection:
             every, todo = _blocks(asked, connection)
             total, rest = _items(every), _items(todo)
             with progress.task(f"export {asked.name}", total, asked.format.unit, total - rest) as advance:
@@ -105,7 +105,7 @@ def plan_export(workspace: Workspace, *, force: bool = False, **options: Unpack[
     """Return what `export` would write with the same arguments. Raises the same BadSettings."""
     asked = ExportRequest.of(workspace, **options)
     standing = _standing(asked, force) is not None
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         every, todo = _blocks(asked, connection)
     total, rest = _items(every), 0 if standing else _items(todo)
     runs = ", ".join(asked.settings["runs"])

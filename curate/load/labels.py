@@ -39,7 +39,7 @@ def load_labels(
         return Counts()
     staged = staging / f"{table}.parquet"
     _stage(table, (row for file in files for row in rows(file, rejects.add, advance)), staged)
-    with job.workspace.connect(memory_limit="500MB") as connection:
+    with job.workspace.connect_lazily(memory_limit="500MB") as connection:
         stand_on(connection, job, "passages")
         stand_on(connection, job, "queries")
         connection.read_parquet([str(staged)]).create_view("arrivals")

@@ -19,7 +19,7 @@ def load_own_copies(job: Job) -> int:
 
     if not (shards(job, "passages") and shards(job, "queries")):
         return 0
-    with job.workspace.connect(memory_limit="500MB") as connection:
+    with job.workspace.connect_lazily(memory_limit="500MB") as connection:
         stand_on(connection, job, "passages")
         stand_on(connection, job, "queries")
         batches = sql_files.select(connection, "load/same_ids").to_arrow_reader(BATCH)

@@ -264,7 +264,7 @@ def _same(workspace: Workspace, request: LoadRequest) -> Record | None:
 
 def _loaded(workspace: Workspace, record: Record, *, already: bool, notes: Iterable[str]) -> Loaded:
     facts = {name: record.facts[name] for name in ("counts", "collapsed", "corrected", "rejected")}
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         totals = {"passages": 0} | dict(sql_files.select(connection, "load/totals").fetchall())
         held_out = dict(sql_files.select(connection, "load/held_out").fetchall())
     own_copies = totals.pop("own copies")

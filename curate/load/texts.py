@@ -46,7 +46,7 @@ def load_texts(
     """Write the shards of `passages` or `queries` and return the numbers of rows."""
     if not files:
         return Counts()
-    with job.workspace.connect(memory_limit="500MB") as connection:
+    with job.workspace.connect_lazily(memory_limit="500MB") as connection:
         base = len(connection.read_parquet([str(path) for path in job.workspace.shards(table)]))
         origins = staging / f"{table}.parquet"
         count = _write(
@@ -68,6 +68,7 @@ def load_texts(
 def stand_on(connection: "duckdb.DuckDBPyConnection", job: Job, table: str) -> None:
     """Make the table on `connection` include the rows of the unfinished `job`."""
     name = sql_files.SHARDS_OF.get(table, table)
+    sql_files.prepare(connection, name)  # first, or the first statement that reads the table would undo this
     connection.read_parquet([str(path) for path in shards(job, table)]).create_view(name, replace=True)
 
 

@@ -32,7 +32,7 @@ def mine_bm25(queries: Queries, depth: int, language: Language, progress: Progre
     if job.record:
         return job.record
     index = _index(queries.workspace, job.inputs["passages"], language, progress)
-    with queries.workspace.connect() as connection:
+    with queries.workspace.connect_lazily() as connection:
 
         def retrieve(keys: "np.ndarray", _number: int) -> "Iterator[pa.Table]":
             texts = queries.texts(connection, keys)
@@ -66,7 +66,7 @@ def _index(workspace: Workspace, passages_digest: str, language: Language, progr
     for old in workspace.root.glob("indexes/*bm25-*"):
         shutil.rmtree(old)
     total = sum(shard.rows for shard in shards)
-    with progress.task("indexing", total, "passages") as advance, workspace.connect() as connection:
+    with progress.task("indexing", total, "passages") as advance, workspace.connect_lazily() as connection:
 
         def counted() -> Iterator[tuple[int, str]]:
             for number, passage in enumerate(passages(connection, shards), 1):

@@ -38,7 +38,7 @@ class Queries:
     @cached_property
     def keys(self) -> "np.ndarray":
         """Their query_key (int32, ascending); raises BadSettings if the split has no queries."""
-        with self.workspace.connect() as connection:
+        with self.workspace.connect_lazily() as connection:
             found = sql_files.select(connection, "mine/keys", split=self.split)
             keys: np.ndarray = found.fetchnumpy()["query_key"]
         if not len(keys):
@@ -55,7 +55,7 @@ class Queries:
     def digest(self) -> str:
         """A sha256 over the queries of this split; queries in other splits do not change it."""
         hashed = hashlib.sha256()
-        with self.workspace.connect() as connection:
+        with self.workspace.connect_lazily() as connection:
             queries = sql_files.select(connection, "mine/queries", split=self.split)
             for batch in queries.to_arrow_reader(8192):
                 hashed.update(canonical(batch.to_pydict()).encode())

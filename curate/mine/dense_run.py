@@ -49,7 +49,7 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
     files = embed_passages(queries.workspace, encoder, progress, work)
     tokenless = without_tokens(files)
     search = partial(_exact, files) if index == EXACT else _faiss(job, files, tokenless, progress)
-    with queries.workspace.connect() as connection:
+    with queries.workspace.connect_lazily() as connection:
 
         def vectors(keys: "np.ndarray") -> "np.ndarray":
             return embed_queries(queries.workspace, encoder, queries.texts(connection, keys))

@@ -81,7 +81,10 @@ def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, w
     shards = passage_shards(workspace)
     missing = [shard for shard in shards if not is_embedded(workspace, encoder, shard)]
     total, rest = sum(shard.rows for shard in shards), sum(shard.rows for shard in missing)
-    with progress.task("embedding", total, "passages", total - rest) as advance, workspace.connect() as connection:
+    with (
+        progress.task("embedding", total, "passages", total - rest) as advance,
+        workspace.connect_lazily() as connection,
+    ):
         for shard in missing:
             texts = (text for _, text in passages(connection, [shard]))
             target = embeddings_of(workspace, encoder, shard)

@@ -125,7 +125,7 @@ def _import(
     progress: Progress,
 ) -> Record:
     rejects = Rejects(max_rejects)
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         not_ranked = _read(workspace, connection, path, rejects, progress)
         rejects.refuse_too_many()
         for line, query_id, why in not_ranked:

@@ -64,7 +64,7 @@ SCRIPTS = {
 
 def language_of(workspace: Workspace) -> Language:
     """Return the language of the collection, by a look at passages drawn by hash."""
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         rows = sql_files.select(connection, "mine/passages_to_look_at", size=LOOKED_AT).fetchall()
     return language_of_texts(text for (text,) in rows)
 

@@ -183,7 +183,7 @@ def _rate_of(record: Record, encoder: "Encoder") -> float | None:
 
 
 def _probe(workspace: Workspace, encoder: "Encoder", seconds: float = 2.0) -> float:
-    with workspace.connect() as connection:
+    with workspace.connect_lazily() as connection:
         texts = (text for _, text in passages(connection, passage_shards(workspace)))
         first = list(islice(texts, PROBED))
         list(encoder.encode(first, "passage"))  # loads the model and warms it up

@@ -44,7 +44,7 @@ def tokens(text: str, *, query: bool = False) -> list[str]:
         if word.isascii():
             found.append(word)
         else:
-            found += _pieces(word.translate(_fold()), query=query)
+            found += _pieces(word.translate(FOLD), query=query)
     return found
 
 
@@ -66,8 +66,10 @@ def _characters(run: str) -> list[str]:
 
 @cache
 def _word() -> re.Pattern[str]:
-    # `re` has no class of combining marks. Without them, words in Hindi or Arabic would be split.
-    return re.compile(f"[\\w{''.join(each for each in _not_ascii() if _is_mark(each) or _is_format(each))}]+")
+    # `re` has no class of combining marks. Without them, words in Hindi or Arabic would be split. They are many:
+    # looking for every space among them takes ten times as long.
+    marks = "".join(each for each in _not_ascii() if _is_mark(each) or _is_format(each))
+    return re.compile(f"(?:\\w+|(?![\0-\x7f])[{marks}]+)+")
 
 
 @cache
@@ -85,13 +87,8 @@ def _is_format(character: str) -> bool:
     return unicodedata.category(character) == "Cf"
 
 
-@cache
-def _fold() -> dict[int, str]:
-    return {ord(each): folded for each in _not_ascii() if (folded := _folded(each)) != each}
-
-
 def _not_ascii() -> Iterable[str]:
-    """Return all characters beyond ASCII that may be marks, digits or letters that fold."""
+    """Return all characters beyond ASCII that may be marks."""
     return map(chr, chain(range(0x80, 0x20000), range(0xE0000, 0xE0200)))
 
 
@@ -109,3 +106,14 @@ def _folded(character: str) -> str:
     if name.startswith("GREEK"):
         return "".join(each for each in unicodedata.normalize("NFD", character) if not _is_mark(each))
     return ONE_LETTER.get(character, character)
+
+
+class _Fold(dict[int, str]):
+    """What characters become, for `str.translate`: each is looked up when it first occurs."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _folded(chr(code))
+        return self[code]
+
+
+FOLD = _Fold()
