@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from curate import sql_files
 from curate.choose_run import newest_first
 from curate.config import Denoise
+from curate.counted import counted
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import refuse_if_alike, scale_warnings
@@ -276,8 +277,8 @@ def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
 
 
 def _without_score(pairs: int) -> list[str]:
-    told = f"{pairs:,} pairs have no score, {UNREADABLE}"
-    return [f"{told}; they stay unscored and are never negatives"] if pairs else []
+    told = f"{counted(pairs, 'pairs have', 'pair has')} no score, {UNREADABLE}"
+    return [f"{told}; unscored is never negative"] if pairs else []
 
 
 def _column(name: str, values: "np.ndarray[Any, Any]") -> "pa.Table":
