@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack, cast
 
 from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
+from curate.counted import counted
 from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
 from curate.denoise.scoring import known_rate, plan_score, score_run
 from curate.errors import StepMissing
@@ -45,18 +46,16 @@ class Augmented:
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
+        left_out = counted(self.asked_by_dev_or_test, "were", "was")
         share = f" ({self.pseudo_labelled / self.queries:.0%})" if self.queries else ""
         return "\n".join(
             [
-                f"{self.pseudo_labelled:,} of {self.queries:,} unlabeled queries{share} got a pseudo-label: "
-                f"{self.pseudo_positives:,} pseudo-positives, {self.hard_negatives:,} negatives.",
+                f"{self.pseudo_labelled:,} of {counted(self.queries, 'unlabeled queries')}{share} got a "
+                f"pseudo-label: {counted(self.pseudo_positives, 'pseudo-positives')}, "
+                f"{counted(self.hard_negatives, 'negatives')}.",
                 f"{self.without_positive:,} got none, because no candidate was confidently relevant.",
                 *([f"{self.without_candidates:,} had no candidates."] if self.without_candidates else []),
-                *(
-                    [f"{self.asked_by_dev_or_test:,} were left out: dev or test has the same text."]
-                    if self.asked_by_dev_or_test
-                    else []
-                ),
+                *([f"{left_out} left out: dev or test has the same text."] if self.asked_by_dev_or_test else []),
                 f"Run {self.run_id}, scorer {self.scorer_id}, cutoffs '{self.cutoffs}'.",
                 *(f"Warning: {warning}." for warning in self.warnings),
                 "Next: curate report, then curate export",
@@ -99,7 +98,7 @@ class AugmentRequest:
         """Return the request; raises BadSettings if there are no unlabeled queries or no such cutoffs."""
         given = given_options(AugmentOptions, options)
         if not workspace.select("augment/unlabeled_queries")["queries"][0]:
-            raise StepMissing("no unlabeled queries yet. Load some: curate load --unlabeled QUERIES.jsonl")
+            raise StepMissing("no unlabeled queries yet. Load some", run="curate load --unlabeled QUERIES.jsonl")
         row = cutoffs_in_force(workspace, given.get("cutoffs"))
         mining, repeated = _mined_by(workspace, given.get("encoder"), given.get("depth"))
         judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {row['scorer_id']}"]
@@ -150,7 +149,7 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
     scorer = request.scoring.scorer or request.cutoffs["scorer_id"]
     rate = known_rate(workspace, request.cutoffs["scorer_id"])
     seconds = mining.seconds + pairs / rate if mining.seconds is not None and rate else None
-    note = f"Then {scorer} scores up to {pairs:,} pairs"
+    note = f"Then {scorer} scores up to {counted(pairs, 'pairs')}"
     told = f"{note}: about {duration(pairs / rate)}." if rate else f"{note}."
     return replace(mining, stage="augment", seconds=seconds, notes=[*mining.notes, told])
 

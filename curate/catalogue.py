@@ -59,8 +59,8 @@ class Catalogue:
                 if last:
                     reason = str(error).partition("\n")[0]
                     raise CurateError(
-                        f"all results are saved, but {self.path} cannot be refreshed: {reason}. "
-                        "Run: curate rebuild"
+                        f"all results are saved, but {self.path} cannot be refreshed: {reason}",
+                        run="curate rebuild",
                     ) from error
         return True
 

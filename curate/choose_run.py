@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from curate.errors import BadSettings, StepMissing, UnknownName
+from curate.nearest import nearest
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
@@ -14,14 +15,11 @@ def chosen_run(workspace: Workspace, run_id: str | None, split: str = "train") -
     if run_id:
         if any(run["run_id"] == run_id for run in runs):
             return run_id
-        known = ", ".join(run["run_id"] for run in runs) or "none yet"
-        raise UnknownName(f"no run '{run_id}'; the runs are: {known}")
+        raise UnknownName(f"no run '{run_id}': {nearest(run_id, [run['run_id'] for run in runs])}")
     for run in runs:
         if run["split"] == split and run["because"]:
             return str(run["run_id"])
-    raise StepMissing(
-        f"no candidates for the split '{split}' yet. Run: {curate_command('mine', '--split', split)}"
-    )
+    raise StepMissing(f"no candidates for the split '{split}' yet", run=curate_command("mine", "--split", split))
 
 
 def run_to_denoise(workspace: Workspace, run_id: str | None) -> str:

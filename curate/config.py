@@ -331,9 +331,9 @@ def read_settings(path: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path}: not valid TOML: {error}") from error
+        raise BadSettings(f"not valid TOML: {error}", file=path) from error
     except ValidationError as error:
-        raise BadSettings(f"{path}: {explain(error, Settings)}") from error
+        raise BadSettings(explain(error, Settings), file=path) from error
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

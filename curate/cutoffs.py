@@ -12,7 +12,8 @@ from curate.options import given_options
 from curate.workspace import Workspace
 
 DECIDING = ("scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives")
-NONE_YET = "no cutoffs yet: nothing was scored, and unscored is not negative. Run: curate denoise --scorer MODEL"
+NONE_YET = "no cutoffs yet: nothing was scored, and unscored is not negative"
+TO_SCORE = "curate denoise --scorer MODEL"
 
 
 class CutoffOptions(TypedDict, total=False):
@@ -45,7 +46,7 @@ def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions
     before = named_cutoffs(workspace, name)
     row = {**_start(workspace, before), **_given(workspace, options)}
     if not row.get("scorer_id"):
-        raise StepMissing(NONE_YET)
+        raise StepMissing(NONE_YET, run=TO_SCORE)
     workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
     if before and all(before[key] == row[key] for key in DECIDING):
         return before
@@ -81,7 +82,7 @@ def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
     rows = every(workspace)
     current = current_cutoffs(workspace)
     if not current:
-        raise StepMissing(NONE_YET)
+        raise StepMissing(NONE_YET, run=TO_SCORE)
     if name is not None and name not in rows:
         raise UnknownName(f"no cutoffs '{name}'; the cutoffs are: {', '.join(rows)}")
     return rows[current["name"] if name is None else name]

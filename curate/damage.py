@@ -67,7 +67,7 @@ def refuse(root: Path, damages: list[Damage]) -> None:
         return
     named = "; ".join(f"{_below(root, damage.path)} {damage.what}" for damage in damages[:NAMED])
     more = f"; and {len(damages) - NAMED:,} more" if len(damages) > NAMED else ""
-    raise Damaged(f"damage in {root}: {named}{more}. Nothing was read from it. Run: curate rebuild")
+    raise Damaged(f"damage in {root}: {named}{more}. Nothing was read from it", run="curate rebuild")
 
 
 def _below(root: Path, path: Path) -> str:

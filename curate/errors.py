@@ -18,10 +18,32 @@ CurateError (1: the work failed, and the message says why)
 
 
 class CurateError(Exception):
-    """The work failed. The message says what was found, what was expected and what to run next."""
+    """The work failed. The message says what was found, what was expected and what to run next.
+
+    what: the message without its place and without the command.
+    file, line: the place in a file, if the error has one; lines count from 1.
+    run: the command to run next, if there is exactly one.
+    """
 
     exit_code = 1
     code = "failed"
+
+    def __init__(
+        self, what: str = "", *, file: object = None, line: int | None = None, run: str | None = None
+    ) -> None:
+        self.what, self.run = what, run
+        self.file, self.line = None if file is None else str(file), line
+        super().__init__(what)
+
+    @property
+    def where(self) -> str | None:
+        """The place as `file` or `file:line`, or None."""
+        return f"{self.file}:{self.line}" if self.file and self.line else self.file
+
+    def __str__(self) -> str:
+        """Return the whole message: the place, what is wrong and the command."""
+        placed = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{placed.removesuffix('.')}. Run: {self.run}" if self.run else placed
 
 
 class BadSettings(CurateError):
@@ -63,9 +85,13 @@ class BadInput(CurateError):
 
 
 class RejectedRows(BadInput):
-    """A load rejects more rows than `max_rejects` allows. The message names the first of them."""
+    """A load rejects more rows than `max_rejects` allows. The message lists the first with their places."""
 
     code = "rejected-rows"
+
+    def __str__(self) -> str:
+        """Return the message, which has the place of each row."""
+        return self.what
 
 
 class Damaged(BadInput):

@@ -8,6 +8,7 @@ from curate import sql_files
 from curate.bootstrap import Interval, interval
 from curate.choose_run import chosen_run, newest_first
 from curate.config import Split
+from curate.counted import counted
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, table_digest
 from curate.mine.request import MineOptions, MineRequest
@@ -51,7 +52,9 @@ class Evaluated:
 
     def text(self) -> str:
         """Return the figures for a terminal, one block per run."""
-        lines = [f"{self.queries:,} judged queries of '{self.split}'; 95 % bootstrap intervals in brackets."]
+        lines = [
+            f"{counted(self.queries, 'judged queries')} of '{self.split}'; 95 % bootstrap intervals in brackets."
+        ]
         for run in self.runs:
             made = f" by {self.models[run]}" if run in self.models else ""
             compared = f", and its difference from {self.against}" if self._is_compared(run) else ""
@@ -121,7 +124,7 @@ class EvaluateRequest:
         asked += [self.against] if self.against else []
         if not asked:
             wanted = self.split or SPLIT
-            raise StepMissing(f"no runs over '{wanted}' yet. Run: {curate_command('mine', '--split', wanted)}")
+            raise StepMissing(f"no runs over '{wanted}' yet", run=curate_command("mine", "--split", wanted))
         splits = {split_of[run] for run in asked} | ({self.split} if self.split else set())
         if len(splits) > 1:
             there = " and ".join(sorted(splits))

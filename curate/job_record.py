@@ -108,13 +108,13 @@ def _read(path: Path) -> Record:
         record = Record(**read_json(path))
     except FileNotFoundError as error:
         raise Damaged(
-            f"{path} is missing: it is the record of a job, without which the job's rows do not count. "
-            "Run: curate rebuild"
+            f"{path} is missing: it is the record of a job, without which the job's rows do not count",
+            run="curate rebuild",
         ) from error
     except (ValueError, TypeError) as error:
-        raise Damaged(f"{path} is not the record of a job: {error}. Run: curate rebuild") from error
+        raise Damaged(f"{path} is not the record of a job: {error}", run="curate rebuild") from error
     if record.job != path.stem:
-        raise Damaged(f"{path} is the record of another job, {record.job}. Run: curate rebuild")
+        raise Damaged(f"{path} is the record of another job, {record.job}", run="curate rebuild")
     return record
 
 

@@ -79,7 +79,7 @@ def split_of(workspace: Workspace, query_id: str) -> str:
         return str(splits[0]["split"])
     near = workspace.select("workspace/near_query_ids", query_id=query_id).to_dicts()
     if not near:
-        raise StepMissing("no queries yet. Run: curate load COLLECTION")
+        raise StepMissing("no queries yet", run="curate load COLLECTION")
     raise UnknownName(f"no query '{query_id}'; similar ids: {', '.join(row['query_id'] for row in near)}")
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from curate.counted import counted
 from curate.progress import duration
 
 
@@ -28,7 +29,8 @@ class Plan:
             else f"about {duration(self.seconds)}"
         )
         lines = [
-            f"{self.stage}: {self.total:,} {self.unit}, {self.cached:,} of them already done, {rest:,} to do",
+            f"{self.stage}: {counted(self.total, self.unit)}, "
+            f"{self.cached:,} of them already done, {rest:,} to do",
             f"time: {'none' if rest == 0 else time}",
             *self.notes,
             "Nothing was changed.",

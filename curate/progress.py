@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from curate.counted import counted
+
 Advance = Callable[[int], None]
 
 
@@ -63,7 +65,7 @@ class Lines:
                 self.say(line())
 
         if done < total:
-            self.say(f"{description}: {total - done:,} {unit}")
+            self.say(f"{description}: {counted(total - done, unit)}")
         yield advance
         if count:
             self.say(f"{line()}, {duration(time.monotonic() - started)} in total")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from curate import sql_files
 from curate.as_of import AsOf
+from curate.counted import counted
 from curate.damage import standing
 from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, UnknownName, WorkspaceBusy
@@ -51,7 +52,7 @@ class Rebuilt:
 
     def text(self) -> str:
         """Return the result for a terminal."""
-        whole = f"{self.shards:,} shards are intact; {self.catalogue} was rebuilt."
+        whole = f"{counted(self.shards, 'shards are', 'shard is')} intact; {self.catalogue} was rebuilt."
         return "\n".join([*self.mended, whole])
 
 
@@ -241,6 +242,8 @@ def _mine(workspace: Workspace, record: Record, progress: Progress) -> None:
         import_again(workspace, record, progress=progress)
         return
     options = {**record.settings, **record.facts.get("options", {})}
+    if record.facts.get("language_detected"):
+        del options["language"]
     given = {name: options[name] for name in MineOptions.__annotations__ if name in options}
     request = MineRequest.of(AsOf(workspace, record), **given)
     _same_job(request.job, record)

@@ -38,7 +38,7 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
     except duckdb.OutOfMemoryException as error:
         raise NoSpace(f"the query needs more than half of the memory: {explain(error)}") from error
     except duckdb.IOException as error:
-        raise CurateError(f"a table cannot be read: {explain(error)}. Run: curate rebuild") from error
+        raise CurateError(f"a table cannot be read: {explain(error)}", run="curate rebuild") from error
     except duckdb.Error as error:
         raise BadSettings(explain(error)) from error
 

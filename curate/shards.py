@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from curate.errors import NoSpace
+from curate.shard_in_work import shard_in_work
 
 Json = Any  # what json.loads returns: str, int, float, bool, None, and lists and dicts of them
 
@@ -97,14 +98,16 @@ def publish(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Man
     """Have `write` fill a temporary file and return the number of rows, then rename the file to `target`.
 
     The order is: data, fsync, rename, manifest, fsync, rename. After a kill at any point, either the manifest is
-    missing and the shard is written again, or both files are complete. Raises NoSpace if a file cannot be written.
+    missing and the shard is written again, or both files are complete. The first Ctrl-C waits until they are.
+    Raises NoSpace if a file cannot be written.
     """
-    with whole_file(target) as temporary:
-        Manifest.path(target).unlink(missing_ok=True)
-        rows = write(temporary)
-        size, digest = temporary.stat().st_size, file_sha256(temporary)
-    manifest = Manifest(target.name, rows, size, digest, lineage)
-    manifest.write(target)
+    with shard_in_work():
+        with whole_file(target) as temporary:
+            Manifest.path(target).unlink(missing_ok=True)
+            rows = write(temporary)
+            size, digest = temporary.stat().st_size, file_sha256(temporary)
+        manifest = Manifest(target.name, rows, size, digest, lineage)
+        manifest.write(target)
     if size >= WORTH_KNOWING and (there := signature(target)):
         _KNOWN[target] = there, digest
     return manifest

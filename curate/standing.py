@@ -5,6 +5,7 @@ from typing import Any
 
 from curate.as_of import AsOf
 from curate.config import Mine
+from curate.counted import counted
 from curate.cutoffs import cutoffs_in_force
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.job_record import Record
@@ -67,6 +68,8 @@ def command_to_mine(record: Record, split: str, defaults: Mine) -> str:
     """Return the command that makes a run as that of `record` was made, by all options that are not `defaults`."""
     made = {**record.settings, **record.facts.get("options", {})}
     usual = defaults.model_dump()
+    if record.facts.get("language_detected") and defaults.language is None:
+        del made["language"]
     other = {key: made[key] for key in usual if key in made and made[key] != usual[key]}
     if "run" not in record.inputs:
         return curate_command("mine", *option_words({"split": split, **other}))
@@ -113,9 +116,12 @@ def lacks(state: Mapping[str, Any]) -> list[str]:
     """Return what of the collection of today is not in a run."""
     run, found = state["run_id"], []
     if state["passages_since"]:
-        found.append(f"{state['passages_since']:,} passages were loaded after run {run} was made")
+        found.append(
+            f"{counted(state['passages_since'], 'passages were', 'passage was')} loaded after run {run} was made"
+        )
     if state["queries_missing"]:
-        found.append(f"{state['queries_missing']:,} queries of '{state['split']}' are not in run {run}")
+        missing, of = state["queries_missing"], f"of '{state['split']}'"
+        found.append(f"{counted(missing, f'queries {of} are', f'query {of} is')} not in run {run}")
     return found
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curate import sql_files, standing
+from curate.counted import counted
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.errors import Damaged
 from curate.export.folder import read_manifest
@@ -54,7 +55,7 @@ class Status:
     def _run(self, row: Row) -> list[str]:
         current = f", {standing.why(row)}" if row["because"] else ""
         mark = "*" if row["because"] else " "
-        about = f"{row['queries']:,} queries of '{row['split']}', top {row['depth']:,}"
+        about = f"{counted(row['queries'], 'queries')} of '{row['split']}', top {row['depth']:,}"
         head = f"{mark} {row['run_id']}: {about}{current}"
         scored = row["candidates"] - row["unscored"]
         name = next((found["name"] for found in self.cutoffs if found["because"]), None)
@@ -150,16 +151,16 @@ def _next(workspace: Workspace, found: Status) -> str:
     if not train:
         return "curate run" if "recipe" in settings.model_fields_set else "curate mine"
     if standing.lacks(train):
-        return _renewed(train, found) or f"{train['mined_by']}, then curate denoise"
+        return _renewed(workspace, train, found) or f"{train['mined_by']}, then {_denoise(workspace)}"
     if not found.cutoffs:
-        ready = settings.denoise.scorer or (workspace.root / TRAINED_HERE).is_dir()
-        return "curate denoise" if ready else "curate train cross-encoder, or curate denoise --scorer MODEL"
+        command = _denoise(workspace)
+        return command if _has_scorer(workspace) else f"curate train cross-encoder, or {command}"
     name = next(row["name"] for row in found.cutoffs if row["because"])
     for run in filter(None, (train, unlabeled)):
         if run["unscored"] and not run["all_read"]:
             return standing.command_to_score(run, name)
     if queries.get("unlabeled") and (not unlabeled or standing.lacks(unlabeled)):
-        return (unlabeled and _renewed(unlabeled, found)) or "curate augment"
+        return (unlabeled and _renewed(workspace, unlabeled, found)) or "curate augment"
     for row in found.exports:
         if row["changed"]:
             used = ("train", "unlabeled") if row["settings"]["augmented"] else ("train",)
@@ -171,14 +172,23 @@ def _next(workspace: Workspace, found: Status) -> str:
     return "nothing is stale" if found.exports else "curate report, then curate export"
 
 
-def _renewed(stale: Row, found: Status) -> str | None:
+def _has_scorer(workspace: Workspace) -> bool:
+    return bool(workspace.settings.denoise.scorer) or (workspace.root / TRAINED_HERE).is_dir()
+
+
+def _denoise(workspace: Workspace, *options: str) -> str:
+    """Return the command that scores; it names a place for the model if none is known."""
+    return curate_command("denoise", *options, *([] if _has_scorer(workspace) else ["--scorer", "MODEL"]))
+
+
+def _renewed(workspace: Workspace, stale: Row, found: Status) -> str | None:
     """Return how to go on to the newest run of the split of a stale one, or None if that lacks something, too."""
     newest = next(row for row in found.runs if row["run_id"] == stale["newest"])
     if newest is stale or standing.lacks(newest):
         return None
     steps = []
     if stale["because"] != "chosen" or newest["unscored"] or not found.cutoffs:
-        steps.append(curate_command("denoise", "--run", newest["run_id"]))
+        steps.append(_denoise(workspace, "--run", newest["run_id"]))
     if stale["because"] == "chosen":
         steps.append(curate_command("use", newest["run_id"]))
     return ", then ".join(steps)
@@ -200,9 +210,11 @@ def _export_again(workspace: Workspace, row: Row, current_runs: list[str], cutof
 
 def _collection(loaded: Row, splits: list[Row]) -> str:
     queries = ", ".join(f"{row['queries']:,} {row['split']}" for row in splits)
-    labels = f"{loaded['positives']:,} labelled positives, {loaded['annotations']:,} annotations"
-    rejects = f", {loaded['rejects']:,} rejected input rows" if loaded["rejects"] else ""
-    return f"Collection: {loaded['passages']:,} passages\n  queries: {queries or 'none'}\n  {labels}{rejects}"
+    positives = counted(loaded["positives"], "labelled positives")
+    labels = f"{positives}, {counted(loaded['annotations'], 'annotations')}"
+    rejects = f", {counted(loaded['rejects'], 'rejected input rows')}" if loaded["rejects"] else ""
+    passages = counted(loaded["passages"], "passages")
+    return f"Collection: {passages}\n  queries: {queries or 'none'}\n  {labels}{rejects}"
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

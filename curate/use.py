@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from curate.choose_run import chosen_run, newest_first
-from curate.cutoffs import chosen_cutoffs, current_cutoffs
+from curate.cutoffs import TO_SCORE, chosen_cutoffs, current_cutoffs
 from curate.jobs import Job, numbered
 from curate.workspace import Workspace
 
@@ -25,9 +25,7 @@ class Used:
     def text(self) -> str:
         """Return what is current for a terminal."""
         lines = [f"{split}: run {run} ({self.because[split]})" for split, run in self.runs.items()]
-        named = (
-            f"'{self.cutoffs}' ({self.because['cutoffs']})" if self.cutoffs else "none yet. Run: curate denoise"
-        )
+        named = f"'{self.cutoffs}' ({self.because['cutoffs']})" if self.cutoffs else f"none yet. Run: {TO_SCORE}"
         return "\n".join([*lines, f"cutoffs: {named}"])
 
 

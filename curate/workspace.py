@@ -77,12 +77,13 @@ class Workspace:
     def __init__(self, root: Path | str, settings: Settings | None = None) -> None:
         self.root = _usable(Path(root).resolve())
         if not (self.root / CONFIG).is_file():
-            raise NoWorkspace(_no_workspace(self.root))
+            raise _no_workspace(self.root)
         made = Manifest.read(self.root / "tables" / "passages" / "schema.parquet")
         if made and made.lineage.settings.get("format") != FORMAT:
             raise BadSettings(
                 f"{self.root} was made by another version of curate, whose tables mean something else. "
-                "Make a new workspace and load your files again: curate init FOLDER"
+                "Make a new workspace and load your files again",
+                run="curate init FOLDER",
             )
         if settings:
             self.settings = settings
@@ -116,7 +117,7 @@ class Workspace:
         for folder in (start, *start.parents):
             if (folder / CONFIG).is_file():
                 return cls(folder)
-        raise NoWorkspace(_no_workspace(start))
+        raise _no_workspace(start)
 
     @cached_property
     def settings(self) -> Settings:
@@ -454,5 +455,7 @@ def _is_own(inner: Path) -> bool:
     return first in OWN or first.startswith(OWN_FILES) or (first == "exports" and len(inner.parts) > 2)
 
 
-def _no_workspace(folder: Path) -> str:
-    return f"{folder} is not a workspace: found no {CONFIG} there or above. Make one: curate init FOLDER"
+def _no_workspace(folder: Path) -> NoWorkspace:
+    return NoWorkspace(
+        f"{folder} is not a workspace: found no {CONFIG} there or above. Make one", run="curate init FOLDER"
+    )

@@ -1,7 +1,7 @@
 """Tables of arbitrary rows that fit the terminal."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -23,7 +23,7 @@ MORE = 14  # cells of the column that says how many columns were dropped
 def table(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """Return a table of `rows`. Numbers are aligned right. Long values are cut, except ids, which people copy.
 
-    Columns for which there is no room are dropped; a last column then says how many.
+    Names of columns are whole. Columns for which there is no room are dropped; a last column then says how many.
     """
     ids = {i for i, name in enumerate(columns) if ID.search(name)}
     shown = [
@@ -31,7 +31,11 @@ def table(page: Page, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     ]
     heads = [page.short(name, page.width).plain for name in columns]
     widths = [max(map(cell_len, [head, *(row[i] for row in shown)])) for i, head in enumerate(heads)]
-    fitted = fit(widths, page.width, ids)
+    least = [
+        cells if i in ids else max(min(cells, NARROWEST), cell_len(head))
+        for i, (cells, head) in enumerate(zip(widths, heads, strict=True))
+    ]
+    fitted = fit(widths, page.width, least)
     drawn = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=TITLE)
     for i, cells in enumerate(fitted):
         numeric = any(row[i] for row in shown) and all(_is_number(row[i]) for row in shown)
@@ -66,19 +70,20 @@ def records(page: Page, rows: Sequence[Mapping[str, Any]]) -> Table:
     return table(page, columns, [[_plain(row[name]) for name in columns] for row in rows])
 
 
-def fit(widths: Sequence[int], width: int, whole: Collection[int] = ()) -> list[int]:
+def fit(widths: Sequence[int], width: int, least: Sequence[int]) -> list[int]:
     """Return the width of each column in cells. The widest shrink first; columns without room are left out.
 
-    whole: the columns that do not shrink.
+    least: the width below which a column does not shrink.
     """
     kept, room = len(widths), width
-    least = [cells if i in whole else min(cells, NARROWEST) for i, cells in enumerate(widths)]
     while kept > 1 and sum(least[:kept]) + GAP * kept > room:
         kept, room = kept - 1, width - MORE
-    room -= GAP * kept + sum(widths[i] for i in whole if i < kept)
-    others = [cells for i, cells in enumerate(widths[:kept]) if i not in whole]
-    cap = next(cap for cap in range(width, 0, -1) if cap == 1 or sum(min(w, cap) for w in others) <= room)
-    return [cells if i in whole else min(cells, cap) for i, cells in enumerate(widths[:kept])]
+    room -= GAP * kept
+
+    def shrunk(cap: int) -> list[int]:
+        return [max(min(cells, cap), low) for cells, low in zip(widths[:kept], least, strict=False)]
+
+    return shrunk(next((cap for cap in range(width, 0, -1) if sum(shrunk(cap)) <= room), 1))
 
 
 def _is_number(value: str) -> bool:

@@ -9,6 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from curate.counted import counted
+
 from .captions import CAPTIONS, TITLES
 from .page import DIM, TITLE, Page, number, percent
 from .report_rows import Overview, Report, ReportRow
@@ -88,7 +90,7 @@ def block(page: Page, found: Report, lines: int) -> RenderableType:
 
 def setting_line(setting: ReportRow) -> str:
     """Return the run, scorer and cutoffs in words."""
-    queries = f"{number(setting['queries'])} {setting['split']} queries"
+    queries = counted(setting["queries"], f"{setting['split']} queries")
     cuts = f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
     return (
         f"Run {setting['run_id']} ({setting['retriever']}, {queries}): the top {setting['depth']} are judged by "
@@ -100,23 +102,27 @@ def collection(page: Page, overview: Overview) -> RenderableType:
     """Return a summary of what was loaded."""
     loaded = overview.reports["collection"].rows[0]
     of_splits = (f"{number(row['queries'])} {row['split']}" for row in overview.reports["splits"].rows)
-    queries = f"{number(loaded['queries'])} queries ({', '.join(of_splits) or 'none'})"
-    positives = f"{number(loaded['positives'])} labelled positives"
-    lines = [f"{number(loaded['passages'])} passages, {queries}, {positives}."]
+    queries = f"{counted(loaded['queries'], 'queries')} ({', '.join(of_splits) or 'none'})"
+    positives = counted(loaded["positives"], "labelled positives")
+    lines = [f"{counted(loaded['passages'], 'passages')}, {queries}, {positives}."]
     if loaded["annotations"] or loaded["rejects"]:
-        lines.append(
-            f"{number(loaded['annotations'])} annotations, {number(loaded['rejects'])} rejected input rows."
-        )
+        rejects = counted(loaded["rejects"], "rejected input rows")
+        lines.append(f"{counted(loaded['annotations'], 'annotations')}, {rejects}.")
     return page.text(" ".join(lines), TITLE)
 
 
 def bars(page: Page, heads: list[str], rows: Iterable[tuple[list[str], list[float | None]]]) -> Table:
-    """Return a table of cells and, if there is room, one bar per share. `heads` names all columns."""
+    """Return a table of cells and, if there is room, one bar per share. `heads` names all columns.
+
+    On a narrow page, names of columns are wrapped between words, and so is the first column.
+    """
     rows = list(rows)
     shares = max((len(of_row) for _, of_row in rows), default=0)
     first_bar = len(heads) - shares
     texts = [[head, *(values[i] for values, _ in rows if values)] for i, head in enumerate(heads[:first_bar])]
     widths = [max(map(cell_len, column)) for column in texts]
+    if sum(width + 2 for width in widths) > page.width - INDENT:
+        widths[1:] = [max(map(cell_len, [*head.split(), *cells])) for head, *cells in texts[1:]]
     room = (page.width - INDENT - sum(width + 2 for width in widths)) // max(shares, 1) - 2
     cells = min(room, 12 if page.width < PAGE_IS_WIDE else 24)
     if cells < max([SHORTEST_BAR, *map(len, heads[first_bar:])]):
@@ -124,8 +130,8 @@ def bars(page: Page, heads: list[str], rows: Iterable[tuple[list[str], list[floa
     drawn = [(values, [page.bar(share, cells) for share in of_row] if cells else []) for values, of_row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads), header_style=DIM)
     for i, head in enumerate(heads):
-        least = widths[i] if 0 < i < first_bar else None
-        table.add_column(head, justify="right" if least else "left", no_wrap=i > 0, min_width=least)
+        fixed = widths[i] if 0 < i < first_bar else None
+        table.add_column(head, justify="right" if fixed else "left", width=fixed, overflow="fold")
     for values, of_row in drawn:
         table.add_row(*(page.text(value) for value in values), *of_row)
     return table
@@ -166,7 +172,7 @@ def in_words(rows: list[ReportRow]) -> str:
     parts = ", ".join(f"{number(total[name])} {words}" for name, words in PARTS.items() if total[name])
     apart = "; ".join(f"{number(total[name])} {words}" for name, words in APART.items() if total[name])
     return (
-        f"Denoised {share} of {number(total['unjudged'])} unjudged candidates{f' ({parts})' if parts else ''}"
+        f"Denoised {share} of {counted(total['unjudged'], 'unjudged candidates')}{f' ({parts})' if parts else ''}"
         f"{f'; {apart}' if apart else ''}."
     )
 
@@ -222,7 +228,9 @@ def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
     rows = [
         (
             [
-                f"{row['hard_negatives']}{' or more' if row['enough'] else ''} hard negatives",
+                f"{row['hard_negatives']} or more hard negatives"
+                if row["enough"]
+                else counted(row["hard_negatives"], "hard negatives"),
                 number(row["queries"]),
                 percent(row["share"]),
             ],
@@ -256,7 +264,7 @@ def query_card(page: Page, found: Report, _lines: int) -> RenderableType:
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
     for head in ("rank", "probability", "score"):
         grid.add_column(head, justify="right", no_wrap=True)
-    grid.add_column("decision (by)", no_wrap=True)
+    grid.add_column("decision (by)", overflow="fold")
     grid.add_column("passage", overflow="fold")
     for row in found.rows:
         probability = "-" if row["probability"] is None else f"{row['probability']:.3f}"

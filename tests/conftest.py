@@ -200,6 +200,9 @@ class Interrupt(Silent):
         def advance(count: int) -> None:
             self.left -= 1
             if not self.left:
-                raise KeyboardInterrupt
+                self.stop()
 
         yield advance
+
+    def stop(self) -> None:
+        raise KeyboardInterrupt

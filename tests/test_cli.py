@@ -20,6 +20,7 @@ import curate
 from curate import Workspace, errors
 from curate.cli.explain import CODES
 from curate.cli.main import COMMANDS, cli, run
+from curate.counted import counted
 from curate.errors import CurateError
 from curate.suggest import curate_command
 
@@ -36,6 +37,13 @@ def here(make_workspace: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.chdir(workspace.root)
     return workspace.root
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a workspace in which nothing is loaded, and enter it."""
+    monkeypatch.chdir(Workspace.create(tmp_path / "empty").root)
+    return Path.cwd()
 
 
 # --- Help and names ---
@@ -220,7 +228,75 @@ def test_an_error_has_a_code_and_the_next_command_on_a_line_of_its_own(here: Pat
     assert capsys.readouterr().err.startswith("error[bad-settings]: no queries in the split 'test'")
     assert run(["evaluate"]) == 2
     told = capsys.readouterr().err.splitlines()
-    assert told == ["error[step-missing]: no runs over 'test' yet.", "  try: curate mine --split test"]
+    assert told == ["error[step-missing]: no runs over 'test' yet", "  try: curate mine --split test"]
+
+
+def test_an_error_shows_its_place_and_the_log_has_it_as_fields(empty: Path, capsys: Capture) -> None:
+    """The message comes first, then the place, why, and the command."""
+    (empty / "bm25.trec").write_text("q1 Q0 p1 1 2.0 tag\n", "utf-8")
+    assert run(["load", "--qrels", "train=bm25.trec", "--log-file", "log", "--log-format", "json"]) == 3
+    assert capsys.readouterr().err.splitlines() == [
+        "error[bad-input]: a TREC run (6 columns), not qrels",
+        "  where: bm25.trec:1",
+        "  try: curate mine --run bm25.trec",
+    ]
+    logged = json.loads((empty / "log").read_text("utf-8").splitlines()[-1])
+    assert (logged["code"], logged["where"], logged["try"]) == (
+        "bad-input", "bm25.trec:1", "curate mine --run bm25.trec",
+    )  # fmt: skip
+    (empty / "qrels.tsv").write_text("q1\tp1\t1\nq1\tp9\t1\n", "utf-8")
+    assert run(["load", "--qrels", "train=qrels.tsv"]) == 3
+    told = capsys.readouterr().err.splitlines()
+    assert told[:2] == [
+        "error[rejected-rows]: 2 rows cannot be loaded, but --max-rejects is 0: nothing was loaded.",
+        "  where: qrels.tsv:1",
+    ]
+    (empty / "curate.toml").write_text("depth = 3\n", "utf-8")
+    assert run(["mine"]) == 2
+    assert f"  where: {empty / 'curate.toml'}\n" in capsys.readouterr().err
+
+
+def test_an_error_of_the_api_has_the_whole_message_and_its_parts() -> None:
+    """The text names the place and the command, too."""
+    error = errors.BadInput("no rows", file="a.tsv", line=3, run="curate load b.tsv")
+    assert str(error) == "a.tsv:3: no rows. Run: curate load b.tsv"
+    assert (error.what, error.where, error.run) == ("no rows", "a.tsv:3", "curate load b.tsv")
+    assert str(errors.BadInput("no rows", file="a.tsv")) == "a.tsv: no rows"
+    assert errors.BadInput("no rows").where is None
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "shown"),
+    [
+        (0, ["queries"], "0 queries"),
+        (1, ["queries"], "1 query"),
+        (1, ["passages"], "1 passage"),
+        (1, ["rows have", "row has"], "1 row has"),
+        (2000, ["rows have", "row has"], "2,000 rows have"),
+    ],
+)
+def test_one_thing_is_told_as_one(number: int, words: list[str], shown: str) -> None:
+    """A noun becomes singular by rule; a noun with its verb is given."""
+    assert counted(number, *words) == shown
+
+
+def test_advice_fits_the_command_and_the_names_that_there_are(here: Path, capsys: Capture) -> None:
+    """Standard input is told without a command, and the beginning of a run's id is enough to find it."""
+    assert run(["mine", "--run", "/dev/null"]) == 3
+    told = capsys.readouterr().err
+    assert "give - in its place" in told
+    assert "curate load" not in told
+    assert run(["use", "bm"]) == 2
+    assert "no run 'bm': did you mean 'bm25-train'?" in capsys.readouterr().err
+
+
+def test_the_plan_of_a_small_load_tells_more_than_nothing(empty: Path, capsys: Capture) -> None:
+    """Kilobytes are rounded up."""
+    (empty / "p.jsonl").write_text('{"_id": "p9", "text": "Oslo"}\n', "utf-8")
+    assert run(["load", "--passages", "p.jsonl", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "load: 1 kB, 0 of them already done, 1 to do" in told
+    assert "time: unknown" in told
 
 
 def test_suggested_commands_are_quoted_for_a_shell(here: Path, capsys: Capture) -> None:
@@ -432,7 +508,7 @@ def test_the_log_has_an_error_with_its_code(here: Path, capsys: Capture) -> None
     assert run(["load", f"no{ESCAPE}where", "--log-file", "log"]) == 3
     last = (here / "log").read_text("utf-8").splitlines()[-1]
     assert "error curate load ends: " in last
-    assert last.endswith("code=bad-input")
+    assert " code=bad-input where=no" in last
     assert "\x1b" not in last
     assert run(["runs", "--log-file", "."]) == 2
     assert "--log-file: cannot write .: Is a directory" in capsys.readouterr().err

@@ -128,7 +128,7 @@ def test_without_default_the_cutoffs_set_last_are_current(make_workspace: Make) 
 
 def test_an_unknown_run_or_name_cannot_be_chosen(denoised: Workspace) -> None:
     """The message lists what there is."""
-    with pytest.raises(BadSettings, match="no run 'bm52'; the runs are: bm25-train"):
+    with pytest.raises(BadSettings, match="no run 'bm52': there are bm25-train"):
         curate.use(denoised, run="bm52")
     with pytest.raises(BadSettings, match="no cutoffs 'strict'; the cutoffs are: default"):
         curate.use(denoised, cutoffs="strict")
@@ -168,9 +168,9 @@ def test_what_was_loaded_after_mining_is_said(denoised: Workspace, tell: Tell) -
     )
     load.finish(counts={"passages": 1, "queries": 1})
     said = tell("report", "funnel")[2]
-    assert "1 passages were loaded after run bm25-train was made. Run: curate mine --split train" in said
-    assert "1 queries of 'train' are not in run bm25-train" in said
-    assert curate.status(denoised).next == "curate mine --split train, then curate denoise"
+    assert "1 passage was loaded after run bm25-train was made. Run: curate mine --split train" in said
+    assert "1 query of 'train' is not in run bm25-train" in said
+    assert curate.status(denoised).next == "curate mine --split train, then curate denoise --scorer MODEL"
 
 
 def test_the_first_views_count_every_pair_once(denoised: Workspace) -> None:

@@ -431,7 +431,7 @@ def test_the_record_of_the_export_leads_to_its_inputs(workspace: Workspace) -> N
     ("options", "says"),
     [
         ({"format": "triplets"}, "did you mean 'triplet'"),
-        ({"run": ["nope"]}, "no run 'nope'; the runs are: bm25-unlabeled, bm25-train"),
+        ({"run": ["nope"]}, "no run 'nope': there are bm25-unlabeled, bm25-train"),
         ({"cutoffs": "strict"}, "no cutoffs 'strict'; the cutoffs are: default"),
         ({"name": "../outside"}, "not a valid folder name"),
         ({"name": ".hidden"}, "not a valid folder name"),

@@ -106,7 +106,7 @@ def test_a_dash_is_stdout_and_a_run_must_be_known(workspace: Workspace) -> None:
     printed = CliRunner().invoke(cli, [*call, "run-test", "-"])
     assert printed.exit_code == 0
     assert len(printed.stdout.splitlines()) == 11
-    with pytest.raises(BadSettings, match="no run 'run-tset'; the runs are: run-test"):
+    with pytest.raises(BadSettings, match="no run 'run-tset': did you mean 'run-test'"):
         curate.export_run(workspace, "run-tset", "-")
 
 

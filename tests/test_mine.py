@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,7 +85,9 @@ def test_a_query_without_a_known_term_has_no_candidate_and_is_counted(workspace:
 
     assert mined.empty == 1
     assert found(workspace, mined.run_id, "q3") == []
-    assert "1 queries have no candidate: no passage shares a word" in mined.text()
+    assert "1 query has no candidate: no passage shares a word" in mined.text()
+    nothing = replace(mined, candidates=0).text()
+    assert nothing.endswith("Next: curate mine --split train --retriever dense --encoder MODEL")
 
 
 def test_a_dense_run_is_the_exact_search_over_the_embeddings(workspace: Workspace, encoder: str) -> None:

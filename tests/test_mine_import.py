@@ -155,7 +155,7 @@ def test_a_run_over_several_splits_must_say_which(workspace: Workspace) -> None:
     """The lines of the other splits are then ignored."""
     run = write(workspace, "q1 Q0 p1 1 2 x", "u1 Q0 p2 1 2 x")
 
-    with pytest.raises(BadSettings, match=r"train \(1 lines\), unlabeled \(1 lines\). Choose one: --split"):
+    with pytest.raises(BadSettings, match=r"train \(1 line\), unlabeled \(1 line\). Choose one: --split"):
         import_run(workspace, run)
     with pytest.raises(BadSettings, match="no query of the split 'dev'"):
         import_run(workspace, run, split="dev")

@@ -524,7 +524,7 @@ def test_a_text_without_tokens_has_no_vector_no_score_and_finds_nothing(
     workspace = make_workspace(passages, queries, qrels=[("q1", "p1"), ("q2", "p3")])
     mined = curate.mine(workspace, retriever="dense", encoder=str(tiny_encoder()), depth=3)
     assert (mined.passages_without_tokens, mined.queries_without_tokens, mined.empty) == (1, 1, 1)
-    assert "1 passages have no token for the encoder, so no query finds them" in mined.text()
+    assert "1 passage has no token for the encoder: no query finds them" in mined.text()
     with workspace.connect() as connection:
         found = connection.sql("select query_id, passage_id from candidates join queries using (query_key) "
                                "join passages using (passage_key) order by all").fetchall()  # fmt: skip
@@ -543,7 +543,7 @@ def test_a_pair_without_tokens_stays_unscored(make_workspace: Make, tiny_cross_e
     scorer = str(tiny_cross_encoder())
     for _ in range(2):
         outcome = curate.denoise(workspace, scorer=scorer)
-        assert "1 pairs have no score" in outcome.warnings[0]
+        assert "1 pair has no score" in outcome.warnings[0]
     with workspace.connect() as connection:
         states = connection.sql(
             "select passage_id, decision from decisions join passages using (passage_key)"

@@ -2,16 +2,20 @@
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from curate import Workspace
+from curate.cli.main import run
+from curate.denoise import scoring
 
 ENDLESS = "select sum(a.range * b.range) from range(1000000000) as a, range(1000000000) as b"
 Make = Callable[..., Workspace]
@@ -65,6 +69,103 @@ def test_ctrl_c_in_a_terminal_stops_a_query(here: Path) -> None:
         told += os.read(terminal, 1000)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
     os.close(terminal)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from curate.cli.main import main
+from curate.denoise import scoring
+from curate.models.cross_encoder import CrossEncoder
+
+gate, score = Path(sys.argv.pop(1)), CrossEncoder.score
+
+def slow(*arguments):
+    gate.with_name("begun").touch()
+    while not gate.exists():
+        time.sleep(0.01)
+    return score(*arguments)
+
+CrossEncoder.score, scoring.SMALLEST_SHARD = slow, 3
+main()
+"""
+FINISHING = b"Finishing the shard in work; press Ctrl-C again to stop at once"
+
+
+def denoise(here: Path, scorer: Path) -> list[str]:
+    return ["-C", str(here), "denoise", "--scorer", str(scorer), "--depth", "4"]
+
+
+class Scoring:
+    """`curate denoise` in a terminal of its own. The model scores nothing before the gate is opened."""
+
+    def __init__(self, here: Path, scorer: Path) -> None:
+        self.gate = here / "gate"
+        self.told = b""
+        self.process, self.terminal = pty.fork()
+        if not self.process:
+            os.execv(sys.executable, [sys.executable, "-c", SLOW, str(self.gate), *denoise(here, scorer)])
+        while not self.gate.with_name("begun").exists():
+            time.sleep(0.02)
+
+    def interrupt(self) -> None:
+        os.write(self.terminal, b"\x03")
+
+    def read_until(self, text: bytes) -> None:
+        while text not in self.told:
+            self.told += os.read(self.terminal, 1000)
+
+    def exit_code(self) -> int:
+        """Return the exit code, and keep the rest of what the command says."""
+        with suppress(OSError):  # the other end is closed
+            while more := os.read(self.terminal, 1000):
+                self.told += more
+        os.close(self.terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+
+def scores(here: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in here.glob("tables/scores/*/*.parquet")}
+
+
+@pytest.fixture
+def mined(make_workspace: Make) -> Path:
+    """Return the folder of a workspace whose scores fill two shards of three pairs."""
+    passages = {f"p{number}": f"text {letter * 3}" for number, letter in enumerate("abcdef")}
+    queries = {"q1": "what aaa", "q2": "what bbb"}
+    found = {"q1": ["p0", "p1", "p2"], "q2": ["p1", "p3", "p4"]}
+    return make_workspace(passages, queries, qrels=[("q1", "p0"), ("q2", "p1")], candidates=found).root
+
+
+def test_the_first_ctrl_c_finishes_the_shard_in_work(
+    mined: Path, tiny_cross_encoder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command then goes on behind that shard, to the bytes of a command that nobody interrupted."""
+    scorer, whole = tiny_cross_encoder(), mined.with_name("whole")
+    shutil.copytree(mined, whole)
+    interrupted = Scoring(mined, scorer)
+    interrupted.interrupt()
+    interrupted.read_until(FINISHING)
+    interrupted.gate.touch()
+    assert interrupted.exit_code() == 130
+    assert b"error[interrupted]" in interrupted.told
+    assert b"  try: curate -C " in interrupted.told
+    assert [*scores(mined)] == ["00000.parquet"]
+    assert len(Workspace(mined).sql("from scores")) == 3
+    monkeypatch.setattr(scoring, "SMALLEST_SHARD", 3)
+    assert [run(denoise(folder, scorer)) for folder in (mined, whole)] == [0, 0]
+    assert scores(mined) == scores(whole)
+    assert len(scores(mined)) == 2
+
+
+def test_the_second_ctrl_c_ends_the_process_at_once(mined: Path, tiny_cross_encoder: Callable[..., Path]) -> None:
+    """The gate stays closed: the shard in work is lost, and nothing is half written."""
+    interrupted = Scoring(mined, tiny_cross_encoder())
+    interrupted.interrupt()
+    interrupted.read_until(FINISHING)
+    interrupted.interrupt()
+    assert interrupted.exit_code() == 130
+    assert not scores(mined)
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:

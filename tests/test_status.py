@@ -104,7 +104,7 @@ def test_the_text_never_cuts_an_id_and_json_has_a_schema(
     score(mined, {"rome": -3.0, "oslo": -2.0})
     assert run(["-C", str(mined.root), "status"]) == 0
     shown = capsys.readouterr().out
-    assert "* bm25-train: 1 queries of 'train', top 3, denoised last" in shown
+    assert "* bm25-train: 1 query of 'train', top 3, denoised last" in shown
     assert "3 of 3 candidates within the cutoffs' depth are scored" in shown
     assert run(["-C", str(mined.root), "status", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -132,9 +132,9 @@ def test_a_newer_run_is_denoised_and_used_instead_of_mined_again(mined: Workspac
     """Mining once more would give the same run, and the advice would come back."""
     score(mined, {"rome": -3.0, "oslo": -2.0})
     load_another(mined)
-    assert curate.status(mined).next.endswith(", then curate denoise")
+    assert curate.status(mined).next.endswith(", then curate denoise --scorer MODEL")
     newer_run(mined)
-    assert curate.status(mined).next == "curate denoise --run new"
+    assert curate.status(mined).next == "curate denoise --run new --scorer MODEL"
     curate.use(mined, run="bm25-train")
     assert curate.status(mined).next == "curate use new"
 
@@ -149,6 +149,11 @@ def test_the_advice_to_mine_says_how_the_run_was_mined(mined: Workspace) -> None
         command_to_mine(made, "train", mined.settings.mine)
         == "curate mine --split train --retriever dense --encoder 'my models/tower' --no-normalize"
     )
+    lexical = {"split": "train", "retriever": "bm25", "language": "english"}
+    named = replace(record, settings=lexical, facts={"language_detected": False})
+    assert command_to_mine(named, "train", mined.settings.mine) == "curate mine --split train --language english"
+    detected = replace(named, facts={"language_detected": True})
+    assert command_to_mine(detected, "train", mined.settings.mine) == "curate mine --split train"
     settings = {"split": "dev", "retriever": "trec", "depth": 9, "name": "mine", "own_copies": True}
     imported = replace(record, settings=settings, inputs={"run": "0"})
     assert (

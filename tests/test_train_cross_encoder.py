@@ -16,6 +16,7 @@ from curate import Workspace
 from curate.cli.main import cli
 from curate.errors import BadInput, BadSettings, CurateError
 from curate.models.cross_encoder import CrossEncoder
+from curate.shard_in_work import State, stop_after_shard
 from curate.train.cross_encoder import TrainedCrossEncoder, plan_train_cross_encoder, train_cross_encoder
 from curate.train.dual_encoder import train_dual_encoder
 
@@ -194,6 +195,28 @@ def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
     ]
     assert [line["step"] for line in lines] == [6]
     assert (resumed.loss, resumed.won) == (whole.loss, whole.won)
+
+
+class CtrlC(Interrupt):
+    """A progress object that does after a number of steps what the first Ctrl-C does."""
+
+    def stop(self) -> None:
+        assert stop_after_shard() == "step"
+
+
+@pytest.mark.parametrize("steps", [2, 6])
+def test_the_first_ctrl_c_finishes_the_step_and_keeps_it(
+    workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """No step is lost, not even the last, although no checkpoint was due."""
+    whole = train(workspace, init, name="whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "asked", False)
+        with pytest.raises(KeyboardInterrupt):
+            train(workspace, init, progress=CtrlC(steps))
+    plan = plan_train_cross_encoder(workspace, init=str(init), groups=24, batch_groups=4, max_length=48)
+    assert (plan.total, plan.cached) == (24, 4 * steps)
+    assert train(workspace, init).sha256 == whole.sha256
 
 
 def test_an_unfinished_training_refuses_other_settings(workspace: Workspace, init: Path) -> None:

@@ -530,7 +530,7 @@ def test_scores_that_it_does_not_read_leave_a_trained_model_as_it_is(workspace: 
     ("options", "message"),
     [
         ({"cutoffs": "strict"}, "no cutoffs 'strict'; the cutoffs are: default"),
-        ({"run": ["bm25"]}, "no run 'bm25'; the runs are: bm25-train"),
+        ({"run": ["bm25"]}, "no run 'bm25': did you mean 'bm25-train'"),
         ({"init": None}, "bm25-train was mined without an encoder; name a model to start from: --init MODEL"),
         ({"name": "../x"}, "cannot be the name of a model"),
         ({"passage_max_length": 65}, "more than the 64 tokens"),

@@ -259,7 +259,7 @@ def test_nothing_to_train_on_is_said(make_workspace: Make) -> None:
     """Either there are no labels, or no run has a negative for the labelled queries."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=[("q-rain", "rain")], candidates={"q-rain": ["rain"]})
     undenoised = {**PARAMETERS, "denoised": False}
-    with pytest.raises(BadSettings, match=r"none of the 1 queries has a hard negative in bm25-train\. Run: "):
+    with pytest.raises(BadSettings, match=r"1 query has no hard negative in bm25-train\. Run: "):
         training_rows.count(workspace, training_set(undenoised), undenoised)
 
 

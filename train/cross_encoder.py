@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 from curate import standing
 from curate.choose_run import chosen_run
+from curate.counted import counted
 from curate.jobs import table_digest
 from curate.models.folder import model_folder
 from curate.models.pretrained import load_tokenizer
@@ -46,9 +47,10 @@ class TrainedCrossEncoder(Trained):
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        lines = self.lines(f"run {self.run_id}", f"{self.groups:,} groups", "groups")
+        lines = self.lines(f"run {self.run_id}", counted(self.groups, "groups"), "groups")
         if self.skipped:
-            lines.append(f"Left out: {self.skipped:,} train queries without a candidate that could be a negative.")
+            queries = counted(self.skipped, "train queries")
+            lines.append(f"Left out: {queries} without a candidate that could be a negative.")
         return "\n".join([*lines, f"Next: {curate_command('denoise', '--scorer', self.model)}"])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from curate.config import Mine, TrainDualEncoder
+from curate.counted import counted
 from curate.models.embedding_spec import EmbeddingSpec, read_embedding_spec
 from curate.models.folder import model_folder
 from curate.models.positions import positions
@@ -64,10 +65,13 @@ class TrainedDualEncoder(Trained):
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        read = f"{self.queries:,} queries ({self.pseudo_labelled:,} pseudo-labelled), {self.rows:,} rows"
+        queries = f"{counted(self.queries, 'queries')} ({self.pseudo_labelled:,} pseudo-labelled)"
+        read = f"{queries}, {counted(self.rows, 'rows')}"
         lines = self.lines(" and ".join(self.runs), read, "rows")
         if self.short:
-            lines.append(f"Too few hard negatives: {self.short:,} queries; {self.without:,} of them have none.")
+            lines.append(
+                f"Too few hard negatives: {counted(self.short, 'queries')}, {self.without:,} without any."
+            )
         lines.append(_dev_said(self.best, self.model))
         return "\n".join(
             [*lines, f"Next: {curate_command('mine', '--retriever', 'dense', '--encoder', self.model)}"]

@@ -101,7 +101,7 @@ def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, argume
         leave()
     except CurateError as error:
         written = Path(folder, f"{rank:05d}.part")
-        written.write_text(json.dumps([type(error).__name__, str(error)]), "utf-8")
+        written.write_text(json.dumps([type(error).__name__, vars(error)]), "utf-8")
         written.rename(Path(folder, f"error-{rank:05d}.json"))  # the starter never sees a partly written file
         _end(1)
     except KeyboardInterrupt:
@@ -134,6 +134,6 @@ def _end(code: int) -> None:
 
 
 def _written_error(path: Path) -> CurateError:
-    kind, text = json.loads(path.read_text("utf-8"))
-    made: CurateError = getattr(errors, kind, CurateError)(text)
+    kind, fields = json.loads(path.read_text("utf-8"))
+    made: CurateError = getattr(errors, kind, CurateError)(**fields)
     return made

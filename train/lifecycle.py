@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from curate.counted import counted
 from curate.errors import CurateError
 from curate.job_record import Record
 from curate.models.folder import weights_sha256
@@ -62,7 +63,7 @@ class Trained:
         rate = f"{duration(self.seconds)} of steps ({self.pairs_per_second:,.0f} pairs/s)"
         return [
             f"{self.model}: {done} from {self.init}{f' on {runs}' if runs else ''}.",
-            f"{read}, {self.pairs:,} pairs in {rate}; {duration(self.whole_seconds)} with all the rest.",
+            f"{read}, {counted(self.pairs, 'pairs')} in {rate}; {duration(self.whole_seconds)} with all the rest.",
             f"Over the last tenth of the steps: loss {self.loss:.3f}, {self.won:.0%} of the {unit} rank a "
             "positive first.",
         ]
@@ -238,7 +239,7 @@ def _threads(before: int, world: World, progress: Progress) -> int:
         resumed = f" ({VARIABLE} sets another number)"
         if before:
             resumed = f", as before the interruption ({VARIABLE} does not change that)"
-        progress.say(f"{threads} thread{'s' if threads > 1 else ''} in each process{resumed}")
+        progress.say(f"{counted(threads, 'threads')} in each process{resumed}")
     return before or threads * world.size
 
 

@@ -6,12 +6,14 @@ step. No generator state has to be saved, and a resumed training ends with the s
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from curate.errors import CurateError, NoSpace
 from curate.progress import Advance
+from curate.shard_in_work import is_asked_to_stop, shard_in_work
 from curate.shards import digest
 
 from . import checkpoint
@@ -84,26 +86,32 @@ class Loop(Generic[Batch]):
         state = start if start.step else self._asked(start, 0)
         self.task.model.train()
         while True:
-            asked = time.monotonic()
-            following = next(batches, None)
-            if following is None:
-                return state
-            (step, batch), waited = following, time.monotonic() - asked
-            try:
-                outcome = self._step(step, batch)
-            except torch.OutOfMemoryError as error:
-                reason = str(error).partition(". ")[0]
-                raise NoSpace(f"step {step + 1}: {reason}. Try {self.task.lighter}, or more --devices") from error
-            self.log.add(step, outcome, self.schedule.at(step), waited)
-            advance(outcome.rows)
-            state = self._kept(state, step + 1)
+            with shard_in_work("step") if self.world.size == 1 else nullcontext():
+                asked = time.monotonic()
+                following = next(batches, None)
+                if following is None:
+                    return state
+                (step, batch), waited = following, time.monotonic() - asked
+                try:
+                    outcome = self._step(step, batch)
+                except torch.OutOfMemoryError as error:
+                    reason = str(error).partition(". ")[0]
+                    raise NoSpace(
+                        f"step {step + 1}: {reason}. Try {self.task.lighter}, or more --devices"
+                    ) from error
+                self.log.add(step, outcome, self.schedule.at(step), waited)
+                advance(outcome.rows)
+                state = self._kept(state, step + 1)
 
     def _kept(self, state: checkpoint.State, done: int) -> checkpoint.State:
-        """Evaluate on dev and write a checkpoint if either is due; return the state with the best step so far."""
+        """Evaluate on dev and write a checkpoint if either is due; return the state with the best step so far.
+
+        A checkpoint is also due when Ctrl-C asks to stop after this step.
+        """
         last = done == self.schedule.steps
         if self.dev and (done % self.dev.every == 0 or last):
             state = self._asked(state, done)
-        if done % self.checkpoint_every == 0 and not last:
+        if (done % self.checkpoint_every == 0 and not last) or is_asked_to_stop():
             if self.world.is_first:
                 now = replace(state, step=done, curve=self.log.curve)
                 checkpoint.save(self.checkpoints, now, self.task.model, self.optimizer)

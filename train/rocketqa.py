@@ -270,7 +270,7 @@ class Procedure:
             depth=asked["depth"],
         ).job
         if job.record is None:
-            raise StepMissing(f"the step {step} is not done. Run: {curate_command('run', '--to', step)}")
+            raise StepMissing(f"the step {step} is not done", run=curate_command("run", "--to", step))
         return job.name
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import sql_files
+from curate.counted import counted
 from curate.errors import BadSettings
 from curate.shards import Lineage, Manifest, done, publish
 from curate.training_set import TrainingSet
@@ -126,12 +127,13 @@ def _draw(
     counts = Counts(*found)
     if not counts.queries:
         raise BadSettings(
-            "nothing to train on: no query that may train has a labelled positive. "
-            "Load some: curate load --qrels train=FILE"
+            "nothing to train on: no query that may train has a labelled positive. Load some",
+            run="curate load --qrels train=FILE",
         )
     if parameters["hard_negatives"] and counts.without == counts.queries:
         raise BadSettings(
-            f"none of the {counts.queries:,} queries has a hard negative in {', '.join(training_set.runs)}. "
+            f"{counted(counts.queries, 'queries have', 'query has')} no hard negative in "
+            f"{', '.join(training_set.runs)}. "
             "Run: curate mine --split train, then curate denoise; or train without them: --hard-negatives 0"
         )
     return counts

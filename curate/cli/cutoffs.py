@@ -24,12 +24,12 @@ def cutoffs(context: click.Context, form: str) -> None:
     """
     if context.invoked_subcommand:
         return
-    from curate.cutoffs import NONE_YET, current_cutoffs, every
+    from curate.cutoffs import NONE_YET, TO_SCORE, current_cutoffs, every
 
     here = workspace()
     rows, current = every(here), current_cutoffs(here)
     if not current and form == "table":
-        raise StepMissing(NONE_YET)
+        raise StepMissing(NONE_YET, run=TO_SCORE)
     _show([{**row, "current": row["name"] == (current or row)["name"]} for row in rows.values()], form)
 
 

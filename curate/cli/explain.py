@@ -35,7 +35,7 @@ CODES = {
                  "Free some, then run the same command again. It continues where it stopped."),
     "failed": (1, "The work failed, for example because all scores of a scorer are alike.",
                "Follow the message."),
-    "interrupted": (130, "Ctrl-C (130) or SIGTERM (143) stopped the work. At most the shard in work is lost.",
+    "interrupted": (130, "Ctrl-C (130) or SIGTERM (143) stopped the work. What was finished is kept.",
                     "Run the same command again. It continues where it stopped."),
     "bug": (70, "curate met something that nobody foresaw. Nothing that was finished is lost.",
             "Report the file with the traceback that the message names, and: curate --version --json."),

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -17,7 +16,6 @@ from curate.shards import UNWRITABLE
 BUG, INTERRUPTED, TERMINATED, PIPE_CLOSED = 70, 130, 143, 141
 NO_MEMORY = "out of memory. Close other programs, or give a smaller --depth."
 DISK_FULL = "the disk is full. Free some space, then run the same command again."
-COMMAND = re.compile(r" Run: ((?:curate|pip) (?:(?!\. |, or ).)+)\Z", re.DOTALL)
 UNUSABLE = {errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO}
 """What the system says about a path that cannot be meant, as opposed to a disk that is full or read-only."""
 
@@ -29,23 +27,30 @@ class Failure:
     code: str
     text: str
     exit_code: int
+    where: str | None = None
+    """The place in a file, such as `qrels/train.tsv:3`."""
+    run: str | None = None
+    """The command to run next."""
 
-    def lines(self) -> tuple[str, str]:
-        """Return what is wrong, and the command to run next if the message ends with one."""
-        found = COMMAND.search(self.text)
-        return (self.text[: found.start()], found[1]) if found else (self.text, "")
+    def lines(self) -> list[str]:
+        """Return the lines: what is wrong, where, why, and the command to run next."""
+        what, _, why = self.text.partition("\n")
+        where = f"  where: {self.where}" if self.where else ""
+        run = f"  try: {self.run}" if self.run else ""
+        return [line for line in (what, where, why, run) if line]
 
 
 def failure(error: BaseException) -> Failure:
     """Return what is told about an error. What nobody foresaw is a bug, whose traceback is saved to a file."""
     if isinstance(error, click.UsageError) and error.ctx:
-        return Failure("usage", f"{error.format_message()} Run: {error.ctx.command_path} --help", error.exit_code)
+        run = f"{error.ctx.command_path} --help"
+        return Failure("usage", error.format_message(), error.exit_code, run=run)
     if isinstance(error, click.ClickException):
         return Failure("usage", error.format_message(), error.exit_code)
     if any(_is_disk_full(cause) for cause in _causes(error)) and not isinstance(error, NoSpace):
         return Failure(NoSpace.code, DISK_FULL, NoSpace.exit_code)
     if isinstance(error, CurateError):
-        return Failure(error.code, str(error), error.exit_code)
+        return Failure(error.code, error.what, error.exit_code, error.where, error.run)
     if isinstance(error, MemoryError) or str(error).startswith("Out of Memory Error"):
         return Failure(NoSpace.code, NO_MEMORY, NoSpace.exit_code)
     if isinstance(error, OSError) and error.errno:
@@ -83,13 +88,12 @@ def _of_system(error: OSError) -> Failure:
     """Return the message for a file or stream that the system refuses."""
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return Failure("bad-settings", "the current folder no longer exists. Enter another one", 2)
-    shown = f"{error.filename}: " if error.filename is not None else ""
-    text = f"{shown}{error.strerror or error}"
+    text, where = error.strerror or str(error), None if error.filename is None else str(error.filename)
     if error.errno in UNUSABLE:
-        return Failure("bad-settings", text, 2)
+        return Failure("bad-settings", text, 2, where)
     if error.errno in UNWRITABLE:
-        return Failure(NoSpace.code, text, NoSpace.exit_code)
-    return Failure("failed", text, 1)
+        return Failure(NoSpace.code, text, NoSpace.exit_code, where)
+    return Failure("failed", text, 1, where)
 
 
 def _bug(error: BaseException) -> str:

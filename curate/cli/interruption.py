@@ -1,5 +1,7 @@
 """Ctrl-C and SIGTERM: the first stops the work and leaves nothing half written; a second one ends the process.
 
+The first Ctrl-C lets the shard in work be finished. SIGTERM does not, because whoever sends it soon kills.
+
 While a query runs, Python hears no signal, because DuckDB does not return to it. A thread therefore waits for
 signals and interrupts the queries.
 """
@@ -9,12 +11,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from curate import connections
+from curate.shard_in_work import stop_after_shard
 
 SHOW_CURSOR = b"\x1b[?25h\n"
+CLEAR_LINE = "\r\x1b[2K"
 _received: list[int] = []
 
 
@@ -24,6 +28,8 @@ def heard() -> Iterator[None]:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a script's background processes ignore it
+        signal.signal(signal.SIGINT, _finish)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), daemon=True).start()
     try:
@@ -37,13 +43,18 @@ def exit_code() -> int:
     return 128 + (_received[0] if _received else signal.SIGINT)
 
 
+def _finish(number: int, frame: FrameType | None) -> None:
+    if not stop_after_shard():
+        _stop(number, frame)
+
+
 def _stop(number: int, _frame: FrameType | None) -> None:
     _received.append(number)
     raise KeyboardInterrupt
 
 
 def _watch(reading: int) -> None:
-    """Interrupt the queries at the first signal, and end the process at the second."""
+    """Interrupt the queries at the first signal, unless a shard waits for them; end the process at the second."""
     stopping = False
     while True:
         number = os.read(reading, 1)[0]
@@ -54,4 +65,14 @@ def _watch(reading: int) -> None:
                 os.write(2, SHOW_CURSOR)  # a bar hides it
             os._exit(128 + number)
         stopping = True
-        connections.interrupt()
+        what = stop_after_shard() if number == signal.SIGINT else None
+        if what:
+            _say(f"Finishing the {what} in work; press Ctrl-C again to stop at once")
+        else:
+            connections.interrupt()
+
+
+def _say(text: str) -> None:
+    """Print a line on stderr, above a bar if there is one; the main thread may be in the middle of another one."""
+    with suppress(OSError):
+        os.write(2, f"{CLEAR_LINE if sys.stderr.isatty() else ''}{text}\n".encode())

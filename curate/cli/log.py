@@ -14,7 +14,7 @@ from curate.errors import BadSettings
 from curate.reports.safe_text import visible
 
 LOGGER = logging.getLogger("curate")
-FIELDS = ("stage", "run", "shard", "code")
+FIELDS = ("stage", "run", "shard", "code", "where", "try")
 """What a record may carry besides its message."""
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 """The lowest level that is shown without -v, with -v and with -vv."""
@@ -61,7 +61,7 @@ def opened(file: Path | None, form: str, verbose: int, command: str) -> Iterator
         try:
             yield
         except BaseException as error:
-            LOGGER.error("%s ends: %s", command, error or type(error).__name__, extra=_code(error))  # noqa: TRY400
+            LOGGER.error("%s ends: %s", command, error or type(error).__name__, extra=_facts(error))  # noqa: TRY400
             raise
         LOGGER.info("%s is done, %.1f s", command, time.monotonic() - started)
 
@@ -83,8 +83,11 @@ def _handler(stream: TextIO, level: int, formatter: logging.Formatter) -> loggin
     return handler
 
 
-def _code(error: BaseException) -> dict[str, str]:
-    return {"code": str(getattr(error, "code", type(error).__name__))}
+def _facts(error: BaseException) -> dict[str, str]:
+    """Return what the lines of an error say after its message, and its code."""
+    facts = {"code": getattr(error, "code", type(error).__name__)}
+    facts |= {"where": getattr(error, "where", None), "try": getattr(error, "run", None)}
+    return {name: str(value) for name, value in facts.items() if value}
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

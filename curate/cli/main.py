@@ -143,8 +143,9 @@ def _run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             traceback.print_exc()
         if is_interruption(error):
-            text = f"interrupted. To continue, run the same command again. Run: {curate_command(*arguments)}"
-            return _tell(Failure("interrupted", text, interruption.exit_code()))
+            text = "interrupted. To continue, run the same command again"
+            code = interruption.exit_code()
+            return _tell(Failure("interrupted", text, code, run=curate_command(*arguments)))
         return _tell(failure(error))
     return outcome if isinstance(outcome, int) else 0
 
@@ -180,11 +181,9 @@ def _same_folder() -> Iterator[None]:
 
 
 def _tell(told: Failure) -> int:
-    """Print an error: its code, what is wrong and, on a line of its own, the command to run next."""
-    text, command = told.lines()
+    """Print an error: its code, then what is wrong, where, why and the command to run next; return its code."""
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
     click.secho(f"error[{told.code}]: ", fg="red", bold=True, nl=False, err=True, color=False if plain else None)
-    click.echo(visible(text), err=True)
-    if command:
-        click.echo(f"  try: {visible(command)}", err=True)
+    for line in told.lines():
+        click.echo(visible(line), err=True)
     return told.exit_code

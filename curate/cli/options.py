@@ -166,7 +166,7 @@ def confirm(deletion: str, yes: bool, *command: str) -> None:
     if yes:
         return
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise BadSettings(f"{deletion}, which nobody can confirm here. Run: {curate_command(*command, '--yes')}")
+        raise BadSettings(f"{deletion}, which nobody can confirm here", run=curate_command(*command, "--yes"))
     if not click.confirm(visible(f"{deletion}. Go on?"), err=True):
         raise CurateError("nothing was deleted, because the answer was no.")
 

@@ -7,6 +7,7 @@ import click
 from curate.cli.completion_values import REPORTS
 from curate.cli.options import progress, rows_options, say_json, show_rows, workspace
 from curate.errors import BadSettings
+from curate.suggest import curate_command
 
 if TYPE_CHECKING:
     from curate.reports import report_rows
@@ -50,15 +51,15 @@ def report(
 
     if name is None and not query and form in ("csv", "ndjson"):
         raise BadSettings(
-            f"the overview has several tables. For {form}, give the NAME of one: curate report funnel"
+            f"the overview has several tables. For {form}, give the NAME of one", run="curate report funnel"
         )
     query = query or query_id
     if query and name in (None, "query"):
         name = "query_card"
     elif query_id:
-        raise BadSettings(f"'{name}' does not take a query id. For one query run: curate report query {query_id}")
+        raise BadSettings(f"'{name}' does not take a query id", run=curate_command("report", "query", query_id))
     if name == "query":
-        raise BadSettings("which query? Give its id. Run: curate report query ID")
+        raise BadSettings("which query? Give its id", run="curate report query ID")
     found: report_rows.Report | report_rows.Overview
     here = workspace()
     if name is None:

@@ -6,6 +6,7 @@ import click
 
 import curate
 from curate.cli.options import json_option, rows_options, say, show, show_rows, workspace
+from curate.counted import counted
 from curate.errors import StepMissing
 
 MEASURES = ("MRR@10", "nDCG@10", "Recall@50")
@@ -34,7 +35,7 @@ def runs(ctx: click.Context, form: str) -> None:
         show_rows(form, rows, {"schema": f"curate.runs/{SCHEMA}", "runs": rows})
         return
     if not rows:
-        raise StepMissing("no runs yet. Run: curate mine")
+        raise StepMissing("no runs yet", run="curate mine")
     say("\n".join(_shown(row) for row in rows))
 
 
@@ -61,9 +62,8 @@ def export(run: str, file: str, force: bool, as_json: bool) -> None:
 
 def _shown(row: dict[str, Any]) -> str:
     """Return a run as a block of lines. Ids are never cut, however narrow the terminal."""
-    lines = [
-        f"{row['round']}. {row['run_id']}: {row['queries']:,} queries of '{row['split']}', top {row['depth']:,}"
-    ]
+    queries = counted(row["queries"], "queries")
+    lines = [f"{row['round']}. {row['run_id']}: {queries} of '{row['split']}', top {row['depth']:,}"]
     measured = [f"{name} {row[name]:.4f}" for name in MEASURES if row[name] is not None]
     if measured:
         outdated = "  (outdated by newer labels: curate evaluate)" if row["outdated"] else ""

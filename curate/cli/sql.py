@@ -75,7 +75,7 @@ def sql(
     if list_all:
         click.echo(_listing(form == "json"), nl=False)
     elif not query:
-        raise BadSettings("no query: give a SELECT, or the NAME of a query. Run: curate sql --list")
+        raise BadSettings("no query: give a SELECT, or the NAME of a query", run="curate sql --list")
     elif explain:
         click.echo(_source(query), nl=False)
     else:
@@ -167,7 +167,7 @@ def _named(name: str) -> str:
     if name in reports:
         return named_queries.text(name)
     if name in tables:
-        raise BadSettings(f"'{name}' is a table. Run: {curate_command('sql', f'from {name} limit 10')}")
+        raise BadSettings(f"'{name}' is a table", run=curate_command("sql", f"from {name} limit 10"))
     raise UnknownName(f"no query named '{name}': {nearest(name, [*reports, *tables])}")
 
 

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from curate import sql_files
+from curate.counted import counted
 from curate.demo.articles import Article, article
 from curate.demo.docstrings import MODULES, docstrings
 from curate.errors import BadSettings, CurateError
@@ -41,7 +42,7 @@ class Collection:
         """Return the collection for a terminal."""
         counts = ", ".join(f"{count:,} {split}" for split, count in self.queries.items())
         libraries = ", ".join(f"{library} {number}" for library, number in self.versions.items())
-        return f"{self.passages:,} passages, queries: {counts}\nfrom the documentation of {libraries}"
+        return f"{counted(self.passages, 'passages')}, queries: {counts}\nfrom the documentation of {libraries}"
 
 
 def build_collection(folder: Path, modules: Mapping[str, str] = MODULES) -> Collection:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from curate import sql_files
 from curate.choose_run import newest_first
 from curate.config import Denoise
+from curate.counted import counted
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import refuse_if_alike, scale_warnings
@@ -17,7 +18,7 @@ from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
 from curate.plan import Plan
-from curate.progress import SILENT, Progress
+from curate.progress import SILENT, Advance, Progress
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -113,9 +114,7 @@ class Scoring:
         left = sum(block.unscored for block in self.to_do)
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
-                logits = self.scorer.model.score(prepared.rows, advance)
-                refuse_if_alike(self.scorer.scorer_id, logits[_scored(logits)])
-                self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
+                self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
 
     def finish(self, pairs: int) -> None:
         """Write the job's record; `pairs` were scored by this call."""
@@ -153,9 +152,11 @@ class Scoring:
         rows = self.scorer.model.tokenize([text for _, text in texts], [text for _, text in passages], indices)
         return Prepared(block, pairs, rows)
 
-    def _tables(self, prepared: Prepared, logits: "np.ndarray[Any, Any]") -> "list[pa.Table]":
+    def _tables(self, prepared: Prepared, advance: Advance) -> "list[pa.Table]":
         import pyarrow as pa
 
+        logits = self.scorer.model.score(prepared.rows, advance)
+        refuse_if_alike(self.scorer.scorer_id, logits[_scored(logits)])
         scorer = pa.array([self.scorer.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
         table = prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))
         return [table.filter(pa.array(_scored(logits)))]
@@ -276,8 +277,8 @@ def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
 
 
 def _without_score(pairs: int) -> list[str]:
-    told = f"{pairs:,} pairs have no score, {UNREADABLE}"
-    return [f"{told}; they stay unscored and are never negatives"] if pairs else []
+    told = f"{counted(pairs, 'pairs have', 'pair has')} no score, {UNREADABLE}"
+    return [f"{told}; unscored is never negative"] if pairs else []
 
 
 def _column(name: str, values: "np.ndarray[Any, Any]") -> "pa.Table":

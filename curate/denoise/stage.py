@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 from curate import named_queries, standing
 from curate.choose_run import chosen_run, run_to_denoise
 from curate.config import Denoise
+from curate.counted import counted
 from curate.cutoffs import (
     are_set,
     current_cutoffs,
@@ -55,7 +56,8 @@ class Denoised:
             now = f"{self.scored_now:,} scored now in {duration(self.seconds)} ({rate:,.0f} pairs/s)"
         return "\n".join(
             [
-                f"{self.run_id}, top {self.cutoffs['depth']}, by {self.scorer_id}: {self.pairs:,} pairs; {now}.",
+                f"{self.run_id}, top {self.cutoffs['depth']}, by {self.scorer_id}: "
+                f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
                 f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
                 *(f"Warning: {warning}." for warning in self.warnings),

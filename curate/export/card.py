@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from curate.counted import counted
 from curate.export.formats import Config
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _false_negatives(promoted: bool, figures: Mapping[str, int]) -> str:
     count = figures.get("candidates_false_negative", 0)
     if not count:
         return "The scorer found no false negative among the candidates."
-    what = "1 candidate is a false negative" if count == 1 else f"{count:,} candidates are false negatives"
+    what = counted(count, "candidates are false negatives", "candidate is a false negative")
     return f"{what}: {'an extra positive' if promoted else 'dropped, and never a negative'}."
 
 

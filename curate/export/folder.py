@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import __version__, sql_files
+from curate.counted import counted
 from curate.errors import CurateError
 from curate.export.blocks import AUDIT, ExportBlock
 from curate.export.card import card
@@ -131,8 +132,9 @@ def _manifest(
 def _nothing(request: ExportRequest, figures: dict[str, int]) -> str:
     queries, without = figures.get("queries", 0), figures.get("queries_without_negatives", 0)
     return (
-        f"exports/{request.name} would be empty and was not written: of {queries:,} queries with a positive, "
-        f"{without:,} have no safe negative. Run: curate report. Then mine deeper or use another scorer"
+        f"exports/{request.name} would be empty and was not written: "
+        f"of {counted(queries, 'queries')} with a positive, {counted(without, 'have', 'has')} no safe negative. "
+        "Run: curate report. Then mine deeper or use another scorer"
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from curate import sql_files
 from curate.choose_run import chosen_run
+from curate.counted import counted
 from curate.errors import BadInput, BadSettings
 from curate.shards import whole_file
 from curate.workspace import Workspace, check_output
@@ -34,7 +35,7 @@ class ExportedRun:
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
-        found = f"{self.candidates:,} candidates for {self.queries:,} queries"
+        found = f"{counted(self.candidates, 'candidates')} for {counted(self.queries, 'queries')}"
         return f"{self.path}: {found} of the run {self.run_id}."
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from curate.counted import counted
 from curate.errors import BadSettings
 from curate.export.blocks import ExportBlock, blocks, is_done, write_blocks
 from curate.export.folder import finish, foreign_files, is_intact, read_manifest
@@ -41,19 +42,19 @@ class Exported:
         count, pseudo = self.figures, self.figures.get("queries_pseudo_labelled", 0)
         there = " already exists" if self.already else ""
         left, none = count["queries_left_out"], count["queries_without_negatives"]
-        rows = f"{self.rows:,} rows ({self.format}) from {count['queries'] - left:,} queries"
-        has = "has" if none == 1 else "have"
+        rows = f"{counted(self.rows, 'rows')} ({self.format}) from {counted(count['queries'] - left, 'queries')}"
         why = f" and {'is' if left == 1 else 'are'} left out: {self.format} needs negatives" if left else ""
-        leaked = f"\nleft out: {count['queries_leaked']:,} queries that also occur in dev or test"
+        leaked = f"\nleft out: {counted(count['queries_leaked'], 'queries')} also in dev or test"
         return (
-            f"{self.path}{there}: {rows}; {pseudo:,} pseudo-labelled queries have a positive\n"
-            f"negatives: {count['negatives']:,} drawn; of {count['candidates']:,} candidates, "
+            f"{self.path}{there}: {rows}; "
+            f"{counted(pseudo, 'pseudo-labelled queries have', 'pseudo-labelled query has')} a positive\n"
+            f"negatives: {count['negatives']:,} drawn; of {counted(count['candidates'], 'candidates')}, "
             f"{_share(count['candidates_denoised'], count['candidates_unjudged'])}, "
             f"{count['candidates_judged_irrelevant']:,} were judged not relevant by people, and "
             f"{count.get('candidates_unscored', 0):,} are unscored\n"
             f"{self._positives()}"
-            f"short: {count['queries_short']:,} queries have fewer than {self.negatives} negatives, "
-            f"{none:,} {has} none{why}"
+            f"short: {counted(count['queries_short'], 'queries have', 'query has')} fewer than {self.negatives} "
+            f"negatives, {counted(none, 'have', 'has')} none{why}"
             f"{leaked if count['queries_leaked'] else ''}\n"
             f"How to load it: {self.path}/README.md"
         )

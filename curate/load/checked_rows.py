@@ -51,14 +51,14 @@ def rows(file: Input, refuse: Refuse, advance: Advance) -> Iterator[CheckedRow]:
         try:
             values = check(parse(raw))
         except OtherForm as form:
-            raise BadInput(f"{shown(file.path)}:{line}: {form}") from form
+            raise BadInput(str(form), file=shown(file.path), line=line) from form
         except Unfit as unfit:
             cut = " (the last line, which has no line end: is the file cut off?)" if source.unended else ""
             refuse(name, line, f"{unfit}{cut}", beginning(raw), unfit.query_id, file.split)
         else:
             yield name, line, values
     if empty:
-        raise BadInput(f"{shown(file.path)}: no rows, expected {file.kind}")
+        raise BadInput(f"no rows, expected {file.kind}", file=shown(file.path))
 
 
 def _opened(file: Input, advance: Advance) -> tuple[Source, Callable[[Any], Any], int]:

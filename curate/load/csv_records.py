@@ -69,6 +69,8 @@ class Records:
                 break
         if parts:
             raise BadInput(
-                f"{shown(self.lines.path)}:{begun}: a quoted cell of this record never ends. "
-                'Close it with a quotation mark; a quotation mark inside a quoted cell is written ""'
+                "a quoted cell of this record never ends. "
+                'Close it with a quotation mark; a quotation mark inside a quoted cell is written ""',
+                file=shown(self.lines.path),
+                line=begun,
             )

@@ -95,9 +95,10 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     inputs += [Input("qrels", labels[word], split) for word, split in splits.items() if word in labels]
     if not inputs:
         raise BadInput(
-            f"{shown(folder)}: neither a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, ...) nor an "
+            "neither a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, ...) nor an "
             "MS MARCO folder (collection.tsv, queries.train.tsv, ...). Name the files: "
-            "--passages, --queries, --qrels"
+            "--passages, --queries, --qrels",
+            file=shown(folder),
         )
     given = list(given)
     taken = {file.split for file in given if file.kind == "qrels"}

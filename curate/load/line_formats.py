@@ -38,8 +38,10 @@ def is_json(path: Path, head: bytes) -> bool:
         _refuse_array(path, number, head, first)
     if start == b"{" and _goes_on(first, head):
         raise BadInput(
-            f"{shown(path)}:{number}: found a JSON object on several lines, expected one object per line. "
-            f"Convert it: jq -c . {argument(path)}"
+            "found a JSON object on several lines, expected one object per line",
+            run=f"jq -c . {argument(path)}",
+            file=shown(path),
+            line=number,
         )
     return named or start == b"{"
 
@@ -48,17 +50,20 @@ def _refuse_array(path: Path, number: int, head: bytes, first: bytes) -> None:
     """Raise BadInput for a file that begins with a JSON array, with the form of its objects if it is known."""
     form = training_form({name.decode("utf-8", "replace") for name in KEY.findall(head[:BEGINNING])})
     if form:
-        raise BadInput(f"{shown(path)}:{number}: {form}")
+        raise BadInput(str(form), file=shown(path), line=number)
     with suppress(ValueError, RecursionError):
         json.loads(first)
         if head.partition(first)[2].strip():
             raise BadInput(
-                f"{shown(path)}:{number}: found a JSON array on each line, as ColBERT's triples are, "
-                "expected one object per line"
+                "found a JSON array on each line, as ColBERT's triples are, expected one object per line",
+                file=shown(path),
+                line=number,
             )
     raise BadInput(
-        f"{shown(path)}:{number}: found a JSON array, expected JSON lines (one object per line). "
-        f"Convert it: jq -c '.[]' {argument(path)}"
+        "found a JSON array, expected JSON lines (one object per line)",
+        run=f"jq -c '.[]' {argument(path)}",
+        file=shown(path),
+        line=number,
     )
 
 
@@ -241,11 +246,11 @@ def columns(kind: str, path: Path, start: bytes) -> Layout:
     field, and for CSV without a header.
     """
     number, first = first_line(start)
-    name, labels = f"{shown(path)}:{number}", kind == "qrels"
+    refused, labels = partial(BadInput, file=shown(path), line=number), kind == "qrels"
     if kind == "annotations":
-        raise BadInput(f"{name}: annotations must be JSON lines, Parquet or Arrow, and this file is none of them")
+        raise refused("annotations must be JSON lines, Parquet or Arrow, and this file is none of them")
     for names, csv in headers(first, labels=labels):
-        layout = _with_header(kind, name, names, csv)
+        layout = _with_header(kind, refused, names, csv)
         if layout:
             return layout
     try:
@@ -254,41 +259,42 @@ def columns(kind: str, path: Path, start: bytes) -> Layout:
         cells = []
     if labels and len(cells) == RUN_COLUMNS:
         raise BadInput(
-            f"{shown(path)}: a TREC run (6 columns), not qrels. Run: curate mine --run {argument(path)}"
+            "a TREC run (6 columns), not qrels",
+            file=shown(path),
+            line=number,
+            run=f"curate mine --run {argument(path)}",
         )
     if CSV_NAMES.search(path.name) or (len(cells) == 1 and b"\t" not in start and b"," in first):
         wanted = ", ".join(field.names[0] for field in FIELDS[kind] if field.needed)
         found = printable(first.decode("utf-8", "replace"))[:80]
-        raise BadInput(
-            f"{name}: CSV without a header of known names: found {found}; expected names such as {wanted}"
-        )
+        raise refused(f"CSV without a header of known names: found {found}; expected names such as {wanted}")
     if labels and "triples" in path.name.lower():
-        raise BadInput(
-            f"{name}: triples of ids for training (query, positive, negative) by the file's name, not qrels"
-        )
+        raise refused("triples of ids for training (query, positive, negative) by the file's name, not qrels")
     return _without_header(kind, cells)
 
 
-def _with_header(kind: str, name: str, names: list[str], csv: Csv | None) -> Layout | None:
+def _with_header(
+    kind: str, refused: Callable[[str], BadInput], names: list[str], csv: Csv | None
+) -> Layout | None:
     """Return how a file with a header of these `names` is read, or None if none of them is known."""
     fields, labels = FIELDS[kind], kind == "qrels"
     wanted = fields[:2] if labels and len(names) == 2 else fields
     try:
         found = [None if place is None else names.index(place) for place in locate(names, wanted)]
     except OtherForm as form:
-        raise BadInput(f"{name}: {form}") from form
+        raise refused(str(form)) from form
     except Unfit as unfit:
         if located(names, wanted):
-            raise BadInput(f"{name}: the header has a {unfit}") from unfit
+            raise refused(f"the header has a {unfit}") from unfit
         if located([cell.strip("'`") for cell in names], wanted):
-            raise BadInput(
-                f"{name}: a header in single quotes or backticks: found {printable(names[0])}; expected names "
+            raise refused(
+                f"a header in single quotes or backticks: found {printable(names[0])}; expected names "
                 "without quotes, or in double quotes as CSV has them"
             ) from unfit
         return None
     twin = next((names[place] for place in found if place is not None and names.count(names[place]) > 1), None)
     if twin:
-        raise BadInput(f"{name}: the header has {names.count(twin)} columns '{twin}', expected one")
+        raise refused(f"the header has {names.count(twin)} columns '{twin}', expected one")
     places = (*found, *[None] * (len(fields) - len(found)))
     cells = csv.cells if csv else partial(_plain, ids=places[: 2 if labels else 1], spaced=labels)
     return Layout(Columns(cells, len(names), places, "1" if labels else None), header=True, csv=csv)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from curate.errors import BadInput
-from curate.load.shown import argument, printable, shown
+from curate.load.shown import printable, shown
 
 BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20  # bytes; escapes make a text of 1 MiB at most 6 MiB long
@@ -40,23 +40,22 @@ def require_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise BadInput(
-                f"{name}: found a folder, expected a file. Give it as SOURCE: curate load {argument(path)}"
-            )
+            raise BadInput("found a folder, expected a file", file=name)
         if not stat.S_ISREG(mode):
             raise BadInput(
-                f"{name}: found a pipe or a device, expected a file, which can be read more than once. "
-                f"Standard input is `-`: curate load ... - < {argument(path)}"
+                "found a pipe or a device, expected a file, which can be read more than once. To read standard "
+                "input, give - in its place",
+                file=name,
             )
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
         target = f": it is a link to {printable(str(path.readlink()))}" if path.is_symlink() else ""
-        raise BadInput(f"{name}: no such file{target}") from error
+        raise BadInput(f"no such file{target}", file=name) from error
     except OSError as error:
-        raise BadInput(f"{name}: cannot be read: {error.strerror}") from error
+        raise BadInput(f"cannot be read: {error.strerror}", file=name) from error
     except ValueError as error:  # a NUL in the name
-        raise BadInput(f"{name}: cannot be read: {error}") from error
+        raise BadInput(f"cannot be read: {error}", file=name) from error
 
 
 def head(path: Path) -> bytes:
@@ -65,9 +64,11 @@ def head(path: Path) -> bytes:
     first = next(blocks(path), b"")
     what = _foreign(first)
     if what:
-        raise BadInput(f"{shown(path)}:1: the file is {what}")
+        raise BadInput(f"the file is {what}", file=shown(path), line=1)
     if first.startswith((PARQUET, *ARROW)) and _codec(path):
-        raise BadInput(f"{shown(path)}: a table of Parquet or Arrow that is compressed once more. Unpack it first")
+        raise BadInput(
+            "a table of Parquet or Arrow that is compressed once more. Unpack it first", file=shown(path)
+        )
     return first
 
 
@@ -107,7 +108,9 @@ def blocks(path: Path, advance: Advance = lambda _count: None) -> Iterator[bytes
                 yield block.removeprefix(mark)
                 mark, before = b"", at
         except OSError as error:
-            raise BadInput(f"{shown(path)}: cannot be read to its end: {error}. Fetch the file again.") from error
+            raise BadInput(
+                f"cannot be read to its end: {error}. Fetch the file again.", file=shown(path)
+            ) from error
 
 
 @contextmanager

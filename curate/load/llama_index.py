@@ -27,7 +27,7 @@ class LlamaIndexRows:
 
     def __init__(self, path: Path, kind: str, advance: Advance) -> None:
         if kind not in PARTS:
-            raise BadInput(f"{shown(path)}: found passages, queries and labels of LlamaIndex, expected {kind}")
+            raise BadInput(f"found passages, queries and labels of LlamaIndex, expected {kind}", file=shown(path))
         self.path = path
         self.part = PARTS[kind]
         self.advance = advance
@@ -48,10 +48,10 @@ class LlamaIndexRows:
         try:
             whole = json.loads(b"".join(blocks(self.path, self.advance)), object_pairs_hook=_without_twins)
         except (ValueError, RecursionError) as error:
-            raise BadInput(f"{name}: broken JSON: {printable(str(error))}") from error
+            raise BadInput(f"broken JSON: {printable(str(error))}", file=name) from error
         part = whole.get(self.part) if isinstance(whole, dict) else None
         if not isinstance(part, dict):
-            raise BadInput(f"{name}: no object '{self.part}', as files of LlamaIndex have")
+            raise BadInput(f"no object '{self.part}', as files of LlamaIndex have", file=name)
         return part
 
 

@@ -51,6 +51,7 @@ def _files(kind: str, path: Path) -> list[tuple[str, Path]]:
         if other not in (None, kind) and not {kind, other} <= QUERIES:
             raise BadSettings(
                 f"--{kind} {argument(path)}: {printable(file.name)} has the name of a file of {other}. Give the "
-                f"files instead of the folder, or load the whole collection: curate load {argument(path)}"
+                "files instead of the folder, or load the whole collection",
+                run=f"curate load {argument(path)}",
             )
     return [(file.name, file) for file in found or [path]]

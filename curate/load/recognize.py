@@ -51,12 +51,13 @@ def recognized(path: Path, name: str | None = None) -> list[Input]:
     try:
         kind = _by_columns(path, start) or kind_by_name(name)
     except OtherForm as form:
-        raise BadInput(f"{shown(path)}: {form}") from form
+        raise BadInput(str(form), file=shown(path)) from form
     if kind is None:
         file = argument(path)
         raise BadSettings(
-            f"{shown(path)}: neither its columns nor its name tell what it holds. "
-            f"Use an option: --passages {file}, --queries {file}, --unlabeled {file} or --qrels {file}"
+            "neither its columns nor its name tell what it holds. "
+            f"Use an option: --passages {file}, --queries {file}, --unlabeled {file} or --qrels {file}",
+            file=shown(path),
         )
     return [by_name(kind, path, name)]
 
@@ -91,9 +92,9 @@ def _by_values(path: Path, number: int, first: bytes) -> str | None:
     try:
         found = split(first, spaced=True)
     except Unfit as unfit:
-        raise BadInput(f"{shown(path)}:{number}: {unfit}") from unfit
+        raise BadInput(str(unfit), file=shown(path), line=number) from unfit
     if len(found) >= RUN_COLUMNS and found[1].upper() == "Q0":
-        raise BadInput(f"{shown(path)}: a TREC run (6 columns). Run: curate mine --run {argument(path)}")
+        raise BadInput("a TREC run (6 columns)", file=shown(path), run=f"curate mine --run {argument(path)}")
     labels = len(found) in QREL_COLUMNS and len(found) > 2 and re.fullmatch(r"-?\d+", found[-1])
     return "qrels" if labels else None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.counted import counted
 from curate.errors import RejectedRows
 from curate.load.shown import printable
 
@@ -58,11 +59,10 @@ class Rejects:
         ]
         more = [f"  ... and {self.count - len(first):,} more"] if self.count > len(first) else []
         counts = [f"  {count:,} x {printable(reason)}" for reason, count in self.reasons.most_common()]
-        rows = "row" if self.count == 1 else "rows"
         raise RejectedRows(
             "\n".join(
                 [
-                    f"{self.count:,} {rows} cannot be loaded, but --max-rejects is {self.allowed}: "
+                    f"{counted(self.count, 'rows')} cannot be loaded, but --max-rejects is {self.allowed}: "
                     "nothing was loaded.",
                     *first,
                     *more,
@@ -70,7 +70,9 @@ class Rejects:
                     *counts,
                     f"Fix the files, or load the other rows: --max-rejects {self.count}",
                 ]
-            )
+            ),
+            file=printable(self.kept[0]["file"]),
+            line=self.kept[0]["line"],
         )
 
     def claims_table(self) -> "pa.Table":

@@ -13,7 +13,7 @@ from curate.load.lines import require_file
 from curate.load.option_files import given_inputs
 from curate.load.recognize import recognized
 from curate.load.saved_dataset import saved_files
-from curate.load.shown import printable, shown
+from curate.load.shown import argument, printable, shown
 from curate.load.stdin import standard_input
 from curate.options import given_options
 from curate.shards import file_sha256
@@ -48,14 +48,17 @@ class LoadRequest:
             given = [file for kind, paths in by_kind.items() for file in given_inputs(kind, paths)]
             found = [_found(source, given) for source in map(Path, sources)]
         except OSError as error:  # a folder that may not be read, a name that is too long
-            raise BadInput(f"{printable(str(error.filename))}: cannot be read: {error.strerror}") from error
+            raise BadInput(f"cannot be read: {error.strerror}", file=printable(str(error.filename))) from error
         files = [*(file for each in found for file in each.inputs), *given]
         notes = [note for each in found for note in each.notes]
         if not files:
-            raise BadSettings(
-                "nothing to load. Give a folder or files: curate load SOURCE (see curate load --help)"
-            )
+            raise BadSettings("nothing to load. Give a folder or files", run="curate load SOURCE")
         for file in files:
+            if file.path.is_dir():
+                given_as = f"curate load {argument(file.path)}"
+                raise BadInput(
+                    "found a folder, expected a file. Give it as SOURCE", file=shown(file.path), run=given_as
+                )
             require_file(file.path)
         notes += [f"{shown(file.path)}: no split in its name, taken as train" for file in files if file.guessed]
         return cls(tuple(in_order(files)), tuple(notes))

@@ -32,7 +32,7 @@ def _datasets(folder: Path) -> list[Path]:
     if (folder / SEVERAL).exists():
         names = _read(folder / SEVERAL).get("splits")
         if not isinstance(names, list) or not names:
-            raise BadInput(f"{shown(folder / SEVERAL)}: no list of 'splits', as datasets of Hugging Face have")
+            raise BadInput("no list of 'splits', as datasets of Hugging Face have", file=shown(folder / SEVERAL))
         return [folder / str(name) for name in names]
     # Other programs, too, call a file state.json.
     return [folder] if (folder / ONE).exists() and "_data_files" in _read(folder / ONE) else []
@@ -46,20 +46,20 @@ def _files(dataset: Path) -> list[Path]:
     state = _read(dataset / ONE)
     if state.get("_indices_data_files"):
         raise BadInput(
-            f"{shown(dataset)}: saved with a selection of its rows. Save it again: flatten_indices() first"
+            "saved with a selection of its rows. Save it again: flatten_indices() first", file=shown(dataset)
         )
     return list(_named(dataset, state.get("_data_files")))
 
 
 def _named(dataset: Path, found: Any) -> Iterator[Path]:
     if found == []:
-        raise BadInput(f"{shown(dataset)}: no rows")
+        raise BadInput("no rows", file=shown(dataset))
     if not isinstance(found, list):
-        raise BadInput(f"{shown(dataset / ONE)}: no list '_data_files', as datasets of Hugging Face have")
+        raise BadInput("no list '_data_files', as datasets of Hugging Face have", file=shown(dataset / ONE))
     for entry in found:
         name = entry.get("filename") if isinstance(entry, dict) else None
         if not isinstance(name, str) or Path(name).name != name:
-            raise BadInput(f"{shown(dataset / ONE)}: '_data_files' does not name a file of this folder")
+            raise BadInput("'_data_files' does not name a file of this folder", file=shown(dataset / ONE))
         yield dataset / name
 
 
@@ -68,7 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{shown(path)}: broken JSON: {error}") from error
+        raise BadInput(f"broken JSON: {error}", file=shown(path)) from error
     if not isinstance(found, dict):
-        raise BadInput(f"{shown(path)}: not an object")
+        raise BadInput("not an object", file=shown(path))
     return found

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 from curate import sql_files
 from curate.as_of import AsOf
+from curate.counted import counted
 from curate.errors import Damaged, NoSpace
 from curate.job_record import Record
 from curate.jobs import Job, numbered
@@ -75,12 +76,15 @@ class Loaded:
             lines.append(f'rejected ({sum(self.rejected.values()):,}; curate sql "from rejects"):')
             lines += [f"  {count:,} x {reason}" for reason, count in self.rejected.items()]
         queries = {split: count for split, count in self.totals.items() if split != "passages"}
-        lines.append(f"in the workspace: {self.totals['passages']:,} passages; queries: {_listed(queries)}")
+        lines.append(
+            f"in the workspace: {counted(self.totals['passages'], 'passages')}; queries: {_listed(queries)}"
+        )
         if any(self.held_out.values()):
             lines.append(f"held out, because dev or test names them: {_listed(self.held_out)}")
         if self.own_copies:
             lines.append(
-                f"{self.own_copies:,} queries are passages too, with the same id and text; runs leave a query's "
+                f"{counted(self.own_copies, 'queries are passages', 'query is a passage')} too, with the same id "
+                "and text; runs leave a query's "
                 "own copy out (to keep it: curate mine --own-copies)"
             )
         return "\n".join([*lines, *self.notes, f"Next: {self._next()}"])
@@ -217,8 +221,8 @@ def _plan(workspace: Workspace, request: LoadRequest) -> Plan:
     return Plan(
         "load",
         "kB",
-        total=size // KB,
-        cached=size // KB if before else 0,
+        total=-(-size // KB),
+        cached=-(-size // KB) if before else 0,
         seconds=size / rates[-1] if rates and not before else None,
         notes=[*files, *request.notes],
     )

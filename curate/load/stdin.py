@@ -36,7 +36,7 @@ class Stdin:
             copy = self._copy()
         except OSError as error:
             if error.errno not in UNWRITABLE:
-                raise BadInput(f"stdin: cannot be read: {error.strerror}") from error
+                raise BadInput(f"cannot be read: {error.strerror}", file=STDIN) from error
             where = tempfile.gettempdir()
             raise NoSpace(
                 f"cannot copy stdin to {where}: {error.strerror}. Set TMPDIR to another folder"
@@ -45,7 +45,7 @@ class Stdin:
 
     def _copy(self) -> Path:
         if sys.stdin is None or sys.stdin.closed:
-            raise BadInput("stdin: closed, so there is nothing to read")
+            raise BadInput("closed, so there is nothing to read", file=STDIN)
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix=COPY)))
         with (folder / STDIN).open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)

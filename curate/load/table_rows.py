@@ -26,10 +26,10 @@ class TableRows(ABC):
             names = self.columns(path)
             self.places = locate(names, fields)
         except Unfit as unfit:
-            raise BadInput(f"{shown(path)}: {unfit}") from unfit
+            raise BadInput(str(unfit), file=shown(path)) from unfit
         for place in self.places:
             if place and names.count(place) > 1:
-                raise BadInput(f"{shown(path)}: found {names.count(place)} columns '{place}', expected one")
+                raise BadInput(f"found {names.count(place)} columns '{place}', expected one", file=shown(path))
 
     @classmethod
     def columns(cls, path: Path) -> list[str]:
@@ -37,7 +37,7 @@ class TableRows(ABC):
         try:
             return cls._names(path)
         except _errors() as error:
-            raise BadInput(f"{shown(path)}: damaged {cls.form}: {printable(str(error))}") from error
+            raise BadInput(f"damaged {cls.form}: {printable(str(error))}", file=shown(path)) from error
 
     def __iter__(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Yield (row number, raw values of the fields)."""
@@ -48,7 +48,7 @@ class TableRows(ABC):
                 number += len(batch)
         except _errors() as error:
             raise BadInput(
-                f"{shown(self.path)}: damaged {self.form}, after row {number}: {printable(str(error))}"
+                f"damaged {self.form}, after row {number}: {printable(str(error))}", file=shown(self.path)
             ) from error
 
     @staticmethod
@@ -75,14 +75,16 @@ class TableRows(ABC):
             return list(column.cast(pa.large_binary()).to_pylist())
         except (ValueError, OverflowError) as error:  # a date before the year 1, for example
             raise BadInput(
-                f"{shown(self.path)}: after row {number}: column '{place}': {printable(str(error))}"
+                f"after row {number}: column '{place}': {printable(str(error))}", file=shown(self.path)
             ) from error
         if pa.types.is_floating(column.type) and column.type.bit_width < 64:
             exact = {16: 2**11, 32: 2**24}[column.type.bit_width]
             if any(cell is not None and abs(cell) >= exact for cell in cells):
                 raise BadInput(
-                    f"{shown(self.path)}: after row {number}: column '{place}' of {column.type} holds numbers "
-                    f"from {exact:,} on, which it cannot tell apart. Write it again as whole numbers or as strings"
+                    f"after row {number}: column '{place}' of {column.type} holds numbers "
+                    f"from {exact:,} on, which it cannot tell apart. Write it again as whole numbers or "
+                    "as strings",
+                    file=shown(self.path),
                 )
         return cells
 

@@ -26,8 +26,13 @@ def bm25_job(queries: Queries, depth: int, language: Language) -> Job:
     return job_of(queries, "bm25", {"depth": depth, "language": language, "analyzer": ANALYZER}, {})
 
 
-def mine_bm25(queries: Queries, depth: int, language: Language, progress: Progress) -> Record:
-    """Write a BM25 run over `queries`, unless it exists; return its record."""
+def mine_bm25(
+    queries: Queries, depth: int, language: Language, progress: Progress, *, detected: bool = False
+) -> Record:
+    """Write a BM25 run over `queries`, unless it exists; return its record.
+
+    detected: whether nobody named the language.
+    """
     job = bm25_job(queries, depth, language)
     if job.record:
         return job.record
@@ -40,7 +45,7 @@ def mine_bm25(queries: Queries, depth: int, language: Language, progress: Progre
             yield as_table(job.name, keys, queries.without_copies(connection, keys, found, depth))
 
         write_candidates(job, queries, retrieve, progress)
-    return finish(job, queries, depth=depth, language=language, facts={})
+    return finish(job, queries, depth=depth, language=language, facts={"language_detected": detected})
 
 
 def _found(index: Bm25, texts: list[str], depth: int) -> TopPassages:

@@ -42,14 +42,16 @@ class Queries:
             found = sql_files.select(connection, "mine/keys", split=self.split)
             keys: np.ndarray = found.fetchnumpy()["query_key"]
         if not len(keys):
-            raise BadSettings(self._none())
+            raise self._none()
         return keys
 
-    def _none(self) -> str:
+    def _none(self) -> BadSettings:
         splits = self.workspace.select("mine/splits").rows()
         there = ", ".join(f"{split} ({count:,})" for split, count in splits)
-        found = f"the splits are {there}" if there else "there are no queries at all. Run: curate load COLLECTION"
-        return f"no queries in the split '{self.split}'; {found}"
+        none = f"no queries in the split '{self.split}'"
+        if there:
+            return BadSettings(f"{none}; the splits are {there}")
+        return BadSettings(f"{none}; there are no queries at all", run="curate load COLLECTION")
 
     @cached_property
     def digest(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from curate.counted import counted
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
@@ -96,7 +97,7 @@ def _faiss(job: Job, files: "list[Path]", tokenless: "np.ndarray", progress: Pro
     lineage = Lineage("index", f"faiss-{name}", {"factory": factory}, facts)
     if not done(path, lineage):
         rows = sum(shard.rows for shard in passage_shards(workspace))
-        progress.say(f"building the index {factory} over {rows:,} passages")
+        progress.say(f"building the index {factory} over {counted(rows, 'passages')}")
         publish(path, partial(faiss_search.save, faiss_search.build(factory, lambda: load(files), rows)), lineage)
     index = faiss_search.read(path)
 

@@ -52,7 +52,7 @@ def passage_shards(workspace: Workspace) -> list[PassageShard]:
         if (manifest := Manifest.read(path)) and manifest.rows
     ]
     if not shards:
-        raise StepMissing(f"{workspace.root} holds no passages yet. Run: curate load COLLECTION")
+        raise StepMissing(f"{workspace.root} holds no passages yet", run="curate load COLLECTION")
     return shards
 
 

@@ -26,7 +26,7 @@ def faiss() -> Any:
         import faiss as module
     except ImportError as error:
         raise NotAvailable(
-            "an approximate index needs faiss, on Linux with CUDA faiss-gpu. Run: pip install faiss-cpu"
+            "an approximate index needs faiss, on Linux with CUDA faiss-gpu", run="pip install faiss-cpu"
         ) from error
     return module
 

@@ -45,13 +45,14 @@ def mine_hybrid(queries: Queries, runs: list[Record], settings: dict[str, Any], 
         depth=settings["depth"],
         language=settings["language"],
         sources=sources,
-        facts={**_of_encoder(runs), "options": settings},
+        facts={**_of_sources(runs), "options": settings},
     )
 
 
-def _of_encoder(runs: list[Record]) -> dict[str, Any]:
-    """Return the encoder's facts from the record of the dense run, which also apply to the union."""
+def _of_sources(runs: list[Record]) -> dict[str, Any]:
+    """Return the facts from the records of its sources that also apply to the union."""
     names = (
+        "language_detected",
         "passages_encoded",
         "passages_truncated",
         "passages_without_tokens",

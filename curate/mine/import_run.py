@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
 from curate.as_of import AsOf
+from curate.counted import counted
 from curate.errors import BadInput, BadSettings, Damaged
 from curate.job_record import Record
 from curate.jobs import Job
@@ -131,12 +132,12 @@ def _import(
         for line, query_id, why in not_ranked:
             query = printable(query_id)
             raise BadInput(
-                f"{shown(path)}:{line}: the third column holds no ranks of the query {query}: {why}. {SIX}"
+                f"the third column holds no ranks of the query {query}: {why}. {SIX}", file=shown(path), line=line
             )
         queries = Queries(workspace, _split(connection, path, split), own_copies)
         job = _job(queries, sha256, name)
         _write(job, queries, connection, rejects, progress)
-    notes = [f"{rejects.count:,} lines were rejected; they are in the table `rejects`"] if rejects.count else []
+    notes = [f"rejected: {counted(rejects.count, 'lines')}; see the table `rejects`"] if rejects.count else []
     facts = {"notes": notes, "file": file_name(path.absolute()), "max_rejects": max_rejects}
     return finish(job, queries, facts=facts)
 
@@ -217,9 +218,9 @@ def _as_parquet(path: Path, target: Path, reject: Any, advance: Advance) -> None
 
 def _split(connection: "duckdb.DuckDBPyConnection", path: Path, wanted: str | None) -> str:
     splits = dict(sql_files.select(connection, "mine/import_splits").fetchall())
-    there = ", ".join(f"{split} ({lines:,} lines)" for split, lines in splits.items())
+    there = ", ".join(f"{split} ({counted(lines, 'lines')})" for split, lines in splits.items())
     if not splits:
-        raise BadInput(f"{shown(path)}: no line that can be imported")
+        raise BadInput("no line that can be imported", file=shown(path))
     if wanted is None and len(splits) > 1:
         raise BadSettings(f"{shown(path)} has queries of several splits: {there}. Choose one: --split NAME")
     if wanted is not None and wanted not in splits:

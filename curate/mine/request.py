@@ -100,14 +100,18 @@ class MineRequest:
     def run(self, progress: Progress) -> Record:
         """Mine the run and its sources, as far as they do not exist; return the record of the run."""
         if not self.encoder:
-            return mine_bm25(self.queries, self.settings.depth, self.language, progress)
+            return self._mine_bm25(progress)
         if self.settings.retriever == "dense":
             return mine_dense(self.queries, self.encoder, self.dense, progress)
         sources = [
-            mine_bm25(self.queries, self.settings.depth, self.language, progress),
+            self._mine_bm25(progress),
             mine_dense(self.queries, self.encoder, self.dense, progress),
         ]
         return mine_hybrid(self.queries, sources, self.hybrid, progress)
+
+    def _mine_bm25(self, progress: Progress) -> Record:
+        detected = self.settings.language is None
+        return mine_bm25(self.queries, self.settings.depth, self.language, progress, detected=detected)
 
 
 def _language(workspace: Workspace, settings: Mine) -> Language:

@@ -56,7 +56,9 @@ def read_run(path: Path, reject: Reject, advance: Advance = lambda _count: None)
             if not columns and _is_header(fields):
                 if len(fields) == MARCO and fields[2].lower() != RANK:
                     raise BadInput(
-                        f"{shown(path)}:{number}: the third of three columns is '{printable(fields[2])}'. {SIX}"
+                        f"the third of three columns is '{printable(fields[2])}'. {SIX}",
+                        file=shown(path),
+                        line=number,
                     )
                 continue
             columns = columns or _columns(len(fields))
@@ -77,7 +79,7 @@ def _refuse_other_form(path: Path, start: bytes) -> None:
         if len(first.split()) == 1 and first.count(b",") > 1:
             form = "separated by commas"
     if form:
-        raise BadInput(f"{shown(path)}: the file is {form}, which is no run. {SIX}")
+        raise BadInput(f"the file is {form}, which is no run. {SIX}", file=shown(path))
 
 
 def _is_header(fields: list[str]) -> bool:

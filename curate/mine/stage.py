@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Unpack
 
+from curate.counted import counted
 from curate.job_record import Record
 from curate.mine.embeddings import is_embedded, passage_shards, passages
 from curate.mine.request import MineOptions, MineRequest
@@ -71,7 +72,8 @@ class Mined:
         """Return the outcome for a terminal; the last line is the next command."""
         done = "Already mined" if self.already else "Mined"
         lines = [
-            f"{done}: {self.candidates:,} candidates for {self.queries:,} queries of '{self.split}'.",
+            f"{done}: {counted(self.candidates, 'candidates')} for {counted(self.queries, 'queries')} "
+            f"of '{self.split}'.",
             f"Run: {self.run_id}",
         ]
         if self.sources:
@@ -79,41 +81,51 @@ class Mined:
         if self.language:
             lines.append(_shown(self.language))
         if self.empty:
-            lines.append(f"{self.empty:,} queries have no candidate{self._why_empty()}.")
+            lines.append(f"{counted(self.empty, 'queries have', 'query has')} no candidate{self._why_empty()}.")
         if self.copies_left_out:
             lines.append(
-                f"{self.copies_left_out:,} queries are passages too; a query's own copy is left out "
-                "(to keep it: --own-copies)."
+                f"{counted(self.copies_left_out, 'queries are passages', 'query is a passage')} too; "
+                "a query's own copy is left out (to keep it: --own-copies)."
             )
         if self.recall is not None:
             lines.append(f"Index {self.index}: recall@{self.depth} {self.recall:.3f} against exact search.")
         if self.passages_truncated:
-            lines.append(f"{self.passages_truncated:,} passages were cut to the encoder's maximum length.")
-        for count, kind, effect in (
-            (self.passages_without_tokens, "passages", "no query finds them"),
-            (self.queries_without_tokens, "queries", "they find nothing"),
+            were = counted(self.passages_truncated, "passages were", "passage was")
+            lines.append(f"{were} cut to the encoder's maximum length.")
+        for count, have, has, effect in (
+            (self.passages_without_tokens, "passages have", "passage has", "no query finds them"),
+            (self.queries_without_tokens, "queries have", "query has", "they find nothing"),
         ):
-            lines += [f"{count:,} {kind} have no token for the encoder, so {effect}."] if count else []
+            lines += [f"{counted(count, have, has)} no token for the encoder: {effect}."] if count else []
         lines += [f"{note}." for note in self.notes]
         lines += [] if self.already else [self._pace()]
         return "\n".join([*lines, f"Next: {self._next()}"])
 
     def _why_empty(self) -> str:
-        return ": no passage shares a word with them" if self.retriever == "bm25" else ""
+        other = "other " if self.copies_left_out else ""
+        return f": no {other}passage shares a word with them" if self.retriever == "bm25" else ""
 
     def _pace(self) -> str:
         embedded = ""
         if self.passages_encoded and self.encode_seconds:
             rate = self.passages_encoded / self.encode_seconds
-            embedded = f"; {self.passages_encoded:,} passages embedded, {rate:,.0f} a second"
+            embedded = f"; {counted(self.passages_encoded, 'passages')} embedded, {rate:,.0f} a second"
         return f"Took {duration(self.seconds)}{embedded}."
 
     def _next(self) -> str:
+        if not self.candidates:
+            return self._instead()
         if self.split == "unlabeled":
             return "curate augment"
         if self.split != "train":
             return curate_command("evaluate", "--split", self.split)
         return "curate train cross-encoder, or curate denoise --scorer MODEL"
+
+    def _instead(self) -> str:
+        """Return what to do if nothing was found: another retriever may see more than words, or than tokens."""
+        if self.retriever == "bm25":
+            return curate_command("mine", "--split", self.split, "--retriever", "dense", "--encoder", "MODEL")
+        return 'curate sql "from queries" and curate sql "from passages": do they belong together?'
 
 
 def mine(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[MineOptions]) -> Mined:
@@ -138,7 +150,7 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     job = request.job
     if job.record:
         return Plan("mine", "queries", queries, queries, 0.0, [f"The run exists: {job.name}"])
-    notes = [f"Writes the run {job.name}: {queries:,} queries, depth {request.settings.depth}."]
+    notes = [f"Writes the run {job.name}: {counted(queries, 'queries')}, depth {request.settings.depth}."]
     if request.settings.retriever != "dense":
         notes.append(_shown(request.language))
     if request.encoder:
@@ -157,7 +169,7 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
 
 def _shown(language: str) -> str:
     if language == "none":
-        return "BM25 stems no words. If the passages are in one language, name it: --language."
+        return "BM25 stems no words. To stem those of a language: --language."
     return f"BM25 stems {language.capitalize()} words. Another language: --language."
 
 

@@ -116,7 +116,8 @@ def read_embedding_spec(folder: Path, options: dict[str, Any]) -> EmbeddingSpec:
     truncate = given.pop("truncate_dim", config.get("truncate_dim"))
     if truncate is not None and not (type(truncate) is int and truncate > 0):  # a bool is an int too
         raise BadInput(
-            f"{folder / SENTENCE_TRANSFORMERS_JSON}: truncate_dim is {truncate}; expected a whole number above 0"
+            f"truncate_dim is {truncate}; expected a whole number above 0",
+            file=folder / SENTENCE_TRANSFORMERS_JSON,
         )
     similarity = _similarity(folder, config, given.pop("normalize", None))
     after = facts.get("after", ())
@@ -251,7 +252,7 @@ def named_prompts(path: Path, config: dict[str, Any]) -> dict[str, str]:
     """Return the prompts in `config`, which was read from `path`, by their names."""
     prompts = config.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
-        raise BadInput(f"{path}: 'prompts' must map names to texts")
+        raise BadInput("'prompts' must map names to texts", file=path)
     return {name: text or "" for name, text in prompts.items()}
 
 
@@ -260,7 +261,7 @@ def default_prompt(path: Path, config: dict[str, Any]) -> str:
     name, prompts = config.get("default_prompt_name"), named_prompts(path, config)
     if name is not None and name not in prompts:
         raise BadInput(
-            f"{path}: the default prompt '{name}' is not among the prompts ({', '.join(prompts) or 'none'})"
+            f"the default prompt '{name}' is not among the prompts ({', '.join(prompts) or 'none'})", file=path
         )
     return prompts[name] if name is not None else ""
 

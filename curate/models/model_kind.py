@@ -92,7 +92,7 @@ def number_in(path: Path, config: dict[str, Any], key: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise BadInput(f"{path}: {key} is {value!r}; expected a number above 0")
+        raise BadInput(f"{key} is {value!r}; expected a number above 0", file=path)
     return value
 
 
@@ -118,7 +118,7 @@ def read_json(path: Path, otherwise: Json) -> Json:
     except FileNotFoundError:
         return otherwise
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is not valid JSON: {error}") from error
+        raise BadInput(f"not valid JSON: {error}", file=path) from error
     if not isinstance(value, type(otherwise)):
         expected = "an object" if isinstance(otherwise, dict) else "a list"
         raise BadInput(f"{path} holds {type(value).__name__} in JSON; expected {expected}")

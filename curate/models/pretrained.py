@@ -190,8 +190,9 @@ def check_fits(folder: Path, tokenizer: Any, model: Any) -> None:
         ) from error
     if tokens > vectors or 2 * tokens < vectors:
         raise BadInput(
-            f"{folder}: the tokenizer has {tokens:,} tokens and the model has vectors for {vectors:,}, so the "
-            "tokenizer belongs to another model. Copy the tokenizer files of this model."
+            f"the tokenizer has {tokens:,} tokens and the model has vectors for {vectors:,}, so the "
+            "tokenizer belongs to another model. Copy the tokenizer files of this model.",
+            file=folder,
         )
 
 
@@ -260,13 +261,14 @@ def load_config(folder: Path) -> Any:
     if kind not in CONFIG_MAPPING:
         code = "; it comes with code of its own, which curate never runs" if "auto_map" in written else ""
         raise BadInput(
-            f"{path}: transformers {transformers.__version__} has no model of the type '{kind}'{code}. "
-            "Use another model."
+            f"transformers {transformers.__version__} has no model of the type '{kind}'{code}. Use another model.",
+            file=path,
         )
     if replaced := adds_code(written):
         raise BadInput(
-            f"{path}: the model comes with code of its own ({replaced}), which curate never runs, and "
-            f"transformers' model of the type '{kind}' may give other vectors. Use another model."
+            f"the model comes with code of its own ({replaced}), which curate never runs, and "
+            f"transformers' model of the type '{kind}' may give other vectors. Use another model.",
+            file=path,
         )
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
@@ -285,13 +287,14 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
     settings = folder / "tokenizer_config.json"
     if "AutoTokenizer" in (read_json(settings, {}).get("auto_map") or {}):
         raise BadInput(
-            f"{settings}: the tokenizer comes with code of its own, which curate never runs, and other tokens "
-            "would give other vectors. Use another model."
+            "the tokenizer comes with code of its own, which curate never runs, and other tokens "
+            "would give other vectors. Use another model.",
+            file=settings,
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # the library tokenizers raises Exception itself
-        raise BadInput(f"{folder}: cannot load the tokenizer: {' '.join(str(error).split())[:300]}") from error
+        raise BadInput(f"cannot load the tokenizer: {' '.join(str(error).split())[:300]}", file=folder) from error
     files = sorted(set(tokenizer.vocab_files_names.values()) | {"tokenizer.json"})
     if not any((folder / name).is_file() for name in files):
         raise BadInput(
@@ -303,8 +306,9 @@ def load_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
         set(tokenizer(text, add_special_tokens=False)["input_ids"]) <= {tokenizer.unk_token_id} for text in WORDS
     ):
         raise BadInput(
-            f"{folder}: the tokenizer knows no word of any language, so its files are damaged or those of another "
-            "model. Copy the tokenizer files of this model."
+            "the tokenizer knows no word of any language, so its files are damaged or those of another "
+            "model. Copy the tokenizer files of this model.",
+            file=folder,
         )
     _forget_surplus(folder, tokenizer)
     if lower_case:

@@ -118,12 +118,12 @@ def classes_of(folder: Path) -> tuple[str, ...]:
     try:
         found = {int(number): str(name) for number, name in names.items()}
     except (ValueError, AttributeError) as error:
-        raise BadInput(f"{path}: 'id2label' must map the numbers of the classes to names") from error
+        raise BadInput("'id2label' must map the numbers of the classes to names", file=path) from error
     # transformers writes no names for two classes that have none, and two classes is its default.
     count = len(found) or int(config.get("num_labels") or config.get("_num_labels") or 2)
     classes = tuple(found.get(number, f"LABEL_{number}") for number in range(count))
     if len(set(classes)) < count:
-        raise BadInput(f"{path}: 'id2label' gives two classes one name ({', '.join(classes)})")
+        raise BadInput(f"'id2label' gives two classes one name ({', '.join(classes)})", file=path)
     return classes
 
 
