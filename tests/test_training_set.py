@@ -325,7 +325,7 @@ def agree(said: Counter[str], true: Counter[str]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds())
 def test_exports_trainings_and_reports_agree_with_a_double_loop(world: World) -> None:
     """All have the same positives, draw from the same negatives, and give the same figures."""
