@@ -393,7 +393,7 @@ def test_a_file_of_llama_index_holds_passages_queries_and_labels(workspace: Work
         (b'{\n  "_id": "d1",\n  "text": "one"\n}\n', r":1: found a JSON object on several lines.* jq -c \. "),
         (b'["q1", "d1", "d2"]\n["q2", "d1", "d2"]\n', ":1: found a JSON array on each line, as ColBERT's triples"),
         (b"[" * 99_999, ":1: found a JSON array, expected JSON lines"),
-        (b"d1\tone\rd2\ttwo\r", ":1: the file is text whose lines end with a carriage return alone"),
+        (b"d1\tone\rd2\ttwo\r", r"a carriage return alone, .*\. Run: tr '.r' '.n' < \S*/a.tsv > \S*/lf-a.tsv$"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", ":1: the file is a pointer of Git LFS"),
         (b"<!DOCTYPE html>\n<p>404</p>\n", ":1: the file is a web page"),
         (gzip.compress(stream(TABLE)), ": a table of Parquet or Arrow that is compressed once more"),

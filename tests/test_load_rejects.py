@@ -303,3 +303,15 @@ def test_one_annotator_cannot_say_both(workspace: Workspace, tmp_path: Path) -> 
     assert f"{verdicts}:5: relevant is neither true nor false: it is null" in str(error.value)
     loaded = load(workspace, passages=[passages], queries=[queries], annotations=[verdicts], max_rejects=2)
     assert (loaded.counts["annotations"], loaded.collapsed["annotations"]) == (2, 1)
+
+
+def test_a_folder_without_passages_is_told_beside_the_labels_that_miss_them(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    (folder / "qrels").mkdir(parents=True)
+    file(folder, b'{"_id": "q1", "text": "one"}\n', "queries.jsonl")
+    file(folder / "qrels", b"query-id\tcorpus-id\tscore\nq1\tp1\t1\n", "train.tsv")
+    with pytest.raises(BadInput, match=r"set has no passages: expected corpus\.jsonl .*--passages"):
+        load(workspace, folder)
+    load(workspace, folder, passages=[file(tmp_path, GOOD, "one.jsonl")])

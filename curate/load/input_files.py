@@ -114,7 +114,13 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
                 f"{shown(path)} names dev or test but is not part of the layout, so that its queries could train. "
                 f"Give it by an option{_option(path)}, rename it or move it away"
             )
-    return InputFiles(kept, tuple(_note(path, replaced.get(path)) for path in left_out))
+    notes = [_note(path, replaced.get(path)) for path in left_out]
+    if not passages and not any(file.kind == "passages" for file in given):
+        notes.append(
+            f"{shown(folder)} has no passages: expected corpus.jsonl or collection.tsv. Labels can name only "
+            "passages that were loaded before; to load others: --passages FILE"
+        )
+    return InputFiles(kept, tuple(notes))
 
 
 def _names_queries(path: Path) -> bool:

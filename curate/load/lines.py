@@ -17,6 +17,7 @@ PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 PARQUET = b"PAR1"
 ARROW = (b"ARROW1", b"\xff\xff\xff\xff")  # Arrow's file and stream
 TAR_AT, TAR = 257, b"ustar"
+CARRIAGE_RETURNS = "text whose lines end with a carriage return alone, not with a line feed"
 UTF16 = "UTF-16, expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8"
 FOREIGN = {
     b"\xff\xfe": UTF16,
@@ -64,7 +65,8 @@ def head(path: Path) -> bytes:
     first = next(blocks(path), b"")
     what = _foreign(first)
     if what:
-        raise BadInput(f"the file is {what}", file=shown(path), line=1)
+        run = _with_line_feeds(path) if what is CARRIAGE_RETURNS else None
+        raise BadInput(f"the file is {what}", file=shown(path), line=1, run=run)
     if first.startswith((PARQUET, *ARROW)) and _codec(path):
         raise BadInput(
             "a table of Parquet or Arrow that is compressed once more. Unpack it first", file=shown(path)
@@ -84,8 +86,15 @@ def _foreign(first: bytes) -> str | None:
     if b"\0" in first[:2]:
         return UTF16
     if b"\n" not in first and b"\r" in first.rstrip(b"\r"):
-        return "text whose lines end with a carriage return alone. Convert it: tr '\\r' '\\n'"
+        return CARRIAGE_RETURNS
     return None
+
+
+def _with_line_feeds(path: Path) -> str | None:
+    """Return the command that gives a file with carriage returns line feeds; None for what tr cannot read."""
+    if _codec(path) or argument(path) == "-":
+        return None
+    return rf"tr '\r' '\n' < {argument(path)} > {argument(path.with_name(f'lf-{path.name}'))}"
 
 
 def first_line(start: bytes) -> tuple[int, bytes]:

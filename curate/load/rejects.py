@@ -1,6 +1,7 @@
 """The rejected rows of a load: their number, the reasons and the first few rows."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +50,11 @@ class Rejects:
             self.claims |= {(query_id, split, None)} if query_id else set()
             self.unread += not query_id
 
-    def refuse_too_many(self) -> None:
-        """Raise RejectedRows, with the first rejects and the count of each reason, if too many were rejected."""
+    def refuse_too_many(self, notes: Iterable[str] = ()) -> None:
+        """Raise RejectedRows, with the first rejects and the count of each reason, if too many were rejected.
+
+        notes: what is known of the files, which may say why.
+        """
         if self.count <= self.allowed:
             return
         first = [
@@ -68,6 +72,7 @@ class Rejects:
                     *more,
                     "by reason:",
                     *counts,
+                    *notes,
                     f"Fix the files, or load the other rows: --max-rejects {self.count}",
                 ]
             ),

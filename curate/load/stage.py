@@ -125,7 +125,7 @@ def _load(workspace: Workspace, request: LoadRequest, max_rejects: int, progress
     job.discard()
     try:
         counts = _load_all(job, request, rejects, progress)
-        rejects.refuse_too_many()
+        rejects.refuse_too_many(request.notes)
     except BaseException:
         job.discard()
         raise
