@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from curate.errors import BadInput
-from curate.load.shown import printable, shown
+from curate.load.shown import argument, printable, shown
 
 BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20  # bytes; escapes make a text of 1 MiB at most 6 MiB long
