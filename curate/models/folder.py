@@ -27,11 +27,19 @@ def model_folder(name: str, root: Path | None = None) -> Path:
 
 
 def is_same_model(name: str, other: str, root: Path) -> bool:
-    """Return whether two names are equal or refer to the same folder. The hub is never asked."""
+    """Return whether two names are equal, or refer to folders with the same files. The hub is never asked."""
     if name == other:
         return True
+    folder, other_folder = _local(name, root), _local(other, root)
+    if folder is None or other_folder is None:
+        return False
+    return folder == other_folder or fingerprint(folder, {}) == fingerprint(other_folder, {})
+
+
+def has_fingerprint(name: str, root: Path, settings: Mapping[str, Any], print_: str) -> bool:
+    """Return whether `name` refers to a folder with this fingerprint. The hub is never asked."""
     folder = _local(name, root)
-    return folder is not None and folder == _local(other, root)
+    return folder is not None and fingerprint(folder, settings) == print_
 
 
 def _local(name: str, root: Path | None) -> Path | None:
