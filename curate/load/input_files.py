@@ -77,13 +77,11 @@ def _splits_in(name: str, splits: dict[str, str]) -> set[str]:
     return {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
 
 
-def in_folder(
-    folder: Path, given: Iterable[Input], other_form: Callable[[Path], BadInput | None]
-) -> InputFiles:
+def in_folder(folder: Path, given: Iterable[Input], other_form: Callable[[Path], BadInput | None]) -> InputFiles:
     """Return the files in a folder with the layout of BEIR or MS MARCO, in addition to those `given` by options.
 
-    The folder's qrels are left out for a split that has qrels in `given`. other_form: the error about a file that is
-    a training set or a run, or None. Raises BadInput for another layout.
+    The folder's qrels are left out for a split that has qrels in `given`. other_form: returns the error about a
+    file that is a training set or a run, else None. Raises BadInput for another layout.
     """
     by_stem = _by_stem(folder)
     marco = "collection" in by_stem

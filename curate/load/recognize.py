@@ -63,7 +63,7 @@ def recognized(path: Path, name: str | None = None) -> list[Input]:
 
 
 def other_form(path: Path) -> BadInput | None:
-    """Return the error about a file whose columns are those of a training set or of a run; None for another file."""
+    """Return the error about a file with the columns of a training set or of a run; None for another file."""
     try:
         _by_columns(path, head(path))
     except OtherForm as form:
