@@ -57,8 +57,8 @@ CAPTIONS = {
     ),
     "positives_recognised": (
         "One row per verdict, over all labelled positives of the queries of the run's split. "
-        "People labelled these pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees with the label. "
-        "Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
+        "People labelled these pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees "
+        "with the label. Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
     ),
     "shortfall": (
         "One row per number of hard negatives, over the queries of run {run}. Each query should have "
