@@ -1,12 +1,14 @@
 """Cutoffs: named rows that turn probabilities into decisions. Changing them does not score anything again."""
 
+import json
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, numbered
-from curate.models.folder import is_same_model
+from curate.models.folder import has_fingerprint, is_same_model
 from curate.nearest import nearest
 from curate.options import given_options
 from curate.workspace import Workspace
@@ -132,13 +134,19 @@ def _given(workspace: Workspace, options: Mapping[str, Any]) -> dict[str, Any]:
 def _known_scorer(workspace: Workspace, wanted: str) -> str:
     rows = _scorers(workspace)
     by_id = [row["model_id"] for row in rows if row["model_id"] == wanted]
-    found = by_id or [row["model_id"] for row in rows if is_same_model(row["path"], wanted, workspace.root)]
+    found = by_id or [row["model_id"] for row in rows if _is_in(row, wanted, workspace.root)]
     if len(found) == 1:
         return str(found[0])
     if found:
         raise BadSettings(f"several scorers were read from '{wanted}'; give the id of one: {', '.join(found)}")
     near = nearest(wanted, [row["model_id"] for row in rows])
     raise UnknownName(f"no scorer '{wanted}' has scored here: {near} To score with it: curate denoise --scorer")
+
+
+def _is_in(row: Mapping[str, Any], name: str, root: Path) -> bool:
+    """Return whether a scorer was read from the folder `name`, or has the files that are in it."""
+    settings = json.loads(row["settings"])
+    return is_same_model(row["path"], name, root) or has_fingerprint(name, root, settings, row["fingerprint"])
 
 
 def _scorers(workspace: Workspace) -> list[dict[str, Any]]:

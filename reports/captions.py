@@ -56,9 +56,9 @@ CAPTIONS = {
         "{negative_below:g} and {positive_above:g}."
     ),
     "positives_recognised": (
-        "One row per verdict, over all labelled positives of the run's queries. People labelled these "
-        "pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees with the label. "
-        "Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
+        "One row per verdict, over all labelled positives of the queries of the run's split. "
+        "People labelled these pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees "
+        "with the label. Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
     ),
     "shortfall": (
         "One row per number of hard negatives, over the queries of run {run}. Each query should have "

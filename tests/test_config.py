@@ -56,3 +56,13 @@ def test_an_option_that_cannot_be_is_refused_like_a_key() -> None:
     """The Python API takes the same names, and the error for a wrong one names the nearest."""
     with pytest.raises(BadSettings, match="did you mean 'scorer'"):
         Denoise().override(scorrer="x")
+
+
+def test_what_curate_toml_says_about_an_encoder_holds_for_its_copy(tmp_path: Path) -> None:
+    """The same files under another path are the same model; other files are another one."""
+    for name, content in (("here", "{}"), ("copy", "{}"), ("other", "[]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(content)
+    mine = Mine(encoder="here", query_prompt="query: ")
+    prompts = [mine.about(name, tmp_path).query_prompt for name in ("here", "copy", "other")]
+    assert prompts == ["query: ", "query: ", None]

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from curate.choose_run import chosen_run, training_runs
 from curate.cli.main import run
 from curate.cutoffs import cutoffs_in_force
 from curate.jobs import Job
+from curate.models.folder import fingerprint
 from curate.named_queries import rows
 
 Make = Callable[..., Workspace]
@@ -255,6 +257,18 @@ def test_cutoffs_that_make_no_sense_are_refused(denoised: Workspace, values: dic
     with pytest.raises(BadSettings, match=wrong.replace("?", r"\?")):
         curate.set_cutoffs(denoised, "odd", **values)
     assert len(denoised.records()) == before
+
+
+def test_a_scorer_is_known_by_its_files_wherever_they_are(denoised: Workspace, tmp_path: Path) -> None:
+    """The folder from which it was read is gone; this one is a copy."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "config.json").write_text("{}")
+    scorer = {"role": "cross-encoder", "path": "gone", "fingerprint": fingerprint(copy, {}), "settings": "{}"}
+    job = Job(denoised, "denoise", "score-other")
+    job.write_rows("models", [{"model_id": "other", **scorer}])
+    job.finish()
+    assert curate.set_cutoffs(denoised, "deep", scorer=str(copy))["scorer_id"] == "other"
 
 
 def test_judged_negatives_are_in_no_rate(make_workspace: Make) -> None:

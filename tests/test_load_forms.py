@@ -371,6 +371,19 @@ def test_training_rows_never_become_questions(workspace: Workspace, tmp_path: Pa
     assert workspace.records() == []
 
 
+def test_training_rows_in_a_folder_are_named_too(workspace: Workspace, tmp_path: Path) -> None:
+    """Alone they are refused. Beside a collection they are left out, and a note names their form."""
+    folder = tmp_path / "set"
+    train = file(folder, "train.jsonl", json.dumps(TRAINING["Tevatron"]).encode())
+    with pytest.raises(BadInput, match=rf"{train}: training rows of the form of Tevatron .* in docs/input.md"):
+        load(workspace, folder)
+    file(folder, "corpus.jsonl", b'{"_id": "d1", "text": "rain"}\n')
+    run = file(folder, "run.trec", b"q1 Q0 d1 1 9.5 bm25\n")
+    said = load(workspace, folder).notes
+    assert said[0] == f"not loaded: {run}: a TREC run (6 columns). Run: curate mine --run {run}"
+    assert said[1].startswith(f"not loaded: {train}: training rows of the form of Tevatron")
+
+
 def test_a_file_of_llama_index_holds_passages_queries_and_labels(workspace: Workspace, tmp_path: Path) -> None:
     """It is one object. The name tells the split of its labels."""
     content = {

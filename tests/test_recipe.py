@@ -221,6 +221,21 @@ def test_a_setting_that_changed_is_told_with_the_model_to_delete(
         rocketqa.run_recipe(changed)
 
 
+def test_a_recipe_goes_on_with_its_model_under_another_path(
+    make_workspace: Make, tiny_encoder: Callable[..., Path]
+) -> None:
+    """As after a move, or in another environment: what tells a model is its files."""
+    workspace = make_workspace({"p0": "rain"}, {"q0": "what falls"}, qrels=[("q0", "p0")])
+    start, toml = tiny_encoder(), workspace.root / "curate.toml"
+    for folder in (start, start.with_name("moved")):
+        start.rename(folder)
+        start = folder
+        toml.write_text(f'[recipe]\ninit = "{folder}"\nevaluate = "none"\n')
+        rocketqa.run_recipe(Workspace(workspace.root), last="mine")
+        assert rocketqa.plan_recipe(Workspace(workspace.root), last="mine").text() == "m-d0: done\nmine: done"
+    assert [record.stage for record in Workspace(workspace.root).records()] == ["load", "train", "mine"]
+
+
 SMALL = """
 [train.dual_encoder]
 epochs = 1

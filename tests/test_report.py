@@ -184,6 +184,18 @@ def test_labelled_positives_count_as_recognised_above_the_upper_cutoff(denoised:
     assert column(report_rows.report(denoised, "positives_recognised"), "positives") == [1, 1, 0, 0]
 
 
+def test_the_positive_of_a_query_that_found_nothing_is_unscored(denoised: Workspace) -> None:
+    """The text has no token for the retriever, so that the run has no candidate of the query."""
+    job, key = Job(denoised, "load", "load-00002"), len(QUERIES)
+    job.write_rows(
+        "queries", [{"query_key": key, "query_id": "mute", "text": "?!", "text_hash": 9, "split": None}]
+    )
+    label = {"query_key": key, "passage_key": 0, "relevance": 1, "split": "train", "source": "qrels.tsv"}
+    job.write_rows("qrels", [{**label, "revision": 1, "corrects": False}])
+    job.finish(counts={"passages": 0})
+    assert column(report_rows.report(denoised, "positives_recognised"), "positives") == [1, 1, 0, 1]
+
+
 def test_the_shortfall_counts_each_query_once(denoised: Workspace) -> None:
     """One query has a single hard negative. The other has two, which is enough."""
     report = report_rows.report(denoised, "shortfall", negatives=2)

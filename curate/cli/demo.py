@@ -26,7 +26,7 @@ COMMANDS = (
     "init .",
     "load collection",
     "mine --retriever hybrid --encoder {encoder} --depth 100",
-    "train cross-encoder --groups 3200 --learning-rate 2e-4 --max-length 64",
+    "train cross-encoder --init {encoder} --groups 3200 --learning-rate 2e-4 --max-length 64",
     "denoise --scorer models/cross-encoder --depth 20 --max-length 64",
     "augment",
     "report",

@@ -15,7 +15,11 @@ class Unfit(Exception):  # not named ...Error: an unfit row may be allowed
 
 
 class OtherForm(Unfit):
-    """The names are those of another form, so that the file is refused as a whole."""
+    """The file is of another form, so that it is refused as a whole; `run`: the command that reads it, if any."""
+
+    def __init__(self, what: str, run: str | None = None) -> None:
+        self.run = run
+        super().__init__(what)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,10 +77,11 @@ def _splits_in(name: str, splits: dict[str, str]) -> set[str]:
     return {splits[word] for word in re.split(r"[^a-z]+", name.lower()) if word in splits}
 
 
-def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
+def in_folder(folder: Path, given: Iterable[Input], other_form: Callable[[Path], BadInput | None]) -> InputFiles:
     """Return the files in a folder with the layout of BEIR or MS MARCO, in addition to those `given` by options.
 
-    The folder's qrels are left out for a split that has qrels in `given`. Raises BadInput for another layout.
+    The folder's qrels are left out for a split that has qrels in `given`. other_form: returns the error about a
+    file that is a training set or a run, else None. Raises BadInput for another layout.
     """
     by_stem = _by_stem(folder)
     marco = "collection" in by_stem
@@ -94,6 +95,8 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
     splits = QUERY_SPLITS if marco else SPLITS
     inputs += [Input("qrels", labels[word], split) for word, split in splits.items() if word in labels]
     if not inputs:
+        for refused in filter(None, map(other_form, _entries(folder))):
+            raise refused
         raise BadInput(
             "neither a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, ...) nor an "
             "MS MARCO folder (collection.tsv, queries.train.tsv, ...). Name the files: "
@@ -114,7 +117,7 @@ def in_folder(folder: Path, given: Iterable[Input]) -> InputFiles:
                 f"{shown(path)} names dev or test but is not part of the layout, so that its queries could train. "
                 f"Give it by an option{_option(path)}, rename it or move it away"
             )
-    notes = [_note(path, replaced.get(path)) for path in left_out]
+    notes = [_note(path, replaced.get(path), other_form) for path in left_out]
     if not passages and not any(file.kind == "passages" for file in given):
         notes.append(
             f"{shown(folder)} has no passages: expected corpus.jsonl or collection.tsv. Labels can name only "
@@ -150,13 +153,15 @@ def _telling(path: Path) -> bool:
     return path.name.lower() in FOLDERS or not path.is_dir()
 
 
-def _note(path: Path, replaced: str | None) -> str:
-    """Return a note about a file that is left out, with the option that would load it.
+def _note(path: Path, replaced: str | None, other_form: Callable[[Path], BadInput | None]) -> str:
+    """Return a note about a file that is left out, with its form or the option that would load it.
 
     replaced: the split for which an option gives other labels than this file's.
     """
     if replaced:
         return f"not loaded: {shown(path)}: --qrels gives other labels for {replaced}"
+    if form := other_form(path):
+        return f"not loaded: {form}"
     option = _option(path)
     return f"not loaded: {shown(path)}{f'; to load it{option}' if option else ': not part of the layout'}"
 

@@ -51,7 +51,7 @@ def recognized(path: Path, name: str | None = None) -> list[Input]:
     try:
         kind = _by_columns(path, start) or kind_by_name(name)
     except OtherForm as form:
-        raise BadInput(str(form), file=shown(path)) from form
+        raise _refusal(form, path) from form
     if kind is None:
         file = argument(path)
         raise BadSettings(
@@ -60,6 +60,21 @@ def recognized(path: Path, name: str | None = None) -> list[Input]:
             file=shown(path),
         )
     return [by_name(kind, path, name)]
+
+
+def other_form(path: Path) -> BadInput | None:
+    """Return the error about a file with the columns of a training set or of a run; None for another file."""
+    try:
+        _by_columns(path, head(path))
+    except OtherForm as form:
+        return _refusal(form, path)
+    except (BadInput, OSError):  # what cannot be read has no form
+        return None
+    return None
+
+
+def _refusal(form: OtherForm, path: Path) -> BadInput:
+    return BadInput(str(form), file=shown(path), run=form.run)
 
 
 def _by_columns(path: Path, start: bytes) -> str | None:
@@ -94,7 +109,7 @@ def _by_values(path: Path, number: int, first: bytes) -> str | None:
     except Unfit as unfit:
         raise BadInput(str(unfit), file=shown(path), line=number) from unfit
     if len(found) >= RUN_COLUMNS and found[1].upper() == "Q0":
-        raise BadInput("a TREC run (6 columns)", file=shown(path), run=f"curate mine --run {argument(path)}")
+        raise OtherForm("a TREC run (6 columns)", f"curate mine --run {argument(path)}")
     labels = len(found) in QREL_COLUMNS and len(found) > 2 and re.fullmatch(r"-?\d+", found[-1])
     return "qrels" if labels else None
 

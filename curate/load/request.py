@@ -11,7 +11,7 @@ from curate.errors import BadInput, BadSettings
 from curate.load.input_files import Input, InputFiles, in_folder, in_order
 from curate.load.lines import require_file
 from curate.load.option_files import given_inputs
-from curate.load.recognize import recognized
+from curate.load.recognize import other_form, recognized
 from curate.load.saved_dataset import saved_files
 from curate.load.shown import argument, printable, shown
 from curate.load.stdin import standard_input
@@ -84,7 +84,7 @@ def _found(source: Path, given: list[Input]) -> InputFiles:
     saved = saved_files(source)
     if saved:
         return InputFiles(tuple(file for name, path in saved for file in recognized(path, name)), ())
-    return in_folder(source, given) if source.is_dir() else InputFiles(tuple(recognized(source)), ())
+    return in_folder(source, given, other_form) if source.is_dir() else InputFiles(tuple(recognized(source)), ())
 
 
 @contextmanager

@@ -22,16 +22,27 @@ def model_folder(name: str, root: Path | None = None) -> Path:
         return local
     if name.count("/") > 1 or name.startswith((".", "/", "~", "models/")):
         looked = " and ".join(dict.fromkeys(map(str, (root or Path.cwd(), Path.cwd()))))
-        raise NotAvailable(f"no model folder '{name}' (looked in {looked})")
+        raise NotAvailable(
+            f"no model folder '{name}' (looked in {looked}). If it was moved, name its new place by the option "
+            "--encoder, --scorer or --init, or in curate.toml: a model is known by its files"
+        )
     return _from_hub(name)
 
 
 def is_same_model(name: str, other: str, root: Path) -> bool:
-    """Return whether two names are equal or refer to the same folder. The hub is never asked."""
+    """Return whether two names are equal, or refer to folders with the same files. The hub is never asked."""
     if name == other:
         return True
+    folder, other_folder = _local(name, root), _local(other, root)
+    if folder is None or other_folder is None:
+        return False
+    return folder == other_folder or fingerprint(folder, {}) == fingerprint(other_folder, {})
+
+
+def has_fingerprint(name: str, root: Path, settings: Mapping[str, Any], print_: str) -> bool:
+    """Return whether `name` refers to a folder with this fingerprint. The hub is never asked."""
     folder = _local(name, root)
-    return folder is not None and folder == _local(other, root)
+    return folder is not None and fingerprint(folder, settings) == print_
 
 
 def _local(name: str, root: Path | None) -> Path | None:

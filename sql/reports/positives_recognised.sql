@@ -1,6 +1,7 @@
 -- positives_recognised: the scorer's verdicts on pairs that people labelled relevant. Grain: one row per verdict.
 -- This report checks the scorer: most labelled positives should be above positive_above, few below negative_below.
--- All labelled positives of the run's queries count, whether the retriever found them or not.
+-- All labelled positives of the queries of the run's split count, whether the retriever found them or not. Those of
+-- a query for which it found nothing, as of a text without tokens, are unscored.
 -- Parameters: $run, $cutoffs.
 with verdicts as (
     select
@@ -11,12 +12,13 @@ with verdicts as (
             else 2
         end as step,
     from positives
+    inner join queries on queries.query_key = positives.query_key
+    inner join runs on runs.run_id = $run and runs.split = queries.split
     inner join cutoffs on cutoffs.name = $cutoffs
     left join scores
         on scores.scorer_id = cutoffs.scorer_id
         and scores.query_key = positives.query_key
         and scores.passage_key = positives.passage_key
-    where positives.query_key in (select query_key from candidates where run_id = $run)
 ),
 steps (step, verdict) as (
     values (1, 'above positive_above'), (2, 'between the cutoffs'), (3, 'below negative_below'), (4, 'unscored')

@@ -2,6 +2,8 @@
 select
     model_id,
     path,
-    (settings ->> 'max_length')::integer as max_length,
-    settings ->> 'relevant_class' as relevant_class,
+    fingerprint,
+    settings::varchar as settings,
+    (models.settings ->> 'max_length')::integer as max_length,
+    models.settings ->> 'relevant_class' as relevant_class,
 from models where "role" = 'cross-encoder' order by model_id;
