@@ -74,7 +74,7 @@ def as_source_and_as_qrels(path: Path) -> list[tuple[list[Path], LoadOptions]]:
             b'"url","Text","Title","ID"\n"u","Rain, snow\nand hail","Rain","d1"\n"u","Sun","","d2"\n',
         ),
         ("tabs.tsv", b'"id"\t"title"\t"text"\n"d1"\t"Rain"\t"Rain, snow\nand hail"\n"d2"\t""\t"Sun"\n'),
-        ("packed.csv.gz", gzip.compress(b'id,title,text\nd1,Rain,"Rain, snow\nand hail"\nd2,,Sun\n')),
+        ("packed.csv.gz", gzip.compress(b'id,title,text\nd1,Rain,"Rain, snow\nand hail"\nd2,,Sun\n', mtime=0)),
     ],
 )
 def test_csv_with_a_header_of_known_names_is_read(
@@ -409,7 +409,7 @@ def test_a_file_of_llama_index_holds_passages_queries_and_labels(workspace: Work
         (b"d1\tone\rd2\ttwo\r", r"a carriage return alone, .*\. Run: tr '.r' '.n' < \S*/a.tsv > \S*/lf-a.tsv$"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", ":1: the file is a pointer of Git LFS"),
         (b"<!DOCTYPE html>\n<p>404</p>\n", ":1: the file is a web page"),
-        (gzip.compress(stream(TABLE)), ": a table of Parquet or Arrow that is compressed once more"),
+        (gzip.compress(stream(TABLE), mtime=0), ": a table of Parquet or Arrow that is compressed once more"),
     ],
 )
 def test_a_file_of_another_form_is_named(
@@ -452,7 +452,7 @@ def test_standard_input_is_a_file(workspace: Workspace, tmp_path: Path, monkeypa
     def given(content: bytes) -> None:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
-    content = gzip.compress(b"d1\tone\nd2\ttwo\n")
+    content = gzip.compress(b"d1\tone\nd2\ttwo\n", mtime=0)
     given(content)
     load(workspace, passages=["-"], queries=[file(tmp_path, "q.tsv", QUERIES)])
     assert load(workspace, passages=[file(tmp_path, "d.gz", content)], queries=[tmp_path / "q.tsv"]).already

@@ -93,7 +93,7 @@ def test_three_columns_are_a_marco_run(tmp_path: Path) -> None:
 def test_a_gzipped_run_reads_like_a_plain_one(tmp_path: Path) -> None:
     """Its first bytes identify it, not its name."""
     path = tmp_path / "run.txt"
-    path.write_bytes(gzip.compress(b"q1 Q0 p1 1 2.0 tag\n"))
+    path.write_bytes(gzip.compress(b"q1 Q0 p1 1 2.0 tag\n", mtime=0))
 
     assert [line.passage_id for line in read_run(path, lambda *_: None)] == ["p1"]
 
