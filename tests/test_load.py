@@ -115,7 +115,10 @@ def test_an_ms_marco_folder_is_loaded(workspace: Workspace, tmp_path: Path) -> N
         ("header.tsv", "pid\ttitle\tbody\np1\tA\tone\np2\t\ttwo\n"),
         ("header-below-blank-lines.tsv", "\n\r\ndocno\ttitle\tcontent\np1\tA\tone\np2\t\ttwo\n"),
         ("packed-but-not-called-so.jsonl", gzip.compress(PASSAGES.encode(), mtime=0)),
-        ("two-members.gz", gzip.compress(PASSAGES[:44].encode(), mtime=0) + gzip.compress(PASSAGES[44:].encode(), mtime=0)),
+        (
+            "two-members.gz",
+            gzip.compress(PASSAGES[:44].encode(), mtime=0) + gzip.compress(PASSAGES[44:].encode(), mtime=0),
+        ),
         ("zstd.jsonl.zst", bytes(pa.compress(PASSAGES.encode(), codec="zstd", asbytes=True))),
     ],
 )
