@@ -74,7 +74,7 @@ def test_the_ledger_holds_the_scorers_own_logits(small_set: Workspace, tiny_cros
     rows = small_set.sql("select query_key, passage_key, logit from scores order by query_key, passage_key")
     scorer = CrossEncoder(folder)
     pairs = rows.select("query_key", "passage_key").to_numpy()
-    tokens = scorer.tokenize(list(QUERIES.values()), list(PASSAGES.values()), pairs)
+    tokens = scorer.prepare(list(QUERIES.values()), list(PASSAGES.values()), pairs)
     assert rows["logit"].to_numpy() == pytest.approx(scorer.score(tokens), abs=0.05)
 
 

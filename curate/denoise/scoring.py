@@ -1,9 +1,9 @@
 """Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import pyarrow as pa
-
-    from curate.models.cross_encoder import TokenizedPair
 
 PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
@@ -56,11 +54,11 @@ class ScoreBlock:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A tokenized block."""
+    """A block that is ready for the scorer."""
 
     block: ScoreBlock
     pairs: "pa.Table"
-    rows: "list[TokenizedPair]"
+    rows: Sequence[Any]
 
 
 class Scoring:
@@ -119,11 +117,7 @@ class Scoring:
 
     def finish(self, pairs: int) -> None:
         """Write the job's record; `pairs` were scored by this call."""
-        options = {
-            "scorer": self.scorer.path,
-            "max_length": self.scorer.spec.max_length,
-            "relevant_class": self.scorer.relevant_class,
-        }
+        options = {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
         self.job.finish(pairs=pairs, scorer_id=self.scorer.scorer_id, run=self.run_id, options=options)
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
@@ -137,7 +131,7 @@ class Scoring:
                 yield following.result()
 
     def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: ScoreBlock) -> Prepared:
-        """Fetch and tokenize a block. Each call needs a cursor of its own."""
+        """Fetch a block and make it ready. Each call needs a cursor of its own."""
         import numpy as np
 
         queries = {"first_query": block.first_query, "last_query": block.last_query}
@@ -150,7 +144,7 @@ class Scoring:
         texts = sql_files.select(cursor, "score/queries", **queries).fetchall()
         which_query = np.searchsorted([key for key, _ in texts], query_keys)
         indices = np.stack([which_query, which_passage], axis=1)
-        rows = self.scorer.model.tokenize([text for _, text in texts], [text for _, text in passages], indices)
+        rows = self.scorer.model.prepare([text for _, text in texts], [text for _, text in passages], indices)
         return Prepared(block, pairs, rows)
 
     def _tables(self, prepared: Prepared, logits: "np.ndarray[Any, Any]") -> "list[pa.Table]":
@@ -190,7 +184,7 @@ def score_run(
     scoring = Scoring.of(workspace, run_id, settings)
     if only_by not in (None, scoring.scorer.scorer_id):
         raise BadSettings(
-            f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.name} is "
+            f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.source.name} is "
             f"{scoring.scorer.scorer_id}. Give the scorer that `curate denoise` used, or the cutoffs of this "
             "scorer: --cutoffs NAME"
         )
@@ -239,7 +233,7 @@ def plan_score(
     scoring = Scoring.of(workspace, run_id, settings)
     total = sum(block.pairs for block in scoring.blocks)
     pending = sum(block.unscored for block in scoring.to_do)
-    notes = [f"scorer: {scoring.scorer.scorer_id}: {scoring.scorer.spec.text}", f"run: {run_id}"]
+    notes = [f"scorer: {scoring.scorer.scorer_id}: {scoring.scorer.source.spec.text}", f"run: {run_id}"]
     if pending:
         return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
     if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):

@@ -89,7 +89,7 @@ class CrossEncoder:
         self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer()
         self._refuse_if_the_batch_matters(folder, dtype)
 
-    def tokenize(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
+    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit.
 
         A pair has no ids if its query or its passage has no token of its own.
@@ -203,7 +203,7 @@ class CrossEncoder:
         """Return whether pairs assembled here equal the tokenizer's pairs, on PROBES."""
         queries, passages = [probe[0] for probe in PROBES], [probe[1] for probe in PROBES]
         self.tokenizes_apart = True
-        ours = self.tokenize(queries, passages, np.stack([np.arange(len(PROBES))] * 2, axis=1))
+        ours = self.prepare(queries, passages, np.stack([np.arange(len(PROBES))] * 2, axis=1))
         theirs = self._tokenize_pairs([self.prompt + query for query in queries], passages)
         return all(
             np.array_equal(mine[0], own[0]) and np.array_equal(mine[1], own[1])
