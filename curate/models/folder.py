@@ -68,10 +68,14 @@ def path_below(root: Path, folder: Path, otherwise: str) -> str:
 
 
 def fingerprint(folder: Path, settings: Mapping[str, Any]) -> str:
-    """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores."""
+    """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores.
+
+    The setting `scale` is left out: it says how scores are read, and changes none.
+    """
     files = sorted({path for pattern in IDENTITY for path in folder.glob(pattern)})
+    covered = {name: value for name, value in settings.items() if name != "scale"}
     hashed = {str(path.relative_to(folder)): known_sha256(path) for path in files}
-    return hashlib.sha256(canonical([hashed, dict(settings)]).encode()).hexdigest()
+    return hashlib.sha256(canonical([hashed, covered]).encode()).hexdigest()
 
 
 def weights_sha256(folder: Path) -> str:

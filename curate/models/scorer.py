@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from curate.errors import BadInput, BadSettings
+from curate.models.causal_spec import CausalSpec, read_causal_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
-from curate.models.scorer_spec import read_scorer_spec
+from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, check_kind, kind_of
+from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +32,8 @@ class ScorerOptions:
     """Tokens of query and passage together."""
     relevant_class: str | None = None
     """The class that means relevant, by its name or number."""
+    instruction: str | None = None
+    """What a causal language model judges, in words."""
 
 
 class Spec(Protocol):
@@ -107,7 +112,7 @@ class ScorerFolder:
 
     name: str
     folder: Path
-    spec: Spec
+    spec: ScorerSpec | CausalSpec
     options: ScorerOptions
 
     def path(self, root: Path) -> str:
@@ -124,11 +129,13 @@ class ScorerFolder:
 
     def open(self) -> PairScorer:
         """Return the model, loaded. Raises BadInput if it cannot score."""
+        if isinstance(self.spec, CausalSpec):
+            from curate.models.causal_scorer import CausalScorer
+
+            return CausalScorer(self.folder, self.spec)
         from curate.models.cross_encoder import CrossEncoder
 
-        return CrossEncoder(
-            self.folder, max_length=self.options.max_length, relevant_class=self.options.relevant_class
-        )
+        return CrossEncoder(self.folder, spec=self.spec)
 
 
 def find_source(name: str, root: Path, options: ScorerOptions = ScorerOptions()) -> Source:
@@ -138,5 +145,19 @@ def find_source(name: str, root: Path, options: ScorerOptions = ScorerOptions())
     that do not suit it.
     """
     folder = model_folder(name, root)
-    spec = read_scorer_spec(folder, options.max_length, options.relevant_class)
+    spec = read_spec(folder, options)
     return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length))
+
+
+def read_spec(folder: Path, options: ScorerOptions = ScorerOptions()) -> ScorerSpec | CausalSpec:
+    """Return how the model in `folder` scores. Raises as `find_source` does."""
+    if kind_of(folder)[0] in (CAUSAL, CAUSAL_RERANKER):
+        check_kind(folder, CROSS_ENCODER, CAUSAL, CAUSAL_RERANKER)
+        if options.relevant_class is not None:
+            raise BadSettings(f"{folder.name} answers yes or no, so --relevant-class has nothing to choose from")
+        if found := read_causal_spec(folder, options.max_length, options.instruction):
+            return found
+        raise BadInput(f"{folder}")
+    if options.instruction is not None:
+        raise BadSettings(f"{folder.name} is no causal language model, so --instruction has nobody to instruct")
+    return read_scorer_spec(folder, options.max_length, options.relevant_class)
