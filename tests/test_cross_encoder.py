@@ -22,7 +22,7 @@ def test_pairs_have_the_ids_that_the_tokenizer_itself_gives(tiny_cross_encoder: 
     """Each text is tokenized once, and the pairs are assembled by hand with truncation and segments."""
     scorer = CrossEncoder(tiny_cross_encoder())
     assert scorer.tokenizes_apart
-    for (q, p), (ids, segments) in zip(EVERY_PAIR, scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
+    for (q, p), (ids, segments, _) in zip(EVERY_PAIR, scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
         own = scorer.tokenizer(QUERIES[q], PASSAGES[p], truncation=True, max_length=64)
         assert (ids.tolist(), segments.tolist()) == (own["input_ids"], own["token_type_ids"])
 

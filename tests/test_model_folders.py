@@ -485,7 +485,7 @@ def test_classes_whose_names_do_not_say_it_need_the_option(
     scorer = CrossEncoder(folder, relevant_class="entailment")
     rows = scorer.prepare(list(QUERIES.values()), list(PASSAGES.values()), PAIRS)
     with torch.inference_mode():
-        ids, segments = (torch.from_numpy(part[None].astype(np.int64)) for part in rows[0])
+        ids, segments = (torch.from_numpy(part[None].astype(np.int64)) for part in rows[0][:2])
         classes = scorer.model(input_ids=ids, token_type_ids=segments).logits[0]
     assert 1 / (1 + np.exp(-logits(scorer)[0])) == pytest.approx(float(classes.softmax(0)[1]), abs=1e-4)
     assert CrossEncoder(folder, relevant_class="1").scorer_id == scorer.scorer_id

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,24 @@ import pytest
 from tiny_causal import RERANK, write_causal
 
 import curate
-from curate.errors import BadInput, BadSettings
-from curate.models import causal_scorer, cross_encoder
+from curate.errors import BadInput, BadSettings, NotAvailable
+from curate.models import causal_scorer, cross_encoder, sentence_transformers_scorer
 from curate.models.causal_scorer import CausalScorer
-from curate.models.cross_encoder import CrossEncoder
+from curate.models.folder import fingerprint
 from curate.models.scorer import PairScorer, ScorerOptions, find_source
+from curate.models.sentence_transformers_scorer import SentenceTransformersScorer
 from curate.workspace import Workspace
 
 Write = Callable[..., Path]
 Make = Callable[..., Workspace]
 
 QUERIES = ["what is a run?", "rain", "does the snow fall?\n in winter!", "a query as long as its passage is " * 12]
-PASSAGES = ["a run is a ranked list", "  rain and snow.\n", "no", "the passage is longer than all queries are " * 12]
+PASSAGES = [
+    "a run is a ranked list",
+    "  rain and snow.\n",
+    "no",
+    "the passage is longer than all queries are " * 12,
+]
 PAIRS = np.array([(q, p) for q in range(len(QUERIES)) for p in range(len(PASSAGES))])
 TEXTS = [(QUERIES[q], PASSAGES[p]) for q, p in PAIRS.tolist()]
 INSTRUCTION = "Find passages that answer the query"
@@ -29,8 +36,8 @@ INSTRUCTION = "Find passages that answer the query"
 
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oracles compute in fp32."""
-    for module in (cross_encoder, causal_scorer):
+    """Compute in fp32, as the oracles do."""
+    for module in (cross_encoder, causal_scorer, sentence_transformers_scorer):
         monkeypatch.setattr(module, "number_format", lambda: "fp32")
 
 
@@ -44,7 +51,7 @@ def logits(folder: Path, **options: Any) -> np.ndarray:
 
 
 def theirs(folder: Path, texts: list[tuple[str, str]] = TEXTS, **options: Any) -> np.ndarray:
-    """The logits of sentence-transformers, one pair a batch."""
+    """Return the logits of sentence-transformers, one pair a batch."""
     import torch
     from sentence_transformers import CrossEncoder as Theirs
 
@@ -62,7 +69,13 @@ def edit(path: Path, change: dict[str, Any]) -> None:
 
 
 def write_modular(
-    folder: Path, encoder: Path, *, pooling: str = "cls", outputs: int = 1, residual: bool = False, prompt: str = ""
+    folder: Path,
+    encoder: Path,
+    *,
+    pooling: str = "cls",
+    outputs: int = 1,
+    residual: bool = False,
+    prompt: str = "",
 ) -> Path:
     """Save a Transformer, Pooling, Dense, LayerNorm and Dense, as the Ettin rerankers have them."""
     import torch
@@ -95,7 +108,7 @@ def test_a_modular_cross_encoder_scores_as_in_sentence_transformers(
 def test_classes_of_a_modular_head_are_named_by_number(tmp_path: Path, tiny_encoder: Write) -> None:
     """Its files give them no names."""
     folder = write_modular(tmp_path / "modular", tiny_encoder(), outputs=3)
-    with pytest.raises(BadInput, match="has 3 classes .* Say it: --relevant-class"):
+    with pytest.raises(BadInput, match=r"has 3 classes .* Say it: --relevant-class"):
         open_scorer(folder)
     raw = theirs(folder)
     expected = raw[:, 2] - np.logaddexp(raw[:, 0], raw[:, 1])
@@ -120,7 +133,7 @@ def test_a_layer_of_the_head_belongs_to_the_fingerprint(tmp_path: Path, tiny_enc
 
 
 def model_card(folder: Path, texts: list[tuple[str, str]] = TEXTS, max_length: int = 512) -> np.ndarray:
-    """The code of the card of Qwen3-Reranker: left padding, all logits of the last position."""
+    """Return what the code of the card of Qwen3-Reranker does: left padding, all logits of the last position."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -128,8 +141,8 @@ def model_card(folder: Path, texts: list[tuple[str, str]] = TEXTS, max_length: i
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     yes, no = tokenizer.convert_tokens_to_ids("yes"), tokenizer.convert_tokens_to_ids("no")
     prefix = tokenizer.encode(
-        "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct "
-        'provided. Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n',
+        "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the "
+        'Instruct provided. Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n',
         add_special_tokens=False,
     )
     suffix = tokenizer.encode(
@@ -189,7 +202,9 @@ def test_the_end_of_the_template_is_never_cut(tmp_path: Path) -> None:
         open_scorer(folder, max_length=100)
 
 
-def test_texts_tokenized_apart_have_the_tokens_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_tokenized_apart_have_the_tokens_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`?` and a new line behind it are one token. A tokenizer that needs the whole gets it."""
     folder = write_causal(tmp_path / "qwen", template=RERANK)
     scorer = open_scorer(folder, max_length=230)
@@ -236,8 +251,12 @@ def test_an_instruction_is_for_causal_models(tmp_path: Path, tiny_cross_encoder:
     """What would not be read is refused."""
     with pytest.raises(BadSettings, match="nobody to instruct"):
         open_scorer(tiny_cross_encoder(), instruction=INSTRUCTION)
-    fixed = RERANK.replace('{{ messages | selectattr("role", "eq", "system") | map(attribute="content") | first ', "{{ ")
-    folder = write_causal(tmp_path / "fixed", template=fixed.replace('| default("', '"').replace('query") }}', 'query" }}'))
+    fixed = RERANK.replace(
+        '{{ messages | selectattr("role", "eq", "system") | map(attribute="content") | first ', "{{ "
+    )
+    folder = write_causal(
+        tmp_path / "fixed", template=fixed.replace('| default("', '"').replace('query") }}', 'query" }}')
+    )
     with pytest.raises(BadSettings, match="has no place for an instruction"):
         open_scorer(folder, instruction="Find a contradiction")
     with pytest.raises(BadSettings, match="--relevant-class has nothing to choose from"):
@@ -249,3 +268,128 @@ def test_a_pair_with_an_empty_text_has_no_score(tmp_path: Path) -> None:
     scorer = open_scorer(write_causal(tmp_path / "qwen", template=RERANK))
     found = scorer.score(scorer.prepare(["rain", " "], ["snow", "\n"], np.array([[0, 0], [0, 1], [1, 0]])))
     assert np.isnan(found).tolist() == [False, True, True]
+
+
+# What sentence-transformers computes, because curate does not.
+
+
+def test_other_modules_are_computed_by_sentence_transformers(tmp_path: Path, tiny_encoder: Write) -> None:
+    """A residual layer is none that curate computes. The numbers are the library's own."""
+    folder = write_modular(tmp_path / "modular", tiny_encoder(), residual=True)
+    scorer = open_scorer(folder)
+    assert isinstance(scorer, SentenceTransformersScorer)
+    assert scorer.score(scorer.prepare(QUERIES, PASSAGES, PAIRS)) == pytest.approx(theirs(folder), abs=2e-4)
+    empty = scorer.score([("rain", ""), ("rain", "snow")])
+    assert np.isnan(empty).tolist() == [True, False]
+    assert open_scorer(folder, max_length=20).fingerprint != scorer.fingerprint
+
+
+def test_the_library_draws_no_weight_at_random(tmp_path: Path, tiny_encoder: Write) -> None:
+    """It loads a transformer that lacks weights, and says nothing but a line in a log."""
+    from safetensors.numpy import load_file, save_file
+
+    folder = write_modular(tmp_path / "modular", tiny_encoder(), residual=True)
+    weights = load_file(folder / "model.safetensors")
+    del weights["encoder.layer.0.output.dense.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadInput, match=r"lacks weights that the model needs: .*layer\.0\.output\.dense\.weight"):
+        open_scorer(folder)
+
+
+def test_without_the_library_the_extra_is_named(
+    tmp_path: Path, tiny_encoder: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an extra, because few models need it."""
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    folder = write_modular(tmp_path / "modular", tiny_encoder(), residual=True)
+    monkeypatch.setattr(sentence_transformers_scorer, "version", missing)
+    with pytest.raises(NotAvailable, match=r"extra \[sentence-transformers\].* Run: pip install"):
+        open_scorer(folder)
+
+
+# What all kinds have in common.
+
+
+SIGMOID, IDENTITY = "torch.nn.modules.activation.Sigmoid", "torch.nn.modules.linear.Identity"
+MODULAR_JSON = "config_sentence_transformers.json"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"config.json": {"sentence_transformers": {"activation_fn": SIGMOID}}}, "probability"),
+        ({"config.json": {"sentence_transformers": {"activation_fn": IDENTITY}}}, "raw"),
+        ({"config.json": {"sbert_ce_default_activation_function": IDENTITY}}, "raw"),
+        ({MODULAR_JSON: {"model_type": "CrossEncoder", "activation_fn": IDENTITY}}, "raw"),
+        ({}, "unknown"),
+    ],
+    ids=str,
+)
+def test_the_files_say_what_the_scale_is(
+    tiny_cross_encoder: Write, files: dict[str, dict[str, Any]], expected: str
+) -> None:
+    """Where the sigmoid is no probability, 0.1 and 0.9 mean nothing. The fingerprint does not depend on it."""
+    folder = tiny_cross_encoder()
+    for name, change in files.items():
+        edit(folder / name, change)
+    scorer = open_scorer(folder)
+    assert scorer.settings["scale"] == expected
+    hidden = {name: value for name, value in scorer.settings.items() if name != "scale"}
+    assert fingerprint(folder, hidden) == scorer.fingerprint
+
+
+def test_classes_are_a_scale_of_probabilities(tiny_cross_encoder: Write) -> None:
+    """The softmax of a class is one, whatever the files say of a single logit."""
+    assert open_scorer(tiny_cross_encoder(labels=2)).settings["scale"] == "probability"
+
+
+def test_the_fast_path_has_the_fingerprints_that_it_had(tiny_cross_encoder: Write) -> None:
+    """Scores that are in a ledger stay in use."""
+    scorer = open_scorer(tiny_cross_encoder())
+    before = {
+        "template": "query, title + text", "truncation": "longest_first", "max_length": 64,
+        "dtype": "fp32", "device": "cpu", "token_budget": 4096,
+    }  # fmt: skip
+    assert {**scorer.settings, "device": "cpu", "token_budget": 4096} == {**before, "scale": "unknown"}
+
+
+@pytest.mark.parametrize("kind", ["cross-encoder", "modular", "causal", "library"])
+def test_denoising_works_with_every_kind(
+    make_workspace: Make, tmp_path: Path, tiny_encoder: Write, tiny_cross_encoder: Write, kind: str
+) -> None:
+    """They fill the same shards. A scorer is recognised by its files, and nothing is scored twice."""
+    write: dict[str, Callable[[], Path]] = {
+        "cross-encoder": tiny_cross_encoder,
+        "modular": lambda: write_modular(tmp_path / "modular", tiny_encoder()),
+        "causal": lambda: write_causal(tmp_path / "causal"),
+        "library": lambda: write_modular(tmp_path / "library", tiny_encoder(), residual=True),
+    }
+    scorer = str(write[kind]())
+    options: dict[str, Any] = {"instruction": INSTRUCTION} if kind == "causal" else {}
+    passages = {f"p{number}": text[:100] for number, text in enumerate(PASSAGES)}
+    queries = {f"q{number}": text[:100] for number, text in enumerate(QUERIES)}
+    workspace = make_workspace(passages, queries, candidates={query: list(passages) for query in queries})
+    plan = curate.plan_denoise(workspace, scorer=scorer, **options)
+    assert any(f"scorer: {Path(scorer).name}-" in note for note in plan.notes)
+    first = curate.denoise(workspace, scorer=scorer, **options)
+    assert (first.pairs, first.scored_now) == (16, 16)
+    again = curate.denoise(workspace, scorer=scorer, **options)
+    assert (again.scorer_id, again.scored_now) == (first.scorer_id, 0)
+    assert curate.denoise(workspace, cutoffs="default", depth=2).scored_now == 0  # the scorer of the cutoffs
+    model = workspace.select("score/known_scorers").to_dicts()[0]
+    assert json.loads(model["settings"])["scale"] in ("probability", "raw", "unknown")
+
+
+def test_texts_that_are_cut_are_told(make_workspace: Make, tiny_cross_encoder: Write) -> None:
+    """The end of a passage may be what answers the query."""
+    passages = {"p1": "a b c", "p2": "a b c " * 40, "p3": "d"}
+    workspace = make_workspace(passages, {"q1": "a b"}, candidates={"q1": list(passages)})
+    told = "1 of 3 pairs (33.3%) were scored without the end of a text: they have more than 64 tokens"
+    scorer = str(tiny_cross_encoder())
+    for _ in range(2):  # also if everything is scored already
+        found = curate.denoise(workspace, scorer=scorer)
+        assert any(told in warning for warning in found.warnings)
+    assert workspace.records("denoise")[0].facts["cut"] == 1

@@ -12,10 +12,11 @@ from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
-from curate.denoise.score_checks import refuse_if_alike, scale_warnings
+from curate.denoise.score_checks import refuse_if_alike, scale_warnings, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
+from curate.models.scorer import count_cut
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.workspace import Workspace
@@ -67,6 +68,8 @@ class Scoring:
     def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer) -> None:
         """Store the arguments. Nothing is computed yet."""
         self.workspace, self.run_id, self.depth, self.scorer = workspace, run_id, depth, scorer
+        self.cut = 0
+        """The pairs that `run` has scored without the end of a text, which was too long."""
 
     @classmethod
     def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
@@ -111,14 +114,16 @@ class Scoring:
         left = sum(block.unscored for block in self.to_do)
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
+                self.cut += count_cut(prepared.rows)
                 logits = self.scorer.model.score(prepared.rows, advance)
                 refuse_if_alike(self.scorer.scorer_id, logits[_scored(logits)])
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, logits))
 
-    def finish(self, pairs: int) -> None:
-        """Write the job's record; `pairs` were scored by this call."""
+    def finish(self, pairs: int, cut: int) -> None:
+        """Write the job's record; `pairs` were scored by this call, `cut` of them without the end of a text."""
         options = {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
-        self.job.finish(pairs=pairs, scorer_id=self.scorer.scorer_id, run=self.run_id, options=options)
+        facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": options}
+        self.job.finish(pairs=pairs, cut=cut, **facts)
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
@@ -164,7 +169,11 @@ class Scoring:
         """Return warnings if the scores do not look like log-odds, because the cutoffs then mean little."""
         values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
         result = sql_files.select(connection, "score/scale", **values).pl().to_dicts()
-        return [*_without_score(self.without_score), *scale_warnings(**result[0])]
+        facts = self.job.record.facts if self.job.record else {}
+        cut = truncation_warnings(
+            facts.get("cut", 0), facts.get("pairs", 0), facts.get("options", {}).get("max_length")
+        )
+        return [*_without_score(self.without_score), *cut, *scale_warnings(**result[0])]
 
 
 def score_run(
@@ -192,7 +201,7 @@ def score_run(
     if pending:
         scoring.run(progress)
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
-        scoring.finish(pending)
+        scoring.finish(pending, scoring.cut)
     _make_last(workspace, run_id, scoring.scorer)
     with workspace.connect() as connection:
         warnings = scoring.warnings(connection)
@@ -210,7 +219,7 @@ def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth:
     if scoring.job.name != job:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
-    scoring.finish(facts["pairs"])
+    scoring.finish(facts["pairs"], facts.get("cut", 0))
 
 
 def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:

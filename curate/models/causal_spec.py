@@ -84,7 +84,9 @@ class CausalSpec:
         )
 
 
-def read_causal_spec(folder: Path, max_length: int | None, instruction: str | None) -> CausalSpec | None:
+def read_causal_spec(
+    folder: Path, max_length: int | None, instruction: str | None, relevant_class: str | None = None
+) -> CausalSpec | None:
     """Return how the causal language model in `folder` scores; None if its files ask for what curate does not do.
 
     Raises BadInput for one that is no reranker by its files if no `instruction` is given, and BadSettings for an
@@ -112,6 +114,8 @@ def read_causal_spec(folder: Path, max_length: int | None, instruction: str | No
             f"{folder} is {CAUSAL}, and its files do not say how it judges a pair. If it answers yes or no, as "
             f"Qwen3-Reranker does, say what it judges: --instruction {EXAMPLE}"
         )
+    if relevant_class is not None:
+        raise BadSettings(f"{folder.name} answers yes or no, so --relevant-class has nothing to choose from")
     yes, no = _answers(folder, tokenizer)
     opening, middle, closing = parts or _as_qwen(folder, tokenizer, instruction or "")
     return CausalSpec(

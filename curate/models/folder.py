@@ -11,6 +11,9 @@ from curate.shards import canonical, digest, known_sha256
 # The files that determine a model's output. README files and training logs do not.
 IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors", "*/*.txt", "*/*.model")
 
+# A chat template decides the texts around a pair, which the settings of a scorer hold.
+DOWNLOADED = (*IDENTITY, "*.jinja", "*/*.jinja")
+
 
 def model_folder(name: str, root: Path | None = None) -> Path:
     """Return the folder of a model, given a path (looked up below `root`, the workspace, first) or a hub name.
@@ -49,7 +52,7 @@ def _from_hub(name: str) -> Path:
 
     for offline in (False, True):  # online first, since the cache may be incomplete
         try:
-            folder = Path(snapshot_download(name, allow_patterns=list(IDENTITY), local_files_only=offline))
+            folder = Path(snapshot_download(name, allow_patterns=list(DOWNLOADED), local_files_only=offline))
             if any(folder.rglob("*.safetensors")):
                 return folder
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,7 @@ class TokenizedPair(NamedTuple):
 
 NO_TOKENS = TokenizedPair(np.empty(0, np.int32), np.empty(0, np.int8))
 Forward = Callable[[list[TokenizedPair]], Floats]
+Row = TypeVar("Row")
 
 
 def machine_settings(dtype: str) -> dict[str, Any]:
@@ -65,16 +66,22 @@ def score_in_batches(
     for batch in token_batches([len(rows[at].ids) for at in there.tolist()], TOKEN_BUDGET[device()]):
         logits[there[batch]] = forward([rows[at] for at in there[batch].tolist()])
         advance(len(batch))
-    if not np.isfinite(logits[there]).all():
-        raise CurateError(
-            f"{scorer_id} gives scores that are not finite "
-            f"({int((~np.isfinite(logits[there])).sum()):,} of {len(there):,}). "
-            "Nothing of this shard was kept. Use another scorer."
-        )
+    refuse_if_not_finite(scorer_id, logits[there])
     return logits
 
 
-def refuse_if_the_batch_matters(folder: Path, dtype: str, rows: list[TokenizedPair], forward: Forward) -> None:
+def refuse_if_not_finite(scorer_id: str, logits: Floats) -> None:
+    """Raise CurateError if a logit is NaN or infinite."""
+    if not np.isfinite(logits).all():
+        raise CurateError(
+            f"{scorer_id} gives scores that are not finite ({int((~np.isfinite(logits)).sum()):,} of "
+            f"{len(logits):,}). Nothing of this shard was kept. Use another scorer."
+        )
+
+
+def refuse_if_the_batch_matters(
+    folder: Path, dtype: str, rows: list[Row], forward: Callable[[list[Row]], Floats]
+) -> None:
     """Raise BadInput if a pair of `rows` has one score alone and another beside the others."""
     try:
         alone, together = np.concatenate([forward([row]) for row in rows]), forward(rows)

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from curate.errors import BadInput, BadSettings
+from curate.errors import BadSettings
 from curate.models.causal_spec import CausalSpec, read_causal_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
-from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, check_kind, kind_of
+from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, MODULAR, check_kind, kind_of
+from curate.models.modular_head import read_head
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
+from curate.models.sentence_transformers_scorer import LibrarySpec, read_library_spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +80,11 @@ class PairScorer(Protocol):
         """
 
 
+def count_cut(rows: Sequence[Any]) -> int:
+    """Return how many prepared pairs lost a part of a text. A scorer that does not know it counts none."""
+    return sum(bool(getattr(row, "cut", False)) for row in rows)
+
+
 class Source(Protocol):
     """Where a scorer comes from, and how it scores. Nothing is loaded yet."""
 
@@ -112,7 +119,7 @@ class ScorerFolder:
 
     name: str
     folder: Path
-    spec: ScorerSpec | CausalSpec
+    spec: ScorerSpec | CausalSpec | LibrarySpec
     options: ScorerOptions
 
     def path(self, root: Path) -> str:
@@ -133,6 +140,10 @@ class ScorerFolder:
             from curate.models.causal_scorer import CausalScorer
 
             return CausalScorer(self.folder, self.spec)
+        if isinstance(self.spec, LibrarySpec):
+            from curate.models.sentence_transformers_scorer import SentenceTransformersScorer
+
+            return SentenceTransformersScorer(self.folder, self.spec)
         from curate.models.cross_encoder import CrossEncoder
 
         return CrossEncoder(self.folder, spec=self.spec)
@@ -149,15 +160,17 @@ def find_source(name: str, root: Path, options: ScorerOptions = ScorerOptions())
     return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length))
 
 
-def read_spec(folder: Path, options: ScorerOptions = ScorerOptions()) -> ScorerSpec | CausalSpec:
+def read_spec(folder: Path, options: ScorerOptions = ScorerOptions()) -> ScorerSpec | CausalSpec | LibrarySpec:
     """Return how the model in `folder` scores. Raises as `find_source` does."""
-    if kind_of(folder)[0] in (CAUSAL, CAUSAL_RERANKER):
-        check_kind(folder, CROSS_ENCODER, CAUSAL, CAUSAL_RERANKER)
-        if options.relevant_class is not None:
-            raise BadSettings(f"{folder.name} answers yes or no, so --relevant-class has nothing to choose from")
-        if found := read_causal_spec(folder, options.max_length, options.instruction):
+    check_kind(folder, CROSS_ENCODER, MODULAR, CAUSAL, CAUSAL_RERANKER)
+    kind, length = kind_of(folder)[0], options.max_length
+    if kind in (CAUSAL, CAUSAL_RERANKER):
+        if found := read_causal_spec(folder, length, options.instruction, options.relevant_class):
             return found
-        raise BadInput(f"{folder}")
-    if options.instruction is not None:
-        raise BadSettings(f"{folder.name} is no causal language model, so --instruction has nobody to instruct")
-    return read_scorer_spec(folder, options.max_length, options.relevant_class)
+    elif kind != MODULAR or read_head(folder):
+        if options.instruction is not None:
+            raise BadSettings(
+                f"{folder.name} is no causal language model, so --instruction has nobody to instruct"
+            )
+        return read_scorer_spec(folder, length, options.relevant_class)
+    return read_library_spec(folder, length, options.instruction, options.relevant_class)

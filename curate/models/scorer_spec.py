@@ -92,11 +92,11 @@ def read_scorer_spec(folder: Path, max_length: int | None = None, relevant: str 
     Raises BadInput for what is not a cross-encoder or not one that curate supports, and for classes whose names do
     not say which one means relevant; BadSettings for a length beyond the model's positions.
     """
-    check_kind(folder, CROSS_ENCODER, MODULAR)
+    head = read_head(folder)
+    check_kind(folder, CROSS_ENCODER, *([MODULAR] if head else []))
     transformer = transformer_of(folder)
     place = folder / transformer
     config = read_json(folder / SENTENCE_TRANSFORMERS_JSON, {})
-    head = read_head(folder)
     task = "feature-extraction" if head else "sequence-classification"
     module = transformer_settings(place, task) if modules_of(folder) else {}
     classes = tuple(f"LABEL_{number}" for number in range(head.outputs)) if head else classes_of(folder)

@@ -4,4 +4,5 @@ select
     path,
     (settings ->> 'max_length')::integer as max_length,
     settings ->> 'relevant_class' as relevant_class,
+    settings ->> 'instruction' as instruction,
 from models where "role" = 'cross-encoder' order by model_id;
