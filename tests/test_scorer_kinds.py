@@ -12,7 +12,7 @@ from tiny_causal import RERANK, write_causal
 
 import curate
 from curate.errors import BadInput, BadSettings, NotAvailable
-from curate.models import causal_scorer, cross_encoder, sentence_transformers_scorer
+from curate.models import adapters, causal_scorer, cross_encoder, sentence_transformers_scorer
 from curate.models.causal_scorer import CausalScorer
 from curate.models.folder import fingerprint
 from curate.models.scorer import PairScorer, ScorerOptions, find_source
@@ -393,3 +393,90 @@ def test_texts_that_are_cut_are_told(make_workspace: Make, tiny_cross_encoder: W
         found = curate.denoise(workspace, scorer=scorer)
         assert any(told in warning for warning in found.warnings)
     assert workspace.records("denoise")[0].facts["cut"] == 1
+
+
+# Adapters.
+
+
+def write_adapter(folder: Path, base: Path, task: str) -> Path:
+    """Save a LoRA of random weights for the base model."""
+    import torch
+    import transformers
+    from peft import LoraConfig, get_peft_model
+
+    auto = {"CAUSAL_LM": "AutoModelForCausalLM", "SEQ_CLS": "AutoModelForSequenceClassification"}[task]
+    model = getattr(transformers, auto).from_pretrained(base, dtype=torch.float32)
+    targets = ["q_proj", "v_proj"] if task == "CAUSAL_LM" else ["query", "value"]
+    torch.manual_seed(1)
+    config = LoraConfig(task_type=task, r=4, target_modules=targets, init_lora_weights=False)
+    get_peft_model(model, config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("task", ["SEQ_CLS", "CAUSAL_LM"])
+def test_an_adapter_is_merged_into_its_base_model(
+    tmp_path: Path, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    """The scores are those of peft, which adds the adapter to every layer. Both decide the fingerprint."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    causal = task == "CAUSAL_LM"
+    base = write_causal(tmp_path / "base", template=RERANK) if causal else tiny_cross_encoder("base")
+    folder = write_adapter(tmp_path / "lora", base, task)
+    scorer = open_scorer(folder)
+    rows = scorer.prepare(QUERIES[:2], PASSAGES[:2], PAIRS[:2])
+    found = scorer.score(rows)
+    assert not np.allclose(found, logits(base)[:2], atol=1e-2)
+    kind: Any = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
+    model = peft.PeftModel.from_pretrained(kind.from_pretrained(base), folder).eval()
+    expected = [direct(model, row, scorer.settings.get("answers")) for row in rows]
+    assert found == pytest.approx(expected, abs=1e-3)
+    assert scorer.scorer_id.startswith("lora-")
+    assert open_scorer(folder).fingerprint == scorer.fingerprint
+    other = write_adapter(tmp_path / "other", write_causal(tmp_path / "b", template=RERANK, seed=2) if causal
+                          else tiny_cross_encoder("b", seed=2), task)  # fmt: skip
+    assert open_scorer(other).fingerprint != scorer.fingerprint
+
+
+def direct(model: Any, row: Any, answers: list[int] | None) -> float:
+    """Return the logit of one pair by a forward pass of the library."""
+    import torch
+
+    inputs = {"input_ids": torch.from_numpy(row.ids[None].astype(np.int64))}
+    if answers is None:
+        inputs["token_type_ids"] = torch.from_numpy(row.segments[None].astype(np.int64))
+    with torch.inference_mode():
+        found = model(**inputs).logits
+    return float(found[0, 0]) if answers is None else float(found[0, -1, answers[0]] - found[0, -1, answers[1]])
+
+
+def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, tiny_cross_encoder: Write) -> None:
+    """What it lacks would be drawn at random, and another task is another head."""
+    pytest.importorskip("peft")
+    from safetensors.numpy import load_file, save_file
+
+    folder = write_adapter(tmp_path / "lora", tiny_cross_encoder("base"), "SEQ_CLS")
+    weights = folder / "adapter_model.safetensors"
+    found = load_file(weights)
+    save_file({name: values for name, values in found.items() if "layer.0" not in name}, weights)
+    with pytest.raises(BadInput, match="its adapter does not fit the base model"):
+        open_scorer(folder)
+    edit(folder / "adapter_config.json", {"task_type": "CAUSAL_LM"})
+    with pytest.raises(BadInput, match=r"Its task is CAUSAL_LM, and its base model base is a cross-encoder"):
+        open_scorer(folder)
+
+
+def test_an_adapter_needs_peft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra. Without it, the base model alone would score."""
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    folder = tmp_path / "lora"
+    folder.mkdir()
+    edit(folder / "adapter_config.json", {"peft_type": "LORA", "base_model_name_or_path": "base"})
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    monkeypatch.setattr(adapters, "version", missing)
+    with pytest.raises(NotAvailable, match=r"needs peft \(extra \[peft\]\).* Run: pip install peft"):
+        open_scorer(folder)

@@ -13,6 +13,7 @@ from curate.errors import BadInput
 Json = TypeVar("Json", dict[str, Any], list[Any])
 Wanted = Literal["an encoder", "a cross-encoder"]
 
+ADAPTER = "adapter_config.json"
 ROUTER = "router_config.json"
 SENTENCE_TRANSFORMERS_JSON = "config_sentence_transformers.json"
 CROSS_ENCODER: Final = "a cross-encoder"
@@ -49,7 +50,7 @@ PRETRAINED = ("MaskedLM", "PreTraining", "ConditionalGeneration", "TextEncoding"
 def check_kind(folder: Path, wanted: Wanted, *others: str) -> None:
     """Raise BadInput, which names what is there, unless `folder` may hold `wanted` or `others`, and is whole."""
     for place in dict.fromkeys((folder, folder / transformer_of(folder))):
-        if (place / "adapter_config.json").is_file():
+        if (place / ADAPTER).is_file():
             raise BadInput(adapter(place))
         if read_json(place / "config.json", {}).get("quantization_config"):
             raise BadInput(

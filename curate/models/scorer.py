@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from curate.errors import BadSettings
+from curate.models.adapters import with_base
 from curate.models.causal_spec import CausalSpec, read_causal_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, MODULAR, check_kind, kind_of
@@ -155,7 +156,7 @@ def find_source(name: str, root: Path, options: ScorerOptions = ScorerOptions())
     Raises NotAvailable if there is no such model, BadInput if it does not score pairs, and BadSettings for options
     that do not suit it.
     """
-    folder = model_folder(name, root)
+    folder = with_base(model_folder(name, root), root)
     spec = read_spec(folder, options)
     return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length))
 
