@@ -157,9 +157,10 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
     return replace(mining, stage="augment", seconds=seconds, notes=[*mining.notes, told])
 
 
-def _judged_by(workspace: Workspace, row: dict[str, Any], given: AugmentOptions) -> Denoise:
+def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> Denoise:
     """Return the settings for scoring: the depth of the cutoffs, and their scorer unless another is given."""
-    own = {key: given[key] for key in ("scorer", "relevant_class", "instruction") if key in given}
+    names = {"scorer", "relevant_class", "instruction"}
+    own = {key: value for key, value in given.items() if key in names}
     asked = {"depth": row["depth"]} if "scorer" in own else scorer_settings(workspace, row)
     return workspace.settings.denoise.override(**{**asked, **own})
 

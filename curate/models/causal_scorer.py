@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from curate.errors import BadSettings
 from curate.models.batching import padded
@@ -36,14 +37,16 @@ from curate.models.pretrained import (
     padding_id,
 )
 
+Tokens = npt.NDArray[np.int32]
+
 
 @dataclass(frozen=True)
 class Part:
     """The tokens of a text and of what stands around it."""
 
-    before: Ints
-    own: Ints
-    after: Ints
+    before: Tokens
+    own: Tokens
+    after: Tokens
 
     @property
     def size(self) -> int:
@@ -152,7 +155,7 @@ class CausalScorer:
         rows = zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True)
         return [_part(len(before), text, np.asarray(ids, np.int32), np.asarray(at)) for text, ids, at in rows]
 
-    def _ids(self, text: str) -> Ints:
+    def _ids(self, text: str) -> Tokens:
         return np.asarray(self.tokenizer(text, add_special_tokens=False)["input_ids"], np.int32)
 
     def _agrees_with_tokenizer(self) -> bool:
@@ -173,11 +176,11 @@ class CausalScorer:
             )
 
 
-def _whole(asked: Part, read: Part) -> Ints:
+def _whole(asked: Part, read: Part) -> Tokens:
     return np.concatenate([asked.before, asked.own, asked.after, read.before, read.own, read.after])
 
 
-def _part(start: int, text: str, ids: Ints, offsets: Ints) -> Part:
+def _part(start: int, text: str, ids: Tokens, offsets: Ints) -> Part:
     """Return the tokens before, of and after a text that begins at the character `start`."""
     own = np.flatnonzero((offsets[:, 1] > start) & (offsets[:, 0] < start + len(text)))
     if not len(own) or not text.strip():

@@ -24,6 +24,7 @@ SYSTEM = (
 USER = "<Instruct>: {instruction}\n<Query>: {query}\n<Document>: {passage}"
 EXAMPLE = "'Given a web search query, retrieve relevant passages that answer the query'"
 QUERY, PASSAGE = "QueryStandsHere", "PassageStandsHere"  # what no template has of itself
+GENERATION = "text-generation"
 NOT_APPLIED = ("query_expansion", "config_kwargs", "config_args", "processor_kwargs", "tokenizer_args")
 
 
@@ -96,6 +97,8 @@ def read_causal_spec(
     module = read_json(next(iter(sorted(place.glob("sentence_*_config.json"))), place / "none"), {})
     asked = module.get("processing_kwargs") or {}
     if any(module.get(key) for key in NOT_APPLIED) or set(asked) - {"chat_template"}:
+        return None
+    if module.get("transformer_task", GENERATION) != GENERATION:
         return None
     if "message" not in module.get("modality_config", {"message": {}}):
         return None

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from curate.errors import BadInput
 from curate.models.embedding_spec import POOLINGS, poolings
+from curate.models.encoder import pooled
 from curate.models.layers import SCORES, VECTOR, dense, is_plain_dense, layer_norm
 from curate.models.model_kind import modules_of, read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
 DENSE, LAYER_NORM, NORMALIZE, DROPOUT = "Dense", "LayerNorm", "Normalize", "Dropout"
@@ -53,15 +56,15 @@ class ModularHead:
         """Load the layers. Raises BadInput if one of them lacks weights or has weights that are not finite."""
         import torch
 
-        make = {LAYER_NORM: layer_norm, NORMALIZE: lambda _folder: torch.nn.functional.normalize}
         self.pooling = spec.pooling
-        self.layers = [
-            dense(folder / path, SCORES if path == spec.layers[-1][1] else VECTOR)
-            if kind == DENSE
-            else make[kind](folder / path)
-            for kind, path in spec.layers
-            if kind != DROPOUT  # it does nothing outside of a training
-        ]
+        self.layers: list[Callable[[torch.Tensor], torch.Tensor]] = []
+        for kind, path in spec.layers:
+            if kind == DENSE:
+                self.layers.append(dense(folder / path, SCORES if path == spec.layers[-1][1] else VECTOR))
+            elif kind == LAYER_NORM:
+                self.layers.append(layer_norm(folder / path))
+            elif kind == NORMALIZE:
+                self.layers.append(torch.nn.functional.normalize)  # the rest is Dropout, which only a training has
         for layer in self.layers:
             if isinstance(layer, torch.nn.Module) and not all(
                 bool(w.isfinite().all()) for w in layer.parameters()
@@ -70,8 +73,6 @@ class ModularHead:
 
     def __call__(self, hidden: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
         """Return the scores (pairs x outputs) from the float32 vectors of the tokens and their mask."""
-        from curate.models.encoder import pooled
-
         vectors = pooled(hidden, mask, self.pooling)
         for layer in self.layers:
             vectors = layer(vectors)
