@@ -97,13 +97,13 @@ def vocabulary() -> list[str]:
 
 
 def collection(words: list[str], queries: int, depth: int) -> tuple[list[str], list[str], np.ndarray]:
-    """Return queries, passages of 30 to 250 words, and the pairs to score."""
+    """Return queries, passages of 30 to 140 words, none of which is cut, and the pairs to score."""
     rng = random.Random(1)
 
     def text(shortest: int, longest: int) -> str:
         return " ".join(words[int(len(words) ** rng.random()) - 1] for _ in range(rng.randint(shortest, longest)))
 
-    passages = [text(30, 250) for _ in range(queries * depth)]
+    passages = [text(30, 140) for _ in range(queries * depth)]
     pairs = [(query, passage) for query in range(queries) for passage in rng.sample(range(len(passages)), depth)]
     return [text(4, 12) for _ in range(queries)], passages, np.array(pairs)
 

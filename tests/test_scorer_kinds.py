@@ -165,6 +165,11 @@ def test_a_causal_reranker_scores_as_the_code_of_its_card(tmp_path: Path) -> Non
     found = logits(folder, instruction=INSTRUCTION, max_length=900)
     assert found == pytest.approx(model_card(folder, max_length=900), abs=1e-3)
     assert np.ptp(found) > 1
+    scorer = open_scorer(folder, instruction=INSTRUCTION, max_length=300)
+    cut = scorer.prepare(QUERIES, PASSAGES, np.array([(0, 3), (1, 3)]))
+    assert [row.cut for row in cut] == [True, True]
+    short = [(QUERIES[0], PASSAGES[3]), (QUERIES[1], PASSAGES[3])]
+    assert scorer.score(cut) == pytest.approx(model_card(folder, short, max_length=300), abs=1e-3)
 
 
 def test_a_causal_reranker_of_sentence_transformers_scores_as_there(tmp_path: Path) -> None:
@@ -356,13 +361,12 @@ def test_the_fast_path_has_the_fingerprints_that_it_had(tiny_cross_encoder: Writ
     assert {**scorer.settings, "device": "cpu", "token_budget": 4096} == {**before, "scale": "unknown"}
 
 
-@pytest.mark.parametrize("kind", ["cross-encoder", "modular", "causal", "library"])
+@pytest.mark.parametrize("kind", ["modular", "causal", "library"])
 def test_denoising_works_with_every_kind(
-    make_workspace: Make, tmp_path: Path, tiny_encoder: Write, tiny_cross_encoder: Write, kind: str
+    make_workspace: Make, tmp_path: Path, tiny_encoder: Write, kind: str
 ) -> None:
     """They fill the same shards. A scorer is recognised by its files, and nothing is scored twice."""
     write: dict[str, Callable[[], Path]] = {
-        "cross-encoder": tiny_cross_encoder,
         "modular": lambda: write_modular(tmp_path / "modular", tiny_encoder()),
         "causal": lambda: write_causal(tmp_path / "causal"),
         "library": lambda: write_modular(tmp_path / "library", tiny_encoder(), residual=True),

@@ -71,8 +71,8 @@ def is_cross_encoder(folder: Path) -> bool:
 def adapter(folder: Path) -> str:
     """Return the message about an adapter in `folder`."""
     return (
-        f"{folder} holds an adapter (LoRA, peft), which curate does not apply. Merge it into its base model first "
-        "(in peft: model.merge_and_unload(), then save_pretrained), and give the folder of the merged model."
+        f"{folder} holds an adapter (LoRA, peft), which curate does not apply here. Merge it into its base model "
+        "first (in peft: model.merge_and_unload(), then save_pretrained), and give the folder of the merged model."
     )
 
 
