@@ -74,6 +74,8 @@ class AugmentOptions(TypedDict, total=False):
     """Name of the cutoffs to apply. By default the current ones."""
     relevant_class: str | None
     """The class of the scorer that means relevant. By default its name or `curate.toml` says it."""
+    instruction: str | None
+    """What the scorer judges, if it is a causal language model. By default its files or `curate.toml` say it."""
     encoder: str | None
     """Mine a dense run with this model. By default mining repeats the settings of the current train run."""
     depth: int | None
@@ -106,7 +108,7 @@ class AugmentRequest:
         return cls(
             cutoffs=row,
             mining=mining,
-            scoring=_judged_by(workspace, row, given.get("scorer"), given.get("relevant_class")),
+            scoring=_judged_by(workspace, row, given),
             pseudo_positives="all" if augment.all_above else "best",
             notes=([f"using the mining of {repeated}"] if repeated else []) + judging,
         )
@@ -154,14 +156,12 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
     return replace(mining, stage="augment", seconds=seconds, notes=[*mining.notes, told])
 
 
-def _judged_by(
-    workspace: Workspace, row: dict[str, Any], scorer: str | None, relevant_class: str | None
-) -> Denoise:
-    """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given."""
-    asked = {"scorer": scorer, "depth": row["depth"]} if scorer else scorer_settings(workspace, row)
-    if relevant_class is not None:
-        asked["relevant_class"] = relevant_class
-    return workspace.settings.denoise.override(**asked)
+def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> Denoise:
+    """Return the settings for scoring: the depth of the cutoffs, and their scorer unless another is given."""
+    names = {"scorer", "relevant_class", "instruction"}
+    own = {key: value for key, value in given.items() if key in names}
+    asked = {"depth": row["depth"]} if "scorer" in own else scorer_settings(workspace, row)
+    return workspace.settings.denoise.override(**{**asked, **own})
 
 
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> tuple[MineOptions, str | None]:

@@ -112,7 +112,7 @@ class Denoise(Section):
     """The cross-encoder that scores the candidates, and the cutoffs of its probabilities."""
 
     scorer: str | None = None
-    """The cross-encoder: a folder or a hub name. By default `models/cross-encoder`."""
+    """The cross-encoder or causal reranker: a folder or a hub name. By default `models/cross-encoder`."""
     negative_below: float = Field(default=0.1, gt=0, lt=1)
     """A candidate with a probability below it is a hard negative. A probability of exactly 0.1 is not (RocketQA,
     NAACL 2021, 3.2)."""
@@ -127,6 +127,9 @@ class Denoise(Section):
     """Maximum tokens of query and passage together. By default the model's own limit, but at most 512."""
     relevant_class: str | None = None
     """The class of the model that means relevant, by its name or number. By default its name says it."""
+    instruction: str | None = None
+    """What a causal language model judges, in words, such as "Given a web search query, retrieve relevant passages
+    that answer the query". By default as its files say."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

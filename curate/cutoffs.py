@@ -104,8 +104,8 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of `[denoise]` that score as the cutoffs in `row` ask: model and depth."""
     known = [scorer for scorer in _scorers(workspace) if scorer["model_id"] == row["scorer_id"]]
-    keys = {"scorer": "path", "max_length": "max_length", "relevant_class": "relevant_class"}
-    model = {key: known[0][column] for key, column in keys.items()} if known else {}
+    own = ("max_length", "relevant_class", "instruction")
+    model = {"scorer": known[0]["path"], **{key: known[0][key] for key in own}} if known else {}
     return {**model, "depth": row["depth"]}
 
 

@@ -34,6 +34,7 @@ TABLES = (
     "claims",
     "own_copies",
     "choices",
+    "judge_queries",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
@@ -54,6 +55,7 @@ MACROS = (
 )
 VIEWS = (
     "views/models",
+    "views/seen_queries",
     "views/held_out",
     "views/queries",
     "views/qrels",

@@ -74,7 +74,7 @@ def test_the_ledger_holds_the_scorers_own_logits(small_set: Workspace, tiny_cros
     rows = small_set.sql("select query_key, passage_key, logit from scores order by query_key, passage_key")
     scorer = CrossEncoder(folder)
     pairs = rows.select("query_key", "passage_key").to_numpy()
-    tokens = scorer.tokenize(list(QUERIES.values()), list(PASSAGES.values()), pairs)
+    tokens = scorer.prepare(list(QUERIES.values()), list(PASSAGES.values()), pairs)
     assert rows["logit"].to_numpy() == pytest.approx(scorer.score(tokens), abs=0.05)
 
 
@@ -327,6 +327,7 @@ def test_only_cutoffs_change_without_scoring(small_set: Workspace, tiny_cross_en
     set_cutoffs(small_set, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
     values: dict[str, Any] = {"depth": 3, "max_length": 48, "negatives": 2, "positive_above": 0.8}
     values |= {"cutoffs": "default", "run": "bm25-train", "scorer": "models/ce", "relevant_class": "yes"}
+    values |= {"instruction": "Find an answer"}
     options: DenoiseOptions = {"negative_below": 0.2, option: values[option]}  # type: ignore[misc]
     scores_stay = option in ("positive_above", "cutoffs", "negatives")
     assert (DenoiseRequest.of(small_set, **options).only_cutoffs is not None) == scores_stay

@@ -102,7 +102,7 @@ def test_the_model_opens_in_sentence_transformers_with_our_probabilities(workspa
 
 def _logits(folder: Path, queries: list[str], passages: list[str]) -> np.ndarray:
     scorer = CrossEncoder(folder)
-    return scorer.score(scorer.tokenize(queries, passages, np.stack([np.arange(len(queries))] * 2, axis=1)))
+    return scorer.score(scorer.prepare(queries, passages, np.stack([np.arange(len(queries))] * 2, axis=1)))
 
 
 def test_an_existing_cross_encoder_is_trained_further(workspace: Workspace, tiny_cross_encoder: Model) -> None:

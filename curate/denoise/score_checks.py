@@ -1,4 +1,4 @@
-"""Checks of a scorer's logits. Logits that are all equal are refused; an implausible scale gives a warning."""
+"""Checks of scores. Logits that are all equal are refused; cut texts and an implausible scale are told."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,16 @@ def refuse_if_alike(scorer_id: str, logits: "np.ndarray[Any, Any]") -> None:
             f"{scorer_id} gives all {len(logits):,} pairs of a shard the same score ({logits[0]:.6g}): "
             "it does not distinguish any passages. Nothing of this shard was kept. Use another scorer."
         )
+
+
+def truncation_warnings(cut: int, pairs: int, max_length: int | None) -> list[str]:
+    """Return a warning if `cut` of the `pairs` that a job scored were too long for `max_length` tokens."""
+    if not cut:
+        return []
+    return [
+        f"{cut:,} of {pairs:,} pairs ({cut / pairs:.1%}) were scored without the end of a text: they have more "
+        f"than {max_length} tokens. If the model can read more: --max-length"
+    ]
 
 
 def scale_warnings(

@@ -1,9 +1,9 @@
 """Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
-from curate.denoise.score_checks import refuse_if_alike, scale_warnings
+from curate.denoise.score_checks import refuse_if_alike, scale_warnings, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
+from curate.models.scorer import count_cut
 from curate.plan import Plan
 from curate.progress import SILENT, Advance, Progress
 from curate.workspace import Workspace
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import pyarrow as pa
-
-    from curate.models.cross_encoder import TokenizedPair
 
 PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
@@ -57,11 +56,11 @@ class ScoreBlock:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A tokenized block."""
+    """A block that is ready for the scorer."""
 
     block: ScoreBlock
     pairs: "pa.Table"
-    rows: "list[TokenizedPair]"
+    rows: Sequence[Any]
 
 
 class Scoring:
@@ -70,6 +69,8 @@ class Scoring:
     def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer) -> None:
         """Store the arguments. Nothing is computed yet."""
         self.workspace, self.run_id, self.depth, self.scorer = workspace, run_id, depth, scorer
+        self.cut = 0
+        """The pairs that `run` has scored without the end of a text, which was too long."""
 
     @classmethod
     def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
@@ -114,16 +115,14 @@ class Scoring:
         left = sum(block.unscored for block in self.to_do)
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
+                self.cut += count_cut(prepared.rows)
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
 
-    def finish(self, pairs: int) -> None:
-        """Write the job's record; `pairs` were scored by this call."""
-        options = {
-            "scorer": self.scorer.path,
-            "max_length": self.scorer.spec.max_length,
-            "relevant_class": self.scorer.relevant_class,
-        }
-        self.job.finish(pairs=pairs, scorer_id=self.scorer.scorer_id, run=self.run_id, options=options)
+    def finish(self, pairs: int, cut: int) -> None:
+        """Write the job's record; `pairs` were scored by this call, `cut` of them without the end of a text."""
+        options = {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
+        facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": options}
+        self.job.finish(pairs=pairs, cut=cut, **facts)
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
@@ -136,7 +135,7 @@ class Scoring:
                 yield following.result()
 
     def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: ScoreBlock) -> Prepared:
-        """Fetch and tokenize a block. Each call needs a cursor of its own."""
+        """Fetch a block and make it ready. Each call needs a cursor of its own."""
         import numpy as np
 
         queries = {"first_query": block.first_query, "last_query": block.last_query}
@@ -149,7 +148,7 @@ class Scoring:
         texts = sql_files.select(cursor, "score/queries", **queries).fetchall()
         which_query = np.searchsorted([key for key, _ in texts], query_keys)
         indices = np.stack([which_query, which_passage], axis=1)
-        rows = self.scorer.model.tokenize([text for _, text in texts], [text for _, text in passages], indices)
+        rows = self.scorer.model.prepare([text for _, text in texts], [text for _, text in passages], indices)
         return Prepared(block, pairs, rows)
 
     def _tables(self, prepared: Prepared, advance: Advance) -> "list[pa.Table]":
@@ -171,7 +170,11 @@ class Scoring:
         """Return warnings if the scores do not look like log-odds, because the cutoffs then mean little."""
         values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
         result = sql_files.select(connection, "score/scale", **values).pl().to_dicts()
-        return [*_without_score(self.without_score), *scale_warnings(**result[0])]
+        facts = self.job.record.facts if self.job.record else {}
+        cut = truncation_warnings(
+            facts.get("cut", 0), facts.get("pairs", 0), facts.get("options", {}).get("max_length")
+        )
+        return [*_without_score(self.without_score), *cut, *scale_warnings(**result[0])]
 
 
 def score_run(
@@ -191,7 +194,7 @@ def score_run(
     scoring = Scoring.of(workspace, run_id, settings)
     if only_by not in (None, scoring.scorer.scorer_id):
         raise BadSettings(
-            f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.name} is "
+            f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.source.name} is "
             f"{scoring.scorer.scorer_id}. Give the scorer that `curate denoise` used, or the cutoffs of this "
             "scorer: --cutoffs NAME"
         )
@@ -199,7 +202,7 @@ def score_run(
     if pending:
         scoring.run(progress)
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
-        scoring.finish(pending)
+        scoring.finish(pending, scoring.cut)
     _make_last(workspace, run_id, scoring.scorer)
     with workspace.connect_lazily() as connection:
         warnings = scoring.warnings(connection)
@@ -217,7 +220,7 @@ def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth:
     if scoring.job.name != job:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
-    scoring.finish(facts["pairs"])
+    scoring.finish(facts["pairs"], facts.get("cut", 0))
 
 
 def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
@@ -240,7 +243,7 @@ def plan_score(
     scoring = Scoring.of(workspace, run_id, settings)
     total = sum(block.pairs for block in scoring.blocks)
     pending = sum(block.unscored for block in scoring.to_do)
-    notes = [f"scorer: {scoring.scorer.scorer_id}: {scoring.scorer.spec.text}", f"run: {run_id}"]
+    notes = [f"scorer: {scoring.scorer.scorer_id}: {scoring.scorer.source.spec.text}", f"run: {run_id}"]
     if pending:
         return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
     if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):

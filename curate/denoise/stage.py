@@ -79,6 +79,7 @@ class DenoiseOptions(TypedDict, total=False):
     negatives: int | None
     max_length: int | None
     relevant_class: str | None
+    instruction: str | None
 
 
 @dataclass(frozen=True)

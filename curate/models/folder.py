@@ -11,6 +11,9 @@ from curate.shards import canonical, digest, known_sha256
 # The files that determine a model's output. README files and training logs do not.
 IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors", "*/*.txt", "*/*.model")
 
+# A chat template decides the texts around a pair, which the settings of a scorer hold.
+DOWNLOADED = (*IDENTITY, "*.jinja", "*/*.jinja")
+
 
 def model_folder(name: str, root: Path | None = None) -> Path:
     """Return the folder of a model, given a path (looked up below `root`, the workspace, first) or a hub name.
@@ -60,7 +63,7 @@ def _from_hub(name: str) -> Path:
 
     for offline in (False, True):  # online first, since the cache may be incomplete
         try:
-            folder = Path(snapshot_download(name, allow_patterns=list(IDENTITY), local_files_only=offline))
+            folder = Path(snapshot_download(name, allow_patterns=list(DOWNLOADED), local_files_only=offline))
             if any(folder.rglob("*.safetensors")):
                 return folder
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
@@ -79,10 +82,14 @@ def path_below(root: Path, folder: Path, otherwise: str) -> str:
 
 
 def fingerprint(folder: Path, settings: Mapping[str, Any]) -> str:
-    """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores."""
+    """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores.
+
+    The setting `scale` is left out: it says how scores are read, and changes none.
+    """
     files = sorted({path for pattern in IDENTITY for path in folder.glob(pattern)})
+    covered = {name: value for name, value in settings.items() if name != "scale"}
     hashed = {str(path.relative_to(folder)): known_sha256(path) for path in files}
-    return hashlib.sha256(canonical([hashed, dict(settings)]).encode()).hexdigest()
+    return hashlib.sha256(canonical([hashed, covered]).encode()).hexdigest()
 
 
 def weights_sha256(folder: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings, NotAvailable
+from curate.models.adapters import MERGED, merged
 from curate.models.model_kind import adapter, adds_code, read_json
 from curate.models.threads import use_threads
 from curate.nearest import nearest
@@ -89,7 +90,7 @@ def torch_dtype(name: str) -> "torch.dtype":
 
 
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
-    """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`.
+    """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`, its adapter merged.
 
     Raises BadInput if the model has no safetensors, comes with code of its own, lacks weights (other than those
     whose names start with one of `may_lack`), has weights that are left out, or are damaged or not finite.
@@ -113,6 +114,8 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
     except (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError) as error:
         raise BadInput(f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     _check_keys(folder, model, info, may_lack)
+    if (folder / MERGED).is_dir():
+        model = merged(model, folder / MERGED)
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
     return model.eval().to(device())

@@ -6,4 +6,5 @@ select
     settings::varchar as settings,
     (models.settings ->> 'max_length')::integer as max_length,
     models.settings ->> 'relevant_class' as relevant_class,
+    models.settings ->> 'instruction' as instruction,
 from models where "role" = 'cross-encoder' order by model_id;
