@@ -101,7 +101,7 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of `[denoise]` that score as the cutoffs in `row` ask: model and depth."""
     known = [scorer for scorer in _scorers(workspace) if scorer["model_id"] == row["scorer_id"]]
-    keys = {"scorer": "path", "max_length": "max_length", "relevant_class": "relevant_class"}
+    keys = {"scorer": "path", "max_length": "max_length", "relevant_class": "relevant_class", "prompt": "prompt"}
     model = {key: known[0][column] for key, column in keys.items()} if known else {}
     return {**model, "depth": row["depth"]}
 

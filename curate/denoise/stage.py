@@ -77,6 +77,9 @@ class DenoiseOptions(TypedDict, total=False):
     negatives: int | None
     max_length: int | None
     relevant_class: str | None
+    prompt: str | None
+    requests: int | None
+    timeout: float | None
 
 
 @dataclass(frozen=True)

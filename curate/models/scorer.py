@@ -8,10 +8,12 @@ scorer itself, which may take a while and much memory.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
+from curate.models.scorer_options import ScorerOptions
 from curate.models.scorer_spec import read_scorer_spec
+from curate.models.served.address import is_address
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,14 +23,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class ScorerOptions:
-    """What a user may say about a scorer. None: as its files say."""
-
-    max_length: int | None = None
-    """Tokens of query and passage together."""
-    relevant_class: str | None = None
-    """The class that means relevant, by its name or number."""
+AS_FOUND = ScorerOptions()
 
 
 class Spec(Protocol):
@@ -71,6 +66,14 @@ class PairScorer(Protocol):
 
         Equal rows give equal bytes. `advance` is told how many more pairs are done.
         """
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """A scorer that has something to say about its scores."""
+
+    def remarks(self) -> list[str]:
+        """Return what was odd about the scores of this process, as sentences without their end."""
 
 
 class Source(Protocol):
@@ -131,12 +134,16 @@ class ScorerFolder:
         )
 
 
-def find_source(name: str, root: Path, options: ScorerOptions = ScorerOptions()) -> Source:
-    """Return the source that `name` means: a folder (looked up below `root` first) or a hub name.
+def find_source(name: str, root: Path, options: ScorerOptions = AS_FOUND) -> Source:
+    """Return the source that `name` means: an address, a folder (looked up below `root` first) or a hub name.
 
-    Raises NotAvailable if there is no such model, BadInput if it does not score pairs, and BadSettings for options
-    that do not suit it.
+    Raises NotAvailable if there is no such model, BadAnswer if there is no such server, BadInput if it does not
+    score pairs, and BadSettings for options that do not suit it.
     """
+    if is_address(name):
+        from curate.models.served.scorer import find_served
+
+        return find_served(name, root, options)
     folder = model_folder(name, root)
     spec = read_scorer_spec(folder, options.max_length, options.relevant_class)
     return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length))

@@ -4,4 +4,5 @@ select
     path,
     (settings ->> 'max_length')::integer as max_length,
     settings ->> 'relevant_class' as relevant_class,
+    settings ->> 'prompt_file' as prompt,
 from models where "role" = 'cross-encoder' order by model_id;
