@@ -82,9 +82,9 @@ class Stopped(Exception):
 class Client:
     """A client of one server, for several threads. Connections are kept and used again."""
 
-    def __init__(self, address: Address, *, timeout: float = 60.0, first_wait: float = FIRST_WAIT) -> None:
+    def __init__(self, address: Address, *, timeout: float = 60.0) -> None:
         """Store the arguments, and read the key from the environment. Nothing is sent yet."""
-        self.address, self.timeout, self.first_wait = address, timeout, first_wait
+        self.address, self.timeout = address, timeout
         self._key = _key()
         self._idle: list[HTTPConnection] = []
         self._busy: set[HTTPConnection] = set()
@@ -130,7 +130,7 @@ class Client:
     def _wait(self, number: int, asked: float | None, problem: str) -> None:
         if asked is not None and asked > LONGEST_OBEYED:
             raise Unreachable(f"{problem}. The server asks to wait {asked:,.0f} s")
-        seconds = min(self.first_wait * 2**number, LONGEST_WAIT) * random.uniform(0.5, 1.0)
+        seconds = min(FIRST_WAIT * 2**number, LONGEST_WAIT) * random.uniform(0.5, 1.0)
         seconds = seconds if asked is None else max(asked, seconds)
         LOGGER.info("%s; next try in %.1f s", problem, seconds)
         if self._stop.wait(seconds):
@@ -237,6 +237,7 @@ def _content(connection: HTTPConnection, response: HTTPResponse, deadline: float
             connection.sock.settimeout(left)
     if response.length:
         raise ConnectionError(f"the answer ends {response.length:,} bytes too early")
+    response.close()  # it was read whole: the connection is free for the next request
     return b"".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""The rerank route, in two forms: that of text-embeddings-inference, and that of Cohere, Infinity, vLLM and Jina."""
+"""The rerank route, in two forms: that of text-embeddings-inference, and that of Cohere, Infinity and vLLM."""
 
 import math
 from collections import Counter
@@ -128,9 +128,7 @@ class Rerank:
             if index in scores:
                 raise BadAnswer(answer.problem(f"two scores for passage {index}"))
             if not _is_number(score):
-                raise BadAnswer(
-                    answer.problem(f"the score {score!r} of passage {index}, which is no finite number")
-                )
+                raise BadAnswer(answer.problem(f"the score {score!r} of passage {index}, no finite number"))
             scores[index] = float(score)
         if len(scores) < count:
             missing = next(index for index in range(count) if index not in scores)
@@ -151,16 +149,17 @@ def find_rerank(client: Client, path: str, form: Form, model: str, per_request: 
         answer = _first_answer(raw)
     if answer.status != 200:
         return answer
-    values = raw.checked(answer, len(PASSAGES))
+    values = raw.checked(answer, len(PASSAGES[:per_request]))
     if raw.wishes:
-        normal = replace(raw, wishes=form.wishes("probability")).values(QUERY, PASSAGES)
+        normal = replace(raw, wishes=form.wishes("probability")).values(QUERY, PASSAGES[:per_request])
         if any(abs(one - other) > SAME for one, other in zip(values, normal, strict=True)):
             return raw
     return replace(raw, scale="probability") if all(0 <= value <= 1 for value in values) else raw
 
 
 def _first_answer(route: Rerank) -> Answer:
-    return route.client.post(route.path, route.form.body(route.model, QUERY, PASSAGES) | route.wishes)
+    body = route.form.body(route.model, QUERY, PASSAGES[: route.per_request])
+    return route.client.post(route.path, body | route.wishes)
 
 
 def _is_whole(value: Any) -> bool:

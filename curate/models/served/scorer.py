@@ -2,8 +2,8 @@
 
 What identifies it is the model, by its name and by what the server reports of it, with the kind of route, its
 scale and its prompt. The address is no part of that: one model is one scorer, wherever it is served. Nor is the
-server's software, as the version of torch is no part of a local model. Since a server may report little, the scores
-of a few fixed pairs are kept beside the settings. They tell when another model answers to the same name.
+server's software, as the version of torch is no part of a local model. Since a server may report little, the
+scores of a few fixed pairs are kept beside the settings. They tell when another model answers to the same name.
 """
 
 from collections import Counter
