@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from curate.errors import BadSettings
 from curate.models.folder import is_same_model
+from curate.models.served.address import is_address, parse_address
 from curate.nearest import nearest
 
 EMBEDDING = (
@@ -112,7 +113,8 @@ class Denoise(Section):
     """The cross-encoder that scores the candidates, and the cutoffs of its probabilities."""
 
     scorer: str | None = None
-    """The cross-encoder or causal reranker: a folder or a hub name. By default `models/cross-encoder`."""
+    """The cross-encoder or causal reranker: a folder, a hub name, or the address of a server,
+    `http://host:port#model`. By default `models/cross-encoder`."""
     negative_below: float = Field(default=0.1, gt=0, lt=1)
     """A candidate with a probability below it is a hard negative. A probability of exactly 0.1 is not (RocketQA,
     NAACL 2021, 3.2)."""
@@ -130,6 +132,21 @@ class Denoise(Section):
     instruction: str | None = None
     """What a causal language model judges, in words, such as "Given a web search query, retrieve relevant passages
     that answer the query". By default as its files say."""
+    prompt: str | None = None
+    """The prompt of a judge behind a chat route: a file of the workspace. By default `prompts/judge.txt`."""
+    requests: int | None = Field(default=None, ge=1, le=256)
+    """Requests to a served scorer at the same time. By default 8."""
+    timeout: float | None = Field(default=None, gt=0)
+    """Seconds in which a served scorer must answer a request. By default 60."""
+
+    @model_validator(mode="after")
+    def _is_public(self) -> Self:
+        if self.scorer is not None and is_address(self.scorer):
+            try:
+                parse_address(self.scorer)
+            except BadSettings as error:
+                raise ValueError(str(error)) from error
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

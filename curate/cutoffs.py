@@ -104,7 +104,7 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of `[denoise]` that score as the cutoffs in `row` ask: model and depth."""
     known = [scorer for scorer in _scorers(workspace) if scorer["model_id"] == row["scorer_id"]]
-    own = ("max_length", "relevant_class", "instruction")
+    own = ("max_length", "relevant_class", "instruction", "prompt")
     model = {"scorer": known[0]["path"], **{key: known[0][key] for key in own}} if known else {}
     return {**model, "depth": row["depth"]}
 

@@ -10,6 +10,7 @@ CurateError (1: the work failed, and the message says why)
 │   ├── RejectedRows (a load rejects more rows than --max-rejects allows)
 │   └── Damaged (a file of the workspace is missing, or is not what was written)
 ├── NotAvailable (4: this machine lacks a library or a model)
+│   └── BadAnswer (a server does not answer, or not with what it should)
 ├── WorkspaceBusy (5: another process is writing to the workspace)
 └── NoSpace (6: the disk is full or read-only, or memory ran out)
 
@@ -105,6 +106,12 @@ class NotAvailable(CurateError):
 
     exit_code = 4
     code = "not-available"
+
+
+class BadAnswer(NotAvailable):
+    """A server does not answer, or not with what it should. The message has route, status and what came."""
+
+    code = "bad-answer"
 
 
 class WorkspaceBusy(CurateError):

@@ -15,7 +15,8 @@ from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models import adapters, causal_scorer, cross_encoder, sentence_transformers_scorer
 from curate.models.causal_scorer import CausalScorer
 from curate.models.folder import fingerprint
-from curate.models.scorer import PairScorer, ScorerOptions, find_source
+from curate.models.scorer import PairScorer, find_source
+from curate.models.scorer_options import ScorerOptions
 from curate.models.sentence_transformers_scorer import SentenceTransformersScorer
 from curate.workspace import Workspace
 

@@ -29,6 +29,8 @@ CODES = {
                 "Run: curate rebuild. It makes the file again, or says what it needs for that."),
     "not-available": (4, "This machine lacks a library, a model or a device.",
                       "Run the command that the message names."),
+    "bad-answer": (4, "A server that scores does not answer, or not as it should. The message has what came.",
+                   "Mend server or address, then run the same command again. It continues where it stopped."),
     "busy": (5, "Another process is writing to this workspace. Commands that only read never wait.",
              "Wait for it, then run the same command again."),
     "no-space": (6, "The disk is full, read-only or not yours to write, or memory ran out.",

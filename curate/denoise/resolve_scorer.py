@@ -7,7 +7,8 @@ from typing import Any
 
 from curate.config import Denoise
 from curate.errors import BadSettings
-from curate.models.scorer import PairScorer, ScorerFolder, ScorerOptions, Source, find_source
+from curate.models.scorer import PairScorer, ScorerFolder, Source, find_source
+from curate.models.scorer_options import ScorerOptions
 from curate.models.trained_here import refuse_changed
 from curate.workspace import Workspace
 

@@ -17,7 +17,9 @@ from curate.denoise.score_checks import refuse_if_alike, scale_warnings, truncat
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
-from curate.models.scorer import count_cut
+from curate.models.scorer import Remarks, count_cut
+from curate.models.served.address import is_address
+from curate.models.served.judge_prompt import keep_prompt
 from curate.plan import Plan
 from curate.progress import SILENT, Advance, Progress
 from curate.workspace import Workspace
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
+SMALLEST_SERVED_SHARD = 512  # a language model may need minutes for as many pairs
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,15 @@ class Scoring:
         with self.connect() as connection:
             parameters = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
             total = sql_files.select(connection, "score/size", **parameters).fetchall()[0][0]
-            size = min(max(total // SHARDS, SMALLEST_SHARD), LARGEST_SHARD)
+            smallest = SMALLEST_SERVED_SHARD if self.is_served else SMALLEST_SHARD
+            size = min(max(total // SHARDS, smallest), LARGEST_SHARD)
             rows = sql_files.select(connection, "score/blocks", **parameters, pairs=size)
             return [ScoreBlock(*row) for row in rows.fetchall()]
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a server scores."""
+        return is_address(self.scorer.source.name)
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection whose view `ledger_shards` is the ledger as it was before this job began."""
@@ -109,6 +118,8 @@ class Scoring:
 
     def run(self, progress: Progress) -> None:
         """Score the blocks in order. While the model scores one block, the next is fetched and tokenized."""
+        if self.scorer.source.options.prompt:
+            keep_prompt(self.workspace.root, self.scorer.source.options.prompt)
         if self.scorer.is_new:  # first, so that no score lacks its model's row
             self.job.write_rows("models", [self.scorer.row()])
         total = sum(block.unscored for block in self.blocks)
@@ -206,6 +217,8 @@ def score_run(
     _make_last(workspace, run_id, scoring.scorer)
     with workspace.connect_lazily() as connection:
         warnings = scoring.warnings(connection)
+    if pending and isinstance(scoring.scorer.model, Remarks):
+        warnings += scoring.scorer.model.remarks()
     pairs = sum(block.pairs for block in scoring.blocks)
     return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
 

@@ -80,6 +80,9 @@ class DenoiseOptions(TypedDict, total=False):
     max_length: int | None
     relevant_class: str | None
     instruction: str | None
+    prompt: str | None
+    requests: int | None
+    timeout: float | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ scorer itself, which may take a while and much memory.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from curate.errors import BadSettings
 from curate.models.adapters import with_base
@@ -16,8 +16,10 @@ from curate.models.causal_spec import CausalSpec, read_causal_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, MODULAR, check_kind, kind_of
 from curate.models.modular_head import read_head
+from curate.models.scorer_options import ScorerOptions
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
 from curate.models.sentence_transformers_scorer import LibrarySpec, read_library_spec
+from curate.models.served.address import is_address
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,16 +29,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class ScorerOptions:
-    """What a user may say about a scorer. None: as its files say."""
-
-    max_length: int | None = None
-    """Tokens of query and passage together."""
-    relevant_class: str | None = None
-    """The class that means relevant, by its name or number."""
-    instruction: str | None = None
-    """What a causal language model judges, in words."""
+AS_FOUND = ScorerOptions()
 
 
 class Spec(Protocol):
@@ -84,6 +77,14 @@ class PairScorer(Protocol):
 def count_cut(rows: Sequence[Any]) -> int:
     """Return how many prepared pairs lost a part of a text. A scorer that does not know it counts none."""
     return sum(bool(getattr(row, "cut", False)) for row in rows)
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """A scorer that has something to say about its scores."""
+
+    def remarks(self) -> list[str]:
+        """Return what was odd about the scores of this process, as sentences without their end."""
 
 
 class Source(Protocol):
@@ -150,18 +151,22 @@ class ScorerFolder:
         return CrossEncoder(self.folder, spec=self.spec)
 
 
-def find_source(name: str, root: Path, options: ScorerOptions = ScorerOptions()) -> Source:
-    """Return the source that `name` means: a folder (looked up below `root` first) or a hub name.
+def find_source(name: str, root: Path, options: ScorerOptions = AS_FOUND) -> Source:
+    """Return the source that `name` means: an address, a folder (looked up below `root` first) or a hub name.
 
-    Raises NotAvailable if there is no such model, BadInput if it does not score pairs, and BadSettings for options
-    that do not suit it.
+    Raises NotAvailable if there is no such model, BadAnswer if there is no such server, BadInput if it does not
+    score pairs, and BadSettings for options that do not suit it.
     """
+    if is_address(name):
+        from curate.models.served.scorer import find_served
+
+        return find_served(name, root, options)
     folder = with_base(model_folder(name, root), root)
     spec = read_spec(folder, options)
     return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length))
 
 
-def read_spec(folder: Path, options: ScorerOptions = ScorerOptions()) -> ScorerSpec | CausalSpec | LibrarySpec:
+def read_spec(folder: Path, options: ScorerOptions = AS_FOUND) -> ScorerSpec | CausalSpec | LibrarySpec:
     """Return how the model in `folder` scores. Raises as `find_source` does."""
     check_kind(folder, CROSS_ENCODER, MODULAR, CAUSAL, CAUSAL_RERANKER)
     kind, length = kind_of(folder)[0], options.max_length

@@ -7,4 +7,5 @@ select
     (models.settings ->> 'max_length')::integer as max_length,
     models.settings ->> 'relevant_class' as relevant_class,
     models.settings ->> 'instruction' as instruction,
+    models.settings ->> 'prompt_file' as prompt,
 from models where "role" = 'cross-encoder' order by model_id;
