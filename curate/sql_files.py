@@ -35,6 +35,8 @@ TABLES = (
     "own_copies",
     "choices",
     "judge_queries",
+    "calibrations",
+    "reliability",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
