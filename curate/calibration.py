@@ -1,4 +1,4 @@
-"""Calibrations as rows: they say how the logits of a scorer become probabilities. `curate calibrate` makes them."""
+"""Calibrations as rows: how the logits of a scorer become probabilities. `curate calibrate` makes them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -131,9 +131,10 @@ def _calibration(
     A scorer's own choice in `like` stays until the scorer is calibrated anew.
     """
     if asked is not None:
-        known = workspace.select("workspace/calibrations", scorer=scorer_id)["calibration_id"].to_list()
-        if asked not in (UNCALIBRATED, *known):
-            raise UnknownName(f"no calibration '{asked}' of {scorer_id}: {nearest(asked, [UNCALIBRATED, *known])}")
+        found = workspace.select("workspace/calibrations", scorer=scorer_id)["calibration_id"].to_list()
+        known = [UNCALIBRATED, *found]
+        if asked not in known:
+            raise UnknownName(f"no calibration '{asked}' of {scorer_id}: {nearest(asked, known)}")
         return None if asked == UNCALIBRATED else asked
     same = like if like and like["scorer_id"] == scorer_id else None
     name = same["name"] if same else ""

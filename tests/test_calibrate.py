@@ -1,4 +1,4 @@
-"""Calibration (curate/calibration.py, sql/macros/probability.sql): what the logits of a scorer mean as probabilities."""
+"""Calibration (curate/calibrate/, sql/macros/probability.sql): what the logits of a scorer mean."""
 
 import math
 import shutil

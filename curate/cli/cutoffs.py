@@ -76,5 +76,6 @@ def _line(row: Mapping[str, Any]) -> str:
     scale = f"calibrated by {row['calibration_id']}" if row["calibration_id"] else "not calibrated"
     return (
         f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
-        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n     by {row['scorer_id']}, {scale}"
+        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n"
+        f"     by {row['scorer_id']}, {scale}"
     )
