@@ -8,8 +8,9 @@ from curate.workspace import Workspace
 
 
 def write_calibration(workspace: Workspace, job: str, settings: Mapping[str, Any]) -> None:
-    """Write the rows of a calibration, which its record has too: `calibration` and the rows of `reliability`."""
+    """Write the rows of a calibration. Its record has them too, so that they can be made again."""
     made = Job(workspace, "calibrate", job, settings)
     made.write_rows("calibrations", [{"calibration_id": job, **settings["calibration"]}])
-    made.write_rows("reliability", [{"calibration_id": job, **row} for row in settings["reliability"]])
+    for table in ("reliability", "promises"):
+        made.write_rows(table, [{"calibration_id": job, **row} for row in settings[table]])
     made.finish()

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
+from curate.denoise.score_checks import Scale, refuse_no_scale
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, numbered
 from curate.models.folder import is_same_model
@@ -50,6 +51,7 @@ def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions
     workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
     if before and _decide_alike(before, row):
         return before
+    _refuse_no_scale(workspace, row)
     row |= {"name": name, "revision": (before or {"revision": 0})["revision"] + 1}
     job = Job(workspace, "cutoffs", numbered(workspace, "cutoffs"), row)
     job.write_rows("cutoffs", [row])
@@ -112,7 +114,7 @@ def _decide_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _row(workspace: Workspace, before: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of cutoffs for `options`. What is not given is as `before`, or as in the current cutoffs."""
+    """Return the values of cutoffs: the options and, for the rest, those `before`, or of the current cutoffs."""
     like = before or current_cutoffs(workspace)
     given = _given(workspace, options)
     asked = given.pop("calibration", None)
@@ -121,6 +123,19 @@ def _row(workspace: Workspace, before: Mapping[str, Any] | None, options: Mappin
         raise StepMissing(NONE_YET)
     row["calibration_id"] = _calibration(workspace, row["scorer_id"], asked, like)
     return row
+
+
+def _refuse_no_scale(workspace: Workspace, row: Mapping[str, Any]) -> None:
+    """Raise StepMissing if the cutoffs in `row` mean nothing, as far as the run shows that was scored last."""
+    if row["calibration_id"] is not None:
+        return
+    for record in reversed(workspace.records("denoise")):
+        if record.facts.get("scorer_id") == row["scorer_id"]:
+            cuts = {key: row[key] for key in ("negative_below", "positive_above")}
+            about = {"scorer": row["scorer_id"], "run": record.settings["run"], "depth": record.settings["depth"]}
+            (found,) = workspace.select("score/scale", **about, **cuts).to_dicts()
+            refuse_no_scale(Scale(**cuts, **found), row["scorer_id"], record.settings["run"])
+            return
 
 
 def _calibration(
@@ -162,11 +177,12 @@ def _given(workspace: Workspace, options: Mapping[str, Any]) -> dict[str, Any]:
     given = given_options(CutoffOptions, options)
     scorer = given.pop("scorer", None)
     if scorer is not None:
-        given["scorer_id"] = _known_scorer(workspace, scorer)
+        given["scorer_id"] = known_scorer(workspace, scorer)
     return {key: _float32(value) for key, value in given.items()}
 
 
-def _known_scorer(workspace: Workspace, wanted: str) -> str:
+def known_scorer(workspace: Workspace, wanted: str) -> str:
+    """Return the id of a scorer that has scored here, by its id or its folder; raises UnknownName otherwise."""
     rows = _scorers(workspace)
     by_id = [row["model_id"] for row in rows if row["model_id"] == wanted]
     found = by_id or [row["model_id"] for row in rows if is_same_model(row["path"], wanted, workspace.root)]

@@ -26,7 +26,9 @@ def calibrate(workspace: Workspace, a: float, b: float, c: float, scorer: str = 
     job = numbered(workspace, "calibrate")
     facts = {"scorer_id": scorer, "form": "beta", "evidence": "labels", "queries": 1, "positives": 1, "others": 1}
     write_calibration(
-        workspace, job, {"calibration": {**facts, "seed": 0, "a": a, "b": b, "c": c}, "reliability": []}
+        workspace,
+        job,
+        {"calibration": {**facts, "seed": 0, "a": a, "b": b, "c": c}, "reliability": [], "promises": []},
     )
     return job
 

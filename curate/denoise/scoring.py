@@ -12,7 +12,7 @@ from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
-from curate.denoise.score_checks import refuse_if_alike, scale_warnings
+from curate.denoise.score_checks import Scale, refuse_if_alike
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
@@ -166,11 +166,11 @@ class Scoring:
         read = [(block, self.job.has("scores", block.block)) for block in self.blocks]
         return sum(block.unscored - shard.rows for block, shard in read if shard)
 
-    def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
-        """Return warnings if the scores do not look like log-odds, because the cutoffs then mean little."""
+    def warnings(self, cutoffs: Mapping[str, float]) -> list[str]:
+        """Return warnings about pairs without a score, and about the scale that the cutoffs have."""
         values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
-        result = sql_files.select(connection, "score/scale", **values).pl().to_dicts()
-        return [*_without_score(self.without_score), *scale_warnings(**result[0])]
+        (row,) = self.workspace.select("score/scale", **values, **cutoffs).to_dicts()
+        return [*_without_score(self.without_score), *Scale(**cutoffs, **row).warnings]
 
 
 def score_run(
@@ -200,8 +200,7 @@ def score_run(
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
         scoring.finish(pending)
     _make_last(workspace, run_id, scoring.scorer)
-    with workspace.connect() as connection:
-        warnings = scoring.warnings(connection)
+    warnings = scoring.warnings(settings.model_dump(include={"negative_below", "positive_above"}))
     pairs = sum(block.pairs for block in scoring.blocks)
     return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
 
