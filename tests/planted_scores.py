@@ -13,10 +13,20 @@ ANSWER = 2.0  # how much higher the logits of relevant passages are, in spreads
 
 
 class Planted:
-    """Queries with ten candidates each. A logit is raw: 4 more than the log-odds, and half as wide."""
+    """Queries with ten candidates each. A logit is raw: 4 more than half of the log-odds.
+
+    Logits of random passages lie between 1 and 2.
+    """
 
     def __init__(
-        self, folder: Path, queries: int, *, share: float = 0.3, seed: int = 0, answers: bool = True
+        self,
+        folder: Path,
+        queries: int,
+        *,
+        share: float = 0.3,
+        seed: int = 0,
+        answers: bool = True,
+        reverse: bool = False,
     ) -> None:
         random = np.random.default_rng(seed)
         self.relevant = random.random((queries, DEPTH)) < share
@@ -24,7 +34,7 @@ class Planted:
         # Two normal distributions of one width: the log-odds are a straight line in the score.
         score = np.where(self.relevant, ANSWER, 0) + spread
         self.log_odds = ANSWER * score - ANSWER**2 / 2 + np.log(share / (1 - share))
-        self.logits = (4 + self.log_odds / 2).astype(np.float32)
+        self.logits = (4 + self.log_odds / (-2 if reverse else 2)).astype(np.float32)
         self.labelled = np.zeros_like(self.relevant)
         if answers:  # one relevant passage of each query is labelled, drawn by chance
             for query in np.flatnonzero(self.relevant.any(axis=1)):
@@ -49,6 +59,13 @@ class Planted:
             {"scorer_id": scorer, "query_key": q, "passage_key": q * depth + p, "logit": float(self.logits[q, p])}
             for q in range(queries)
             for p in range(depth)
+        ]
+        random = workspace.sql("select query_key, passage_key from random_pairs('bm25-train')").rows()
+        known = {(row["query_key"], row["passage_key"]) for row in rows}
+        rows += [
+            {"scorer_id": scorer, "query_key": q, "passage_key": p, "logit": 1.0 + q % 7 / 7}
+            for q, p in random
+            if (q, p) not in known
         ]
         job = Job(workspace, "denoise", "score-planted", {"run": "bm25-train", "depth": depth}, {"scorer": "f"})
         facts = {

@@ -1,7 +1,8 @@
 """The forms of a calibration and their fit: Platt's sigmoid(a x + c), and the beta form with a and b apart.
 
-The beta form is sigmoid(a ln s(x) - b ln s(-x) + c) with s the sigmoid (Kull et al. 2017). As ln s(x) - ln s(-x) = x,
-Platt's is the beta form with a = b. Sums are numpy's own, so that the number of threads changes no bit.
+The beta form is sigmoid(a ln s(x) - b ln s(-x) + c) with s the sigmoid (Kull et al. 2017). As
+ln s(x) - ln s(-x) = x, Platt's is the beta form with a = b. Sums are numpy's own, so that the number of threads
+changes no bit.
 """
 
 from collections.abc import Sequence
@@ -117,8 +118,8 @@ def sigmoid(values: Doubles) -> Doubles:
 def _newton(evidence: Evidence, columns: Sequence[Doubles]) -> list[float]:
     """Return the slope of each column and the intercept.
 
-    Each step is Newton's for the relevance expected now of candidates that nobody judged. This is the gradient form
-    of the EM algorithm (Lange 1995); without such candidates it is Newton's method for logistic regression.
+    Each step is Newton's for the relevance expected now of candidates that nobody judged. This is the gradient
+    form of the EM algorithm (Lange 1995); without such candidates it is Newton's method for logistic regression.
     """
     weights = evidence.weights
     total = weights.sum()

@@ -1,26 +1,30 @@
 """Cutoffs that keep a promise, by fixed-sequence testing (Learn then Test, Angelopoulos et al. 2021).
 
-A promise is about a share: of the candidates that a cutoff selects, at most `most` are wrong. The query is the unit,
-because verdicts on the passages of one query depend on each other. A query's loss at a cutoff is the sum over its
-selected pairs of (1 if wrong else 0) - most. The promise is broken if the mean loss over queries is above 0.
+A promise is about a share: of the candidates that a cutoff selects, at most `most` are wrong. The query is the
+unit, because verdicts on the passages of one query depend on each other. A query's loss at a cutoff is the sum
+over its selected pairs of (1 if wrong else 0) - most. The promise is broken if the mean loss over queries is
+above 0.
 
 The evidence against that is an e-value: what a bet against it wins, as the mean over stakes of the product over
-queries of 1 - stake * loss. If the promise is broken, its expectation is at most 1, so it exceeds 1 / (1 - confidence)
-with a chance of at most 1 - confidence (Markov's inequality; Waudby-Smith and Ramdas 2024). That holds for queries that
-are drawn by chance, with or without replacement, and for any distribution. The order of the queries does not matter.
+queries of 1 - stake * loss. If the promise is broken, its expectation is at most 1, so it exceeds
+1 / (1 - confidence) with a chance of at most 1 - confidence (Markov's inequality; Waudby-Smith and Ramdas 2024).
+That holds for queries that are drawn by chance, with or without replacement, and for any distribution. The order
+of the queries does not matter.
 
 The cutoffs are tested in a fixed order, the most careful first, until one fails. The order and its start depend on
 scores and on which pairs were judged, never on a verdict.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from curate.calibrate.forms import Doubles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -36,7 +40,7 @@ class Sample:
     probability: Floats
     relevant: Bools
     weight: Doubles
-    """How many candidates of the run the pair stands for, up to a factor: 1 over the chance with which it was drawn."""
+    """1 over the chance with which the pair was drawn, up to a factor: how many candidates it stands for."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,9 @@ def kept(sample: Sample, candidates: Candidates, most: float, confidence: float)
         largest = heaviest * min(crowd, of_design) * (1 - most)
         if not chosen.any():
             continue
-        losses = np.bincount(query[chosen], (sample.weight * (wrong - most))[chosen])
+        losses = _sums(query[chosen], (sample.weight * (wrong - most))[chosen])
         if not started:  # until a sample without errors would win by far, so that some errors can be borne
-            flawless = np.bincount(query[chosen], -most * sample.weight[chosen])
+            flawless = _sums(query[chosen], -most * sample.weight[chosen])
             started = e_value(flawless, largest) >= wins**1.5
         if not started:
             continue
@@ -109,3 +113,8 @@ def e_value(losses: Doubles, largest: float) -> float:
     stakes = (1 - np.cos(np.pi * (np.arange(STAKES) + 0.5) / STAKES)) / 2 / largest
     won = np.log1p(-stakes[:, None] * losses[None, :]).sum(axis=1)
     return float(np.exp(np.minimum(won, 700)).mean())
+
+
+def _sums(query: npt.NDArray[np.int64], values: Doubles) -> Doubles:
+    """Return the sum of the values of each query."""
+    return np.bincount(query, values).astype(np.float64)

@@ -102,7 +102,7 @@ class Pairs:
         return "; and ".join(found)
 
     def evidence(self, source: Source) -> tuple["Pairs", Evidence, float]:
-        """Return the pairs that a source uses, as evidence, and the share of relevant ones among the unlabelled."""
+        """Return the pairs that a source uses, as evidence, and the share of relevant unlabelled candidates."""
         if source == "annotations":
             used = self.part(self.of("relevant", "irrelevant"))
             relevant = (used.kind == "relevant").astype(np.float64)
@@ -135,16 +135,21 @@ class Pairs:
         return found
 
 
-def refuse_too_few(workspace: Workspace, pairs: Pairs, source: Source, about: Mapping[str, Any]) -> None:
-    """Raise StepMissing, with the command that gives more, if a source has too little to learn from.
+def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapping[str, Any]) -> None:
+    """Raise StepMissing, with what to do, if a source has too little that the scorer was not trained on.
 
     about: scorer, run and depth.
     """
     lack = pairs.lack(source)
+    run, scorer = about["run"], about["scorer"]
+    (counts,) = workspace.select("calibrate/counts", **about).to_dicts()
+    if counts["is_unknown"]:
+        raise StepMissing(
+            f"{scorer} was trained here, but nothing says on which queries, so none can be asked of it as a new "
+            "one. Train it again. Run: curate train cross-encoder"
+        )
     if not lack:
         return
-    counts = workspace.select("calibrate/counts", **about).to_dicts()[0]
-    run, scorer = about["run"], about["scorer"]
     if not counts["scored"]:
         raise StepMissing(
             f"{scorer} has scored no candidate of run {run}. Run: "
@@ -153,9 +158,9 @@ def refuse_too_few(workspace: Workspace, pairs: Pairs, source: Source, about: Ma
     seen = ""
     if counts["seen"]:
         seen = (
-            f" {counts['seen']:,} of {counts['queries']:,} queries with labels are left out, because the scorer was "
-            "trained on them. Queries of dev can take their place: mine and score them (curate mine --split dev, "
-            "curate denoise --run), then calibrate on that run (curate calibrate --run)."
+            f" {counts['seen']:,} of {counts['queries']:,} queries with labels are left out, because the scorer "
+            "was trained on them. Queries of dev can take their place: mine and score them (curate mine --split "
+            "dev, curate denoise --run), then calibrate on that run (curate calibrate --run)."
         )
     raise StepMissing(
         f"too little to calibrate {scorer} from {source} in the top {about['depth']} of run {run}: {lack}.{seen} "

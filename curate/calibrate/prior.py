@@ -1,4 +1,4 @@
-"""The share of relevant passages among candidates that nobody judged, from the scores of labelled positives alone."""
+"""The share of relevant passages among candidates that nobody judged, from the scores of labelled positives."""
 
 import math
 

@@ -35,8 +35,8 @@ def _bins(
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each tenth of [0, 1] that has pairs.
 
-    If people judged pairs, the share of relevant ones is counted. Otherwise it follows from labelled positives: they
-    stand for the `prior` share of the unlabelled candidates, each for equally many.
+    If people judged pairs, the share of relevant ones is counted. Otherwise it follows from labelled positives:
+    they stand for the `prior` share of the unlabelled candidates, each for equally many.
     """
     place = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
     annotated = pairs.of("relevant", "irrelevant")

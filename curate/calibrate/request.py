@@ -27,8 +27,8 @@ class CalibrateOptions(TypedDict, total=False):
     evidence: Source | None
     """`annotations`, `labels` or `both`; by default annotations if there are enough of them, else labels."""
     hidden: Path | str | None
-    """A file of qrels with every relevant passage of its queries. It counts like annotations of all their candidates,
-    and is not loaded."""
+    """A file of qrels with every relevant passage of its queries. It counts like annotations of all their
+    candidates, and is not loaded."""
     scale: Scale | None
     """`log-odds`: nothing is fitted; the logits are declared to be log-odds."""
     precision: float | None
@@ -61,7 +61,7 @@ class CalibrateRequest:
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[CalibrateOptions]) -> "CalibrateRequest":
-        """Return the request. Raises BadSettings for a value out of range, and StepMissing if nothing is scored."""
+        """Return the request; raises BadSettings for a bad value, and StepMissing if nothing is scored."""
         given = given_options(CalibrateOptions, options)
         scorer = _scorer(workspace, given.get("scorer"))
         for name in ("precision", "share_false", "confidence"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from curate.calibrate.forms import OWN, Curve, Evidence, Form, compressed, fit, losses
 from curate.calibrate.guarantee import Candidates, Promise, Sample, Side, kept
-from curate.calibrate.pairs import Pairs, Source, refuse_too_few
+from curate.calibrate.pairs import Pairs, Source, refuse_unfit
 from curate.calibrate.reliability import calibration_error, rows
 from curate.calibrate.request import CalibrateOptions, CalibrateRequest
 from curate.calibration import write_calibration
@@ -74,8 +74,8 @@ def calibrate(
     """Fit how a scorer's logits become probabilities, and write it as a row of the table `calibrations`.
 
     Cutoffs that are set from then on use it. With `precision` or `share_false`, the cutoffs are set to values for
-    which that can be promised. Nothing is scored. Raises StepMissing if there is too little evidence, CurateError if
-    the scorer tells nothing, and NotMet if no cutoff keeps a promise; then nothing is changed.
+    which that can be promised. Nothing is scored. Raises StepMissing if there is too little evidence, CurateError
+    if the scorer tells nothing, and NotMet if no cutoff keeps a promise; then nothing is changed.
     """
     request = CalibrateRequest.of(workspace, **options)
     found = _declared(request) if request.declared else _fitted(workspace, request, progress)
@@ -83,7 +83,7 @@ def calibrate(
     before = newest[0]["calibration_id"] if newest else None
     record = workspace.record(before) if before else None
     already = record is not None and dict(record.settings) == found
-    job = before if already else numbered(workspace, "calibrate")
+    job = record.job if record and already else numbered(workspace, "calibrate")
     if not already:
         write_calibration(workspace, job, found)
     cutoffs = None
@@ -137,8 +137,8 @@ def _fitted(workspace: Workspace, request: CalibrateRequest, progress: Progress)
     curve = fit(compressed(evidence), form)
     if curve.a == curve.b == 0:
         raise CurateError(
-            f"{request.scorer_id} cannot be calibrated: on queries that it was not trained on, a higher logit does "
-            "not mean a more relevant passage. Use another scorer, or train one on more labels."
+            f"{request.scorer_id} cannot be calibrated: on queries that it was not trained on, a higher logit "
+            "does not mean a more relevant passage. Use another scorer, or train one on more labels."
         )
     reliability = list(rows(used, evidence, prior, outside[form]))
     before, after = (
@@ -176,7 +176,7 @@ def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Sour
     pairs = Pairs.read(workspace, request.about, _hidden(request.hidden))
     by_default: Source = "annotations" if request.hidden or pairs.enough("annotations") else "labels"
     source = request.evidence or by_default
-    refuse_too_few(workspace, pairs, source, request.about)
+    refuse_unfit(workspace, pairs, source, request.about)
     return pairs, source
 
 
@@ -190,7 +190,14 @@ def _hidden(path: Path | None) -> "pa.Table":
     return pa.Table.from_pylist(found, schema)
 
 
-def _refuse(file: str, line: int, reason: str, *_about: str | None) -> None:
+def _refuse(
+    file: str,
+    line: int,
+    reason: str,
+    text: str,  # noqa: ARG001
+    query_id: str | None = None,  # noqa: ARG001
+    split: str | None = None,  # noqa: ARG001
+) -> None:
     raise BadInput(f"{file}:{line}: {reason}")
 
 
@@ -233,10 +240,10 @@ def _not_met(request: CalibrateRequest, side: str, sample: Sample) -> str:
     most = request.goals[side]
     asked = f"above which {1 - most:.4g}" if side == "above" else f"below which at most {most:.4g}"
     return (
-        f"no cutoff of {request.scorer_id}, {asked} of the candidates are relevant, can be promised with confidence "
-        f"{request.confidence:g}: there are {len(sample.query):,} judged pairs of "
-        f"{len(np.unique(sample.query)):,} queries. Nothing was changed. Judge more pairs, of other queries, or ask "
-        f"for less: --{OPTION[side]}, --confidence"
+        f"no cutoff of {request.scorer_id}, {asked} of the candidates are relevant, can be promised with "
+        f"confidence {request.confidence:g}: there are {len(sample.query):,} judged pairs of "
+        f"{len(np.unique(sample.query)):,} queries. Nothing was changed. Judge more pairs, of other queries, or "
+        f"ask for less: --{OPTION[side]}, --confidence"
     )
 
 
@@ -282,6 +289,7 @@ def _promise(row: Mapping[str, Any]) -> str:
     if row["side"] == "below":
         what = f"at most {row['most']:.4g} of what lies below is relevant"
     return (
-        f"{CUTOFF[row['side']]} = {row['cutoff']:.6g}: {what}, with confidence {row['confidence']:g}. In the sample "
-        f"{row['wrong']:,} of {row['pairs']:,} pairs, of {row['queries']:,} queries, are wrong ({row['share']:.1%})."
+        f"{CUTOFF[row['side']]} = {row['cutoff']:.6g}: {what}, with confidence {row['confidence']:g}. In the "
+        f"sample {row['wrong']:,} of {row['pairs']:,} pairs, of {row['queries']:,} queries, are wrong "
+        f"({row['share']:.1%})."
     )

@@ -49,8 +49,8 @@ class Scale:
             found.append("its files say that its logits are raw")
         if self.pairs >= FEWEST_TO_COMPARE and self.within_zero_and_one == self.pairs:
             found.append(
-                f"all logits lie between {self.lowest:.3g} and {self.highest:.3g}: it seems to return probabilities "
-                "already, which the sigmoid maps to 0.50-0.73"
+                f"all logits lie between {self.lowest:.3g} and {self.highest:.3g}: it seems to return "
+                "probabilities already, which the sigmoid maps to 0.50-0.73"
             )
         if self.random >= FEWEST_TO_COMPARE and self.random_not_below > self.random / 2:
             found.append(
@@ -78,8 +78,9 @@ class Scale:
             )
         if self.is_trained_here and self.positives >= FEWEST_TO_COMPARE and not self.positives_above:
             found.append(
-                f"none of {self.positives:,} labelled positives that it was not trained on has a probability above "
-                f"{self.positive_above:.6g}, so hardly anything will count as a false negative: curate calibrate"
+                f"none of {self.positives:,} labelled positives that it was not trained on has a probability "
+                f"above {self.positive_above:.6g}, so hardly anything will count as a false negative: "
+                "curate calibrate"
             )
         return found
 
@@ -94,7 +95,7 @@ def refuse_no_scale(scale: Scale, scorer_id: str, run_id: str) -> None:
         declare = curate_command("calibrate", "--scorer", scorer_id, "--scale", "log-odds")
         raise StepMissing(
             f"cutoffs at {scale.negative_below:.6g} and {scale.positive_above:.6g} mean nothing for {scorer_id}: "
-            f"{'; '.join(faults)}. Its scores are kept. Learn what they mean, then set the cutoffs again; nothing is "
-            f"scored again. If you know that its logits are log-odds: {declare}. "
+            f"{'; '.join(faults)}. Its scores are kept. Learn what they mean, then set the cutoffs again; nothing "
+            f"is scored again. If you know that its logits are log-odds: {declare}. "
             f"Run: {curate_command('calibrate', '--scorer', scorer_id, '--run', run_id)}"
         )

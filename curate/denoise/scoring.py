@@ -166,7 +166,7 @@ class Scoring:
         read = [(block, self.job.has("scores", block.block)) for block in self.blocks]
         return sum(block.unscored - shard.rows for block, shard in read if shard)
 
-    def warnings(self, cutoffs: Mapping[str, float]) -> list[str]:
+    def warnings(self, cutoffs: Mapping[str, Any]) -> list[str]:
         """Return warnings about pairs without a score, and about the scale that the cutoffs have."""
         values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
         (row,) = self.workspace.select("score/scale", **values, **cutoffs).to_dicts()
