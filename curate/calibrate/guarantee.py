@@ -9,12 +9,14 @@ The evidence against that is an e-value: what a bet against it wins, as the mean
 queries of 1 - stake * loss. If the promise is broken, its expectation is at most 1, so it exceeds
 1 / (1 - confidence) with a chance of at most 1 - confidence (Markov's inequality; Waudby-Smith and Ramdas 2024).
 That holds for queries that are drawn by chance, with or without replacement, and for any distribution. The order
-of the queries does not matter.
+of the queries does not matter. If each query has one judged pair, the binomial test is exact, and takes its place.
 
-The cutoffs are tested in a fixed order, the most careful first, until one fails. The order and its start depend on
-scores and on which pairs were judged, never on a verdict.
+The cutoffs are tested in a fixed order, the most careful first, until one fails. There are three places to start,
+with a third of the error each. Order and starts depend on scores and on which pairs were judged, never on a
+verdict.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +32,8 @@ Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Side = Literal["above", "below"]
 STAKES = 64
+# A sequence starts where a flawless sample would do by this power of the error, so that it can bear some errors.
+STARTS = (1.5, 3.0, 6.0)
 
 
 @dataclass(frozen=True)
@@ -81,28 +85,53 @@ def kept(sample: Sample, candidates: Candidates, most: float, confidence: float)
     )
     _, query = np.unique(sample.query, return_inverse=True)
     heaviest, of_design = float(sample.weight.max()), int(np.bincount(query).max())
-    wins, found, started = 1 / (1 - confidence), None, False
+    single = of_design == 1 and bool((sample.weight == heaviest).all())
+    error = (1 - confidence) / len(STARTS)  # each start has its part of it (Bonferroni)
+    going, last = dict.fromkeys(STARTS), None
     for cut in candidates.cuts:
         chosen = beyond(cut)
-        crowd = int((candidates.crowds > cut if above else candidates.crowds < cut).sum())
-        largest = heaviest * min(crowd, of_design) * (1 - most)
         if not chosen.any():
             continue
-        losses = _sums(query[chosen], (sample.weight * (wrong - most))[chosen])
-        if not started:  # until a sample without errors would win by far, so that some errors can be borne
-            flawless = _sums(query[chosen], -most * sample.weight[chosen])
-            started = e_value(flawless, largest) >= wins**1.5
-        if not started:
+        crowd = int((candidates.crowds > cut if above else candidates.crowds < cut).sum())
+        largest = heaviest * min(crowd, of_design) * (1 - most)
+        flawless = _sums(query[chosen], -most * sample.weight[chosen])
+        enough = p_value(flawless, most, largest, single=single)
+        begun = [start for start, fails in going.items() if fails is None and enough <= error**start]
+        if not begun:
             continue
-        if e_value(losses, largest) < wins:
-            break
-        weight = sample.weight[chosen]
-        share = float((weight * wrong[chosen]).sum() / weight.sum())
-        counts = {"queries": len(np.unique(query[chosen])), "pairs": int(chosen.sum())}
-        found = Promise(
-            candidates.side, float(cut), most, confidence, **counts, wrong=int(wrong[chosen].sum()), share=share
-        )
-    return found
+        losses = _sums(query[chosen], (sample.weight * (wrong - most))[chosen])
+        if p_value(losses, most, largest, single=single) <= error:
+            last = cut
+        else:
+            going |= dict.fromkeys(begun, cut)
+    if last is None:
+        return None
+    chosen = beyond(last)
+    weight = sample.weight[chosen]
+    return Promise(
+        candidates.side,
+        float(last),
+        most,
+        confidence,
+        queries=len(np.unique(query[chosen])),
+        pairs=int(chosen.sum()),
+        wrong=int(wrong[chosen].sum()),
+        share=float((weight * wrong[chosen]).sum() / weight.sum()),
+    )
+
+
+def p_value(losses: Doubles, most: float, largest: float, *, single: bool) -> float:
+    """Return how likely losses as small as these are where the promise is just broken, at most.
+
+    losses: one a query, 0 where nothing was selected. single: each query has one pair, and all weigh the same.
+    Then the number of wrong ones has a binomial distribution, which is exact; otherwise it is 1 over the e-value.
+    """
+    if not single:
+        return min(1.0, 1 / e_value(losses, largest))
+    pairs, wrong = int((losses != 0).sum()), int((losses > 0).sum())
+    ways = [math.lgamma(pairs + 1) - math.lgamma(k + 1) - math.lgamma(pairs - k + 1) for k in range(wrong + 1)]
+    logs = [way + k * math.log(most) + (pairs - k) * math.log1p(-most) for k, way in enumerate(ways)]
+    return min(1.0, math.fsum(math.exp(value) for value in logs))
 
 
 def e_value(losses: Doubles, largest: float) -> float:
