@@ -1,23 +1,25 @@
 """Cutoffs that keep a promise, by fixed-sequence testing (Learn then Test, Angelopoulos et al. 2021).
 
 A promise is about a share: of the candidates that a cutoff selects, at most `most` are wrong. The query is the
-unit, because verdicts on the passages of one query depend on each other. A query's loss at a cutoff is the sum
-over its selected pairs of (1 if wrong else 0) - most. The promise is broken if the mean loss over queries is
-above 0.
+unit, because verdicts on the passages of one query may depend on each other in any way. So the judged pairs are
+dealt into layers by chance, of which each has at most one pair of a query; a pair is in one layer. In a layer,
+pairs are independent: if the promise is broken, the number of wrong ones among the selected is at least
+binomial. The p-value is that of the layers together: twice their mean, which holds for any dependence (Vovk and
+Wang 2020).
 
-The evidence against that is an e-value: what a bet against it wins, as the mean over stakes of the product over
-queries of 1 - stake * loss. If the promise is broken, its expectation is at most 1, so it exceeds
-1 / (1 - confidence) with a chance of at most 1 - confidence (Markov's inequality; Waudby-Smith and Ramdas 2024).
-That holds for queries that are drawn by chance, with or without replacement, and for any distribution. The order
-of the queries does not matter. If each query has one judged pair, the binomial test is exact, and takes its place.
+If pairs count differently, because they were drawn with different chances, a layer gives an e-value instead:
+what a bet against a broken promise wins, the mean over stakes of the product of 1 - stake * loss, where the loss
+of a pair is its weight times (1 if wrong else 0) - most. Its expectation is at most 1 if the promise is broken,
+also for the mean over layers, and 1 over it is a p-value (Waudby-Smith and Ramdas 2024).
 
-The cutoffs are tested in a fixed order, the most careful first, until one fails. There are three places to start,
+Cutoffs are tested in a fixed order, the most careful first, until one fails. There are three places to start,
 with a third of the error each. Order and starts depend on scores and on which pairs were judged, never on a
 verdict.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 Side = Literal["above", "below"]
 STAKES = 64
 # A sequence starts where a flawless sample would do by this power of the error, so that it can bear some errors.
@@ -40,7 +43,7 @@ STARTS = (1.5, 3.0, 6.0)
 class Sample:
     """Judged candidates, one element a pair."""
 
-    query: npt.NDArray[np.int64]
+    query: Ints
     probability: Floats
     relevant: Bools
     weight: Doubles
@@ -54,8 +57,6 @@ class Candidates:
     side: Side
     cuts: Floats
     """Their probabilities at even steps, the most careful cutoff first."""
-    crowds: Floats
-    """For k = 1, 2, ...: the most careful cutoff beyond which every query has fewer than k of them."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +80,21 @@ def kept(sample: Sample, candidates: Candidates, most: float, confidence: float)
     None: it can be promised at no cutoff.
     """
     above = candidates.side == "above"
-    wrong = (~sample.relevant if above else sample.relevant).astype(np.float64)
+    wrong = ~sample.relevant if above else sample.relevant
     beyond: Callable[[Any], Bools] = (
         (lambda cut: sample.probability > cut) if above else (lambda cut: sample.probability < cut)
     )
-    _, query = np.unique(sample.query, return_inverse=True)
-    heaviest, of_design = float(sample.weight.max()), int(np.bincount(query).max())
-    single = of_design == 1 and bool((sample.weight == heaviest).all())
+    layers, heaviest = _layers(sample.query), float(sample.weight.max())
+    weights = None if bool((sample.weight == heaviest).all()) else sample.weight
     error = (1 - confidence) / len(STARTS)  # each start has its part of it (Bonferroni)
     going, last = dict.fromkeys(STARTS), None
     for cut in candidates.cuts:
         chosen = beyond(cut)
-        if not chosen.any():
-            continue
-        crowd = int((candidates.crowds > cut if above else candidates.crowds < cut).sum())
-        largest = heaviest * min(crowd, of_design) * (1 - most)
-        flawless = _sums(query[chosen], -most * sample.weight[chosen])
-        enough = p_value(flawless, most, largest, single=single)
+        enough = p_value(layers, chosen, np.zeros_like(chosen), most, weights)
         begun = [start for start, fails in going.items() if fails is None and enough <= error**start]
         if not begun:
             continue
-        losses = _sums(query[chosen], (sample.weight * (wrong - most))[chosen])
-        if p_value(losses, most, largest, single=single) <= error:
+        if p_value(layers, chosen, wrong, most, weights) <= error:
             last = cut
         else:
             going |= dict.fromkeys(begun, cut)
@@ -113,29 +107,40 @@ def kept(sample: Sample, candidates: Candidates, most: float, confidence: float)
         float(last),
         most,
         confidence,
-        queries=len(np.unique(query[chosen])),
+        queries=len(np.unique(sample.query[chosen])),
         pairs=int(chosen.sum()),
         wrong=int(wrong[chosen].sum()),
         share=float((weight * wrong[chosen]).sum() / weight.sum()),
     )
 
 
-def p_value(losses: Doubles, most: float, largest: float, *, single: bool) -> float:
-    """Return how likely losses as small as these are where the promise is just broken, at most.
+def p_value(layers: Ints, chosen: Bools, wrong: Bools, most: float, weights: Doubles | None) -> float:
+    """Return at most how likely so few wrong ones among the chosen pairs are if the promise is broken.
 
-    losses: one a query, 0 where nothing was selected. single: each query has one pair, and all weigh the same.
-    Then the number of wrong ones has a binomial distribution, which is exact; otherwise it is 1 over the e-value.
+    layers: the layer of each pair, from 0. weights: None if all pairs count the same.
     """
-    if not single:
-        return min(1.0, 1 / e_value(losses, largest))
-    pairs, wrong = int((losses != 0).sum()), int((losses > 0).sum())
+    every = range(int(layers.max()) + 1)
+    if weights is not None:
+        largest = float(weights.max()) * (1 - most)
+        losses = weights * (wrong - most)
+        won = [e_value(losses[chosen & (layers == layer)], largest) for layer in every]
+        return min(1.0, len(won) / math.fsum(won))
+    pairs = np.bincount(layers[chosen], minlength=len(every)).tolist()
+    found = np.bincount(layers[chosen & wrong], minlength=len(every)).tolist()
+    each = [binomial(wrong_here, here, most) for wrong_here, here in zip(found, pairs, strict=True)]
+    return each[0] if len(each) == 1 else min(1.0, 2 * math.fsum(each) / len(each))
+
+
+@cache
+def binomial(wrong: int, pairs: int, most: float) -> float:
+    """Return the chance of at most `wrong` wrong ones among independent pairs, each with the chance `most`."""
     ways = [math.lgamma(pairs + 1) - math.lgamma(k + 1) - math.lgamma(pairs - k + 1) for k in range(wrong + 1)]
     logs = [way + k * math.log(most) + (pairs - k) * math.log1p(-most) for k, way in enumerate(ways)]
     return min(1.0, math.fsum(math.exp(value) for value in logs))
 
 
 def e_value(losses: Doubles, largest: float) -> float:
-    """Return what a bet against a mean loss above 0 wins. losses: one a query, none of which can exceed `largest`.
+    """Return what a bet against a mean loss above 0 wins. losses: one a pair, none of which can exceed `largest`.
 
     The stakes are those of Cover's universal portfolio: no guess of the errors to come is needed.
     """
@@ -144,6 +149,13 @@ def e_value(losses: Doubles, largest: float) -> float:
     return float(np.exp(np.minimum(won, 700)).mean())
 
 
-def _sums(query: npt.NDArray[np.int64], values: Doubles) -> Doubles:
-    """Return the sum of the values of each query."""
-    return np.bincount(query, values).astype(np.float64)
+def _layers(query: Ints) -> Ints:
+    """Return the layer of each pair: pairs of one query are in different layers, by chance."""
+    _, number = np.unique(query, return_inverse=True)
+    counts = np.bincount(number)
+    random = np.random.default_rng(0)
+    found = np.empty(len(query), np.int64)
+    order = np.argsort(number, kind="stable")
+    for pairs in np.split(order, np.cumsum(counts)[:-1]):
+        found[pairs] = random.permutation(int(counts.max()))[: len(pairs)]
+    return found

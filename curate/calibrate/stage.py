@@ -220,10 +220,9 @@ def _promises(workspace: Workspace, request: CalibrateRequest, pairs: Pairs, cur
     sample = Sample(judged.query, probability.to_numpy(), judged.kind == "relevant", judged.weight)
     cuts = workspace.select("calibrate/cuts", **request.about, **scale)["probability"].to_numpy()
     cuts = cuts[(cuts > 0) & (cuts < 1)]
-    crowds = workspace.select("calibrate/crowds", **request.about, **scale)
     found = []
     for side, most in request.goals.items():
-        candidates = _candidates(side, cuts, crowds[side].to_numpy())
+        candidates = _candidates(side, cuts)
         promise = kept(sample, candidates, most, request.confidence)
         if promise is None:
             raise NotMet(_not_met(request, side, sample))
@@ -231,9 +230,9 @@ def _promises(workspace: Workspace, request: CalibrateRequest, pairs: Pairs, cur
     return found
 
 
-def _candidates(side: str, cuts: Any, crowds: Any) -> Candidates:
+def _candidates(side: str, cuts: Any) -> Candidates:
     which: Side = "above" if side == "above" else "below"
-    return Candidates(which, cuts[::-1] if which == "above" else cuts, crowds)
+    return Candidates(which, cuts[::-1] if which == "above" else cuts)
 
 
 def _not_met(request: CalibrateRequest, side: str, sample: Sample) -> str:
