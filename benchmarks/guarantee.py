@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from curate.calibrate.guarantee import Candidates, Sample, Side, kept
+from curate.calibrate.guarantee import Candidates, Sample, Side, kept, one_of_each_query
 
 DEPTH, WORLD, CONFIDENCE = 10, 20_000, 0.95
 GOALS: dict[Side, float] = {"above": 0.1, "below": 0.05}
@@ -43,7 +43,7 @@ def main() -> None:
                 places = np.argsort(random.random((options.queries, DEPTH)), axis=1)[:, :judged].ravel()
                 rows = np.repeat(queries, judged), places
                 sample = Sample(rows[0], probability[rows], relevant[rows], np.ones(len(places)))
-                promise = kept(sample, Candidates(side, ordered), most, CONFIDENCE)
+                promise = kept(one_of_each_query(sample, 0), Candidates(side, ordered), most, CONFIDENCE)
                 if promise:
                     cut = np.float32(promise.cutoff)
                     beyond = probability > cut if above else probability < cut

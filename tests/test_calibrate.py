@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from planted_scores import DEPTH, Planted
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from test_decisions import PASSAGES, cut, decision, logit, score
 
 import curate

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from planted_scores import DEPTH, Planted
-from scipy.stats import binom
+from scipy.stats import binom  # type: ignore[import-untyped]
 
 import curate
-from curate.calibrate.guarantee import STAKES, Candidates, Sample, Side, e_value, kept, p_value
+from curate.calibrate.guarantee import STAKES, Candidates, Sample, Side, e_value, kept, one_of_each_query, p_value
 from curate.cli.main import run
 from curate.errors import BadInput, NotMet
 
@@ -55,20 +55,26 @@ def test_an_e_value_is_the_mean_winning_of_all_stakes() -> None:
     assert e_value(losses, 0.9) == pytest.approx(total / STAKES)
 
 
-def test_a_layer_is_judged_by_the_binomial_distribution() -> None:
-    """scipy's, of the pairs that were selected. Two layers count by twice the mean of theirs."""
+def test_pairs_are_judged_by_the_binomial_distribution() -> None:
+    """scipy's, of the pairs that were selected. With weights it is a bet."""
     chosen, wrong = np.arange(100) < 63, np.arange(100) < 3
-    one = np.zeros(100, np.int64)
-    assert p_value(one, chosen, wrong, 0.1, None) == pytest.approx(binom.cdf(3, 63, 0.1))
-    two = (np.arange(100) % 2).astype(np.int64)  # 32 pairs with 2 wrong ones, and 31 with 1
-    expected = binom.cdf(2, 32, 0.1) + binom.cdf(1, 31, 0.1)
-    assert p_value(two, chosen, wrong, 0.1, None) == pytest.approx(expected)
+    assert p_value(chosen, wrong, 0.1, None) == pytest.approx(binom.cdf(3, 63, 0.1))
+    losses = np.concatenate([np.full(3, 0.9), np.full(60, -0.1)])
+    assert p_value(chosen, wrong, 0.1, np.ones(100)) == pytest.approx(min(1, 1 / e_value(losses, 0.9)))
+
+
+def test_one_judged_pair_of_each_query_counts() -> None:
+    """By chance, which the seed decides: every pair of a query has its turn."""
+    sample = Sample(np.asarray([7, 7, 7, 9]), np.float32([0.1, 0.2, 0.3, 0.4]), np.ones(4, bool), np.ones(4))
+    drawn = [one_of_each_query(sample, seed) for seed in range(40)]
+    assert all(one.query.tolist() == [7, 9] for one in drawn)
+    assert {round(float(one.probability[0]), 1) for one in drawn} == {0.1, 0.2, 0.3}
 
 
 def test_an_e_value_rarely_wins_where_the_promise_is_just_broken() -> None:
     """Its mean over samples is at most 1, so that it exceeds 20 in at most 5 % of them."""
     random = np.random.default_rng(0)
-    wins = [e_value((random.random(100) < 0.1) - 0.1, 0.9) for _ in range(2000)]
+    wins = [e_value((random.random(100) < 0.1).astype(np.float64) - 0.1, 0.9) for _ in range(2000)]
     assert np.mean(wins) <= 1.3
     assert np.mean(np.asarray(wins) >= 20) <= 0.05
 
@@ -82,8 +88,9 @@ def test_a_promise_is_kept_in_95_of_100_samples(side: Side, per_query: int) -> N
     candidates = world.candidates(side)
     found, broken = 0, 0
     for _ in range(100):
-        queries = random.choice(5000, 2400, replace=False)
-        promise = kept(world.sample(queries, per_query, random), candidates, 0.15, 0.95)
+        queries = random.choice(5000, 1200, replace=False)
+        sample = one_of_each_query(world.sample(queries, per_query, random), seed=0)
+        promise = kept(sample, candidates, 0.15, 0.95)
         found += promise is not None
         broken += promise is not None and world.wrong(side, promise.cutoff) > 0.15
     assert broken <= 5
@@ -99,7 +106,7 @@ def test_testing_ends_at_the_first_cutoff_that_fails() -> None:
     promise = kept(sample, Candidates("above", cuts), 0.1, 0.95)
     assert promise
     assert promise.cutoff == np.float32(0.85)
-    assert (promise.queries, promise.pairs, promise.wrong, promise.share) == (200, 200, 0, 0.0)
+    assert (promise.pairs, promise.wrong, promise.share) == (200, 0, 0.0)
 
 
 def test_pairs_that_were_drawn_rarely_count_for_more() -> None:
@@ -174,7 +181,7 @@ def test_labels_without_verdicts_on_other_candidates_promise_nothing(tmp_path: P
 def test_hidden_labels_count_like_verdicts_on_all_candidates_of_their_queries(tmp_path: Path) -> None:
     """The file has every relevant passage of its queries, and what it does not name is not relevant."""
     planted = Planted(tmp_path / "set", 120)
-    named = planted.relevant[:100].any(axis=1)
+    named = np.asarray(planted.relevant[:100].any(axis=1))
     rows = [f"q{q}\t{planted.names[q, p]}\t1" for q in range(100) for p in range(DEPTH) if planted.relevant[q, p]]
     file = tmp_path / "hidden.tsv"
     file.write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]) + "\n", "utf-8")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 import numpy as np
 
 from curate.calibrate.forms import OWN, Curve, Evidence, Form, compressed, fit, losses
-from curate.calibrate.guarantee import Candidates, Promise, Sample, Side, kept
+from curate.calibrate.guarantee import Candidates, Promise, Sample, Side, kept, one_of_each_query
 from curate.calibrate.pairs import Pairs, Source, refuse_unfit
 from curate.calibrate.reliability import calibration_error, rows
 from curate.calibrate.request import CalibrateOptions, CalibrateRequest
@@ -217,7 +217,8 @@ def _promises(workspace: Workspace, request: CalibrateRequest, pairs: Pairs, cur
         )
     scale = asdict(curve)
     probability = workspace.select("calibrate/probabilities", **scale, logits=judged.logit.tolist())["probability"]
-    sample = Sample(judged.query, probability.to_numpy(), judged.kind == "relevant", judged.weight)
+    every = Sample(judged.query, probability.to_numpy(), judged.kind == "relevant", judged.weight)
+    sample = one_of_each_query(every, request.seed)
     cuts = workspace.select("calibrate/cuts", **request.about, **scale)["probability"].to_numpy()
     cuts = cuts[(cuts > 0) & (cuts < 1)]
     found = []
@@ -240,9 +241,9 @@ def _not_met(request: CalibrateRequest, side: str, sample: Sample) -> str:
     asked = f"above which {1 - most:.4g}" if side == "above" else f"below which at most {most:.4g}"
     return (
         f"no cutoff of {request.scorer_id}, {asked} of the candidates are relevant, can be promised with "
-        f"confidence {request.confidence:g}: there are {len(sample.query):,} judged pairs of "
-        f"{len(np.unique(sample.query)):,} queries. Nothing was changed. Judge more pairs, of other queries, or "
-        f"ask for less: --{OPTION[side]}, --confidence"
+        f"confidence {request.confidence:g}: there are verdicts of {len(sample.query):,} queries, one of each "
+        "counts. Nothing was changed. Judge pairs of more queries, or ask for less: "
+        f"--{OPTION[side]}, --confidence"
     )
 
 
@@ -289,6 +290,6 @@ def _promise(row: Mapping[str, Any]) -> str:
         what = f"at most {row['most']:.4g} of what lies below is relevant"
     return (
         f"{CUTOFF[row['side']]} = {row['cutoff']:.6g}: {what}, with confidence {row['confidence']:g}. In the "
-        f"sample {row['wrong']:,} of {row['pairs']:,} pairs, of {row['queries']:,} queries, are wrong "
+        f"sample {row['wrong']:,} of {row['pairs']:,} pairs, each of another query, are wrong "
         f"({row['share']:.1%})."
     )

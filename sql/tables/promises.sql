@@ -5,8 +5,7 @@ create table promises (
     cutoff float not null, -- strict, as in cutoffs
     most double not null, -- the promised share
     confidence double not null,
-    queries integer not null, -- queries with judged pairs beyond the cutoff: the units of the test
-    pairs integer not null, -- these pairs
+    pairs integer not null, -- judged pairs beyond the cutoff, each of another query: the units of the test
     wrong integer not null, -- those of them that are wrong
     share double not null -- their share, weighted by how rarely such pairs were drawn
 );
