@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack, cast
 from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
-from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
+from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
 from curate.denoise.scoring import known_rate, plan_score, score_run
 from curate.errors import StepMissing
 from curate.mine.request import MineOptions, MineRequest
@@ -87,13 +87,19 @@ class AugmentRequest:
     """The arguments of `augment`, completed from the cutoffs, the runs and `curate.toml`."""
 
     cutoffs: dict[str, Any]
-    """The row in force of the table `cutoffs`."""
+    """The row in force of the view `cutoffs`."""
     mining: MineOptions
     scoring: Denoise
     pseudo_positives: str
     """`best` or `all`."""
     notes: list[str]
     """Which cutoffs and mining settings are used if nobody named them."""
+
+    @property
+    def kept(self) -> CutoffOptions:
+        """What augmenting sets in the cutoffs. Their calibration stays, even if there is a newer one."""
+        calibration = self.cutoffs["calibration_id"] or UNCALIBRATED
+        return {"pseudo_positives": self.pseudo_positives, "calibration": calibration}
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
@@ -125,7 +131,7 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
     mined = mine(workspace, progress=progress, **request.mining)
     scored = score_run(workspace, mined.run_id, request.scoring, only_by=scorer_id, progress=progress)
-    set_cutoffs(workspace, cutoffs, pseudo_positives=request.pseudo_positives)
+    set_cutoffs(workspace, cutoffs, **request.kept)
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
     return Augmented(
         run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=scored.warnings, **counts
@@ -139,8 +145,7 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
     if job.record is None:
         plan = _with_scoring(workspace, plan_mine(workspace, **request.mining), request)
     else:
-        name, kept = request.cutoffs["name"], request.pseudo_positives
-        plan = plan_score(workspace, "augment", job.name, request.scoring, name, pseudo_positives=kept)
+        plan = plan_score(workspace, "augment", job.name, request.scoring, request.cutoffs["name"], **request.kept)
     return replace(plan, notes=[*request.notes, *plan.notes])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from curate.denoise.score_checks import Scale, refuse_no_scale
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, numbered
 from curate.models.folder import has_fingerprint, is_same_model
@@ -13,7 +14,8 @@ from curate.nearest import nearest
 from curate.options import given_options
 from curate.workspace import Workspace
 
-DECIDING = ("scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives")
+DECIDING = ("scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives", "calibration_id")
+UNCALIBRATED = "none"
 NONE_YET = "no cutoffs yet: nothing was scored, and unscored is not negative"
 TO_SCORE = "curate denoise --scorer MODEL"
 
@@ -33,25 +35,26 @@ class CutoffOptions(TypedDict, total=False):
     """The same as an id, which is not looked up."""
     pseudo_positives: str | None
     """`best` or `all`."""
+    calibration: str | None
+    """The calibration of the probabilities: an id, or `none` for the sigmoid of the logits."""
 
 
 def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> dict[str, Any]:
     """Set values of the cutoffs called `name` and return the row in force. No model is needed.
 
     Values that are not given stay as they were. New cutoffs begin as a copy of the current ones, or of
-    `curate.toml` if there are none. The former row stays in the table with its lower revision. Both cutoffs are
-    rounded to float32 here and nowhere else. Raises BadSettings for a blank name, an unknown scorer or a value out
-    of range.
+    `curate.toml` if there are none. A calibration that the scorer got since then is taken, unless another one is
+    given. The former row stays in the table with its lower revision. Both cutoffs are rounded to float32 here and
+    nowhere else. Raises BadSettings for a blank name, an unknown scorer or calibration, or a value out of range.
     """
     if not name.strip():
         raise BadSettings("cutoffs need a name")
     before = named_cutoffs(workspace, name)
-    row = {**_start(workspace, before), **_given(workspace, options)}
-    if not row.get("scorer_id"):
-        raise StepMissing(NONE_YET, run=TO_SCORE)
+    row = _row(workspace, before, options)
     workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
-    if before and all(before[key] == row[key] for key in DECIDING):
+    if before and _decide_alike(before, row):
         return before
+    _refuse_no_scale(workspace, row)
     row |= {"name": name, "revision": (before or {"revision": 0})["revision"] + 1}
     job = Job(workspace, "cutoffs", numbered(workspace, "cutoffs"), row)
     job.write_rows("cutoffs", [row])
@@ -92,8 +95,8 @@ def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
 
 def are_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> bool:
     """Return whether the cutoffs `name` already have these values."""
-    row = named_cutoffs(workspace, name) or {}
-    return all(row.get(key) == value for key, value in _given(workspace, options).items())
+    before = named_cutoffs(workspace, name)
+    return before is not None and _decide_alike(before, _row(workspace, before, options))
 
 
 def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -109,9 +112,58 @@ def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, A
     return {**model, "depth": row["depth"]}
 
 
-def _start(workspace: Workspace, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the values that cutoffs have before anything is set."""
-    row = before or current_cutoffs(workspace)
+def _decide_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[key] == other[key] for key in DECIDING)
+
+
+def _row(workspace: Workspace, before: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of cutoffs: the options and, for the rest, those `before`, or of the current cutoffs."""
+    like = before or current_cutoffs(workspace)
+    given = _given(workspace, options)
+    asked = given.pop("calibration", None)
+    row = {**_start(workspace, like), **given}
+    if not row.get("scorer_id"):
+        raise StepMissing(NONE_YET, run=TO_SCORE)
+    row["calibration_id"] = _calibration(workspace, row["scorer_id"], asked, like)
+    return row
+
+
+def _refuse_no_scale(workspace: Workspace, row: Mapping[str, Any]) -> None:
+    """Raise StepMissing if the cutoffs in `row` mean nothing, as far as the run shows that was scored last."""
+    if row["calibration_id"] is not None:
+        return
+    for record in reversed(workspace.records("denoise")):
+        if record.facts.get("scorer_id") == row["scorer_id"]:
+            cuts = {key: row[key] for key in ("negative_below", "positive_above")}
+            about = {"scorer": row["scorer_id"], "run": record.settings["run"], "depth": record.settings["depth"]}
+            (found,) = workspace.select("score/scale", **about, **cuts).to_dicts()
+            refuse_no_scale(Scale(**cuts, **found), row["scorer_id"], record.settings["run"])
+            return
+
+
+def _calibration(
+    workspace: Workspace, scorer_id: str, asked: str | None, like: Mapping[str, Any] | None
+) -> str | None:
+    """Return the id of the calibration that is asked for, or else of the newest one; None: there is none.
+
+    A scorer's own choice in `like` stays until the scorer is calibrated anew.
+    """
+    if asked is not None:
+        found = workspace.select("workspace/calibrations", scorer=scorer_id)["calibration_id"].to_list()
+        known = [UNCALIBRATED, *found]
+        if asked not in known:
+            raise UnknownName(f"no calibration '{asked}' of {scorer_id}: {nearest(asked, known)}")
+        return None if asked == UNCALIBRATED else asked
+    same = like if like and like["scorer_id"] == scorer_id else None
+    name = same["name"] if same else ""
+    newest = workspace.select("workspace/newest_calibration", scorer=scorer_id, name=name).to_dicts()
+    if newest and newest[0]["is_newer"]:
+        return str(newest[0]["calibration_id"])
+    return same["calibration_id"] if same else None
+
+
+def _start(workspace: Workspace, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the values of the cutoffs `row`, or those that the first cutoffs begin with."""
     if row:
         return {key: row[key] for key in DECIDING}
     settings = workspace.settings.denoise.model_dump(include={"depth", "negative_below", "positive_above"})
@@ -120,6 +172,7 @@ def _start(workspace: Workspace, before: Mapping[str, Any] | None) -> dict[str, 
     return {key: _float32(value) for key, value in settings.items()} | {
         "scorer_id": only,
         "pseudo_positives": "best",
+        "calibration_id": None,
     }
 
 
@@ -127,11 +180,12 @@ def _given(workspace: Workspace, options: Mapping[str, Any]) -> dict[str, Any]:
     given = given_options(CutoffOptions, options)
     scorer = given.pop("scorer", None)
     if scorer is not None:
-        given["scorer_id"] = _known_scorer(workspace, scorer)
+        given["scorer_id"] = known_scorer(workspace, scorer)
     return {key: _float32(value) for key, value in given.items()}
 
 
-def _known_scorer(workspace: Workspace, wanted: str) -> str:
+def known_scorer(workspace: Workspace, wanted: str) -> str:
+    """Return the id of a scorer that has scored here, by its id or its folder; raises UnknownName otherwise."""
     rows = _scorers(workspace)
     by_id = [row["model_id"] for row in rows if row["model_id"] == wanted]
     found = by_id or [row["model_id"] for row in rows if _is_in(row, wanted, workspace.root)]

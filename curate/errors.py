@@ -12,7 +12,8 @@ CurateError (1: the work failed, and the message says why)
 ├── NotAvailable (4: this machine lacks a library or a model)
 │   └── BadAnswer (a server does not answer, or not with what it should)
 ├── WorkspaceBusy (5: another process is writing to the workspace)
-└── NoSpace (6: the disk is full or read-only, or memory ran out)
+├── NoSpace (6: the disk is full or read-only, or memory ran out)
+└── NotMet (7: what was asked of the data does not hold; nothing was changed)
 
 `code` names the kind of an error. The command line prints it, and `curate explain CODE` explains it.
 """
@@ -126,3 +127,10 @@ class NoSpace(CurateError):
 
     exit_code = 6
     code = "no-space"
+
+
+class NotMet(CurateError):
+    """What was asked of the data does not hold, such as a precision that no cutoff has. Nothing was changed."""
+
+    exit_code = 7
+    code = "not-met"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from curate import sql_files
 from curate.as_of import AsOf
+from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.damage import standing
 from curate.denoise.scoring import score_again
@@ -260,6 +261,10 @@ def _cutoffs(workspace: Workspace, record: Record, progress: Progress) -> None: 
     job.finish()
 
 
+def _calibrate(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    write_calibration(AsOf(workspace, record), record.job, record.settings)
+
+
 def _use(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
     record_choices(AsOf(workspace, record), record.job, record.settings)
 
@@ -283,6 +288,7 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "load": _load,
     "mine": _mine,
     "denoise": _denoise,
+    "calibrate": _calibrate,
     "cutoffs": _cutoffs,
     "use": _use,
     "evaluate": _evaluate,

@@ -35,6 +35,9 @@ TABLES = (
     "own_copies",
     "choices",
     "judge_queries",
+    "calibrations",
+    "reliability",
+    "promises",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
@@ -76,7 +79,7 @@ VIEWS = (
     "views/current_decisions",
     "views/current_pseudo_labels",
 )
-TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read views
+TABLE_MACROS = ("macros/random_pairs", "macros/pairs_to_score")  # defined last, because they read views
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.
 DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)

@@ -94,7 +94,8 @@ def notes(
     used = [] if named_run else [f"run {row['run_id']} ({why(row)})" for row in found]
     if cutoffs and not named_cutoffs:
         row = cutoffs_in_force(workspace, cutoffs)
-        used.append(f"cutoffs '{cutoffs}' over the top {row['depth']}, scorer {row['scorer_id']}")
+        scale = f", calibrated by {row['calibration_id']}" if row["calibration_id"] else ""
+        used.append(f"cutoffs '{cutoffs}' over the top {row['depth']}, scorer {row['scorer_id']}{scale}")
     lines = [f"using {', '.join(used)}"] if used else []
     return lines + [f"warning: {text}" for row in found for text in warnings(row, cutoffs)]
 

@@ -13,7 +13,7 @@ from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
 Row = dict[str, Any]
-SHOWN = ("name", "scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives")
+SHOWN = ("name", "scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives", "calibration_id")
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,8 @@ def _cutoffs(row: Row) -> str:
     mark = "*" if row["because"] else " "
     cuts = f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
     chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
-    return f"{mark} {row['name']}: {cuts}{chosen}\n    the top {row['depth']:,}, by {row['scorer_id']}"
+    scale = f", calibrated by {row['calibration_id']}" if row["calibration_id"] else ""
+    return f"{mark} {row['name']}: {cuts}{chosen}\n    the top {row['depth']:,}, by {row['scorer_id']}{scale}"
 
 
 def _changed(row: Row) -> str:

@@ -41,6 +41,7 @@ COMPARED = {
     "depth": "depth",
     "candidates": "candidates",
     "scorer_id": "scorer",
+    "calibration_id": "calibration",
 }
 SHORTEST_BAR = 4
 
@@ -92,9 +93,10 @@ def setting_line(setting: ReportRow) -> str:
     """Return the run, scorer and cutoffs in words."""
     queries = counted(setting["queries"], f"{setting['split']} queries")
     cuts = f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
+    scale = f" (calibrated by {setting['calibration_id']})" if setting["calibration_id"] else ""
     return (
         f"Run {setting['run_id']} ({setting['retriever']}, {queries}): the top {setting['depth']} are judged by "
-        f"{setting['scorer_id']}. Cutoffs '{setting['cutoffs']}': {cuts}."
+        f"{setting['scorer_id']}{scale}. Cutoffs '{setting['cutoffs']}': {cuts}."
     )
 
 

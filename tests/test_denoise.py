@@ -18,7 +18,6 @@ from curate import Workspace
 from curate.cli.main import run
 from curate.cutoffs import set_cutoffs
 from curate.denoise import score_checks
-from curate.denoise.score_checks import scale_warnings
 from curate.denoise.stage import DenoiseOptions, DenoiseRequest, plan_denoise
 from curate.errors import BadSettings, CurateError, Damaged
 from curate.jobs import Job
@@ -180,24 +179,6 @@ def test_without_a_scorer_the_error_says_how_to_make_one(small_set: Workspace) -
     """There is no default scorer from the hub."""
     with pytest.raises(BadSettings, match="curate train cross-encoder"):
         curate.denoise(small_set)
-
-
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        ({}, None),
-        ({"lowest": 0.0, "highest": 1.0, "within_zero_and_one": 100}, "probabilities already"),
-        ({"saturated": 60}, "beyond"),
-        ({"positives_below_half": 15}, "positives"),
-    ],
-)
-def test_a_scale_that_does_not_look_like_log_odds_is_told(change: dict[str, float], word: str | None) -> None:
-    """On another scale, a cutoff between 0 and 1 accepts everything or nothing."""
-    healthy = {"pairs": 100, "lowest": -5.0, "highest": 5.0, "within_zero_and_one": 10, "saturated": 0,
-               "positives": 20, "positives_below_half": 2}  # fmt: skip
-    warnings = scale_warnings(**{**healthy, **change})  # type: ignore[arg-type]
-    assert [word in warning for warning in warnings if word] == ([True] if word else [])
-    assert bool(warnings) == bool(word)
 
 
 PROGRAM = """

@@ -39,9 +39,16 @@ def cutoffs(context: click.Context, form: str) -> None:
 @click.option("--positive-above", type=float, help="A false negative has a probability above this value.")
 @click.option("--depth", type=int, help="Top candidates that are judged per query.")
 @click.option("--scorer", metavar="MODEL", help="Scorer whose probabilities count: its id, or its folder.")
+@click.option(
+    "--calibration",
+    metavar="ID",
+    help="Calibration of the probabilities; none: the sigmoid of the logits [the scorer's newest].",
+)
 @json_option
 def set_(name: str, as_json: bool, **values: Any) -> None:
     """Set the cutoffs NAME. What is not given stays as it was; new cutoffs begin as the current ones.
+
+    If the scorer was calibrated since they were set, they take that calibration.
 
     \b
     Example:
@@ -66,7 +73,9 @@ def _show(rows: list[dict[str, Any]], form: str) -> None:
 
 def _line(row: Mapping[str, Any]) -> str:
     kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
+    scale = f"calibrated by {row['calibration_id']}" if row["calibration_id"] else "not calibrated"
     return (
         f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
-        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n     by {row['scorer_id']}"
+        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n"
+        f"     by {row['scorer_id']}, {scale}"
     )

@@ -35,6 +35,8 @@ CODES = {
              "Wait for it, then run the same command again."),
     "no-space": (6, "The disk is full, read-only or not yours to write, or memory ran out.",
                  "Free some, then run the same command again. It continues where it stopped."),
+    "not-met": (7, "What was asked of the data does not hold, such as a precision that no cutoff has.",
+                "Nothing was changed. Ask for less, or give more evidence, as the message says."),
     "failed": (1, "The work failed, for example because all scores of a scorer are alike.",
                "Follow the message."),
     "interrupted": (130, "Ctrl-C (130) or SIGTERM (143) stopped the work. What was finished is kept.",

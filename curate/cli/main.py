@@ -28,6 +28,7 @@ COMMANDS = {
     "mine": "curate.cli.mine:mine",
     "train": "curate.cli.train:train",
     "denoise": "curate.cli.denoise:denoise",
+    "calibrate": "curate.cli.calibrate:calibrate",
     "augment": "curate.cli.augment:augment",
     "report": "curate.cli.report:report",
     "sql": "curate.cli.sql:sql",

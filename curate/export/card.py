@@ -147,10 +147,12 @@ def _loading(request: "ExportRequest", configs: Mapping[str, Config], file: str)
 
 def _scorer(cutoffs: Mapping[str, Any]) -> str:
     print_ = (cutoffs["scorer_fingerprint"] or "unknown")[:16]
+    calibrated = f"calibrated: sigmoid({cutoffs['a']:g} ln s(x) - {cutoffs['b']:g} ln s(-x) + {cutoffs['c']:g})"
+    scale = f"{calibrated}, s the sigmoid, x the logit" if cutoffs["calibration_id"] else "sigmoids of the logits"
     return (
         f"`{cutoffs['scorer_id']}` (fingerprint `{print_}`) for the top {cutoffs['depth']}; cutoffs "
         f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
-        f"{cutoffs['positive_above']:g}, both strict"
+        f"{cutoffs['positive_above']:g}, both strict; probabilities are {scale}"
     )
 
 

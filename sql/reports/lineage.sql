@@ -44,6 +44,10 @@ jobs as (
     inner join scorer on scorer.fingerprint = stages.inputs ->> 'scorer'
     where stages.stage in ('denoise', 'augment')
     union
+    select cutoffs.calibration_id as job, cutoffs.scorer_id as model_id
+    from cutoffs
+    where cutoffs.name = $cutoffs
+    union
     select stages.job, scorer.model_id
     from stages
     cross join scorer

@@ -7,8 +7,8 @@ with verdicts as (
     select
         case
             when scores.logit is null then 4
-            when probability(scores.logit) > cutoffs.positive_above then 1
-            when probability(scores.logit) < cutoffs.negative_below then 3
+            when probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) > cutoffs.positive_above then 1
+            when probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) < cutoffs.negative_below then 3
             else 2
         end as step,
     from positives

@@ -26,7 +26,7 @@ missed as (
         positives.passage_key,
         null::integer as rank,
         null::float as retriever_score,
-        probability(scores.logit) as probability,
+        probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) as probability,
         'positive' as decision,
         'people' as decided_by,
     from positives

@@ -4,7 +4,7 @@
 -- inside a bin, because bins are coarse; the decisions are exact.
 -- Parameters: $run, $cutoffs.
 with labelled as (
-    select probability(scores.logit) as probability
+    select probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) as probability
     from positives
     inner join cutoffs on cutoffs.name = $cutoffs
     inner join scores

@@ -6,5 +6,6 @@ create table stored_cutoffs (
     depth integer not null, -- the top-k that is judged; reports and exports leave out candidates at deeper ranks
     negative_below float not null, -- strict: a candidate with exactly this probability is not a negative
     positive_above float not null, -- strict: a candidate with exactly this probability is not a positive
-    pseudo_positives varchar not null -- 'best': one per query (RocketQA); 'all': every one above positive_above
+    pseudo_positives varchar not null, -- 'best': one per query (RocketQA); 'all': every one above positive_above
+    calibration_id varchar -- the calibration that probabilities have; null: the sigmoid of the logit
 );

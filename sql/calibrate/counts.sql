@@ -1,0 +1,30 @@
+-- counts: the queries of a run with labels or annotations, and how many of them trained the scorer. Grain: one row per call.
+-- scored: candidates in the top-k that have a score. is_unknown: the scorer was trained here, and nothing says on which
+-- queries.
+with mined as (
+    select distinct query_key from usable_candidates where run_id = $run
+),
+judged as (
+    select distinct query_key from judgements
+)
+select
+    count(*) as queries,
+    count(*) filter (where seen.query_key is not null) as seen,
+    (
+        select count(*)
+        from usable_candidates as candidates
+        semi join scores
+            on scores.scorer_id = $scorer
+            and scores.query_key = candidates.query_key
+            and scores.passage_key = candidates.passage_key
+        where candidates.run_id = $run and candidates.rank <= $depth
+    ) as scored,
+    exists (
+        select 1
+        from models
+        anti join judge_queries on judge_queries.training = training_of(models.path)
+        where models.model_id = $scorer and training_of(models.path) is not null
+    ) as is_unknown,
+from mined
+semi join judged on judged.query_key = mined.query_key
+left join (select query_key from seen_queries where scorer_id = $scorer) as seen on seen.query_key = mined.query_key;
