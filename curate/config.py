@@ -127,6 +127,8 @@ class Denoise(Section):
     """Maximum tokens of query and passage together. By default the model's own limit, but at most 512."""
     relevant_class: str | None = None
     """The class of the model that means relevant, by its name or number. By default its name says it."""
+    accept_judge: bool = False
+    """Set cutoffs also for a scorer that ranks worse than the retriever on queries that it has not seen."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -168,7 +170,13 @@ class TrainCrossEncoder(Section):
     init: str | None = None
     """The encoder or cross-encoder to start from: a folder or a hub name. By default the mining encoder."""
     groups: int = Field(default=4000, ge=1)
-    """Groups in the whole training. A group is a positive of one query with `negatives` negatives."""
+    """Groups in the whole training, at most. A group is a positive of one query with `negatives` negatives."""
+    epochs: int = Field(default=3, ge=1)
+    """How often each query is seen, at most, whatever `groups` says. Few queries may be seen up to 20 times, until
+    there are 400 groups. After more epochs, a judge knows its own queries by heart and the others less well."""
+    folds: int | None = Field(default=None, ge=1, le=20)
+    """The judges, each of which is trained without one part of the queries and scores that part. 1: a single judge,
+    which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and 1 otherwise."""
     negatives: int = Field(default=3, ge=1)
     """Negatives per group."""
     uniform: bool = False

@@ -65,7 +65,7 @@ def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> No
 
 def test_it_learns(workspace: Workspace, init: Path) -> None:
     """After forty epochs of eight queries, the share of groups won is well above a quarter, which is chance."""
-    learnt = train(workspace, init, groups=320, batch_groups=8, learning_rate=3e-3, easy_share=0.0)
+    learnt = train(workspace, init, groups=320, epochs=40, batch_groups=8, learning_rate=3e-3, easy_share=0.0)
     assert learnt.won > 0.5
 
 

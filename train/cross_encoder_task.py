@@ -46,6 +46,15 @@ class CrossEncoderTask:
         loss.backward()  # type: ignore[no-untyped-call]
         return Outcome(loss.item(), len(groups), len(pairs), sum(map(len, encoded["input_ids"])), first)
 
+    def logits(self, queries: list[str], passages: list[str]) -> "torch.Tensor":
+        """Return the logits of pairs without their gradients, in fp32."""
+        import torch
+
+        if not queries:
+            return torch.empty(0, device=device())
+        with torch.no_grad():
+            return self._logits(self._encode(queries, passages))
+
     def names(self, batch: list[Pair]) -> str:
         """Return the query and passage ids in a batch."""
         return ", ".join(f"{pair['query_id']} {pair['passage_id']}" for pair in batch)

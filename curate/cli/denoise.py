@@ -20,6 +20,12 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
 @click.option("--relevant-class", metavar="NAME", help="Class that means relevant [as its name says].")
 @click.option("--cutoffs", metavar="NAME", help="Name to store the cutoffs under [default].")
+@click.option(
+    "--accept-judge",
+    is_flag=True,
+    default=None,
+    help="Set the cutoffs also for a scorer that ranks worse than the retriever on queries it has not seen.",
+)
 @dry_run_option
 @json_option
 def denoise(dry_run: bool, as_json: bool, **options: Any) -> None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from curate.config import Denoise
 from curate.errors import BadSettings
-from curate.models.folder import fingerprint, model_folder, model_id, path_below
+from curate.models.fold_scorer import first_judge
+from curate.models.folder import FOLDS, fingerprint, model_folder, model_id, path_below
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
 from curate.models.trained_here import refuse_changed
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     from curate.models.cross_encoder import CrossEncoder
+    from curate.models.fold_scorer import FoldScorer
 
 TRAINED_HERE = "models/cross-encoder"
 
@@ -31,15 +33,13 @@ class Scorer:
     """The class that the settings call relevant, if they name one."""
     fingerprint: str
     """Empty until the model is loaded, if the scorer has not scored here before."""
-    loaded: "CrossEncoder | None" = field(default=None, repr=False, compare=False)
+    loaded: "CrossEncoder | FoldScorer | None" = field(default=None, repr=False, compare=False)
     """The model, if it was loaded before this object was made."""
 
     @cached_property
-    def model(self) -> "CrossEncoder":
+    def model(self) -> "CrossEncoder | FoldScorer":
         """The model, loaded for this machine."""
-        from curate.models.cross_encoder import CrossEncoder
-
-        return self.loaded or CrossEncoder(
+        return self.loaded or open_scorer(
             self.folder, max_length=self.spec.max_length, relevant_class=self.relevant_class
         )
 
@@ -74,6 +74,17 @@ class Scorer:
         return {**facts, "role": "cross-encoder", "settings": settings}
 
 
+def open_scorer(
+    folder: Path, *, max_length: int | None = None, relevant_class: str | None = None
+) -> "CrossEncoder | FoldScorer":
+    """Return the cross-encoder in `folder`, or the judges that score as one; raises BadInput for anything else."""
+    from curate.models.cross_encoder import CrossEncoder
+    from curate.models.fold_scorer import FoldScorer
+
+    kind = FoldScorer if (folder / FOLDS).is_file() else CrossEncoder
+    return kind(folder, max_length=max_length, relevant_class=relevant_class)
+
+
 def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
     """Return the scorer that `settings` name. A known scorer is recognised by its files, without torch.
 
@@ -86,7 +97,7 @@ def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
     name = settings.scorer or TRAINED_HERE
     folder = model_folder(name, workspace.root)
     refuse_changed(workspace, folder)
-    spec = read_scorer_spec(folder, settings.max_length, settings.relevant_class)
+    spec = read_scorer_spec(first_judge(folder), settings.max_length, settings.relevant_class)
     known = _known(workspace, folder, spec)
     scorer = Scorer(workspace, name, folder, spec, settings.relevant_class, known)
     return scorer if scorer.fingerprint else scorer.of_today()

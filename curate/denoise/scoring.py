@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from curate.models.cross_encoder import TokenizedPair
-
 PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
@@ -60,7 +58,7 @@ class Prepared:
 
     block: ScoreBlock
     pairs: "pa.Table"
-    rows: "list[TokenizedPair]"
+    rows: list[Any]
 
 
 class Scoring:

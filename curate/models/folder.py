@@ -11,6 +11,10 @@ from curate.shards import canonical, digest, known_sha256
 # The files that determine a model's output. README files and training logs do not.
 IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors", "*/*.txt", "*/*.model")
 
+FOLDS = "folds.json"
+"""The file of a folder with several judges that score as one (curate/models/fold_scorer.py)."""
+HOLD_A_MODEL = ("config.json", "modules.json", "adapter_config.json", FOLDS)
+
 
 def model_folder(name: str, root: Path | None = None) -> Path:
     """Return the folder of a model, given a path (looked up below `root`, the workspace, first) or a hub name.
@@ -36,7 +40,7 @@ def is_same_model(name: str, other: str, root: Path) -> bool:
 
 def _local(name: str, root: Path | None) -> Path | None:
     for folder in ([root / name] if root else []) + [Path(name)]:
-        if any((folder / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
+        if any((folder / name).is_file() for name in HOLD_A_MODEL):
             return folder.resolve()
         if folder.is_dir():
             raise BadInput(f"{folder} is not a model: it has neither config.json nor modules.json")
