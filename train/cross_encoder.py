@@ -196,7 +196,7 @@ class CrossEncoderTraining:
         if self.fold:
             return counts
         low, high = settings.negative_below, settings.positive_above
-        quality = JudgeQuality.of([], self.identity.seed, settings.depth, low, high)
+        quality = JudgeQuality.of([], settings.depth, low, high)
         if split.unseen():
             self.progress.say(f"measuring {self.identity.model} on queries that it has not seen")
             scorer = open_scorer(self.identity.folder)
@@ -288,6 +288,7 @@ def _train_folds(
     """Train the judges one after the other, unless they are; return the fields of the outcome of all together."""
     identity = training.identity
     identity.check()
+    identity.job  # noqa: B018 - its time begins
     before = identity.record
     if before:
         shutil.rmtree(identity.checkpoints, ignore_errors=True)  # left over if a kill came right after the record

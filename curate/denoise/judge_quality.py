@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DEPTH = 20
 """The top candidates that a judge re-ranks at the end of its training."""
+SEED = 0
+"""The seed of the bootstrap: the same queries have the same intervals in every report."""
 BETTER_JUDGES = (
     "label more queries; train it with fewer --epochs; take a judge from elsewhere (--scorer MODEL); or train the "
     "dual-encoder without denoising (--no-denoised)"
@@ -59,7 +61,7 @@ class JudgeQuality:
 
     @classmethod
     def of(
-        cls, rows: Sequence[Mapping[str, Any]], seed: int, depth: int, low: float, high: float
+        cls, rows: Sequence[Mapping[str, Any]], depth: int, low: float, high: float
     ) -> "JudgeQuality":
         """Return the quality from the rows of `judge_by_query`."""
         import numpy as np
@@ -68,7 +70,7 @@ class JudgeQuality:
             return np.asarray([row[name] for row in rows if row[name] is not None], np.float64)
 
         def mean(values: "np.ndarray[Any, Any]") -> Interval | None:
-            return interval(values, seed) if len(values) else None
+            return interval(values, SEED) if len(values) else None
 
         judge, retriever = column("judge_rr"), column("retriever_rr")
         auc, by_rank = column("judge_auc"), column("retriever_auc")
@@ -154,7 +156,7 @@ class JudgeQuality:
 def judge_quality(workspace: Workspace, run_id: str, scorer_id: str, settings: Denoise) -> JudgeQuality:
     """Return the quality of a scorer by its scores in the ledger, for the depth and the cutoffs in `settings`."""
     with workspace.connect() as connection:
-        return _quality(connection, run_id, scorer_id, settings, workspace.settings.seed)
+        return _quality(connection, run_id, scorer_id, settings)
 
 
 def refuse_worse(quality: JudgeQuality, scorer_id: str) -> None:
@@ -164,7 +166,7 @@ def refuse_worse(quality: JudgeQuality, scorer_id: str) -> None:
             "\n".join([
                 f"{scorer_id} is no judge for these candidates, so no cutoffs were set. Its scores are kept.",
                 *quality.lines(),
-                "To set the cutoffs all the same: curate denoise --accept-judge",
+                "To set the cutoffs all the same: --accept-judge, or accept_judge = true in [denoise].",
             ])
         )  # fmt: skip
 
@@ -195,16 +197,16 @@ def measure_judge(
             "logit": pa.array(logits, from_pandas=True),
         })  # fmt: skip
         connection.from_arrow(scored).create_view("scores", replace=True)  # these scores alone, and not the ledger's
-        return _quality(connection, run_id, scorer.scorer_id, settings, workspace.settings.seed)
+        return _quality(connection, run_id, scorer.scorer_id, settings)
 
 
-def _quality(connection: Any, run_id: str, scorer_id: str, settings: Denoise, seed: int) -> JudgeQuality:
+def _quality(connection: Any, run_id: str, scorer_id: str, settings: Denoise) -> JudgeQuality:
     low, high = settings.negative_below, settings.positive_above
     values = {"run": run_id, "scorer": scorer_id, "depth": settings.depth}
     found = sql_files.select(
         connection, "score/judge_by_query", negative_below=low, positive_above=high, **values
     )
-    return JudgeQuality.of(found.pl().to_dicts(), seed, settings.depth, low, high)
+    return JudgeQuality.of(found.pl().to_dicts(), settings.depth, low, high)
 
 
 def _shown(value: Interval | None, sign: str = "") -> str:
