@@ -175,8 +175,8 @@ class TrainCrossEncoder(Section):
     """How often each query is seen, at most, whatever `groups` says. Few queries may be seen up to 20 times, until
     there are 400 groups. After more epochs, a judge knows its own queries by heart and the others less well."""
     folds: int | None = Field(default=None, ge=1, le=20)
-    """The judges, each of which is trained without one part of the queries and scores that part. 1: a single judge,
-    which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and 1 otherwise."""
+    """The judges, each of which is trained without one part of the queries and scores that part. 1: a single
+    judge, which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and 1 otherwise."""
     negatives: int = Field(default=3, ge=1)
     """Negatives per group."""
     uniform: bool = False

@@ -1,8 +1,8 @@
 """Which labelled queries a judge is trained on, which choose its weights, and which measure it.
 
-A judge says little about itself on the queries that trained it. So some queries are held back from its training, or
-several judges are trained, each without a part of the queries (a fold). The split is drawn by hash. Queries of the
-same text stay together, and so do queries that share a positive.
+A judge says little about itself on the queries that trained it. So some queries are held back from its training,
+or several judges are trained, each without a part of the queries (a fold). The split is drawn by hash. Queries of
+the same text stay together, and so do queries that share a positive.
 """
 
 from collections import Counter
@@ -133,8 +133,8 @@ def record_again(workspace: Workspace, job: Job, facts: dict[str, Any]) -> None:
 def connected(links: Iterable[tuple[int, bool, int]]) -> list[list[int]]:
     """Return the groups of connected queries, in the order in which `links` names their first queries.
 
-    links: (query, whether the text is its own, hash of the text). Where sharing positives connects more than one in
-    SHARE of the queries, only equal texts do: otherwise many positives would make one group of everything.
+    links: (query, whether the text is its own, hash of the text). Where sharing positives connects more than one
+    in SHARE of the queries, only equal texts do: otherwise many positives would make one group of everything.
     """
     links = list(links)
     by_text = _components((query, text) for query, is_own, text in links if is_own)

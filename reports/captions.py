@@ -57,8 +57,8 @@ CAPTIONS = {
         "{negative_below:g} and {positive_above:g}."
     ),
     "judge": (
-        "Over the labelled queries of run {run} that {scorer_id} has not seen in its training, at most 1,000 of them. "
-        "MRR@10: 1 / rank of the first labelled positive, the mean over the queries. AUC: the share of unlabelled "
+        "Over the labelled queries of run {run} that {scorer_id} has not seen in its training, at most 1,000 of "
+        "them. MRR@10: 1 / rank of the first labelled positive, the mean over the queries. AUC: the share of unlabelled "
         "candidates, of all these queries, that lie below a labelled positive. The intervals are a bootstrap over "
         "queries."
     ),

@@ -231,10 +231,8 @@ def recognised(page: Page, found: Report, _lines: int) -> RenderableType:
 def judge(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return in words how good the scorer is beside the retriever."""
     cutoffs = found.setting
-    quality = JudgeQuality.of(
-        found.rows, cutoffs["depth"], cutoffs["negative_below"], cutoffs["positive_above"]
-    )
-    return page.text("\n".join(quality.lines()))
+    quality = JudgeQuality.of(found.rows, cutoffs["depth"], cutoffs["negative_below"], cutoffs["positive_above"])
+    return Group(*(page.text(line) for line in quality.lines()))
 
 
 def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:

@@ -1,8 +1,8 @@
 """The choice of a cross-encoder's weights during training: the AUC on queries that are held back from it.
 
-The AUC is the share of unlabelled candidates, of all held-back queries, that lie below a labelled positive. All pairs
-count in it, so it is less noisy than MRR@10, which sees only where the first positive of each query stands. And it
-compares across queries, as the cutoffs do.
+The AUC is the share of unlabelled candidates, of all held-back queries, that lie below a labelled positive. All
+pairs count in it, so it is less noisy than MRR@10, which sees only where the first positive of each query stands.
+And it compares across queries, as the cutoffs do.
 """
 
 from collections.abc import Sequence

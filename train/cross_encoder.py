@@ -94,11 +94,12 @@ class CrossEncoderTraining:
     def __init__(
         self, workspace: Workspace, *, fold: int | None = None, **options: Unpack[CrossEncoderOptions]
     ) -> None:
-        """Take the options, and the number of one of several judges: 1, 2, ... None: all together, or a single one."""
+        """Take the options, and the number of one of several judges; None: all together, or a single one."""
         given = given_options(CrossEncoderOptions, options)
         run, name = given.pop("run", None), given.pop("name", "cross-encoder")
         self.settings = workspace.settings.train.cross_encoder.override(**given)
-        self.run_id, self.fold, self.progress = chosen_run(workspace, run), fold, SILENT
+        self.run_id, self.fold = chosen_run(workspace, run), fold
+        self.progress: Progress = SILENT
         self.notes = standing.notes(workspace, [self.run_id], None, named_run=bool(run), named_cutoffs=True)
         base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
         self.start = cross_encoder_start(base)
@@ -343,8 +344,8 @@ def plan_train_cross_encoder(
 
 def _in_folds(folds: int, queries: int) -> str:
     return (
-        f"{folds} judges, each trained without its part of the {queries:,} queries, which it scores; other queries "
-        "get the mean of all."
+        f"{folds} judges, each trained without its part of the {queries:,} queries, which it scores; other "
+        "queries get the mean of all."
     )
 
 
@@ -352,7 +353,9 @@ def _epochs_cap(groups: int, queries: int, folds: int) -> str:
     """Return that `epochs` allows no more groups. Of several judges each sees all queries but its part."""
     seen_by_each = queries * (folds - 1) / folds if folds > 1 else queries
     epochs = groups / folds / seen_by_each
-    return f"{groups:,} groups, because each query is seen {epochs:.3g} times at most; --epochs sets another number."
+    return (
+        f"{groups:,} groups, because each query is seen {epochs:.3g} times at most; --epochs sets another number."
+    )
 
 
 def _held_back(choosing: int, measuring: int) -> str:

@@ -37,7 +37,7 @@ def capped(settings: TrainCrossEncoder, queries: int) -> TrainCrossEncoder:
 
 
 def count_queries(workspace: Workspace, run_id: str, seed: int, left_out: Sequence[int] = ()) -> Counts:
-    """Return the query counts of a run without the queries `left_out`; raises BadSettings if none forms a group."""
+    """Return the counts of a run's queries without those `left_out`; raises BadSettings if none forms a group."""
     with workspace.connect() as connection:
         return Counts(*open_queries(connection, run_id, seed, left_out))
 

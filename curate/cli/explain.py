@@ -35,8 +35,8 @@ CODES = {
                  "Free some, then run the same command again. It continues where it stopped."),
     "failed": (1, "The work failed, for example because all scores of a scorer are alike.",
                "Follow the message."),
-    "unsound-judge": (1, "A scorer ranks worse than the retriever on labelled queries that it has not seen. Its scores "
-                      "are kept, but no cutoffs were set.",
+    "unsound-judge": (1, "A scorer ranks worse than the retriever on labelled queries that it has not seen. "
+                      "Its scores are kept, but no cutoffs were set.",
                       "Follow the message, or set the cutoffs all the same: curate denoise --accept-judge."),
     "interrupted": (130, "Ctrl-C (130) or SIGTERM (143) stopped the work. At most the shard in work is lost.",
                     "Run the same command again. It continues where it stopped."),

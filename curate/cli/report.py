@@ -35,8 +35,8 @@ def report(
 
     Without NAME, an overview. With NAME, one report in full: funnel, denoised_by_rank,
     false_negatives_by_rank, false_negatives_by_retriever, judge, score_histogram, positives_recognised,
-    shortfall, suspects, pseudo_labels, pseudo_label_outcomes, cutoffs_compared, lineage, rounds, setting, collection or
-    splits. `query ID` shows everything about one query.
+    shortfall, suspects, pseudo_labels, pseudo_label_outcomes, cutoffs_compared, lineage, rounds, setting,
+    collection or splits. `query ID` shows everything about one query.
 
     \b
     Example:

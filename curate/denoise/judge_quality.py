@@ -1,8 +1,10 @@
 """How good a judge is on queries that it has not seen, beside the retriever whose candidates it judges.
 
-A judge is better than the retriever if its MRR@10 or its AUC is higher by more than chance, and worse if its MRR@10
-is lower by more than chance and its AUC is not higher. Chance is a paired bootstrap over queries: few queries have
-wide intervals, so they decide nothing. Of fewer than FEWEST queries nothing is said at all.
+A judge is better than the retriever if its MRR@10 or its AUC is higher by more than chance. It is worse if its
+MRR@10 is lower by more than chance and its AUC is not higher. Chance is a paired bootstrap over queries: few
+queries have wide intervals, so they decide little. The intervals hold 99 %, because those of 95 % are too narrow for a few
+dozen queries: with them, one random judge in nine was called better or worse (20 queries). Of fewer than FEWEST
+queries nothing is said at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 DEPTH = 20
 """The top candidates that a judge re-ranks at the end of its training."""
+PERCENT = 99
 SEED = 0
 """The seed of the bootstrap: the same queries have the same intervals in every report."""
 BETTER_JUDGES = (
@@ -34,7 +37,7 @@ BETTER_JUDGES = (
 class JudgeQuality:
     """Figures of a judge and of the retriever on the same queries, none of which the judge has seen.
 
-    Intervals hold 95 %, by a bootstrap over queries. Without queries there are none.
+    Intervals hold PERCENT, by a bootstrap over queries. Without queries there are none.
     """
 
     queries: int
@@ -57,12 +60,10 @@ class JudgeQuality:
     negative_below: float
     positive_above: float
     retriever_has_seen: bool
-    """Whether the retriever was trained here on the labels of these queries: it is then no measure for the judge."""
+    """Whether the retriever was trained here on the labels of these queries, and is no measure for the judge."""
 
     @classmethod
-    def of(
-        cls, rows: Sequence[Mapping[str, Any]], depth: int, low: float, high: float
-    ) -> "JudgeQuality":
+    def of(cls, rows: Sequence[Mapping[str, Any]], depth: int, low: float, high: float) -> "JudgeQuality":
         """Return the quality from the rows of `judge_by_query`."""
         import numpy as np
 
@@ -70,7 +71,7 @@ class JudgeQuality:
             return np.asarray([row[name] for row in rows if row[name] is not None], np.float64)
 
         def mean(values: "np.ndarray[Any, Any]") -> Interval | None:
-            return interval(values, SEED) if len(values) else None
+            return interval(values, SEED, PERCENT) if len(values) else None
 
         judge, retriever = column("judge_rr"), column("retriever_rr")
         auc, by_rank = column("judge_auc"), column("retriever_auc")
@@ -120,13 +121,14 @@ class JudgeQuality:
         if not self.queries:
             return [f"The judge: {self._said}"]
         figures = [
-            f"The judge, on {self.queries:,} labelled queries that it has not seen (95 % intervals in brackets):",
+            f"The judge, on {self.queries:,} labelled queries that it has not seen ({PERCENT} % intervals in "
+            "brackets):",
             f"  re-ranking the top {self.depth:,}: MRR@10 {_shown(self.mrr)}, the retriever "
             f"{_shown(self.retriever_mrr)}, difference {_shown(self.mrr_difference, '+')}",
             f"  positives above other candidates: AUC {_shown(self.auc)}, difference from the retriever's ranks "
             f"{_shown(self.auc_difference, '+')}",
-            f"  of {self.positives:,} labelled positives, {_share(self.recognised, self.positives)} are recognised "
-            f"(above {self.positive_above:g}) and {_share(self.lost, self.positives)} lost (below "
+            f"  of {self.positives:,} labelled positives, {_share(self.recognised, self.positives)} are "
+            f"recognised (above {self.positive_above:g}) and {_share(self.lost, self.positives)} lost (below "
             f"{self.negative_below:g})",
         ]
         return [*figures, f"  {self._said}"]
@@ -135,7 +137,8 @@ class JudgeQuality:
     def _said(self) -> str:
         too_few = (
             f"nothing is known of it, because {self.queries:,} labelled queries that it has not seen are too few "
-            f"(at least {FEWEST}). That does not mean that it is good. Label more queries, or train it with --folds"
+            f"(at least {FEWEST}). That does not mean that it is good. Label more queries, or train it with "
+            "--folds"
         )
         told = {
             "unknown": f"{too_few}.",
@@ -172,7 +175,11 @@ def refuse_worse(quality: JudgeQuality, scorer_id: str) -> None:
 
 
 def measure_judge(
-    workspace: Workspace, run_id: str, scorer: "CrossEncoder | FoldScorer", queries: Sequence[int], cutoffs: Denoise
+    workspace: Workspace,
+    run_id: str,
+    scorer: "CrossEncoder | FoldScorer",
+    queries: Sequence[int],
+    cutoffs: Denoise,
 ) -> JudgeQuality:
     """Return the quality of a judge on `queries`, given by their keys, which it has not seen. Nothing is kept.
 
@@ -196,16 +203,16 @@ def measure_judge(
             "passage_key": pairs["passage_key"],
             "logit": pa.array(logits, from_pandas=True),
         })  # fmt: skip
-        connection.from_arrow(scored).create_view("scores", replace=True)  # these scores alone, and not the ledger's
+        connection.from_arrow(scored).create_view(
+            "scores", replace=True
+        )  # these scores alone, and not the ledger's
         return _quality(connection, run_id, scorer.scorer_id, settings)
 
 
 def _quality(connection: Any, run_id: str, scorer_id: str, settings: Denoise) -> JudgeQuality:
     low, high = settings.negative_below, settings.positive_above
     values = {"run": run_id, "scorer": scorer_id, "depth": settings.depth}
-    found = sql_files.select(
-        connection, "score/judge_by_query", negative_below=low, positive_above=high, **values
-    )
+    found = sql_files.select(connection, "score/judge_by_query", negative_below=low, positive_above=high, **values)
     return JudgeQuality.of(found.pl().to_dicts(), settings.depth, low, high)
 
 

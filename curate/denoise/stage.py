@@ -156,7 +156,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     if request.only_cutoffs:
         row = set_cutoffs(workspace, request.cutoffs, **request.only_cutoffs)
         scored = _as_it_stands(workspace, request.run_id, row)
-        quality = judge_quality(workspace, request.run_id, scored.scorer_id, request.settings.override(**_cuts(row)))
+        quality = judge_quality(
+            workspace, request.run_id, scored.scorer_id, request.settings.override(**_cuts(row))
+        )
     else:
         scored = score_run(workspace, request.run_id, request.settings, progress=progress)
         quality = judge_quality(workspace, request.run_id, scored.scorer_id, request.settings)

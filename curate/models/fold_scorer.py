@@ -4,8 +4,8 @@ models/NAME/
   folds.json        the number of folds, and the fold of each query, by the hash of its text (curate/text_hash.py)
   fold-1/ ...       a cross-encoder each; judge number 1 has not seen the queries of fold 1
 
-A query of a fold is scored by the judge that has not seen it. Every other query gets the mean of all judges' logits.
-The texts of the queries decide, so nobody else needs to know of the folds.
+A query of a fold is scored by the judge that has not seen it. Every other query gets the mean of all judges'
+logits. The texts of the queries decide, so nobody else needs to know of the folds.
 """
 
 import json
@@ -20,7 +20,7 @@ from curate.shards import write_text
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
-    from curate.models.cross_encoder import CrossEncoder, Floats, Ints, TokenizedPair
+    from curate.models.cross_encoder import Floats, Ints, TokenizedPair
 
 FoldedPair = tuple[int, "TokenizedPair"]
 """The number of the judge that scores a pair, 0 for all of them, and the pair."""
@@ -86,9 +86,7 @@ class FoldScorer:
         rows = self.judges[0].tokenize(queries, passages, pairs)
         return [(folds[query], row) for query, row in zip(pairs[:, 0].tolist(), rows, strict=True)]
 
-    def score(
-        self, rows: Sequence[FoldedPair], advance: Callable[[int], None] = lambda _count: None
-    ) -> "Floats":
+    def score(self, rows: Sequence[FoldedPair], advance: Callable[[int], None] = lambda _count: None) -> "Floats":
         """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
 
         A pair without ids has no score: its logit is NaN. Raises CurateError if another logit is not finite.

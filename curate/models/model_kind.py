@@ -48,8 +48,8 @@ def check_kind(folder: Path, wanted: Wanted) -> None:
     """Raise BadInput, which names what `folder` holds, unless that may be `wanted` and is whole."""
     if (folder / FOLDS).is_file():
         raise BadInput(
-            f"{folder} holds several cross-encoders that score as one (curate train cross-encoder --folds). Give the "
-            f"folder of one of them: {folder.name}/fold-1"
+            f"{folder} holds several cross-encoders that score as one (curate train cross-encoder --folds). Give "
+            f"the folder of one of them: {folder.name}/fold-1"
         )
     for place in dict.fromkeys((folder, folder / transformer_of(folder))):
         if (place / "adapter_config.json").is_file():

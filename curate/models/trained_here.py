@@ -22,6 +22,6 @@ def refuse_changed(workspace: Workspace, folder: Path) -> None:
     if record and record.facts["sha256"] != weights_sha256(folder):
         raise Damaged(
             f"models/{name} does not have the weights that its training wrote. Delete the folder and train it "
-            f"again: curate train {record.settings['kind']} --name {name.partition('/')[0]}. If you put another model there, "
-            "move it to another folder"
+            f"again: curate train {record.settings['kind']} --name {name.partition('/')[0]}. If you put another "
+            "model there, move it to another folder"
         )
