@@ -173,10 +173,10 @@ class TrainCrossEncoder(Section):
     """Groups in the whole training, at most. A group is a positive of one query with `negatives` negatives."""
     epochs: int = Field(default=3, ge=1)
     """How often each query is seen, at most, whatever `groups` says. Few queries may be seen up to 20 times, until
-    there are 400 groups. After more epochs, a judge knows its own queries by heart and the others less well."""
+    there are 400 groups. After more epochs, a judge knows its own queries by heart and others less well."""
     folds: int | None = Field(default=None, ge=1, le=20)
     """The judges, each of which is trained without one part of the queries and scores that part. 1: a single
-    judge, which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and 1 otherwise."""
+    judge, which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and else 1."""
     negatives: int = Field(default=3, ge=1)
     """Negatives per group."""
     uniform: bool = False
@@ -196,6 +196,13 @@ class TrainCrossEncoder(Section):
     """The weight of the cross-entropy over the logits of a group."""
     binary_weight: float = Field(default=0.5, ge=0)
     """The weight of the binary cross-entropy of each pair. This loss sets the scale that the cutoffs need."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """How far the targets of the binary loss lie from 0 and 1."""
+    leave_out: str | None = None
+    """The cutoffs of an earlier judge. What it calls relevant, above `positive_above`, is not a negative."""
+    soft_labels: float = Field(default=0.0, ge=0, le=1)
+    """The weight of the probability by the judge of `leave_out` in the binary loss of unlabelled passages. With 1
+    it is their only target."""
     easy_share: float = Field(default=0.35, ge=0, le=1)
     """The share of the groups, at the start, that have one random passage among their negatives."""
     max_length: int = Field(default=128, ge=8)

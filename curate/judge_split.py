@@ -94,15 +94,24 @@ def split_queries(workspace: Workspace, run_id: str, seed: int, folds: int | Non
 
 
 def open_queries(
-    connection: "duckdb.DuckDBPyConnection", run_id: str, seed: int, left_out: Sequence[int] = ()
+    connection: "duckdb.DuckDBPyConnection",
+    run_id: str,
+    seed: int,
+    left_out: Sequence[int] = (),
+    earlier: str | None = None,
 ) -> tuple[int, int]:
     """Define `train_queries` without those `left_out`; return how many can form groups, and how many cannot.
 
-    Raises BadSettings if none can.
+    earlier: the cutoffs of an earlier judge, whose false negatives are no negatives. Raises BadSettings if no
+    query can form groups.
     """
     import pyarrow as pa
 
     connection.register("not_trained_on", pa.table({"query_key": pa.array(left_out, pa.int32())}))
+    if earlier is None:
+        sql_files.execute(connection, "train/no_earlier_verdicts")
+    else:
+        sql_files.execute(connection, "train/earlier_verdicts", run=run_id, leave_out=earlier)
     sql_files.execute(connection, "train/negatives")
     sql_files.execute(connection, "train/queries", run=run_id, seed=seed)
     [(queries, skipped)] = sql_files.select(connection, "train/query_counts").fetchall()

@@ -58,9 +58,9 @@ CAPTIONS = {
     ),
     "judge": (
         "Over the labelled queries of run {run} that {scorer_id} has not seen in its training, at most 1,000 of "
-        "them. MRR@10: 1 / rank of the first labelled positive, the mean over the queries. AUC: the share of unlabelled "
-        "candidates, of all these queries, that lie below a labelled positive. The intervals are a bootstrap over "
-        "queries."
+        "them. MRR@10: 1 / rank of the first labelled positive, the mean over the queries. AUC: the share of "
+        "unlabelled candidates, of all these queries, that lie below a labelled positive. The intervals are a "
+        "bootstrap over queries."
     ),
     "positives_recognised": (
         "One row per verdict, over all labelled positives of the run's queries. Those of queries that the scorer "

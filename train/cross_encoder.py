@@ -12,8 +12,11 @@ from typing import Any, Unpack
 
 from curate import standing
 from curate.choose_run import chosen_run
+from curate.config import TrainCrossEncoder
+from curate.cutoffs import cutoffs_in_force
 from curate.denoise.judge_quality import JudgeQuality, measure_judge
 from curate.denoise.resolve_scorer import open_scorer
+from curate.errors import BadSettings
 from curate.jobs import table_digest
 from curate.judge_split import JudgeSplit, split_queries, write_judge_queries
 from curate.models.fold_scorer import write_folds
@@ -38,7 +41,9 @@ from .options import CrossEncoderOptions
 from .world import World
 
 # These settings either do not change the weights, or appear in the job's settings under another key.
-NOT_IN_THE_WEIGHTS = {"init", "dtype", "folds", "checkpoint_every"}
+NOT_IN_THE_WEIGHTS = {"init", "dtype", "folds", "leave_out", "checkpoint_every"}
+IN_FORCE = ("name", "scorer_id", "positive_above")
+"""What a training reads of the cutoffs of an earlier judge."""
 EVALUATIONS = 5
 """The measurements on held-back queries during a training, besides the one of its start."""
 
@@ -101,6 +106,7 @@ class CrossEncoderTraining:
         self.run_id, self.fold = chosen_run(workspace, run), fold
         self.progress: Progress = SILENT
         self.notes = standing.notes(workspace, [self.run_id], None, named_run=bool(run), named_cutoffs=True)
+        self.earlier = _earlier(workspace, self.settings)
         base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
         self.start = cross_encoder_start(base)
         token_limit(self.start, self.settings.max_length)  # refuses more tokens than the model has positions
@@ -113,6 +119,7 @@ class CrossEncoderTraining:
             "run": self.run_id,
             "folds": self.split.folds,
             **({"fold": fold} if fold else {}),
+            **({"cutoffs": self.earlier} if self.earlier else {}),
         }
         self.identity = TrainingIdentity(
             workspace,
@@ -120,9 +127,19 @@ class CrossEncoderTraining:
             base,
             self.settings.dtype,
             identity_settings,
-            lambda: {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])},
+            self._digests,
             fold,
         )
+
+    def _digests(self) -> dict[str, str]:
+        """Return the digests of what it reads besides what every training reads, by table."""
+        workspace = self.identity.workspace
+        found = {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])}
+        if self.earlier:
+            read = {"runs": [self.run_id], "cutoffs": self.earlier["name"], "scorer": self.earlier["scorer_id"]}
+            scores = workspace.select("train/scores_digest", denoised=True, depth=0, **read)
+            found["scores"] = str(scores["digest"][0])
+        return found
 
     @property
     def data(self) -> Path:
@@ -133,7 +150,8 @@ class CrossEncoderTraining:
     def counts(self) -> Counts:
         """The counts of the queries that it is trained on."""
         identity = self.identity
-        return count_queries(identity.workspace, self.run_id, identity.seed, self.split.left_out(self.fold))
+        left_out, earlier = self.split.left_out(self.fold), self.settings.leave_out
+        return count_queries(identity.workspace, self.run_id, identity.seed, left_out, earlier)
 
     @cached_property
     def groups(self) -> int:
@@ -340,6 +358,17 @@ def plan_train_cross_encoder(
         *([] if split.unseen() else ["no query is held back, so nothing will be known of the judge"]),
     ]
     return Plan("train cross-encoder", "groups", total, done, seconds, notes)
+
+
+def _earlier(workspace: Workspace, settings: TrainCrossEncoder) -> dict[str, Any] | None:
+    """Return the cutoffs of the earlier judge, or None; raises BadSettings if there are no such cutoffs."""
+    if settings.leave_out is None:
+        if settings.soft_labels:
+            raise BadSettings("--soft-labels needs the cutoffs of an earlier judge: --leave-out CUTOFFS")
+        return None
+    return {
+        key: value for key, value in cutoffs_in_force(workspace, settings.leave_out).items() if key in IN_FORCE
+    }
 
 
 def _in_folds(folds: int, queries: int) -> str:

@@ -16,6 +16,9 @@ from .world import World
 if TYPE_CHECKING:
     import torch
 
+OF_PEOPLE = ("positive", "judged")
+"""The kinds of pairs whose label comes from people."""
+
 
 class CrossEncoderTask:
     """A cross-encoder, its tokenizer, and the weighted sum of the listwise and the binary loss."""
@@ -76,8 +79,17 @@ class CrossEncoderTask:
         present = torch.zeros(shape, dtype=torch.bool, device=logits.device)
         present[rows, slots] = True
         total = self.settings.listwise_weight * listwise(matrix, present) / groups
-        total = total + self.settings.binary_weight * binary(matrix, present) / all_pairs
+        targets = torch.tensor([self._target(pair) for pair in pairs], device=logits.device)
+        wanted = logits.new_zeros(shape).index_put((rows, slots), targets)
+        total = total + self.settings.binary_weight * binary(matrix, present, wanted) / all_pairs
         return total, float(won(matrix, present).sum())
+
+    def _target(self, pair: Pair) -> float:
+        """Return the target of the binary loss: the label, unless settings move it."""
+        target, settings = float(pair["kind"] == "positive"), self.settings
+        if pair["earlier"] is not None and pair["kind"] not in OF_PEOPLE:
+            target = settings.soft_labels * pair["earlier"] + (1 - settings.soft_labels) * target
+        return settings.label_smoothing + (1 - 2 * settings.label_smoothing) * target
 
     def _encode(self, queries: list[str], passages: list[str]) -> Any:
         return self.tokenizer(queries, passages, truncation="longest_first", max_length=self.settings.max_length)

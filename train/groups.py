@@ -36,10 +36,12 @@ def capped(settings: TrainCrossEncoder, queries: int) -> TrainCrossEncoder:
     return settings.model_copy(update={"groups": min(settings.groups, most)})
 
 
-def count_queries(workspace: Workspace, run_id: str, seed: int, left_out: Sequence[int] = ()) -> Counts:
+def count_queries(
+    workspace: Workspace, run_id: str, seed: int, left_out: Sequence[int] = (), earlier: str | None = None
+) -> Counts:
     """Return the counts of a run's queries without those `left_out`; raises BadSettings if none forms a group."""
     with workspace.connect() as connection:
-        return Counts(*open_queries(connection, run_id, seed, left_out))
+        return Counts(*open_queries(connection, run_id, seed, left_out, earlier))
 
 
 def write_groups(
@@ -88,7 +90,7 @@ def _write(
     left_out: Sequence[int],
 ) -> int:
     with workspace.connect() as connection:
-        counts = Counts(*open_queries(connection, run_id, seed, left_out))
+        counts = Counts(*open_queries(connection, run_id, seed, left_out, settings.leave_out))
         sql_files.execute(
             connection,
             "train/groups",

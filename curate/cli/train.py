@@ -67,6 +67,17 @@ def train() -> None:
     "--easy-share", type=float, help="Share of the groups, at the start, that include a random passage [0.35]."
 )
 @click.option("--max-length", type=int, help="Tokens of query and passage together [128].")
+@click.option(
+    "--leave-out",
+    metavar="CUTOFFS",
+    help="Cutoffs of an earlier judge: what it calls relevant is not a negative [none].",
+)
+@click.option(
+    "--soft-labels",
+    type=float,
+    help="Weight of the earlier judge's probability in the target of an unlabelled passage [0].",
+)
+@click.option("--label-smoothing", type=float, help="How far the targets lie from 0 and 1 [0].")
 @dtype_option
 @checkpoint_option
 @devices_option

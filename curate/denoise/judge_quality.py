@@ -2,9 +2,9 @@
 
 A judge is better than the retriever if its MRR@10 or its AUC is higher by more than chance. It is worse if its
 MRR@10 is lower by more than chance and its AUC is not higher. Chance is a paired bootstrap over queries: few
-queries have wide intervals, so they decide little. The intervals hold 99 %, because those of 95 % are too narrow for a few
-dozen queries: with them, one random judge in nine was called better or worse (20 queries). Of fewer than FEWEST
-queries nothing is said at all.
+queries have wide intervals, so they decide little. The intervals hold 99 %, because those of 95 % are too narrow
+for a few dozen queries: with them, one random judge in nine was called better or worse (20 queries). Of fewer than
+FEWEST queries nothing is said at all.
 """
 
 from collections.abc import Mapping, Sequence
