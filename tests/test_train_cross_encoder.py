@@ -268,7 +268,7 @@ def test_few_queries_do_not_become_many_epochs(workspace: Workspace, init: Path)
 
 
 def test_the_best_weights_on_held_back_queries_are_kept(make_workspace: Make, init: Path) -> None:
-    """Of 100 queries 20 are held back: 6 choose and 14 measure. An interrupted training ends with the same bytes."""
+    """Of 100 queries 20 are held back: 6 choose and 14 measure. An interruption changes no byte."""
     passages = {f"p{n}": f"{WORDS[n % 8]} number {n}" for n in range(104)}
     queries = {f"q{n}": f"when does {WORDS[n % 8]} {n} fall" for n in range(100)}
     ranked = {f"q{n}": [f"p{n + shift}" for shift in range(5)] for n in range(100)}

@@ -25,8 +25,8 @@ def listwise(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
 def binary(logits: "torch.Tensor", present: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":
     """Return the sum over present pairs of the binary cross-entropy.
 
-    wanted: the targets, groups x slots: 1 for a positive and 0 for a negative, or what lies between. This loss fixes the
-    scale of the logits, which the cutoffs 0.1 and 0.9 need and the listwise loss leaves open.
+    wanted: the targets, groups x slots: 1 for a positive and 0 for a negative, or what lies between. This loss
+    fixes the scale of the logits, which the cutoffs 0.1 and 0.9 need and the listwise loss leaves open.
     """
     import torch
 
