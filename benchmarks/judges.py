@@ -111,7 +111,8 @@ def figures(workspace: Workspace, hidden: pl.DataFrame) -> dict[str, Any]:
     decided = workspace.sql(
         "select query_id, passage_id, d.rank, probability, decision from decisions d "
         "join queries using (query_key) join passages using (passage_key) "
-        "where within_depth and decision not in ('positive', 'duplicate', 'unscored')"
+        "where within_depth and d.run_id in (select run_id from current_runs) "
+        "and decision not in ('positive', 'duplicate', 'unscored')"
     )
     planted = decided.join(hidden.with_columns(planted=pl.lit(True)), on=Pair, how="left")
     planted = planted.with_columns(pl.col("planted").fill_null(False)).sort("query_id", "rank")
