@@ -138,6 +138,8 @@ class Denoise(Section):
     """Requests to a served scorer at the same time. By default 8."""
     timeout: float | None = Field(default=None, gt=0)
     """Seconds in which a served scorer must answer a request. By default 60."""
+    accept_judge: bool = False
+    """Set cutoffs also for a scorer that ranks worse than the retriever on queries that it has not seen."""
 
     @model_validator(mode="after")
     def _is_public(self) -> Self:
@@ -188,7 +190,13 @@ class TrainCrossEncoder(Section):
     init: str | None = None
     """The encoder or cross-encoder to start from: a folder or a hub name. By default the mining encoder."""
     groups: int = Field(default=4000, ge=1)
-    """Groups in the whole training. A group is a positive of one query with `negatives` negatives."""
+    """Groups in the whole training, at most. A group is a positive of one query with `negatives` negatives."""
+    epochs: int = Field(default=3, ge=1)
+    """How often each query is seen, at most, whatever `groups` says. Few queries may be seen up to 20 times, until
+    there are 400 groups. After more epochs, a judge knows its own queries by heart and others less well."""
+    folds: int | None = Field(default=None, ge=1, le=20)
+    """The judges, each of which is trained without one part of the queries and scores that part. 1: a single
+    judge, which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and else 1."""
     negatives: int = Field(default=3, ge=1)
     """Negatives per group."""
     uniform: bool = False
@@ -208,6 +216,13 @@ class TrainCrossEncoder(Section):
     """The weight of the cross-entropy over the logits of a group."""
     binary_weight: float = Field(default=0.5, ge=0)
     """The weight of the binary cross-entropy of each pair. This loss sets the scale that the cutoffs need."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """How far the targets of the binary loss lie from 0 and 1."""
+    leave_out: str | None = None
+    """The cutoffs of an earlier judge. What it calls relevant, above `positive_above`, is not a negative."""
+    soft_labels: float = Field(default=0.0, ge=0, le=1)
+    """The weight of the probability by the judge of `leave_out` in the binary loss of unlabelled passages. With 1
+    it is their only target."""
     easy_share: float = Field(default=0.35, ge=0, le=1)
     """The share of the groups, at the start, that have one random passage among their negatives."""
     max_length: int = Field(default=128, ge=8)

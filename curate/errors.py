@@ -6,6 +6,7 @@ CurateError (1: the work failed, and the message says why)
 │   ├── UnknownName (nothing has that name; the message has names that there are)
 │   ├── StepMissing (an earlier step of the work is not done; the message has its command)
 │   └── StaleModel (the existing model of that name was made from other settings or tables)
+├── UnsoundJudge (a scorer ranks worse than the retriever; the message says what helps)
 ├── BadInput (3: a file does not hold what it should; the message names file and line)
 │   ├── RejectedRows (a load rejects more rows than --max-rejects allows)
 │   └── Damaged (a file of the workspace is missing, or is not what was written)
@@ -77,6 +78,12 @@ class StaleModel(BadSettings):
     """The existing model of that name was made from other settings or tables."""
 
     code = "stale-model"
+
+
+class UnsoundJudge(CurateError):
+    """A scorer ranks worse than the retriever on queries that it has not seen. Its scores are kept."""
+
+    code = "unsound-judge"
 
 
 class BadInput(CurateError):

@@ -31,6 +31,7 @@ from curate.job_record import (
     restore_record,
 )
 from curate.jobs import Job
+from curate.judge_split import record_again
 from curate.load.input_files import Input
 from curate.load.request import LoadRequest
 from curate.load.shown import STDIN, path_of, shown
@@ -273,6 +274,11 @@ def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
     score_again(AsOf(workspace, record), record.job, record.facts, record.settings["depth"], progress)
 
 
+def _train(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    then = AsOf(workspace, record)
+    record_again(then, Job(then, "train", record.job, record.settings, record.inputs), dict(record.facts))
+
+
 def _same_job(job: Job, record: Record) -> None:
     if job.name != record.job:
         raise Damaged(f"it would become another run, {job.name}: its model or curate changed")
@@ -292,4 +298,5 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "cutoffs": _cutoffs,
     "use": _use,
     "evaluate": _evaluate,
+    "train": _train,
 }

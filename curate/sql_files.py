@@ -79,7 +79,8 @@ VIEWS = (
     "views/current_decisions",
     "views/current_pseudo_labels",
 )
-TABLE_MACROS = ("macros/random_pairs", "macros/pairs_to_score")  # defined last, because they read views
+# Defined last, because they read views.
+TABLE_MACROS = ("macros/random_pairs", "macros/pairs_to_score", "macros/judge_by_query")
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.
 DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)

@@ -6,6 +6,7 @@ TITLES = {
     "false_negatives_by_rank": "What denoising removed, by rank",
     "false_negatives_by_retriever": "What denoising removed, by retriever",
     "score_histogram": "Distribution of the scorer's probabilities",
+    "judge": "Is the scorer better than the retriever?",
     "positives_recognised": "Does the scorer recognise the labelled positives?",
     "shortfall": "How many hard negatives the queries have",
     "suspects": "Suspects: unlabelled passages that the scorer considers relevant",
@@ -55,10 +56,17 @@ CAPTIONS = {
         "are in the bottom rows, and most unlabelled candidates are in the top rows. The cutoffs are "
         "{negative_below:g} and {positive_above:g}."
     ),
+    "judge": (
+        "Over the labelled queries of run {run} that {scorer_id} has not seen in its training, at most 1,000 of "
+        "them. MRR@10: 1 / rank of the first labelled positive, the mean over the queries. AUC: the share of "
+        "unlabelled candidates, of all these queries, that lie below a labelled positive. The intervals are a "
+        "bootstrap over queries."
+    ),
     "positives_recognised": (
-        "One row per verdict, over all labelled positives of the queries of the run's split. "
-        "People labelled these pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees "
-        "with the label. Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
+        "One row per verdict, over all labelled positives of the queries of the run's split. Those of queries "
+        "that the scorer was trained on stand apart (seen in training): they say nothing of other queries. People "
+        "labelled these pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees with the "
+        "label. Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
     ),
     "shortfall": (
         "One row per number of hard negatives, over the queries of run {run}. Each query should have "

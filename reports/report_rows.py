@@ -20,6 +20,7 @@ ABOUT_THE_RUN = (
     "funnel",
     "denoised_by_rank",
     "false_negatives_by_retriever",
+    "judge",
     "score_histogram",
     "positives_recognised",
     "shortfall",

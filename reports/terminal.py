@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from curate.counted import counted
+from curate.denoise.judge_quality import JudgeQuality
 
 from .captions import CAPTIONS, TITLES
 from .page import DIM, TITLE, Page, number, percent
@@ -225,6 +226,22 @@ def shares(first: str, count: str) -> Callable[[Page, Report, int], RenderableTy
     return render
 
 
+def recognised(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the verdicts on positives of queries that the scorer has not seen, beside those on the others."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    for row in found.rows:
+        cells = [row["verdict"], number(row["positives"]), percent(row["share"])]
+        rows.append(([*cells, number(row["seen"]), percent(row["seen_share"])], [row["share"]]))
+    return bars(page, ["", "unseen positives", "share", "seen in training", "share", ""], rows)
+
+
+def judge(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return in words how good the scorer is beside the retriever."""
+    cutoffs = found.setting
+    quality = JudgeQuality.of(found.rows, cutoffs["depth"], cutoffs["negative_below"], cutoffs["positive_above"])
+    return Group(*(page.text(line) for line in quality.lines()))
+
+
 def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return how many queries have each number of hard negatives."""
     rows = [
@@ -331,7 +348,8 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "false_negatives_by_rank": by_rank,
     "false_negatives_by_retriever": by_retriever,
     "score_histogram": histogram,
-    "positives_recognised": shares("verdict", "positives"),
+    "judge": judge,
+    "positives_recognised": recognised,
     "shortfall": shortfall,
     "suspects": pairs,
     "pseudo_label_outcomes": shares("outcome", "queries"),

@@ -22,15 +22,14 @@ def listwise(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
     return torch.nn.functional.cross_entropy(masked, firsts, reduction="sum")
 
 
-def binary(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
-    """Return the sum over present pairs of the binary cross-entropy; the target is 1 for a positive, else 0.
+def binary(logits: "torch.Tensor", present: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":
+    """Return the sum over present pairs of the binary cross-entropy.
 
-    This loss fixes the scale of the logits, which the cutoffs 0.1 and 0.9 need and the listwise loss leaves open.
+    wanted: the targets, groups x slots: 1 for a positive and 0 for a negative, or what lies between. This loss
+    fixes the scale of the logits, which the cutoffs 0.1 and 0.9 need and the listwise loss leaves open.
     """
     import torch
 
-    wanted = torch.zeros_like(logits)
-    wanted[:, 0] = 1
     return torch.nn.functional.binary_cross_entropy_with_logits(logits[present], wanted[present], reduction="sum")
 
 

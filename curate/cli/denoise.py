@@ -28,6 +28,12 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 @click.option("--requests", type=int, help="Requests to a served scorer at the same time [8].")
 @click.option("--timeout", type=float, help="Seconds for an answer of a served scorer [60].")
 @click.option("--cutoffs", metavar="NAME", help="Name to store the cutoffs under [default].")
+@click.option(
+    "--accept-judge",
+    is_flag=True,
+    default=None,
+    help="Set the cutoffs also for a scorer that ranks worse than the retriever on queries it has not seen.",
+)
 @dry_run_option
 @json_option
 def denoise(dry_run: bool, as_json: bool, **options: Any) -> None:

@@ -39,6 +39,9 @@ CODES = {
                 "Nothing was changed. Ask for less, or give more evidence, as the message says."),
     "failed": (1, "The work failed, for example because all scores of a scorer are alike.",
                "Follow the message."),
+    "unsound-judge": (1, "A scorer ranks worse than the retriever on labelled queries that it has not seen. "
+                      "Its scores are kept, but no cutoffs were set.",
+                      "Follow the message, or set the cutoffs all the same: curate denoise --accept-judge."),
     "interrupted": (130, "Ctrl-C (130) or SIGTERM (143) stopped the work. What was finished is kept.",
                     "Run the same command again. It continues where it stopped."),
     "bug": (70, "curate met something that nobody foresaw. Nothing that was finished is lost.",

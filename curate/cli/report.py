@@ -35,9 +35,9 @@ def report(
     """Show what was mined, what denoising removed and what is left to train on.
 
     Without NAME, an overview. With NAME, one report in full: funnel, denoised_by_rank,
-    false_negatives_by_rank, false_negatives_by_retriever, score_histogram, positives_recognised, shortfall,
-    suspects, pseudo_labels, pseudo_label_outcomes, cutoffs_compared, lineage, rounds, setting, collection or
-    splits. `query ID` shows everything about one query.
+    false_negatives_by_rank, false_negatives_by_retriever, judge, score_histogram, positives_recognised,
+    shortfall, suspects, pseudo_labels, pseudo_label_outcomes, cutoffs_compared, lineage, rounds, setting,
+    collection or splits. `query ID` shows everything about one query.
 
     \b
     Example:

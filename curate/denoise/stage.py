@@ -19,6 +19,7 @@ from curate.cutoffs import (
     scorer_settings,
     set_cutoffs,
 )
+from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.denoise.scoring import Scored, plan_score, score_run
 from curate.options import given_options
@@ -27,7 +28,7 @@ from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
 CUTS = {"negative_below", "positive_above"}
-NAMING = {"cutoffs", "negatives"}  # options that neither change a score nor a cutoff
+NAMING = {"cutoffs", "negatives", "accept_judge"}  # options that neither change a score nor a cutoff
 AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
 
 
@@ -42,6 +43,8 @@ class Denoised:
     seconds: float
     cutoffs: dict[str, Any]
     warnings: list[str]
+    judge: JudgeQuality
+    """How good the scorer is on labelled queries that it has not seen."""
     audit: dict[str, list[dict[str, Any]]]
 
     def text(self) -> str:
@@ -61,6 +64,7 @@ class Denoised:
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
                 f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
                 *(f"Warning: {warning}." for warning in self.warnings),
+                *self.judge.lines(),
             ]
         )
 
@@ -83,6 +87,7 @@ class DenoiseOptions(TypedDict, total=False):
     prompt: str | None
     requests: int | None
     timeout: float | None
+    accept_judge: bool | None
 
 
 @dataclass(frozen=True)
@@ -147,8 +152,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     """Score every candidate of a run's top-k that has no score yet, and set the cutoffs.
 
     Options that are not given come from the workspace's settings. On a set that is denoised, options that only
-    change the cutoffs score nothing and need no model. Raises BadInput if the model is not a cross-encoder, and
-    CurateError if the scores are all equal or not finite. An interruption loses at most one shard.
+    change the cutoffs score nothing and need no model. Raises BadInput if the model is not a cross-encoder,
+    CurateError if the scores are all equal or not finite, and UnsoundJudge if the scorer ranks worse than the
+    retriever on queries that it has not seen, unless `accept_judge`. An interruption loses at most one shard.
     """
     request = DenoiseRequest.of(workspace, **options)
     for note in request.notes(workspace):
@@ -156,8 +162,14 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     if request.only_cutoffs:
         row = set_cutoffs(workspace, request.cutoffs, **request.only_cutoffs)
         scored = _as_it_stands(workspace, request.run_id, row)
+        quality = judge_quality(
+            workspace, request.run_id, scored.scorer_id, request.settings.override(**_cuts(row))
+        )
     else:
         scored = score_run(workspace, request.run_id, request.settings, progress=progress)
+        quality = judge_quality(workspace, request.run_id, scored.scorer_id, request.settings)
+        if not request.settings.accept_judge:
+            refuse_worse(quality, scored.scorer_id)
         row = set_cutoffs(workspace, request.cutoffs, scorer_id=scored.scorer_id, **request.cutoff_values)
     return Denoised(
         run_id=request.run_id,
@@ -167,6 +179,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         seconds=scored.seconds,
         cutoffs=row,
         warnings=scored.warnings,
+        judge=quality,
         audit=audit(workspace, request.run_id, request.cutoffs, request.settings.negatives),
     )
 
@@ -183,6 +196,10 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
         workspace, "denoise", request.run_id, request.settings, request.cutoffs, **request.cutoff_values
     )
     return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
+
+
+def _cuts(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"depth": row["depth"], **{key: row[key] for key in CUTS}}
 
 
 def _scoring(workspace: Workspace, row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safe
 
 # A chat template decides the texts around a pair, which the settings of a scorer hold.
 DOWNLOADED = (*IDENTITY, "*.jinja", "*/*.jinja")
+FOLDS = "folds.json"
+"""The file of a folder with several judges that score as one (curate/models/fold_scorer.py)."""
+HOLD_A_MODEL = ("config.json", "modules.json", "adapter_config.json", FOLDS)
 
 
 def model_folder(name: str, root: Path | None = None) -> Path:
@@ -50,7 +53,7 @@ def has_fingerprint(name: str, root: Path, settings: Mapping[str, Any], print_: 
 
 def _local(name: str, root: Path | None) -> Path | None:
     for folder in ([root / name] if root else []) + [Path(name)]:
-        if any((folder / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
+        if any((folder / name).is_file() for name in HOLD_A_MODEL):
             return folder.resolve()
         if folder.is_dir():
             raise BadInput(f"{folder} is not a model: it has neither config.json nor modules.json")

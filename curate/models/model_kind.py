@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from curate.errors import BadInput
+from curate.models.folder import FOLDS
 
 Json = TypeVar("Json", dict[str, Any], list[Any])
 Wanted = Literal["an encoder", "a cross-encoder"]
@@ -49,6 +50,11 @@ PRETRAINED = ("MaskedLM", "PreTraining", "ConditionalGeneration", "TextEncoding"
 
 def check_kind(folder: Path, wanted: Wanted, *others: str) -> None:
     """Raise BadInput, which names what is there, unless `folder` may hold `wanted` or `others`, and is whole."""
+    if (folder / FOLDS).is_file():
+        raise BadInput(
+            f"{folder} holds several cross-encoders that score as one (curate train cross-encoder --folds). Give "
+            f"the folder of one of them: {folder.name}/fold-1"
+        )
     for place in dict.fromkeys((folder, folder / transformer_of(folder))):
         if (place / ADAPTER).is_file():
             raise BadInput(adapter(place))

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from curate.errors import BadSettings
 from curate.models.adapters import with_base
 from curate.models.causal_spec import CausalSpec, read_causal_spec
-from curate.models.folder import fingerprint, model_folder, model_id, path_below
+from curate.models.fold_scorer import first_judge
+from curate.models.folder import FOLDS, fingerprint, model_folder, model_id, path_below
 from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, MODULAR, check_kind, kind_of
 from curate.models.modular_head import read_head
 from curate.models.scorer_options import ScorerOptions
@@ -146,6 +147,10 @@ class ScorerFolder:
             from curate.models.sentence_transformers_scorer import SentenceTransformersScorer
 
             return SentenceTransformersScorer(self.folder, self.spec)
+        if (self.folder / FOLDS).is_file():
+            from curate.models.fold_scorer import FoldScorer
+
+            return FoldScorer(self.folder, self.spec)
         from curate.models.cross_encoder import CrossEncoder
 
         return CrossEncoder(self.folder, spec=self.spec)
@@ -162,7 +167,7 @@ def find_source(name: str, root: Path, options: ScorerOptions = AS_FOUND) -> Sou
 
         return find_served(name, root, options)
     folder = with_base(model_folder(name, root), root)
-    spec = read_spec(folder, options)
+    spec = read_spec(first_judge(folder), options)
     return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length))
 
 

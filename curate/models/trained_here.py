@@ -7,16 +7,21 @@ from curate.models.folder import weights_sha256
 from curate.workspace import Workspace
 
 
+def training_of(name: str) -> str:
+    """Return the job that trained `models/<name>`; `name` may be one of several judges, such as `judge/fold-1`."""
+    return f"train-{name.replace('/', '+')}"
+
+
 def refuse_changed(workspace: Workspace, folder: Path) -> None:
     """Raise Damaged if `folder` is a model that was trained here and has other weights than its training wrote."""
     models = (workspace.root / "models").resolve()
     if not folder.is_relative_to(models):
         return
     name = str(folder.relative_to(models))
-    record = workspace.record(f"train-{name}")
+    record = workspace.record(training_of(name))
     if record and record.facts["sha256"] != weights_sha256(folder):
         raise Damaged(
             f"models/{name} does not have the weights that its training wrote. Delete the folder and train it "
-            f"again: curate train {record.settings['kind']} --name {name}. If you put another model there, "
-            "move it to another folder"
+            f"again: curate train {record.settings['kind']} --name {name.partition('/')[0]}. If you put another "
+            "model there, move it to another folder"
         )

@@ -1,7 +1,8 @@
 -- positives_recognised: the scorer's verdicts on pairs that people labelled relevant. Grain: one row per verdict.
 -- This report checks the scorer: most labelled positives should be above positive_above, few below negative_below.
 -- All labelled positives of the queries of the run's split count, whether the retriever found them or not. Those of
--- a query for which it found nothing, as of a text without tokens, are unscored.
+-- a query for which it found nothing, as of a text without tokens, are unscored. Those of queries that the scorer was
+-- trained on stand apart (seen, seen_share): a scorer knows them by heart, so they say nothing of it.
 -- Parameters: $run, $cutoffs.
 with verdicts as (
     select
@@ -11,6 +12,7 @@ with verdicts as (
             when probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) < cutoffs.negative_below then 3
             else 2
         end as step,
+        seen_queries.query_key is not null as seen,
     from positives
     inner join queries on queries.query_key = positives.query_key
     inner join runs on runs.run_id = $run and runs.split = queries.split
@@ -19,17 +21,23 @@ with verdicts as (
         on scores.scorer_id = cutoffs.scorer_id
         and scores.query_key = positives.query_key
         and scores.passage_key = positives.passage_key
+    left join seen_queries
+        on seen_queries.scorer_id = cutoffs.scorer_id and seen_queries.query_key = positives.query_key
 ),
 steps (step, verdict) as (
     values (1, 'above positive_above'), (2, 'between the cutoffs'), (3, 'below negative_below'), (4, 'unscored')
 ),
 counted as (
-    select step, count(*) as positives from verdicts group by step
+    select step, count(*) filter (where not seen) as positives, count(*) filter (where seen) as seen
+    from verdicts
+    group by step
 )
 select
     steps.verdict,
     coalesce(counted.positives, 0) as positives,
     round(coalesce(counted.positives, 0) / nullif(sum(counted.positives) over (), 0), 6) as share,
+    coalesce(counted.seen, 0) as seen,
+    round(coalesce(counted.seen, 0) / nullif(sum(counted.seen) over (), 0), 6) as seen_share,
 from steps
 left join counted on counted.step = steps.step
 order by steps.step;

@@ -3,5 +3,5 @@
 create table judge_queries (
     training varchar not null, -- the job that trained it
     query_key integer not null,
-    fold integer -- the judge of this number was not trained on the query, and scores it; null: every judge was trained on it
+    fold integer -- the judge of this number was not trained on the query, and scores it; null: every judge was trained on it, or it chose the weights
 );
