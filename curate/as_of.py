@@ -33,8 +33,16 @@ class AsOf(Workspace):
         return self._made_by.number
 
     def records(self, stage: str | None = None) -> list[Record]:
-        """Return the records of the jobs that finished before."""
-        return [record for record in super().records(stage) if record.number < self._made_by.number]
+        """Return the records of the jobs that finished before; raises Damaged if one of them is lost.
+
+        What is lost of later jobs does not matter.
+        """
+        before = [record for record in self.readable_records() if record.number < self._made_by.number]
+        self._refuse_lost([*before, self._made_by])
+        return [record for record in before if stage in (None, record.stage)]
+
+    def complete_copies(self) -> None:
+        """Leave the records of other jobs as they are."""
 
     def refresh_catalogue(self) -> bool:
         """Leave the catalogue as it is, because it shows the present."""

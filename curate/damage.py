@@ -1,7 +1,7 @@
 """What is wrong with the files that records name: files that are missing or cut, and bytes that changed."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,13 +61,17 @@ def all_contents(shards: Iterable[Shard]) -> list[Damage]:
         return [damage for damage in pool.map(contents, shards) if damage]
 
 
-def refuse(root: Path, damages: list[Damage]) -> None:
-    """Raise Damaged if there is any damage; the message names the files, relative to `root`."""
+def refuse(root: Path, damages: list[Damage], mended: Sequence[str] = ()) -> None:
+    """Raise Damaged if there is any damage; the message names the files, relative to `root`.
+
+    mended: notes on other files, which were damaged too and are whole again.
+    """
     if not damages:
         return
     named = "; ".join(f"{_below(root, damage.path)} {damage.what}" for damage in damages[:NAMED])
     more = f"; and {len(damages) - NAMED:,} more" if len(damages) > NAMED else ""
-    raise Damaged(f"damage in {root}: {named}{more}. Nothing was read from it", run="curate rebuild")
+    before = f"{'; '.join(mended)}. But there is more " if mended else ""
+    raise Damaged(f"{before}damage in {root}: {named}{more}. Nothing was read from it", run="curate rebuild")
 
 
 def _below(root: Path, path: Path) -> str:

@@ -141,7 +141,7 @@ def restore_record(stages: Path, job: str) -> bool:
     if not whole:
         raise Damaged(
             f"{stages / job}.json and its copy in tables/{COPIES}/ are both damaged. Restore one of them from "
-            "a backup, then run: curate rebuild"
+            "a backup and run: curate rebuild"
         )
     if found[0] != found[1]:
         whole[0].write(stages)

@@ -2,7 +2,8 @@
 
 Records are restored from their copies, and manifests from the records. Shards that are missing or damaged are made
 again: each job runs once more as of the time when it ran (`curate/as_of.py`), so that it gives the same rows.
-Loads and imported runs need their files for this.
+Loads and imported runs need their files for this. A job waits for the jobs before it, because without them it
+would give other rows.
 """
 
 import contextlib
@@ -23,10 +24,8 @@ from curate.job_record import (
     FORGOTTEN,
     Record,
     forgotten,
-    missing_numbers,
     places,
     read_any,
-    read_record,
     recorded_jobs,
     restore_record,
 )
@@ -36,12 +35,16 @@ from curate.load.input_files import Input
 from curate.load.request import LoadRequest
 from curate.load.shown import STDIN, path_of, shown
 from curate.load.stage import load_again
+from curate.lost_jobs import Lost
 from curate.mine.import_run import import_again
 from curate.mine.request import MineOptions, MineRequest
 from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest, file_sha256
+from curate.suggest import curate_command
 from curate.use import record_choices
 from curate.workspace import Workspace
+
+REBUILD = "curate rebuild"  # the advice of an error that is about damage
 
 
 @dataclass(frozen=True)
@@ -58,20 +61,22 @@ class Rebuilt:
         return "\n".join([*self.mended, whole])
 
 
-def rebuild(workspace: Workspace, *, forget: str | None = None, progress: Progress = SILENT) -> Rebuilt:
+def rebuild(
+    workspace: Workspace, *, forget: str | None = None, yes: bool = False, progress: Progress = SILENT
+) -> Rebuilt:
     """Check every record, manifest and shard, mend what is damaged, and rebuild the catalogue.
 
-    forget: a job that cannot be made again, whose record and shards are deleted first. Raises BadSettings if it is
-    a load, because later jobs refer to its passages and queries.
+    forget: a job that cannot be made again, whose record and shards are deleted first, or the number of a record
+    that is lost. Raises BadSettings if that is or may be a load, because later jobs refer to its passages and
+    queries, and if nothing says what it was, unless `yes`.
     Raises Damaged, with what is needed, for everything that cannot be mended; the rest is mended all the same.
     Raises WorkspaceBusy if another program holds the catalogue.
     """
-    mended = _forget(workspace, forget) if forget else []
-    mended += _records(workspace)
+    mended = _forget(workspace, forget, yes=yes) if forget else []
+    lost = _records(workspace, mended)
     for table in sql_files.TABLES:
         workspace.schema_shard(table)
-    lost: list[str] = []
-    for record in workspace.records():
+    for record in workspace.readable_records():
         mended += _manifests(workspace, record)
         damaged = _damaged(workspace, record)
         if not damaged:
@@ -79,14 +84,18 @@ def rebuild(workspace: Workspace, *, forget: str | None = None, progress: Progre
         try:
             _make_again(workspace, record, progress)
         except CurateError as error:
-            if _only_scores(damaged):
+            if lost and error.run == REBUILD:
+                lost.append(f"{record.job} ({', '.join(damaged)}): waits for what is above")
+            elif _only_scores(damaged):
                 mended.append(_without(workspace, record, damaged, error))
             else:
                 lost.append(f"{record.job} ({', '.join(damaged)}): {error}. {_give_up(record)}")
         else:
             mended += [f"{name}: made again" for name in damaged]
     if lost:
-        raise Damaged("\n".join(["these jobs have damaged shards and cannot be made again yet:", *lost]))
+        rest = [f"Mended: {'; '.join(mended)}"] if mended else []
+        raise Damaged("\n".join(["what follows is lost or damaged, and cannot be made again yet:", *lost, *rest]))
+    workspace.records()  # raises Damaged if all of them are gone
     _catalogue(workspace)
     return Rebuilt(len(workspace.outputs(workspace.records())), mended, workspace.catalogue.path)
 
@@ -102,21 +111,22 @@ def places_of(workspace: Workspace, job: str) -> list[Path]:
     jobs = [name for name in recorded_jobs(workspace.stages) if not name.startswith(f"{FORGOTTEN}-")]
     if job not in jobs:
         raise UnknownName(f"no job '{job}'; the jobs are: {', '.join(jobs) or 'none yet'}")
-    if job.startswith("load-"):
+    record = read_any(workspace.stages, job)
+    if record.stage == "load" if record else job.startswith("load-"):
         raise BadSettings(f"{job} cannot be forgotten: later jobs refer to its passages and queries")
     folders = [folder for folder in workspace.root.glob(f"tables/*/{job}") if folder.is_dir()]
     return [*(path for path in places(workspace.stages, job) if path.exists()), *sorted(folders)]
 
 
-def _forget(workspace: Workspace, job: str) -> list[str]:
+def _forget(workspace: Workspace, job: str, *, yes: bool) -> list[str]:
     """Delete a job's record and shards; return a note about each table. A number gives up a lost record."""
     if job.isdecimal():
-        return _forget_number(workspace, int(job))
+        return _forget_number(workspace, int(job), yes=yes)
     deleted = places_of(workspace, job)
     folders = [path for path in deleted if path.is_dir()]
     record = read_any(workspace.stages, job)
-    if record:
-        forgotten(record.number, job).write(workspace.stages)
+    if number := record.number if record else _number_of_unreadable(workspace):
+        forgotten(number, job).write(workspace.stages)
     for path in deleted:
         if path in folders:
             shutil.rmtree(path)
@@ -125,22 +135,37 @@ def _forget(workspace: Workspace, job: str) -> list[str]:
     return [f"{folder.relative_to(workspace.root)}: forgotten" for folder in folders]
 
 
-def _forget_number(workspace: Workspace, number: int) -> list[str]:
-    """Give up the record with a number, if it is gone; return a note."""
-    _records(workspace)
-    stages = workspace.stages
-    gone = missing_numbers(read_record(places(stages, job)[0]) for job in recorded_jobs(stages))
-    if number not in gone:
-        raise BadSettings(
-            f"the record number {number} is not lost; lost are: {', '.join(map(str, gone)) or 'none'}"
-        )
-    forgotten(number).write(stages)
+def _number_of_unreadable(workspace: Workspace) -> int | None:
+    """Return a number for a record that cannot be read, or None if there is none that cannot be a load's."""
+    lost = Lost.of(workspace.root, workspace.readable_records())
+    return lost.numbers[0] if lost.numbers and lost.forgettable else None
+
+
+def _forget_number(workspace: Workspace, number: int, *, yes: bool) -> list[str]:
+    """Give up the record with a number, if it is gone and not that of a load; return a note."""
+    lost = Lost.of(workspace.root, workspace.readable_records())
+    if number not in lost.numbers:
+        gone = ", ".join(map(str, lost.numbers)) or "none"
+        raise BadSettings(f"the record number {number} is not lost; lost are: {gone}")
+    if not lost.forgettable and (lost.loads or not yes):
+        raise BadSettings(lost.text(number))
+    forgotten(number).write(workspace.stages)
     return [f"the record number {number}: forgotten"]
 
 
-def _records(workspace: Workspace) -> list[str]:
-    jobs = recorded_jobs(workspace.stages)
-    return [f"the record of {job}: restored" for job in jobs if restore_record(workspace.stages, job)]
+def _records(workspace: Workspace, mended: list[str]) -> list[str]:
+    """Restore records from their copies, with a note in `mended` about each; return texts about the lost ones."""
+    unreadable = []
+    for job in recorded_jobs(workspace.stages):
+        try:
+            if restore_record(workspace.stages, job):
+                mended.append(f"the record of {job}: restored")
+        except Damaged as error:
+            unreadable.append(f"{error}{'' if job.startswith('load-') else _or_give_up(job)}")
+    lost = Lost.of(workspace.root, workspace.readable_records())
+    if len(lost.numbers) <= len(unreadable):  # the number of a record that cannot be read is missing too
+        return unreadable
+    return unreadable + [lost.text(number) for number in lost.numbers]
 
 
 def _manifests(workspace: Workspace, record: Record) -> list[str]:
@@ -169,7 +194,7 @@ def _make_again(workspace: Workspace, record: Record, progress: Progress) -> Non
         raise Damaged(f"nothing is known of how to run a job of the stage '{record.stage}' again")
     progress.say(f"making {record.job} again")
     again(workspace, record, progress)
-    still = _damaged(workspace, next(found for found in workspace.records() if found.job == record.job))
+    still = _damaged(workspace, next(found for found in workspace.readable_records() if found.job == record.job))
     if still:
         raise Damaged(f"{', '.join(still)} did not come back")
 
@@ -285,9 +310,11 @@ def _same_job(job: Job, record: Record) -> None:
 
 
 def _give_up(record: Record) -> str:
-    if record.stage == "load":
-        return "Or restore the shard from a backup"
-    return f"Or restore the shard from a backup, or give the job up: curate rebuild --forget {record.job}"
+    return f"Or restore the shard from a backup{'' if record.stage == 'load' else _or_give_up(record.job)}"
+
+
+def _or_give_up(job: str) -> str:
+    return f", or give the job up: {curate_command('rebuild', '--forget', job)}"
 
 
 AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {

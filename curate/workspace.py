@@ -29,6 +29,7 @@ from curate.job_record import (
     Record,
     missing_numbers,
     places,
+    read_any,
     read_record,
     recorded_jobs,
     restore_record,
@@ -36,7 +37,6 @@ from curate.job_record import (
 )
 from curate.nearest import nearest
 from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
-from curate.suggest import curate_command
 
 if TYPE_CHECKING:
     import duckdb
@@ -144,11 +144,15 @@ class Workspace:
 
         Raises Damaged if a record or its copy is missing or not what was written.
         """
-        found = [read_record(self.stages / f"{job}.json") for job in recorded_jobs(self.stages)]
-        found.sort(key=lambda record: record.number)
+        found = _by_number(read_record(self.stages / f"{job}.json") for job in recorded_jobs(self.stages))
         refuse(self.root, self._lost_copies(found))
         self._refuse_lost(found)
         return [record for record in found if stage in (None, record.stage)]
+
+    def readable_records(self) -> list[Record]:
+        """Return the records that can be read, oldest first, although others may be lost or damaged."""
+        found = (read_any(self.stages, job) for job in recorded_jobs(self.stages))
+        return _by_number(record for record in found if record)
 
     def _lost_copies(self, records: list[Record]) -> list[Damage]:
         """Return the copies that are missing. That of the last record may be: a kill may have come before it."""
@@ -163,8 +167,8 @@ class Workspace:
             more = f" and {len(gaps) - NAMED:,} more" if gaps[NAMED:] else ""
             raise Damaged(
                 f"{damage} lack the records of some jobs: number {', '.join(map(str, gaps[:NAMED]))}{more} of "
-                f"{records[-1].number:,}. The rows of these jobs do not count. Restore the two folders from a "
-                f"backup. To go on without a job, run: {curate_command('rebuild', '--forget', gaps[0])}"
+                f"{records[-1].number:,}. The rows of these jobs do not count",
+                run="curate rebuild",
             )
         jobs = [] if records else self._jobs_with_shards()
         if jobs:
@@ -206,11 +210,15 @@ class Workspace:
                     records.append(read_record(path))
                 except Damaged:
                     found.append(Damage(path, "is missing, or is not the record that was written"))
-            found += self._lost_copies(sorted(records, key=lambda record: record.number))
+            found += self._lost_copies(_by_number(records))
         shards = self.outputs(records)
         found += all_standing(shards)
         known = {damage.path for damage in found}
         return found + all_contents(shard for shard in shards if shard.path not in known)
+
+    def refuse_further_damage(self, mended: list[str]) -> None:
+        """Raise Damaged if files are damaged besides those that were `mended`; reads all of them."""
+        refuse(self.root, self.damage(), mended)
 
     def shards(self, table: str, records: list[Record] | None = None, *, without: str = "") -> list[Path]:
         """Return the Parquet shards of a table that count, in the order of their jobs; the list is never empty.
@@ -403,6 +411,10 @@ class Workspace:
         path = self.root / "tables" / table / "schema.parquet"
         manifest = Manifest.read(path)
         return path if manifest and manifest.is_intact(path) else _publish_empty(path, table)
+
+
+def _by_number(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: record.number)
 
 
 def _spills() -> str:

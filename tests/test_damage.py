@@ -7,10 +7,12 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -224,9 +226,9 @@ def test_records_that_are_gone_with_their_copies_are_missed(here: Workspace) -> 
     (record,) = here.records("evaluate")
     for path in places(here.stages, record.job):
         delete(path)
-    with pytest.raises(Damaged, match=rf"number {record.number} of \d+\..*--forget {record.number}"):
+    with pytest.raises(Damaged, match=rf"number {record.number} of \d+\..* Run: curate rebuild$"):
         here.sql("from passages")
-    with pytest.raises(Damaged, match="lack the records"):
+    with pytest.raises(Damaged, match=rf"must be that of {record.job}\..*curate rebuild --forget {record.number}"):
         rebuild(here)
     assert run(["-C", str(here.root), "rebuild", "--forget", str(record.number)]) == 0
     assert here.sql("select count(*) from passages").item() == 6
@@ -236,6 +238,51 @@ def test_records_that_are_gone_with_their_copies_are_missed(here: Workspace) -> 
     for look in (here.records, lambda: rebuild(here)):
         with pytest.raises(Damaged, match=r"hold no record, although there are shards of \d+ jobs"):
             look()
+
+
+@pytest.mark.parametrize("job", [LOAD, "load-00002"])
+@pytest.mark.parametrize("with_shards", [True, False])
+def test_a_lost_load_is_not_forgotten(here: Workspace, job: str, with_shards: bool) -> None:
+    """Test questions would train. Its shards tell that it was a load, or the numbers of the other loads do."""
+    curate.load(here, passages=[_later(here, "p7")])
+    number = lose_record(here, job, with_shards=with_shards)
+    refused = rf"the record number {number} .* may be that of {job}\. A load cannot be forgotten"
+    with pytest.raises(Damaged, match=refused):
+        rebuild(here)
+    with pytest.raises(BadSettings, match=refused):
+        rebuild(here, forget=str(number), yes=True)
+    assert run(["-C", str(here.root), "export"]) == 3
+
+
+def test_a_lost_job_of_which_nothing_is_known_may_be_a_load(
+    here: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is forgotten only for somebody who says that it was none."""
+    number = lose_record(here, "use-00001", with_shards=False)
+    for forget in ([], ["--forget", str(number)]):
+        assert run(["-C", str(here.root), "rebuild", *forget]) in (2, 3)
+        said = capsys.readouterr().err
+        assert "nothing says which job it was" in said
+        assert f"curate rebuild --forget {number} --yes" in said
+    assert run(["-C", str(here.root), "rebuild", "--forget", str(number), "--yes"]) == 0
+    assert here.sql("select count(*) from passages").item() == 6
+
+
+def lose_record(workspace: Workspace, job: str, *, with_shards: bool = True) -> int:
+    """Delete a record and its copy, and the job's shards unless they stay; return the record's number."""
+    number = read_record(places(workspace.stages, job)[0]).number
+    for path in places(workspace.stages, job):
+        path.unlink()
+    if not with_shards:
+        for folder in (workspace.root / "tables").glob(f"*/{job}"):
+            shutil.rmtree(folder)
+    return number
+
+
+def _later(workspace: Workspace, passage: str) -> Path:
+    path = workspace.root.with_name(f"{passage}.jsonl")
+    _lines(path, [{"_id": passage, "text": "the last of all"}])
+    return path
 
 
 def test_a_record_that_is_written_anew_leaves_no_gap(here: Workspace) -> None:
@@ -489,6 +536,214 @@ def test_a_path_with_a_backslash_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="has a backslash in its path"):
         Workspace.create(tmp_path / "a\\b" / "set")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def elsewhere(collection: Path) -> Iterator[Path]:
+    """Move the files that were loaded to another folder, until the end of the test; return it."""
+    moved = collection.rename(collection.with_name("elsewhere"))
+    yield moved
+    moved.rename(collection)
+
+
+def first(workspace: Workspace, name: str) -> Path:
+    """Return the first shard whose path below `tables/` begins with a text."""
+    return min(
+        path for path in shards(workspace) if str(path.relative_to(workspace.root / "tables")).startswith(name)
+    )
+
+
+def manifest(workspace: Workspace, name: str) -> Path:
+    """Return the manifest of the `first` shard."""
+    return Manifest.path(first(workspace, name))
+
+
+def schema(workspace: Workspace, table: str) -> Path:
+    """Return the shard without rows of a table."""
+    return workspace.root / f"tables/{table}/schema.parquet"
+
+
+Harm = Callable[[Workspace], object]
+AT_ONCE: dict[str, list[Harm]] = {
+    "two tables of one load": [
+        lambda here: flip(first(here, f"passages/{LOAD}")),
+        lambda here: cut(first(here, f"qrels/{LOAD}")),
+    ],
+    "two tables of one run": [
+        lambda here: delete(first(here, "candidates/bm25")),
+        lambda here: flip(first(here, "runs/bm25")),
+    ],
+    "a load and a later run": [
+        lambda here: delete(first(here, f"queries/{LOAD}")),
+        lambda here: cut(first(here, "candidates/bm25")),
+    ],
+    "both loads and a run between them": [
+        lambda here: flip(first(here, f"passages/{LOAD}"), place=30),
+        lambda here: delete(first(here, "candidates/dense")),
+        lambda here: cut(first(here, "passages/load-00002")),
+    ],
+    "a record and a shard of another job": [
+        lambda here: delete(places(here.stages, LOAD)[0]),
+        lambda here: cut(first(here, "candidates/bm25")),
+    ],
+    "a record, and its copy of another job": [
+        lambda here: cut(places(here.stages, LOAD)[0]),
+        lambda here: flip(places(here.stages, "load-00002")[1]),
+        lambda here: flip(first(here, "scores")),
+    ],
+    "manifests, and a shard of another job": [
+        lambda here: delete(manifest(here, f"passages/{LOAD}")),
+        lambda here: cut(manifest(here, "candidates/bm25")),
+        lambda here: flip(manifest(here, "scores")),
+        lambda here: cut(first(here, "candidates/dense")),
+    ],
+    "a shard and its manifest": [
+        lambda here: flip(first(here, "scores")),
+        lambda here: delete(manifest(here, "scores")),
+    ],
+    "shards without rows": [
+        lambda here: delete(schema(here, "passages")),
+        lambda here: flip(schema(here, "qrels")),
+        lambda here: cut(Manifest.path(schema(here, "scores"))),
+        lambda here: flip(first(here, f"qrels/{LOAD}")),
+    ],
+    "a lost job, and shards before and after it": [
+        lambda here: lose_record(here, here.records("evaluate")[0].job),
+        lambda here: cut(first(here, f"qrels/{LOAD}")),
+        lambda here: flip(first(here, "candidates/bm25")),
+        lambda here: delete(first(here, "choices")),
+    ],
+    "two lost jobs and a load": [
+        lambda here: lose_record(here, here.records("evaluate")[0].job),
+        lambda here: lose_record(here, "use-00001"),
+        lambda here: delete(first(here, "passages/load-00002")),
+    ],
+}
+ELSEWHERE: dict[str, list[Harm]] = {
+    "two loads": [
+        lambda here: cut(first(here, f"passages/{LOAD}")),
+        lambda here: delete(first(here, "passages/load-00002")),
+    ],
+    "a load, runs and scores": [
+        lambda here: delete(first(here, f"queries/{LOAD}")),
+        lambda here: cut(first(here, "candidates/bm25")),
+        lambda here: cut(first(here, "candidates/trec")),
+        lambda here: flip(first(here, "scores")),
+    ],
+    "a load, a later load and a lost job": [
+        lambda here: flip(first(here, f"passages/{LOAD}")),
+        lambda here: lose_record(here, here.records("evaluate")[0].job),
+        lambda here: flip(first(here, "passages/load-00002")),
+    ],
+}
+
+
+@pytest.mark.parametrize("harms", AT_ONCE.values(), ids=AT_ONCE)
+def test_the_advice_makes_everything_whole_whatever_is_damaged_at_once(
+    here: Workspace, whole: Workspace, harms: list[Harm], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands that messages advise are run in their order, until there is no message."""
+    for harm in harms:
+        harm(here)
+    follow_the_advice(here, capsys, {})
+    assert contents(here) == contents(whole)
+
+
+@pytest.mark.parametrize("harms", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_the_advice_makes_everything_whole_from_files_that_lie_elsewhere(
+    here: Workspace,
+    whole: Workspace,
+    harms: list[Harm],
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each load and import is named with what it needs. A job after it waits, and no scores are given up."""
+    for harm in harms:
+        harm(here)
+    loaded = [
+        *("--passages", elsewhere / "corpus.jsonl", "--queries", elsewhere / "queries.jsonl"),
+        *("--qrels", elsewhere / "qrels.train.tsv", "--qrels", f"test={elsewhere / 'qrels.test.tsv'}"),
+        *("--annotations", elsewhere / "annotations.jsonl", "--max-rejects", 1),
+    ]
+    follow_the_advice(
+        here,
+        capsys,
+        {
+            LOAD: ["load", *map(str, loaded)],
+            "load-00002": ["load", "--passages", str(elsewhere / "later.jsonl")],
+            "trec-": ["mine", "--run", str(elsewhere / "run.trec"), "--split", "train"],
+        },
+    )
+    assert contents(here) == contents(whole)
+
+
+def follow_the_advice(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], again: dict[str, list[str]]
+) -> None:
+    """Look at every table, and run what the messages advise until all are whole.
+
+    again: beginning of a job's name -> the command with its files, where the advice has a placeholder for them.
+    """
+    looks = [["sql", "from decisions"], ["sql", "from rejects"], ["sql", "from choices"], ["sql", "from claims"]]
+    for _ in range(8):
+        failed = next(
+            (look for look in [*looks, ["runs"], ["status"]] if run(["-C", str(workspace.root), *look])), None
+        )
+        said = capsys.readouterr().err
+        if failed is None:
+            assert workspace.damage() == []
+            return
+        while commands := advised(said, again):
+            for command in commands:
+                code = run(["-C", str(workspace.root), *command])
+                said = capsys.readouterr().err
+                if code:
+                    break
+    pytest.fail(f"not whole after 8 rounds: {said}")
+
+
+def advised(said: str, again: dict[str, list[str]]) -> list[list[str]]:
+    """Return the commands of a message in their order: the one to try, or one of each job that is named."""
+    if tried := re.search(r"^  try: curate (.*)$", said, re.MULTILINE):
+        return [tried[1].split()]
+    commands = []
+    for line in said.splitlines():
+        job = next((job for job in again if line.startswith(job)), None)
+        if job:
+            commands.append(again[job])
+        elif forget := re.search(r"go on without it: curate (rebuild --forget \d+)$", line):
+            commands.append(forget[1].split())
+    return commands
+
+
+def test_a_table_that_is_first_read_later_is_checked_then(here: Workspace) -> None:
+    """A lazy connection was opened, and other tables were read, before the damage."""
+    with here.connect_lazily() as connection:
+        assert len(sql_files.query(connection, "from passages").fetchall()) == 6
+        flip(first(here, "scores"), place=30)
+        assert len(sql_files.query(connection, "from passages").fetchall()) == 6
+        for reader in (connection, sql_files.cursor(connection)):
+            for question in ("from scores", "from decisions"):
+                with pytest.raises(Damaged, match=r"tables/scores/.* does not have the bytes that were written"):
+                    sql_files.query(reader, question)
+
+
+def test_threads_define_and_check_views_at_the_same_time(here: Workspace) -> None:
+    """Each has a cursor of one lazy connection. They get what one reader gets, and each is told of damage."""
+    views = [*sql_files.view_names(), *sql_files.TABLES] * 2
+    with here.connect() as connection:
+        expected = [counted(connection, view) for view in views]
+    with here.connect_lazily() as connection, ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda view: counted(sql_files.cursor(connection), view), views)) == expected
+    flip(first(here, "candidates"), place=30)
+    with here.connect_lazily() as connection, ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(counted, sql_files.cursor(connection), "candidates") for _ in range(8)]
+        assert [type(one.exception()) for one in asked] == [Damaged] * 8
+
+
+def counted(connection: duckdb.DuckDBPyConnection, name: str) -> object:
+    """Return the number of rows of a table or view."""
+    return sql_files.query(connection, f"select count(*) from {name}").fetchall()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ Whatever is given, curate answers with a documented exit code other than 70 (a b
 control a terminal. The suite tries a sample that is always the same; `make fuzz` tries everything.
 """
 
+import io
 import json
 import os
 import random
@@ -136,6 +137,7 @@ def test_no_value_is_a_bug_or_controls_the_terminal(
     """The exit codes are those of docs/exit-codes.md. Nothing is executed by a shell."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # "-" reads it
     here = shutil.copytree(made.parent, tmp_path / "inner", symlinks=True) / "set"
     monkeypatch.chdir(here)
     code = run(case)

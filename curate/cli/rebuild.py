@@ -13,7 +13,11 @@ from curate.cli.options import confirm, json_option, progress, show, workspace
     help="First delete the record and the shards of a damaged job that cannot be made again. If its "
     "record is lost, give its number.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask before --forget deletes the job.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Do not ask before --forget deletes the job, and forget a lost record of which nothing is known.",
+)
 @json_option
 def rebuild(forget: str | None, yes: bool, as_json: bool) -> None:
     """Check every file that a record names, make what is damaged again, and rebuild curate.duckdb.
@@ -35,4 +39,4 @@ def rebuild(forget: str | None, yes: bool, as_json: bool) -> None:
         if deleted:
             confirm(f"this deletes {deleted}", yes, "rebuild", "--forget", forget)
     with here.lock():
-        show(curate.rebuild(here, forget=forget, progress=progress()), as_json)
+        show(curate.rebuild(here, forget=forget, yes=yes, progress=progress()), as_json)

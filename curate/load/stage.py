@@ -119,6 +119,8 @@ def _load(workspace: Workspace, request: LoadRequest, max_rejects: int, progress
     before = _same(workspace, request)
     if before:
         again = load_again(workspace, before, request, progress) if workspace.damage([before]) else []
+        if again:
+            workspace.refuse_further_damage(again)
         return _loaded(workspace, before, already=True, notes=[*request.notes, *again])
     job = _job(workspace, request, max_rejects)
     rejects = Rejects(max_rejects)

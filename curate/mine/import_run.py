@@ -78,9 +78,11 @@ def _imported(
     started = time.monotonic()
     require_file(path)
     sha256 = file_sha256(path)
-    for record in _imports(workspace, sha256, split, name, kept):
-        if workspace.damage([record]):
-            import_again(workspace, record, path, progress)
+    damaged = [record for record in _imports(workspace, sha256, split, name, kept) if workspace.damage([record])]
+    for record in damaged:
+        import_again(workspace, record, path, progress)
+    if damaged:
+        workspace.refuse_further_damage([f"{record.job}: made again" for record in damaged])
     before = _same(workspace, sha256, split, name, kept)
     if before:
         return Mined.of(before, already=True)
