@@ -268,6 +268,27 @@ def test_a_lost_job_of_which_nothing_is_known_may_be_a_load(
     assert here.sql("select count(*) from passages").item() == 6
 
 
+def test_a_record_that_is_damaged_with_its_copy_is_given_up_by_name(here: Workspace) -> None:
+    """Until then, what is damaged of the jobs before it is mended all the same. A load cannot be given up."""
+    (record,) = here.records("evaluate")
+    for path in [*places(here.stages, record.job), first(here, f"qrels/{LOAD}"), first(here, "choices")]:
+        cut(path)
+    with pytest.raises(
+        Damaged, match=rf"both damaged.*give the job up: curate rebuild --forget {record.job}\n"
+    ) as told:
+        rebuild(here)
+    assert "(tables/choices/use-00001/00000.parquet): waits for what is above" in str(told.value)
+    assert f"Mended: tables/qrels/{LOAD}/00000.parquet: made again" in str(told.value)
+    rebuild(here, forget=record.job)
+    assert [found.number for found in here.records()] == list(range(1, 1 + len(here.records())))
+    for path in places(here.stages, "load-00002"):
+        cut(path)
+    with pytest.raises(Damaged, match=r"load-00002\.json and its copy .* both damaged\. (?!.*--forget)"):
+        rebuild(here)
+    with pytest.raises(BadSettings, match="later jobs refer to its passages"):
+        rebuild(here, forget="load-00002")
+
+
 def lose_record(workspace: Workspace, job: str, *, with_shards: bool = True) -> int:
     """Delete a record and its copy, and the job's shards unless they stay; return the record's number."""
     number = read_record(places(workspace.stages, job)[0]).number

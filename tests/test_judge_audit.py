@@ -256,7 +256,8 @@ def test_denoise_refuses_a_judge_that_is_worse(make_workspace: Make, tiny_cross_
     options: dict[str, Any] = {"run": "perfect", "scorer": str(tiny_cross_encoder()), "depth": DEPTH}
     with pytest.raises(UnsoundJudge, match=r"(?s)no cutoffs were set.*MRR@10 .*What helps: .*--accept-judge"):
         denoise(workspace, **options)
-    assert workspace.sql("select count(*) from scores").item() == 160
+    found = "select count(*) from candidates semi join scores using (query_key, passage_key)"
+    assert workspace.sql(found).item() == 160
     assert workspace.sql("select count(*) from cutoffs").item() == 0
     accepted = denoise(workspace, accept_judge=True, **options)
     assert accepted.scored_now == 0

@@ -86,7 +86,7 @@ class CrossEncoderTask:
 
     def _target(self, pair: Pair) -> float:
         """Return the target of the binary loss: the label, unless settings move it."""
-        target, settings = float(pair["kind"] == "positive"), self.settings
+        target, settings = float(pair["slot"] == 0), self.settings
         if pair["earlier"] is not None and pair["kind"] not in OF_PEOPLE:
             target = settings.soft_labels * pair["earlier"] + (1 - settings.soft_labels) * target
         return settings.label_smoothing + (1 - 2 * settings.label_smoothing) * target
