@@ -578,7 +578,10 @@ def test_denoise_and_augment_go_through_a_server(
     told = capsys.readouterr().out
     assert "rerank route /rerank in the form of text-embeddings-inference, raw scores" in told
     assert "7 pairs" in told
-    assert run(["denoise", "--scorer", server.address, "--requests", "2", *place]) == 0
+    told = ["denoise", "--scorer", server.address, "--requests", "2", *place]
+    assert run(told) == 2  # raw scores: nobody has said yet what they mean
+    assert run(["calibrate", "--scale", "log-odds", *place]) == 0
+    assert run(told) == 0
     found = here.sql(
         """
         select query_id, passage_id, logit from scores
@@ -617,6 +620,8 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     place = ["-C", str(small_set.root), "-vv", "--log-file", str(small_set.root / "log.txt"), "--debug"]
     server.odd = [text(f"bad key {KEY}", 503), text(f"bad key {KEY}", 401)]
     assert run(["denoise", "--scorer", server.address, *place]) == 4
+    assert run(["denoise", "--scorer", server.address, *place]) == 2  # raw scores, kept
+    assert run(["calibrate", "--scale", "log-odds", *place[:2]]) == 0
     assert run(["denoise", "--scorer", server.address, *place]) == 0
     assert run(["report", *place[:2]]) == 0
     assert all(headers["Authorization"] == f"Bearer {KEY}" for _, _, headers in server.asked)
