@@ -380,7 +380,7 @@ def test_denoising_works_with_every_kind(
     plan = curate.plan_denoise(workspace, scorer=scorer, **options)
     assert any(f"scorer: {Path(scorer).name}-" in note for note in plan.notes)
     if kind != "causal":  # its files say that its logits are raw, and nobody has said what they mean
-        with pytest.raises(StepMissing, match="raw.*curate calibrate"):
+        with pytest.raises(StepMissing, match=r"raw.*curate calibrate"):
             curate.denoise(workspace, scorer=scorer, **options)
         curate.calibrate(workspace, scale="log-odds")
     first = curate.denoise(workspace, scorer=scorer, **options)
