@@ -58,7 +58,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a workspace with rows in every table but NEED_MORE; the passages of a second load came after the runs."""
+    """Return a workspace with rows in every table but NEED_MORE; a second load came after the runs."""
     workspace = Workspace.create(tmp_path_factory.mktemp("whole") / "set")
     model = write_tiny_model(workspace.root / "models" / "judge")
     curate.load(
