@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_causal import RERANK, write_causal
+from tiny_causal import CHAT, RERANK, write_causal
 
 import curate
 from curate.errors import BadInput, BadSettings, NotAvailable, StepMissing
@@ -253,6 +253,17 @@ def test_a_causal_language_model_needs_an_instruction(tmp_path: Path) -> None:
         open_scorer(write_causal(tmp_path / "bare", template=None), instruction=INSTRUCTION)
 
 
+@pytest.mark.parametrize("role", ["message.role", "message.role | capitalize"])
+def test_a_template_that_prints_any_role_has_none_for_query_and_document(tmp_path: Path, role: str) -> None:
+    """Many chat models take `documents`. A conversation between a query and a document is no question to them."""
+    template = "{% if documents %}Use the documents.{% endif %}" + CHAT.replace("message.role", role)
+    folder = write_causal(tmp_path / "chat", template=template)
+    with pytest.raises(BadInput, match=r"a causal language model, .* say what it judges: --instruction"):
+        open_scorer(folder)
+    scorer = open_scorer(folder, instruction=INSTRUCTION)
+    assert scorer.settings["pair"][1] == "\n<Document>: "  # asked as its card says
+
+
 def test_an_instruction_is_for_causal_models(tmp_path: Path, tiny_cross_encoder: Write) -> None:
     """What would not be read is refused."""
     with pytest.raises(BadSettings, match="nobody to instruct"):
@@ -277,6 +288,22 @@ def test_a_pair_with_an_empty_text_has_no_score(tmp_path: Path) -> None:
 
 
 # What sentence-transformers computes, because curate does not.
+
+
+def test_a_module_behind_the_answers_is_not_left_out(tmp_path: Path) -> None:
+    """It turns the logit of yes less that of no into another score, here into one that falls."""
+    import torch
+    from sentence_transformers import CrossEncoder as Theirs
+    from sentence_transformers.base.modules import Dense
+
+    names = {"module_input_name": "scores", "module_output_name": "scores"}
+    last = Dense(1, 1, activation_function=torch.nn.Identity(), init_weight=torch.tensor([[-3.0]]), **names)
+    answers = Theirs(str(write_causal(tmp_path / "plain", template=RERANK)), device="cpu")
+    Theirs(modules=[*answers, last], device="cpu").save_pretrained(str(tmp_path / "more"))
+    scorer = open_scorer(tmp_path / "more", max_length=900)
+    assert isinstance(scorer, SentenceTransformersScorer)
+    found = scorer.score(scorer.prepare(QUERIES, PASSAGES, PAIRS))
+    assert found == pytest.approx(theirs(tmp_path / "more", max_length=900), abs=1e-3)
 
 
 def test_other_modules_are_computed_by_sentence_transformers(tmp_path: Path, tiny_encoder: Write) -> None:
