@@ -1,6 +1,7 @@
 """Scorers of every kind (curate/models/scorer.py): each gives the numbers of the library that it comes from."""
 
 import json
+import shutil
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -440,7 +441,11 @@ def write_adapter(folder: Path, base: Path, task: str) -> Path:
     import transformers
     from peft import LoraConfig, get_peft_model
 
-    auto = {"CAUSAL_LM": "AutoModelForCausalLM", "SEQ_CLS": "AutoModelForSequenceClassification"}[task]
+    auto = {
+        "CAUSAL_LM": "AutoModelForCausalLM",
+        "SEQ_CLS": "AutoModelForSequenceClassification",
+        "FEATURE_EXTRACTION": "AutoModel",
+    }[task]
     model = getattr(transformers, auto).from_pretrained(base, dtype=torch.float32)
     targets = ["q_proj", "v_proj"] if task == "CAUSAL_LM" else ["query", "value"]
     torch.manual_seed(1)
@@ -485,6 +490,38 @@ def direct(model: Any, row: Any, answers: list[int] | None) -> float:
     with torch.inference_mode():
         found = model(**inputs).logits
     return float(found[0, 0]) if answers is None else float(found[0, -1, answers[0]] - found[0, -1, answers[1]])
+
+
+@pytest.mark.parametrize("residual", [False, True], ids=["modular", "library"])
+def test_an_adapter_is_merged_below_a_head_of_modules(tmp_path: Path, tiny_encoder: Write, residual: bool) -> None:
+    """Whoever computes the head. The scores are those of the transformer that peft merges and saves."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModel
+
+    base = write_modular(tmp_path / "base", tiny_encoder(), residual=residual)
+    folder = write_adapter(tmp_path / "lora", base, "FEATURE_EXTRACTION")
+    found = logits(folder)
+    assert not np.allclose(found, logits(base), atol=0.1)
+    assert open_scorer(folder).fingerprint != open_scorer(base).fingerprint
+    whole = tmp_path / "whole"
+    shutil.copytree(base, whole)
+    peft.PeftModel.from_pretrained(AutoModel.from_pretrained(base), folder).merge_and_unload().save_pretrained(
+        whole
+    )
+    assert found == pytest.approx(theirs(whole), abs=1e-3)
+
+
+def test_an_adapter_whose_transformer_lies_deeper_is_refused(tmp_path: Path, tiny_encoder: Write) -> None:
+    """It would not be found there, and the base model would score alone."""
+    pytest.importorskip("peft")
+    base = write_modular(tmp_path / "base", tiny_encoder())
+    folder = write_adapter(tmp_path / "lora", base, "FEATURE_EXTRACTION")
+    modules = json.loads((base / "modules.json").read_text("utf-8"))
+    (base / "modules.json").write_text(
+        json.dumps([{**modules[0], "path": "0_Transformer"}, *modules[1:]]), "utf-8"
+    )
+    with pytest.raises(BadInput, match=r"Merge it into its base model .* in a folder below: 0_Transformer"):
+        open_scorer(folder)
 
 
 def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, tiny_cross_encoder: Write) -> None:

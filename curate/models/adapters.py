@@ -51,6 +51,10 @@ def with_base(folder: Path, root: Path) -> Path:
             "Run: pip install peft"
         ) from error
     base = model_folder(str(config.get("base_model_name_or_path")), root)
+    if below := transformer_of(base):
+        raise BadInput(
+            f"{adapter(folder)} Its base model {base.name} has the transformer in a folder below: {below}."
+        )
     joined = _joined(folder, base)
     found, task = kind_of(joined)[0], config.get("task_type")
     if found not in FITS.get(str(task), []):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from curate.errors import BadInput, NotAvailable
+from curate.models.adapters import MERGED, merged
 from curate.models.folder import fingerprint, model_id
 from curate.models.model_kind import modules_of
 from curate.models.pair_batches import (
@@ -143,7 +144,7 @@ class SentenceTransformersScorer:
 
 
 def _load(folder: Path, spec: LibrarySpec, dtype: str) -> Any:
-    """Return the model. Raises BadInput if its weights are pickled, or lacking and drawn at random."""
+    """Return the model, its adapter merged. Raises BadInput if its weights are pickled, or lacking and drawn at random."""
     import torch
     from sentence_transformers import CrossEncoder
 
@@ -172,7 +173,10 @@ def _load(folder: Path, spec: LibrarySpec, dtype: str) -> Any:
             f"{folder} lacks weights that the model needs: {', '.join(drawn[:5])}. "
             "They would be initialized at random, so the model is refused."
         )
-    return models[0]
+    loaded: Any = models[0]
+    if (folder / MERGED).is_dir():
+        loaded[0].model = merged(loaded[0].model, folder / MERGED)
+    return loaded
 
 
 def _relevant(folder: Path, outputs: Floats, wanted: str | None) -> int | None:
