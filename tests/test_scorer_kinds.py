@@ -305,6 +305,9 @@ def test_a_module_behind_the_answers_is_not_left_out(tmp_path: Path) -> None:
     assert isinstance(scorer, SentenceTransformersScorer)
     found = scorer.score(scorer.prepare(QUERIES, PASSAGES, PAIRS))
     assert found == pytest.approx(theirs(tmp_path / "more", max_length=900), abs=1e-3)
+    other = RERANK.replace("meets the requirements", "is of any use")
+    (tmp_path / "more" / "chat_template.jinja").write_text(other, "utf-8")
+    assert open_scorer(tmp_path / "more", max_length=900).fingerprint != scorer.fingerprint
 
 
 def test_other_modules_are_computed_by_sentence_transformers(tmp_path: Path, tiny_encoder: Write) -> None:

@@ -53,7 +53,7 @@ def with_base(folder: Path, root: Path) -> Path:
     base = model_folder(str(config.get("base_model_name_or_path")), root)
     if below := transformer_of(base):
         raise BadInput(
-            f"{adapter(folder)} Its base model {base.name} has the transformer in a folder below: {below}."
+            f"{adapter(folder)} Its base model {base.name} has its transformer in a folder below: {below}."
         )
     joined = _joined(folder, base)
     found, task = kind_of(joined)[0], config.get("task_type")

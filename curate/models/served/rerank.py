@@ -141,8 +141,8 @@ class Rerank:
 def find_rerank(client: Client, path: str, form: Form, model: str, per_request: int) -> Rerank | Answer:
     """Return the route if it answers in `form`; else the answer by which it refused.
 
-    What it gives is found by asking for raw scores and for probabilities. A server for which that makes no difference
-    gives probabilities if all that it gives lies between 0 and 1.
+    What it gives is found by asking for raw scores and for probabilities. A server for which that makes no
+    difference gives probabilities if all that it gives lies between 0 and 1.
     """
     raw = Rerank(client, path, form, model, form.wishes("raw scores"), "raw scores", per_request)
     answer = _first_answer(raw)
