@@ -350,6 +350,26 @@ def test_without_the_library_the_extra_is_named(
 # What all kinds have in common.
 
 
+@pytest.mark.parametrize("kind", ["cross-encoder", "modular", "causal", "library"])
+def test_no_logit_is_rounded_to_bf16(
+    tmp_path: Path, tiny_cross_encoder: Write, tiny_encoder: Write, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It has 8 binary digits: between 8 and 16, logits would be multiples of 1/16, and the best pairs equal."""
+    write: dict[str, Callable[[], Path]] = {
+        "cross-encoder": tiny_cross_encoder,
+        "modular": lambda: write_modular(tmp_path / "modular", tiny_encoder()),
+        "causal": lambda: write_causal(tmp_path / "causal", template=RERANK),
+        "library": lambda: write_modular(tmp_path / "library", tiny_encoder(), residual=True),
+    }
+    for module in (cross_encoder, causal_scorer, sentence_transformers_scorer):
+        monkeypatch.setattr(module, "number_format", lambda: "bf16")
+    scorer = open_scorer(write[kind]())
+    assert scorer.settings["last_layer"] == "fp32"
+    found = scorer.score(scorer.prepare(QUERIES, PASSAGES, PAIRS))
+    rounded = found.view(np.uint32) % 2**16 == 0  # as a number of bf16 is, seen as one of float32
+    assert not rounded.all()
+
+
 SIGMOID, IDENTITY = "torch.nn.modules.activation.Sigmoid", "torch.nn.modules.linear.Identity"
 MODULAR_JSON = "config_sentence_transformers.json"
 

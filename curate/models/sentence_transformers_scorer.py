@@ -23,7 +23,7 @@ from curate.models.pair_batches import (
     refuse_if_not_finite,
     refuse_if_the_batch_matters,
 )
-from curate.models.pretrained import check_weights, device, number_format, quiet, torch_dtype
+from curate.models.pretrained import check_weights, device, number_format, quiet, scores_in_fp32, torch_dtype
 from curate.models.scale import SAID, Scale, activation_scale
 from curate.models.threads import use_threads
 from curate.shards import known_sha256
@@ -108,6 +108,7 @@ class SentenceTransformersScorer:
         self.spec = spec
         dtype = number_format()
         self.model = _load(folder, spec, dtype)
+        scores_in_fp32(self.model, self.model.num_labels)
         self.settings = {
             "template": "query, title + text",
             "batch": BATCH,
