@@ -497,6 +497,9 @@ def test_an_adapter_is_merged_into_its_base_model(
     expected = [direct(model, row, scorer.settings.get("answers")) for row in rows]
     assert found == pytest.approx(expected, abs=1e-3)
     assert scorer.scorer_id.startswith("lora-")
+    snapshot = tmp_path / "models--org--judge" / "snapshots" / "0a1b2c"  # the hub's cache
+    shutil.copytree(folder, snapshot)
+    assert open_scorer(snapshot).scorer_id.startswith("judge-")
     assert open_scorer(folder).fingerprint == scorer.fingerprint
     other = write_adapter(tmp_path / "other", write_causal(tmp_path / "b", template=RERANK, seed=2) if causal
                           else tiny_cross_encoder("b", seed=2), task)  # fmt: skip
