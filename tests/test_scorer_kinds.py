@@ -1,6 +1,7 @@
 """Scorers of every kind (curate/models/scorer.py): each gives the numbers of the library that it comes from."""
 
 import json
+import shutil
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_causal import RERANK, write_causal
+from tiny_causal import CHAT, RERANK, write_causal
 
 import curate
 from curate.errors import BadInput, BadSettings, NotAvailable, StepMissing
@@ -253,6 +254,17 @@ def test_a_causal_language_model_needs_an_instruction(tmp_path: Path) -> None:
         open_scorer(write_causal(tmp_path / "bare", template=None), instruction=INSTRUCTION)
 
 
+@pytest.mark.parametrize("role", ["message.role", "message.role | capitalize"])
+def test_a_template_that_prints_any_role_has_none_for_query_and_document(tmp_path: Path, role: str) -> None:
+    """Many chat models take `documents`. A conversation between a query and a document is no question to them."""
+    template = "{% if documents %}Use the documents.{% endif %}" + CHAT.replace("message.role", role)
+    folder = write_causal(tmp_path / "chat", template=template)
+    with pytest.raises(BadInput, match=r"a causal language model, .* say what it judges: --instruction"):
+        open_scorer(folder)
+    scorer = open_scorer(folder, instruction=INSTRUCTION)
+    assert scorer.settings["pair"][1] == "\n<Document>: "  # asked as its card says
+
+
 def test_an_instruction_is_for_causal_models(tmp_path: Path, tiny_cross_encoder: Write) -> None:
     """What would not be read is refused."""
     with pytest.raises(BadSettings, match="nobody to instruct"):
@@ -277,6 +289,25 @@ def test_a_pair_with_an_empty_text_has_no_score(tmp_path: Path) -> None:
 
 
 # What sentence-transformers computes, because curate does not.
+
+
+def test_a_module_behind_the_answers_is_not_left_out(tmp_path: Path) -> None:
+    """It turns the logit of yes less that of no into another score, here into one that falls."""
+    import torch
+    from sentence_transformers import CrossEncoder as Theirs
+    from sentence_transformers.base.modules import Dense
+
+    names = {"module_input_name": "scores", "module_output_name": "scores"}
+    last = Dense(1, 1, activation_function=torch.nn.Identity(), init_weight=torch.tensor([[-3.0]]), **names)
+    answers = Theirs(str(write_causal(tmp_path / "plain", template=RERANK)), device="cpu")
+    Theirs(modules=[*answers, last], device="cpu").save_pretrained(str(tmp_path / "more"))
+    scorer = open_scorer(tmp_path / "more", max_length=900)
+    assert isinstance(scorer, SentenceTransformersScorer)
+    found = scorer.score(scorer.prepare(QUERIES, PASSAGES, PAIRS))
+    assert found == pytest.approx(theirs(tmp_path / "more", max_length=900), abs=1e-3)
+    other = RERANK.replace("meets the requirements", "is of any use")
+    (tmp_path / "more" / "chat_template.jinja").write_text(other, "utf-8")
+    assert open_scorer(tmp_path / "more", max_length=900).fingerprint != scorer.fingerprint
 
 
 def test_other_modules_are_computed_by_sentence_transformers(tmp_path: Path, tiny_encoder: Write) -> None:
@@ -317,6 +348,26 @@ def test_without_the_library_the_extra_is_named(
 
 
 # What all kinds have in common.
+
+
+@pytest.mark.parametrize("kind", ["cross-encoder", "modular", "causal", "library"])
+def test_no_logit_is_rounded_to_bf16(
+    tmp_path: Path, tiny_cross_encoder: Write, tiny_encoder: Write, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It has 8 binary digits: between 8 and 16, logits would be multiples of 1/16, and the best pairs equal."""
+    write: dict[str, Callable[[], Path]] = {
+        "cross-encoder": tiny_cross_encoder,
+        "modular": lambda: write_modular(tmp_path / "modular", tiny_encoder()),
+        "causal": lambda: write_causal(tmp_path / "causal", template=RERANK),
+        "library": lambda: write_modular(tmp_path / "library", tiny_encoder(), residual=True),
+    }
+    for module in (cross_encoder, causal_scorer, sentence_transformers_scorer):
+        monkeypatch.setattr(module, "number_format", lambda: "bf16")
+    scorer = open_scorer(write[kind]())
+    assert scorer.settings["last_layer"] == "fp32"
+    found = scorer.score(scorer.prepare(QUERIES, PASSAGES, PAIRS))
+    rounded = found.view(np.uint32) % 2**16 == 0  # as a number of bf16 is, seen as one of float32
+    assert not rounded.all()
 
 
 SIGMOID, IDENTITY = "torch.nn.modules.activation.Sigmoid", "torch.nn.modules.linear.Identity"
@@ -413,7 +464,11 @@ def write_adapter(folder: Path, base: Path, task: str) -> Path:
     import transformers
     from peft import LoraConfig, get_peft_model
 
-    auto = {"CAUSAL_LM": "AutoModelForCausalLM", "SEQ_CLS": "AutoModelForSequenceClassification"}[task]
+    auto = {
+        "CAUSAL_LM": "AutoModelForCausalLM",
+        "SEQ_CLS": "AutoModelForSequenceClassification",
+        "FEATURE_EXTRACTION": "AutoModel",
+    }[task]
     model = getattr(transformers, auto).from_pretrained(base, dtype=torch.float32)
     targets = ["q_proj", "v_proj"] if task == "CAUSAL_LM" else ["query", "value"]
     torch.manual_seed(1)
@@ -442,6 +497,9 @@ def test_an_adapter_is_merged_into_its_base_model(
     expected = [direct(model, row, scorer.settings.get("answers")) for row in rows]
     assert found == pytest.approx(expected, abs=1e-3)
     assert scorer.scorer_id.startswith("lora-")
+    snapshot = tmp_path / "models--org--judge" / "snapshots" / "0a1b2c"  # the hub's cache
+    shutil.copytree(folder, snapshot)
+    assert open_scorer(snapshot).scorer_id.startswith("judge-")
     assert open_scorer(folder).fingerprint == scorer.fingerprint
     other = write_adapter(tmp_path / "other", write_causal(tmp_path / "b", template=RERANK, seed=2) if causal
                           else tiny_cross_encoder("b", seed=2), task)  # fmt: skip
@@ -458,6 +516,38 @@ def direct(model: Any, row: Any, answers: list[int] | None) -> float:
     with torch.inference_mode():
         found = model(**inputs).logits
     return float(found[0, 0]) if answers is None else float(found[0, -1, answers[0]] - found[0, -1, answers[1]])
+
+
+@pytest.mark.parametrize("residual", [False, True], ids=["modular", "library"])
+def test_an_adapter_is_merged_below_a_head_of_modules(tmp_path: Path, tiny_encoder: Write, residual: bool) -> None:
+    """Whoever computes the head. The scores are those of the transformer that peft merges and saves."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModel
+
+    base = write_modular(tmp_path / "base", tiny_encoder(), residual=residual)
+    folder = write_adapter(tmp_path / "lora", base, "FEATURE_EXTRACTION")
+    found = logits(folder)
+    assert not np.allclose(found, logits(base), atol=0.1)
+    assert open_scorer(folder).fingerprint != open_scorer(base).fingerprint
+    whole = tmp_path / "whole"
+    shutil.copytree(base, whole)
+    peft.PeftModel.from_pretrained(AutoModel.from_pretrained(base), folder).merge_and_unload().save_pretrained(
+        whole
+    )
+    assert found == pytest.approx(theirs(whole), abs=1e-3)
+
+
+def test_an_adapter_whose_transformer_lies_deeper_is_refused(tmp_path: Path, tiny_encoder: Write) -> None:
+    """It would not be found there, and the base model would score alone."""
+    pytest.importorskip("peft")
+    base = write_modular(tmp_path / "base", tiny_encoder())
+    folder = write_adapter(tmp_path / "lora", base, "FEATURE_EXTRACTION")
+    modules = json.loads((base / "modules.json").read_text("utf-8"))
+    (base / "modules.json").write_text(
+        json.dumps([{**modules[0], "path": "0_Transformer"}, *modules[1:]]), "utf-8"
+    )
+    with pytest.raises(BadInput, match=r"Merge it into its base model .* in a folder below: 0_Transformer"):
+        open_scorer(folder)
 
 
 def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, tiny_cross_encoder: Write) -> None:

@@ -247,7 +247,16 @@ def test_a_server_without_any_route_is_told_with_what_each_route_answered(server
         assert f"POST {server.address}{route}: status 404: 'no such route'" in str(caught.value)
 
 
-# The scale
+# What it gives
+
+
+@pytest.mark.parametrize("form", ["tei", "cohere", "chat"])
+def test_what_a_server_gives_says_nothing_of_the_scale(server: Server, tmp_path: Path, form: str) -> None:
+    """A raw score is a logit before the sigmoid. It need not be one of which the sigmoid means nothing."""
+    server.form = form
+    settings = opened(server, tmp_path, "#org/judge").settings
+    assert "scale" not in settings
+    assert settings["gives"] == ("yes against no" if form == "chat" else "raw scores")
 
 
 def test_probabilities_become_their_logits(server: Server, tmp_path: Path) -> None:
@@ -578,10 +587,7 @@ def test_denoise_and_augment_go_through_a_server(
     told = capsys.readouterr().out
     assert "rerank route /rerank in the form of text-embeddings-inference, raw scores" in told
     assert "7 pairs" in told
-    told = ["denoise", "--scorer", server.address, "--requests", "2", *place]
-    assert run(told) == 2  # raw scores: nobody has said yet what they mean
-    assert run(["calibrate", "--scale", "log-odds", *place]) == 0
-    assert run(told) == 0
+    assert run(["denoise", "--scorer", server.address, "--requests", "2", *place]) == 0
     found = here.sql(
         """
         select query_id, passage_id, logit from scores
@@ -620,8 +626,6 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     place = ["-C", str(small_set.root), "-vv", "--log-file", str(small_set.root / "log.txt"), "--debug"]
     server.odd = [text(f"bad key {KEY}", 503), text(f"bad key {KEY}", 401)]
     assert run(["denoise", "--scorer", server.address, *place]) == 4
-    assert run(["denoise", "--scorer", server.address, *place]) == 2  # raw scores, kept
-    assert run(["calibrate", "--scale", "log-odds", *place[:2]]) == 0
     assert run(["denoise", "--scorer", server.address, *place]) == 0
     assert run(["report", *place[:2]]) == 0
     assert all(headers["Authorization"] == f"Bearer {KEY}" for _, _, headers in server.asked)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from curate.errors import BadInput, NotAvailable
-from curate.models.folder import model_folder
+from curate.models.folder import model_folder, model_name
 from curate.models.model_kind import (
     ADAPTER,
     CAUSAL,
@@ -51,6 +51,10 @@ def with_base(folder: Path, root: Path) -> Path:
             "Run: pip install peft"
         ) from error
     base = model_folder(str(config.get("base_model_name_or_path")), root)
+    if below := transformer_of(base):
+        raise BadInput(
+            f"{adapter(folder)} Its base model {base.name} has its transformer in a folder below: {below}."
+        )
     joined = _joined(folder, base)
     found, task = kind_of(joined)[0], config.get("task_type")
     if found not in FITS.get(str(task), []):
@@ -62,7 +66,7 @@ def with_base(folder: Path, root: Path) -> Path:
 def _joined(folder: Path, base: Path) -> Path:
     holder = TemporaryDirectory(prefix="curate-adapter-")
     _kept.append(holder)
-    joined = Path(holder.name) / folder.name
+    joined = Path(holder.name) / model_name(folder)
     for source in (base, folder):
         for file in sorted(path for path in source.rglob("*") if path.is_file()):
             below = file.relative_to(source)

@@ -31,6 +31,7 @@ from curate.models.pretrained import (
     accepted,
     check_fits,
     device,
+    in_fp32,
     load_pretrained,
     load_tokenizer,
     number_format,
@@ -194,8 +195,7 @@ def _keep_only(model: Any, answers: list[int]) -> None:
 
     head = model.get_output_embeddings()
     rows = torch.nn.Linear(head.weight.shape[1], len(answers), bias=head.bias is not None)
-    rows.weight.data = head.weight.data[answers].float()
+    rows.weight.data = head.weight.data[answers]
     if head.bias is not None:
-        rows.bias.data = head.bias.data[answers].float()
-    rows.register_forward_pre_hook(lambda _module, inputs: (inputs[0].float(),))
-    model.set_output_embeddings(rows)
+        rows.bias.data = head.bias.data[answers]
+    model.set_output_embeddings(in_fp32(rows))

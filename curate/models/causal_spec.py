@@ -24,7 +24,9 @@ SYSTEM = (
 USER = "<Instruct>: {instruction}\n<Query>: {query}\n<Document>: {passage}"
 EXAMPLE = "'Given a web search query, retrieve relevant passages that answer the query'"
 QUERY, PASSAGE = "QueryStandsHere", "PassageStandsHere"  # what no template has of itself
-GENERATION = "text-generation"
+ROLES = ("query", "document")
+NOBODY = ("someone", "anyone")  # roles that no template gives a place of their own
+GENERATION, LOGITS = "text-generation", "causal_logits"
 NOT_APPLIED = ("query_expansion", "config_kwargs", "config_args", "processor_kwargs", "tokenizer_args")
 
 
@@ -98,7 +100,7 @@ def read_causal_spec(
     asked = module.get("processing_kwargs") or {}
     if any(module.get(key) for key in NOT_APPLIED) or set(asked) - {"chat_template"}:
         return None
-    if module.get("transformer_task", GENERATION) != GENERATION:
+    if module.get("transformer_task", GENERATION) != GENERATION or not _ends_in_answers(folder):
         return None
     if "message" not in module.get("modality_config", {"message": {}}):
         return None
@@ -135,6 +137,15 @@ def read_causal_spec(
     )
 
 
+def _ends_in_answers(folder: Path) -> bool:
+    """Return whether nothing but a module LogitScore stands behind the transformer, which may stand alone."""
+    behind = [
+        (full.rpartition(".")[2], read_json(folder / path / "config.json", {}).get("module_input_name", LOGITS))
+        for full, path in modules_of(folder)[1:]
+    ]
+    return behind in ([], [("LogitScore", LOGITS)])
+
+
 Parts = tuple[str, str, str]
 
 
@@ -143,21 +154,31 @@ def _by_roles(
 ) -> Parts | None:
     """Return the texts around query and passage by a template that has roles for them; None if it has not."""
 
-    def parts(told: str | None) -> Parts | None:
+    def shown(told: str | None, roles: tuple[str, str]) -> str | None:
         said = [("system", told)] if told else []
         messages: list[dict[str, Any]] = [
             {"role": role, "content": [{"type": "text", "text": text}] if structured else text}
-            for role, text in (*said, ("query", QUERY), ("document", PASSAGE))
+            for role, text in (*said, *zip(roles, (QUERY, PASSAGE), strict=True))
         ]
-        return _split(_rendered(tokenizer, messages, kwargs))
+        return _rendered(tokenizer, messages, kwargs)
 
-    # A template that prints any role as it is called was made for conversations.
-    found = parts(instruction)
-    if found is None or (not modules_of(folder) and "document" not in tokenizer.chat_template):
+    found = _split(shown(instruction, ROLES))
+    others = shown(instruction, NOBODY)
+    if found is None or (not modules_of(folder) and _prints_any_role(shown(instruction, ROLES), others)):
         return None
-    if instruction and found == parts(None):
+    if instruction and found == _split(shown(None, ROLES)):
         raise BadSettings(f"the chat template of {folder} has no place for an instruction")
     return found
+
+
+def _prints_any_role(own: str | None, others: str | None) -> bool:
+    """Return whether a conversation of NOBODY looks as one of ROLES: the template has no place for the latter."""
+    if own is None or others is None:
+        return False
+    own, others = own.lower(), others.lower()
+    for role, name in zip(ROLES, NOBODY, strict=True):
+        own, others = own.replace(role, name), others.replace(role, name)
+    return own == others
 
 
 def _as_qwen(folder: Path, tokenizer: Any, instruction: str) -> Parts:

@@ -35,6 +35,7 @@ from curate.models.pretrained import (
     load_transformer,
     number_format,
     padding_id,
+    scores_in_fp32,
     token_vectors,
 )
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
@@ -84,11 +85,18 @@ class CrossEncoder:
             if self.head
             else load_pretrained("AutoModelForSequenceClassification", place, dtype)
         )
+        if not self.head:
+            scores_in_fp32(self.model, self.model.config.num_labels)
         check_fits(place, self.tokenizer, self.model)
         self.padding = padding_id(self.model, self.tokenizer)
         self.max_length, self.prompt = self.spec.max_length, self.spec.prompt or ""
         self._refuse_if_the_prompt_fills_the_pair()
-        self.settings = scorer_settings(self.spec, dtype)
+        self.settings = {
+            "template": "query, title + text",
+            "truncation": "longest_first",
+            **self.spec.settings(),
+            **machine_settings(dtype),
+        }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
         self.frame = _frame(self.tokenizer)
@@ -200,16 +208,6 @@ class CrossEncoder:
             np.array_equal(mine[0], own[0]) and np.array_equal(mine[1], own[1])
             for mine, own in zip(ours, theirs, strict=True)
         )
-
-
-def scorer_settings(spec: ScorerSpec, dtype: str) -> dict[str, Any]:
-    """Return the settings that, besides the files, determine a scorer's logits. The fingerprint covers them."""
-    return {
-        "template": "query, title + text",
-        "truncation": "longest_first",
-        **spec.settings(),
-        **machine_settings(dtype),
-    }
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:

@@ -102,8 +102,10 @@ def weights_sha256(folder: Path) -> str:
 
 
 def model_id(folder: Path, print_: str) -> str:
-    """Return a short readable id: the folder's name (for a hub snapshot, the repository's) and 8 hex digits."""
-    name = folder.name
-    if folder.parent.name == "snapshots":
-        name = folder.parent.parent.name.rpartition("--")[2]
-    return f"{name}-{print_[:8]}"
+    """Return a short readable id: the model's name and 8 hex digits."""
+    return f"{model_name(folder)}-{print_[:8]}"
+
+
+def model_name(folder: Path) -> str:
+    """Return the folder's name, or for a snapshot from the hub the repository's."""
+    return folder.parent.parent.name.rpartition("--")[2] if folder.parent.name == "snapshots" else folder.name

@@ -50,8 +50,9 @@ Row = TypeVar("Row")
 
 
 def machine_settings(dtype: str) -> dict[str, Any]:
-    """Return the settings of the machine that determine a logit: number format, class of device, token budget."""
-    return {"dtype": dtype, "device": device(), "token_budget": TOKEN_BUDGET[device()]}
+    """Return the settings of the machine that determine a logit: number formats, class of device, token budget."""
+    last = {} if dtype == "fp32" else {"last_layer": "fp32"}
+    return {"dtype": dtype, **last, "device": device(), "token_budget": TOKEN_BUDGET[device()]}
 
 
 def score_in_batches(

@@ -211,6 +211,21 @@ def padding_id(model: Any, tokenizer: Any) -> int:
     return int(model.config.pad_token_id or 0)
 
 
+def in_fp32(layer: "torch.nn.Linear") -> "torch.nn.Linear":
+    """Make a linear layer compute in fp32. Logits that are rounded to bf16 are equal for many pairs."""
+    layer.float().register_forward_pre_hook(lambda _layer, inputs: (inputs[0].float(),))
+    return layer
+
+
+def scores_in_fp32(model: Any, outputs: int) -> None:
+    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+    import torch
+
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    if layers and layers[-1].out_features == outputs:
+        in_fp32(layers[-1])
+
+
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
     names = inspect.signature(model.forward).parameters

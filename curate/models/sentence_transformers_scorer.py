@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from curate.errors import BadInput, NotAvailable
+from curate.models.adapters import MERGED, merged
 from curate.models.folder import fingerprint, model_id
-from curate.models.model_kind import modules_of
+from curate.models.model_kind import modules_of, transformer_of
 from curate.models.pair_batches import (
     ALONE,
     Floats,
@@ -22,9 +23,10 @@ from curate.models.pair_batches import (
     refuse_if_not_finite,
     refuse_if_the_batch_matters,
 )
-from curate.models.pretrained import check_weights, device, number_format, quiet, torch_dtype
+from curate.models.pretrained import check_weights, device, number_format, quiet, scores_in_fp32, torch_dtype
 from curate.models.scale import SAID, Scale, activation_scale
 from curate.models.threads import use_threads
+from curate.shards import known_sha256
 
 BATCH = 32  # pairs of a forward pass; the last bits of a score depend on its batch
 TextPair = tuple[str, str]
@@ -42,6 +44,8 @@ class LibrarySpec:
     """The prompt, in words; None: as the files say."""
     relevant_class: str | None
     """The number of the class that means relevant, of two or more."""
+    chat_template: str | None
+    """The sha256 of the file with the text around a pair; None: there is no such file."""
     scale: Scale
     """What the files say of the logits. It changes none of them."""
 
@@ -53,6 +57,7 @@ class LibrarySpec:
             "max_length": self.max_length,
             "instruction": self.instruction,
             "relevant_class": self.relevant_class,
+            "chat_template": self.chat_template,
             "scale": self.scale,
         }
 
@@ -82,7 +87,15 @@ def read_library_spec(
             f"{folder} has the modules {', '.join(kinds)}, which curate leaves to sentence-transformers (extra "
             "[sentence-transformers]). Run: pip install sentence-transformers"
         ) from error
-    return LibrarySpec(kinds, max_length, instruction, relevant_class, activation_scale(folder))
+    template = folder / transformer_of(folder) / "chat_template.jinja"
+    return LibrarySpec(
+        modules=kinds,
+        max_length=max_length,
+        instruction=instruction,
+        relevant_class=relevant_class,
+        chat_template=known_sha256(template) if template.is_file() else None,
+        scale=activation_scale(folder, transformer_of(folder)),
+    )
 
 
 class SentenceTransformersScorer:
@@ -95,6 +108,7 @@ class SentenceTransformersScorer:
         self.spec = spec
         dtype = number_format()
         self.model = _load(folder, spec, dtype)
+        scores_in_fp32(self.model, self.model.num_labels)
         self.settings = {
             "template": "query, title + text",
             "batch": BATCH,
@@ -143,7 +157,10 @@ class SentenceTransformersScorer:
 
 
 def _load(folder: Path, spec: LibrarySpec, dtype: str) -> Any:
-    """Return the model. Raises BadInput if its weights are pickled, or lacking and drawn at random."""
+    """Return the model, its adapter merged.
+
+    Raises BadInput if its weights are pickled, or lacking and drawn at random.
+    """
     import torch
     from sentence_transformers import CrossEncoder
 
@@ -172,7 +189,10 @@ def _load(folder: Path, spec: LibrarySpec, dtype: str) -> Any:
             f"{folder} lacks weights that the model needs: {', '.join(drawn[:5])}. "
             "They would be initialized at random, so the model is refused."
         )
-    return models[0]
+    loaded: Any = models[0]
+    if (folder / MERGED).is_dir():
+        loaded[0].model = merged(loaded[0].model, folder / MERGED)
+    return loaded
 
 
 def _relevant(folder: Path, outputs: Floats, wanted: str | None) -> int | None:

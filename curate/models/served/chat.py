@@ -46,7 +46,7 @@ class Chat:
 
     def settings(self) -> dict[str, Any]:
         """Return the prompt, and how the answer is read."""
-        reading = {"scale": "yes against no", "top_logprobs": self.listed}
+        reading = {"gives": "yes against no", "top_logprobs": self.listed}
         return {"route": "chat", "prompt_sha256": self.prompt.sha256, **reading}
 
     def scores(self, query: str, passages: Sequence[str]) -> Scores:

@@ -10,7 +10,7 @@ from curate.errors import BadAnswer
 from curate.models.served.answers import CLIPPED, Scores
 from curate.models.served.client import Answer, Client
 
-Scale = Literal["raw", "probability"]
+Given = Literal["raw scores", "probabilities"]
 PER_REQUEST = 32  # what text-embeddings-inference takes unless it is told otherwise
 NEAREST = 2.0**-24  # half the distance from 1 to the float32 below it
 QUERY = "what is the capital of France?"
@@ -43,11 +43,12 @@ class Form:
             return {"query": query, "texts": list(passages), "truncate": True}
         return {"model": model, "query": query, "documents": list(passages), "top_n": len(passages)}
 
-    def wishes(self, scale: Scale) -> dict[str, Any]:
+    def wishes(self, wanted: Given) -> dict[str, Any]:
         """Return what asks for raw scores or probabilities; in Cohere's form a server may not know these keys."""
+        raw = wanted == "raw scores"
         if not self.wrapped:
-            return {"raw_scores": scale == "raw"}
-        own = {"raw_scores": scale == "raw", "use_activation": scale == "probability"}  # of Infinity, of vLLM
+            return {"raw_scores": raw}
+        own = {"raw_scores": raw, "use_activation": not raw}  # of Infinity, of vLLM
         return {**own, "truncate_prompt_tokens": -1}
 
 
@@ -66,28 +67,29 @@ class Rerank:
     model: str
     wishes: dict[str, Any]
     """What is asked for in each request besides the passages."""
-    scale: Scale
+    gives: Given
+    """What the server gives. Whether the sigmoid of a raw score is a probability, it does not say."""
     per_request: int = PER_REQUEST
 
     @property
     def text(self) -> str:
         """What it is, for a terminal."""
-        scale = "raw scores" if self.scale == "raw" else "probabilities, of which the logits are taken"
-        return f"rerank route {self.path} in the form of {self.form.name}, {scale}"
+        taken = ", of which the logits are taken" if self.in_probabilities else ""
+        return f"rerank route {self.path} in the form of {self.form.name}, {self.gives}{taken}"
 
     @property
     def in_probabilities(self) -> bool:
         """Whether the server gives probabilities."""
-        return self.scale == "probability"
+        return self.gives == "probabilities"
 
     def settings(self) -> dict[str, Any]:
-        """Return the scale."""
-        return {"route": "rerank", "scale": self.scale}
+        """Return what the server gives."""
+        return {"route": "rerank", "gives": self.gives}
 
     def scores(self, query: str, passages: Sequence[str]) -> Scores:
         """Return the logits of the passages. Raises BadAnswer for an answer that is not what it should be."""
         values = self.values(query, passages)
-        if self.scale == "raw":
+        if not self.in_probabilities:
             return Scores(values, Counter())
         outside = next((value for value in values if not 0 <= value <= 1), None)
         if outside is not None:
@@ -139,10 +141,10 @@ class Rerank:
 def find_rerank(client: Client, path: str, form: Form, model: str, per_request: int) -> Rerank | Answer:
     """Return the route if it answers in `form`; else the answer by which it refused.
 
-    The scale is found by asking for raw scores and for probabilities. A server for which that makes no difference
-    gives probabilities if all that it gives lies between 0 and 1.
+    What it gives is found by asking for raw scores and for probabilities. A server for which that makes no
+    difference gives probabilities if all that it gives lies between 0 and 1.
     """
-    raw = Rerank(client, path, form, model, form.wishes("raw"), "raw", per_request)
+    raw = Rerank(client, path, form, model, form.wishes("raw scores"), "raw scores", per_request)
     answer = _first_answer(raw)
     if answer.status in (400, 422) and form.wrapped:  # a strict server
         raw = replace(raw, wishes={})
@@ -151,10 +153,10 @@ def find_rerank(client: Client, path: str, form: Form, model: str, per_request: 
         return answer
     values = raw.checked(answer, len(PASSAGES[:per_request]))
     if raw.wishes:
-        normal = replace(raw, wishes=form.wishes("probability")).values(QUERY, PASSAGES[:per_request])
+        normal = replace(raw, wishes=form.wishes("probabilities")).values(QUERY, PASSAGES[:per_request])
         if any(abs(one - other) > SAME for one, other in zip(values, normal, strict=True)):
             return raw
-    return replace(raw, scale="probability") if all(0 <= value <= 1 for value in values) else raw
+    return replace(raw, gives="probabilities") if all(0 <= value <= 1 for value in values) else raw
 
 
 def _first_answer(route: Rerank) -> Answer:

@@ -1,7 +1,7 @@
 """A served scorer: its source, which asks the server what it is, and the scorer, which sends the pairs to it.
 
-What identifies it is the model, by its name and by what the server reports of it, with the kind of route, its
-scale and its prompt. The address is no part of that: one model is one scorer, wherever it is served. Nor is the
+What identifies it is the model, by its name and by what the server reports of it, with the kind of route, what
+it gives and its prompt. The address is no part of that: one model is one scorer, wherever it is served. Nor is the
 server's software, as the version of torch is no part of a local model. Since a server may report little, the
 scores of a few fixed pairs are kept beside the settings. They tell when another model answers to the same name.
 """
