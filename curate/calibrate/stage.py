@@ -107,13 +107,13 @@ def plan_calibrate(workspace: Workspace, **options: Unpack[CalibrateOptions]) ->
     notes = [f"scorer: {request.scorer_id}", f"run: {request.run_id}, top {request.depth}"]
     if request.declared:
         return Plan("calibrate", "rows", 1, 0, 0.0, [*notes, "logits are declared to be log-odds"])
-    pairs, source = _pairs(workspace, request)
+    pairs, source, left_out = _pairs(workspace, request)
     used, _, _ = pairs.evidence(source)
     kinds = [
         f"{int(used.of(kind).sum()):,} {kind}" for kind in ("relevant", "irrelevant", "labelled", "unlabelled")
     ]
     told = f"from {source}: {', '.join(text for text in kinds if not text.startswith('0 '))}"
-    return Plan("calibrate", "pairs", len(used.logit), 0, len(used.logit) / PAIRS_A_SECOND, [*notes, told])
+    return Plan("calibrate", "pairs", len(used.logit), 0, len(used.logit) / PAIRS_A_SECOND, [*notes, told, *left_out])
 
 
 def _declared(request: CalibrateRequest) -> dict[str, Any]:
@@ -124,7 +124,9 @@ def _declared(request: CalibrateRequest) -> dict[str, Any]:
 
 
 def _fitted(workspace: Workspace, request: CalibrateRequest, progress: Progress) -> dict[str, Any]:
-    pairs, source = _pairs(workspace, request)
+    pairs, source, left_out = _pairs(workspace, request)
+    for note in left_out:
+        progress.say(note)
     used, evidence, prior = pairs.evidence(source)
     forms: tuple[Form, ...] = get_args(Form)
     with progress.task("calibrating", len(forms), "forms") as advance:
@@ -171,13 +173,12 @@ def _mean(evidence: Evidence, values: Any) -> float:
     return float((evidence.weights * values).sum() / evidence.weights.sum())
 
 
-def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Source]:
-    """Return the pairs and the source that counts; raises StepMissing if there are too few."""
+def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Source, list[str]]:
+    """Return the pairs, the source that counts and what was left out; raises StepMissing if there are too few."""
     pairs = Pairs.read(workspace, request.about, _hidden(request.hidden))
     by_default: Source = "annotations" if request.hidden or pairs.enough("annotations") else "labels"
     source = request.evidence or by_default
-    refuse_unfit(workspace, pairs, source, request.about)
-    return pairs, source
+    return pairs, source, refuse_unfit(workspace, pairs, source, request.about)
 
 
 def _hidden(path: Path | None) -> "pa.Table":
