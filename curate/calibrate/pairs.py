@@ -144,11 +144,6 @@ def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapp
     lack = pairs.lack(source)
     run, scorer = about["run"], about["scorer"]
     (counts,) = workspace.select("calibrate/counts", **about).to_dicts()
-    if counts["is_unknown"]:
-        raise StepMissing(
-            f"{scorer} was trained here, but nothing says on which queries, so none can be asked of it as a new "
-            "one. Train it again. Run: curate train cross-encoder"
-        )
     left_out = []
     if counts["without_chance"]:
         left_out = [
@@ -166,7 +161,7 @@ def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapp
     if counts["seen"]:
         seen += (
             f" {counts['seen']:,} of {counts['queries']:,} queries with labels are left out, because the scorer "
-            "was trained on them. Queries of dev can take their place: mine and score them (curate mine --split "
+            "was trained on them, or may have been. Queries of dev can take their place: mine and score them (curate mine --split "
             "dev, curate denoise --run), then calibrate on that run (curate calibrate --run)."
         )
     raise StepMissing(

@@ -83,7 +83,7 @@ select
         inner join models on models.model_id = runs.model_id
         where
             (select split from runs where run_id = of_run) = 'train'
-            and training_of(models.path) is not null
+            and was_trained_here(models.path)
             and (runs.run_id = of_run or list_contains((select sources from runs where run_id = of_run), runs.run_id))
     ) as retriever_has_seen,
 from asked
