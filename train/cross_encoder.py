@@ -44,7 +44,7 @@ from .world import World
 
 # These settings either do not change the weights, or appear in the job's settings under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "folds", "leave_out", "checkpoint_every"}
-IN_FORCE = ("name", "scorer_id", "positive_above", "calibration_id")
+IN_FORCE = ("name", "scorer_id", "positive_above", "depth", "calibration_id")
 """What a training reads of the cutoffs of an earlier judge."""
 EVALUATIONS = 5
 """The measurements on held-back queries during a training, besides the one of its start."""
@@ -120,8 +120,9 @@ class CrossEncoderTraining:
         )
         if self.split.by_start:
             self.notes.append(
-                f"it starts from {base.name}, which was trained here on {counted(len(self.split.by_start), 'queries')} "
-                "with labels: these do not measure the judge. A model from elsewhere: --init"
+                f"it starts from {base.name}, which was trained here on "
+                f"{counted(len(self.split.by_start), 'queries')}: these do not measure the judge. A model from "
+                "elsewhere: --init"
             )
         identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),

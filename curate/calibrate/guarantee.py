@@ -150,4 +150,4 @@ def one_of_each_query(sample: Sample, seed: int) -> Sample:
     one = Sample(*(column[order[first]] for column in vars(sample).values()))
     if len(np.unique(sample.weight)) == 1:
         return one
-    return replace(one, weight=np.bincount(place, weights=sample.weight[order]))
+    return replace(one, weight=np.bincount(place, weights=sample.weight[order]).astype(np.float64))

@@ -161,8 +161,8 @@ def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapp
     if counts["seen"]:
         seen += (
             f" {counts['seen']:,} of {counts['queries']:,} queries with labels are left out, because the scorer "
-            "was trained on them, or may have been. Queries of dev can take their place: mine and score them (curate mine --split "
-            "dev, curate denoise --run), then calibrate on that run (curate calibrate --run)."
+            "was trained on them, or may have been. Queries of dev can take their place: mine and score them "
+            "(curate mine --split dev, curate denoise --run), then calibrate on that run (curate calibrate --run)."
         )
     raise StepMissing(
         f"too little to calibrate {scorer} from {source} in the top {about['depth']} of run {run}: {lack}.{seen} "

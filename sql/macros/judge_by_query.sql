@@ -1,6 +1,7 @@
 -- judge_by_query: how a scorer and a retriever rank the labelled positives of queries that the scorer has not seen. Grain: one row per query.
--- Both rank the run's top_k. A passage with the text of a positive, or of the query, is left out. Among equal logits the
--- positives come last, and a pair without a score comes after all others. Of more than 1,000 queries, 1,000 are drawn.
+-- Both rank what the scorer has scored of the run's top_k, without passages that have the text of a positive or of the query.
+-- A positive without a score stays, after all others: unscored is not negative, and hides no failure. Among equal logits the
+-- positives come last. Of more than 1,000 queries, 1,000 are drawn.
 -- judge_rr, retriever_rr: 1 / rank of the first positive, 0 beyond rank 10. judge_auc, retriever_auc: the share of all
 -- unlabelled candidates of all these queries that lie below a positive, the mean over the positives that the run found;
 -- null if it found none. positives: all labelled ones, of which recognised have a probability (a, b and c as in
@@ -31,7 +32,10 @@ pairs as (
     left join positives on positives.query_key = found.query_key and positives.passage_key = found.passage_key
     left join logits on logits.query_key = found.query_key and logits.passage_key = found.passage_key
     anti join duplicates on duplicates.query_key = found.query_key and duplicates.passage_key = found.passage_key
-    where found.run_id = of_run and found."rank" <= top_k
+    where
+        found.run_id = of_run
+        and found."rank" <= top_k
+        and (logits.logit is not null or positives.passage_key is not null)
 ),
 placed as (
     select
