@@ -200,13 +200,13 @@ def test_positives_that_trained_the_judge_stand_apart(make_workspace: Make) -> N
 
 
 def test_candidates_without_a_score_do_not_lie_below_a_positive(make_workspace: Make) -> None:
-    """Only rank 1 was scored, above the positive at rank 2. Ranks 3 and 4 say nothing for the judge."""
-    workspace = many(make_workspace, 12)
-    score(workspace, wrong, scored=lambda query, passage: passage in (query, query + 1))
+    """Of q12 to q23 only the positive and rank 1 were scored. The other ranks say nothing for the judge."""
+    workspace = many(make_workspace, 24)
+    score(workspace, wrong, scored=lambda query, passage: query < 12 or passage in (query, query + 1))
     found = quality(workspace)
     assert found.auc
     assert found.mrr
-    assert (found.auc.mean, found.mrr.mean) == (0.0, 0.5)
+    assert (found.queries, found.auc.mean, found.mrr.mean) == (12, 0.0, 0.25)
 
 
 def test_a_query_with_the_text_of_a_trained_one_does_not_measure(make_workspace: Make) -> None:

@@ -291,11 +291,12 @@ def _evidence(row: Mapping[str, Any]) -> str:
     kinds = ("labelled positives", "unlabelled candidates")
     if row["evidence"] != "labels":
         kinds = ("relevant", "other pairs")
+    bound = "at most " if row["evidence"] == "labels" else ""
     return (
         f"Learnt from {row['evidence']}: {row['positives']:,} {kinds[0]} and {row['others']:,} {kinds[1]}, of "
         f"{row['queries']:,} queries that the scorer was not trained on.\n"
         f"It is about unlabelled candidates in the top {row['depth']} of {row['run_id']}; by this evidence "
-        f"{row['prior']:.1%} of them are relevant."
+        f"{bound}{row['prior']:.1%} of them are relevant."
     )
 
 

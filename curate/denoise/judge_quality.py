@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from curate import sql_files
 from curate.bootstrap import Interval, interval
 from curate.config import Denoise
+from curate.counted import counted
 from curate.errors import UnsoundJudge
 from curate.judge_split import TOO_FEW as FEWEST
 from curate.workspace import Workspace
@@ -120,24 +121,24 @@ class JudgeQuality:
         if not self.queries:
             return [f"The judge: {self._said}"]
         figures = [
-            f"The judge, on {self.queries:,} labelled queries that it has not seen ({PERCENT} % intervals in "
-            "brackets):",
-            f"  re-ranking the top {self.depth:,}: MRR@10 {_shown(self.mrr)}, the retriever "
-            f"{_shown(self.retriever_mrr)}, difference {_shown(self.mrr_difference, '+')}",
-            f"  positives above other candidates: AUC {_shown(self.auc)}, difference from the retriever's ranks "
-            f"{_shown(self.auc_difference, '+')}",
+            f"The judge, on {self.queries:,} labelled queries that it has not seen ({PERCENT} % intervals):",
+            f"  MRR@10 when it re-ranks the top {self.depth:,}: {_shown(self.mrr)}",
+            f"    the retriever's: {_shown(self.retriever_mrr)}",
+            f"    difference: {_shown(self.mrr_difference, '+')}",
+            f"  AUC, positives above other candidates: {_shown(self.auc)}",
+            f"    difference from the retriever's ranks: {_shown(self.auc_difference, '+')}",
             f"  of {self.positives:,} labelled positives, {_share(self.recognised, self.positives)} are "
-            f"recognised (above {self.positive_above:g}) and {_share(self.lost, self.positives)} lost (below "
-            f"{self.negative_below:g})",
+            f"recognised (above {self.positive_above:g})",
+            f"    and {_share(self.lost, self.positives)} lost (below {self.negative_below:g})",
         ]
         return [*figures, f"  {self._said}"]
 
     @property
     def _said(self) -> str:
         too_few = (
-            f"nothing is known of it, because {self.queries:,} labelled queries that it has not seen are too few "
-            f"(at least {FEWEST}). That does not mean that it is good. Label more queries, or train it with "
-            "--folds"
+            f"nothing is known of it, because {counted(self.queries, 'labelled queries')} that it has not seen, "
+            f"with a score for each candidate, are too few (at least {FEWEST}). That does not mean that it is good. "
+            "Label more queries, or train it with --folds"
         )
         told = {
             "unknown": f"{too_few}.",
