@@ -66,8 +66,8 @@ CAPTIONS = {
     "reliability": (
         "One row per tenth of the probability: its mean over the pairs, and the share of them that is relevant. "
         "Both should be the same. 'before' has the sigmoids of the logits, 'after' the scorer's newest "
-        "calibration, each query by a fit without it. The first part has all pairs, the others those of a length of "
-        "the passage or of a retriever. From labels alone, 'relevant' is what labelled positives stand for."
+        "calibration, each query by a fit without it. The first part has all pairs, the others those of a length "
+        "of the passage or of a retriever. From labels alone, 'relevant' is what labelled positives stand for."
     ),
     "positives_recognised": (
         "One row per verdict, over all labelled positives of the queries of the run's split. Those of queries "

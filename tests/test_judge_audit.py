@@ -315,9 +315,9 @@ def test_the_verdict_needs_more_than_chance(
         "better": "It is better than the retriever.",
         "worse": "It ranks worse than the retriever. What helps: label more queries",
         "not better": "It is not better than the retriever by more than chance. What helps: label more queries",
-        "unknown": "nothing is known of it, because 9 labelled queries .* That does not mean that it is good",
+        "unknown": "nothing is known of it. That takes 10 labelled queries that it has not seen",
     }[verdict]
-    assert said.partition(" .* ")[0] in found.lines()[-1]
+    assert said in found.lines()[-1]
 
 
 def test_a_random_judge_of_twenty_queries_is_rarely_called_better_or_worse() -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from curate import sql_files
 from curate.bootstrap import Interval, interval
 from curate.config import Denoise
-from curate.counted import counted
 from curate.errors import UnsoundJudge
 from curate.judge_split import TOO_FEW as FEWEST
 from curate.workspace import Workspace
@@ -136,9 +135,9 @@ class JudgeQuality:
     @property
     def _said(self) -> str:
         too_few = (
-            f"nothing is known of it, because {counted(self.queries, 'labelled queries')} that it has not seen, "
-            f"with a score for each candidate, are too few (at least {FEWEST}). That does not mean that it is good. "
-            "Label more queries, or train it with --folds"
+            f"nothing is known of it. That takes {FEWEST} labelled queries that it has not seen, with all "
+            f"candidates scored, and there are {self.queries:,}. It does not mean that it is good. Label more "
+            "queries, or train it with --folds"
         )
         told = {
             "unknown": f"{too_few}.",
