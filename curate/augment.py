@@ -8,10 +8,12 @@ gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack, cast
 
+from curate.calibration import calibrated_elsewhere
 from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
 from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
+from curate.denoise.score_checks import Scale
 from curate.denoise.scoring import known_rate, plan_score, score_run
 from curate.errors import StepMissing
 from curate.mine.request import MineOptions, MineRequest
@@ -131,11 +133,14 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
     mined = mine(workspace, progress=progress, **request.mining)
     scored = score_run(workspace, mined.run_id, request.scoring, only_by=scorer_id, progress=progress)
-    set_cutoffs(workspace, cutoffs, **request.kept)
+    row = set_cutoffs(workspace, cutoffs, **request.kept)
+    warnings = [
+        *scored.warnings,
+        *Scale.of(workspace, mined.run_id, row).warnings,
+        *calibrated_elsewhere(workspace, mined.run_id, row),
+    ]
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
-    return Augmented(
-        run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=scored.warnings, **counts
-    )
+    return Augmented(run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=warnings, **counts)
 
 
 def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:

@@ -191,9 +191,10 @@ class TrainCrossEncoder(Section):
     """The encoder or cross-encoder to start from: a folder or a hub name. By default the mining encoder."""
     groups: int = Field(default=4000, ge=1)
     """Groups in the whole training, at most. A group is a positive of one query with `negatives` negatives."""
-    epochs: int = Field(default=3, ge=1)
-    """How often each query is seen, at most, whatever `groups` says. Few queries may be seen up to 20 times, until
-    there are 400 groups. After more epochs, a judge knows its own queries by heart and others less well."""
+    epochs: int | None = Field(default=None, ge=1)
+    """How often each query is seen, at most, whatever `groups` says. By default 3 times, and few queries up to 20
+    times, until there are 400 groups. After more epochs, a judge knows its own queries by heart and others less
+    well."""
     folds: int | None = Field(default=None, ge=1, le=20)
     """The judges, each of which is trained without one part of the queries and scores that part. 1: a single
     judge, which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and else 1."""

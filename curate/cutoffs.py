@@ -49,17 +49,24 @@ def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions
     """
     if not name.strip():
         raise BadSettings("cutoffs need a name")
-    before = named_cutoffs(workspace, name)
-    row = _row(workspace, before, options)
-    workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
-    if before and _decide_alike(before, row):
-        return before
+    row = as_set(workspace, name, **options)
+    if row == named_cutoffs(workspace, name):
+        return row
     _refuse_no_scale(workspace, row)
-    row |= {"name": name, "revision": (before or {"revision": 0})["revision"] + 1}
     job = Job(workspace, "cutoffs", numbered(workspace, "cutoffs"), row)
     job.write_rows("cutoffs", [row])
     job.finish()
     return row
+
+
+def as_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> dict[str, Any]:
+    """Return the row that `set_cutoffs` with these arguments would put in force; raises BadSettings as it does."""
+    before = named_cutoffs(workspace, name)
+    row = _row(workspace, before, options)
+    workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
+    if before and all(before[key] == row[key] for key in DECIDING):
+        return before
+    return {**row, "name": name, "revision": (before or {"revision": 0})["revision"] + 1}
 
 
 def named_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
@@ -95,8 +102,7 @@ def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
 
 def are_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> bool:
     """Return whether the cutoffs `name` already have these values."""
-    before = named_cutoffs(workspace, name)
-    return before is not None and _decide_alike(before, _row(workspace, before, options))
+    return as_set(workspace, name, **options) == named_cutoffs(workspace, name)
 
 
 def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -110,10 +116,6 @@ def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, A
     own = ("max_length", "relevant_class", "instruction", "prompt")
     model = {"scorer": known[0]["path"], **{key: known[0][key] for key in own}} if known else {}
     return {**model, "depth": row["depth"]}
-
-
-def _decide_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one[key] == other[key] for key in DECIDING)
 
 
 def _row(workspace: Workspace, before: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,10 +136,8 @@ def _refuse_no_scale(workspace: Workspace, row: Mapping[str, Any]) -> None:
         return
     for record in reversed(workspace.records("denoise")):
         if record.facts.get("scorer_id") == row["scorer_id"]:
-            cuts = {key: row[key] for key in ("negative_below", "positive_above")}
-            about = {"scorer": row["scorer_id"], "run": record.settings["run"], "depth": record.settings["depth"]}
-            (found,) = workspace.select("score/scale", **about, **cuts).to_dicts()
-            refuse_no_scale(Scale(**cuts, **found), row["scorer_id"], record.settings["run"])
+            run, depth = record.settings["run"], record.settings["depth"]
+            refuse_no_scale(Scale.of(workspace, run, {**row, "depth": depth}), row["scorer_id"], run)
             return
 
 

@@ -7,7 +7,7 @@ the same text stay together, and so do queries that share a positive.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
@@ -48,6 +48,8 @@ class JudgeSplit:
     """Several judges: query -> the judge (1, 2, ...) that is not trained on it, and scores it."""
     fold_of_text: dict[int, int] = field(default_factory=dict)
     """The same for the hash of a query's text."""
+    by_start: frozenset[int] = frozenset()
+    """The queries that the model has seen from which the training starts. They do not measure the judge."""
 
     def left_out(self, fold: int | None) -> list[int]:
         """Return the queries that a judge is not trained on."""
@@ -55,29 +57,34 @@ class JudgeSplit:
 
     def unseen(self) -> list[int]:
         """Return the queries that may measure the judge, or all judges together."""
-        return [*self.measuring, *self.fold_of]
+        return [key for key in (*self.measuring, *self.fold_of) if key not in self.by_start]
 
     def rows(self, training: str, fold: int | None) -> Iterator[dict[str, Any]]:
         """Yield the rows of the table `judge_queries` for one judge, or for all judges together.
 
         fold: the number of one of several judges. It has seen all queries but those of its own fold.
         """
-        for key in (*self.trained, *self.choosing):
+        for key in (*self.trained, *self.choosing, *(key for key in self.measuring if key in self.by_start)):
             yield {"training": training, "query_key": key, "fold": None}
         for key, of in self.fold_of.items():
-            if fold is None or of != fold:
-                yield {"training": training, "query_key": key, "fold": of if fold is None else None}
+            seen = key in self.by_start
+            if fold is None or of != fold or seen:
+                yield {"training": training, "query_key": key, "fold": of if fold is None and not seen else None}
 
 
-def split_queries(workspace: Workspace, run_id: str, seed: int, folds: int | None) -> JudgeSplit:
+def split_queries(
+    workspace: Workspace, run_id: str, seed: int, folds: int | None, start: str | None = None
+) -> JudgeSplit:
     """Return the split of the labelled queries of a run, a function of the seed, the ids and the labels.
 
-    folds: the number of judges; None: as many as the number of queries asks for. Raises BadSettings if there are
+    folds: the number of judges; None: as many as the number of queries asks for. start: the job that trained the
+    model from which the judges start, if that was trained here. Raises BadSettings if there are
     fewer groups of connected queries than folds, or no query that can be trained on.
     """
     with workspace.connect_lazily() as connection:
         usable, _ = open_queries(connection, run_id, seed)
         links = sql_files.select(connection, "train/query_links", seed=seed).fetchall()
+        seen = sql_files.select(connection, "train/seen_by_start", start=start).fetchall() if start else []
     groups = connected(links)
     if folds is None:
         folds = FOLDS if TOO_FEW <= usable < ENOUGH and len(groups) >= FOLDS else 1
@@ -86,11 +93,12 @@ def split_queries(workspace: Workspace, run_id: str, seed: int, folds: int | Non
             f"--folds {folds} needs as many labelled queries that share neither a text nor a positive; there are "
             f"{len(groups)}. Use fewer folds"
         )
+    by_start = frozenset(key for (key,) in seen)
     if folds == 1:
-        return _held_back(groups, usable)
+        return replace(_held_back(groups, usable), by_start=by_start)
     fold_of = _in_folds(groups, folds)
     of_text = {text: fold_of[query] for query, is_own, text in links if is_own}
-    return JudgeSplit(folds, usable, fold_of=fold_of, fold_of_text=of_text)
+    return JudgeSplit(folds, usable, fold_of=fold_of, fold_of_text=of_text, by_start=by_start)
 
 
 def open_queries(
@@ -134,7 +142,9 @@ def write_judge_queries(job: Job, split: JudgeSplit, fold: int | None) -> None:
 def record_again(workspace: Workspace, job: Job, facts: dict[str, Any]) -> None:
     """Write the rows of a training once more, in the workspace as it was then, and its record."""
     settings = job.settings
-    split = split_queries(workspace, settings["run"], settings["seed"], settings["folds"])
+    split = split_queries(
+        workspace, settings["run"], settings["seed"], settings["folds"], settings.get("start_trained_by")
+    )
     write_judge_queries(job, split, settings.get("fold"))
     job.finish(**facts)
 

@@ -288,7 +288,7 @@ def _cutoffs(workspace: Workspace, record: Record, progress: Progress) -> None: 
 
 
 def _calibrate(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
-    write_calibration(AsOf(workspace, record), record.job, record.settings)
+    write_calibration(AsOf(workspace, record), record.job, record.settings, record.inputs)
 
 
 def _use(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001

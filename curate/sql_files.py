@@ -55,10 +55,10 @@ MACROS = (
     "macros/pseudo_label_place",
     "macros/place_in_epoch",
     "macros/training_of",
+    "macros/was_trained_here",
 )
 VIEWS = (
     "views/models",
-    "views/seen_queries",
     "views/held_out",
     "views/queries",
     "views/qrels",
@@ -66,6 +66,8 @@ VIEWS = (
     "views/training_queries",
     "views/judgements",
     "views/positives",
+    "views/trained_queries",
+    "views/seen_queries",
     "views/duplicates",
     "views/candidate_sources",
     "views/usable_candidates",

@@ -8,7 +8,7 @@ from curate.counted import counted
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.errors import Damaged
 from curate.export.folder import read_manifest
-from curate.staleness import runs_of, since_export, since_training
+from curate.staleness import runs_of, since_calibration, since_export, since_training
 from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
@@ -88,7 +88,7 @@ def _status(workspace: Workspace) -> Status:
 
         current = next(iter(rows("workspace/current_cutoffs")), None)
         every_run = [run["run_id"] for run in rows("workspace/runs_newest_first")]
-        cutoffs = [_as_shown(row, current) for row in rows("workspace/cutoffs_in_force")]
+        cutoffs = [_as_shown(workspace, row, current) for row in rows("workspace/cutoffs_in_force")]
         (collection,), splits = rows("reports/collection"), rows("reports/splits")
     runs = standing.states(workspace, every_run, current["name"] if current else None)
     found = Status(
@@ -103,10 +103,10 @@ def _status(workspace: Workspace) -> Status:
     return Status(**{**vars(found), "next": _next(workspace, found)})
 
 
-def _as_shown(row: Row, current: Row | None) -> Row:
+def _as_shown(workspace: Workspace, row: Row, current: Row | None) -> Row:
     because = current["because"] if current and current["name"] == row["name"] else None
     values = {key: round(row[key], 6) if isinstance(row[key], float) else row[key] for key in SHOWN}
-    return {**values, "because": because}
+    return {**values, "because": because, "changed": since_calibration(workspace, row["calibration_id"])}
 
 
 def _models(workspace: Workspace) -> list[Row]:
@@ -225,7 +225,7 @@ def _cutoffs(row: Row) -> str:
     mark = "*" if row["because"] else " "
     cuts = f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
     chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
-    scale = f", calibrated by {row['calibration_id']}" if row["calibration_id"] else ""
+    scale = f"\n    calibrated by {row['calibration_id']}{_changed(row)}" if row["calibration_id"] else ""
     return f"{mark} {row['name']}: {cuts}{chosen}\n    the top {row['depth']:,}, by {row['scorer_id']}{scale}"
 
 

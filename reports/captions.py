@@ -7,6 +7,7 @@ TITLES = {
     "false_negatives_by_retriever": "What denoising removed, by retriever",
     "score_histogram": "Distribution of the scorer's probabilities",
     "judge": "Is the scorer better than the retriever?",
+    "reliability": "Do the probabilities of a calibration mean what they say?",
     "positives_recognised": "Does the scorer recognise the labelled positives?",
     "shortfall": "How many hard negatives the queries have",
     "suspects": "Suspects: unlabelled passages that the scorer considers relevant",
@@ -61,6 +62,12 @@ CAPTIONS = {
         "them. MRR@10: 1 / rank of the first labelled positive, the mean over the queries. AUC: the share of "
         "unlabelled candidates, of all these queries, that lie below a labelled positive. The intervals are a "
         "bootstrap over queries."
+    ),
+    "reliability": (
+        "One row per tenth of the probability: its mean over the pairs, and the share of them that is relevant. "
+        "Both should be the same. 'before' has the sigmoids of the logits, 'after' the scorer's newest "
+        "calibration, each query by a fit without it. The first part has all pairs, the others those of a length "
+        "of the passage or of a retriever. From labels alone, 'relevant' is what labelled positives stand for."
     ),
     "positives_recognised": (
         "One row per verdict, over all labelled positives of the queries of the run's split. Those of queries "

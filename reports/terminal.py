@@ -78,7 +78,8 @@ def show_overview(page: Page, overview: Overview) -> None:
 
 def worth_showing(found: Report) -> bool:
     """Return whether the overview shows the report. A single retriever has no comparison."""
-    return len(found.rows) > (1 if found.name == "false_negatives_by_retriever" else 0)
+    fewest = {"judge": 0, "false_negatives_by_retriever": 2}  # of a judge without rows, nothing is known
+    return len(found.rows) >= fewest.get(found.name, 1)
 
 
 def block(page: Page, found: Report, lines: int) -> RenderableType:
@@ -86,7 +87,7 @@ def block(page: Page, found: Report, lines: int) -> RenderableType:
     title = TITLES.get(found.name, found.name)
     caption = CAPTIONS.get(found.name, "").format_map({**found.parameters, **found.setting})
     renderer = {**ALONE, **RENDERERS}.get(found.name, generic)
-    body = renderer(page, found, lines) if found.rows else Text("(no rows)")
+    body = renderer(page, found, lines) if found.rows or found.name == "judge" else Text("(no rows)")
     return Group(Text(title, style=TITLE), Padding(body, (0, 0, 0, 2), expand=False), page.text(caption, DIM))
 
 
@@ -242,6 +243,20 @@ def judge(page: Page, found: Report, _lines: int) -> RenderableType:
     return Group(*(page.text(line) for line in quality.lines()))
 
 
+def reliability(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return probability and truth for each tenth, for each part before and after calibrating."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    above = None
+    for row in found.rows:
+        scale = "after" if row["calibrated"] else "before"
+        begins = (row["part"], row["part_value"], scale)
+        cells = ["", ""] if begins == above else [row["part_value"], scale]
+        figures = [f"{row['pairs']:,.0f}", f"{row['probability']:.3f}", f"{row['relevant']:.3f}"]
+        rows.append(([*cells, *figures], [row["probability"], row["relevant"]]))
+        above = begins
+    return bars(page, ["", "", "pairs", "probability", "relevant", "probability", "relevant"], rows)
+
+
 def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return how many queries have each number of hard negatives."""
     rows = [
@@ -357,4 +372,7 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "query_card": query_card,
     "cutoffs_compared": compared,
 }
-ALONE: dict[str, Callable[[Page, Report, int], RenderableType]] = {"lineage": lineage}
+ALONE: dict[str, Callable[[Page, Report, int], RenderableType]] = {
+    "lineage": lineage,
+    "reliability": reliability,
+}

@@ -165,7 +165,7 @@ def test_the_outcome_tells_of_the_folds(trained: Workspace, init: Path) -> None:
     assert (again.folds, again.groups, again.steps, again.pairs, again.queries) == (2, 16, 8, 64, 6)
     text = again.text()
     assert "2 judges, each trained without its part of the 6 queries, which it scores" in text
-    assert "nothing is known of it, because 6 labelled queries" in text
+    assert "with all candidates scored, and there are 6." in text
     assert again.judge.verdict == "unknown"
 
 

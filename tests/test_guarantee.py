@@ -124,6 +124,25 @@ def test_pairs_that_were_drawn_rarely_count_for_more() -> None:
     assert other is None or round(other.cutoff, 2) == 0.85
 
 
+def test_a_rare_pair_counts_as_much_where_many_others_were_judged() -> None:
+    """Of half of the queries, nine candidates were judged for certain and one by chance, which is relevant.
+
+    Of the others, nine irrelevant ones by chance. So 10 % below the cutoff are false; 6 % is hardly ever promised.
+    """
+    random = np.random.default_rng(0)
+    odd = np.arange(1500)[:, None] % 2 == 1
+    first = np.arange(10)[None, :] == 0
+    rare = np.where(odd, first, ~first)
+    chance, probability = np.where(rare, 0.2, 1.0), np.where(rare, 0.05, 0.9).astype(np.float32)
+    promised = 0
+    for seed in range(60):
+        rows = np.nonzero(random.random(chance.shape) < chance)
+        sample = Sample(rows[0], probability[rows], (rare & odd)[rows], 1 / chance[rows])
+        cuts = Candidates("below", np.asarray([0.1], np.float32))
+        promised += kept(one_of_each_query(sample, seed), cuts, 0.06, 0.95) is not None
+    assert promised <= 3
+
+
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     """300 queries. People judged two candidates of each, drawn by chance."""
@@ -171,6 +190,27 @@ def test_a_promise_that_no_cutoff_keeps_changes_nothing(
     assert "error[not-met]: no cutoff of judge, above which 0.999 of the candidates are relevant" in shown
     assert "Nothing was changed" in shown
     assert len(judged.workspace.records()) == before
+
+
+def test_cutoffs_that_would_cross_are_refused_before_anything_is_written(judged: Planted) -> None:
+    """A little precision is promised from low on, and a large share of false ones up to high."""
+    before = len(judged.workspace.records())
+    with pytest.raises(NotMet, match=r"negative_below = .* lies above positive_above = .* Nothing was changed"):
+        curate.calibrate(judged.workspace, scorer="judge", precision=0.3, share_false=0.5, cutoffs="crossed")
+    assert len(judged.workspace.records()) == before
+
+
+def test_pairs_of_unknown_chance_are_left_out_beside_others(tmp_path: Path) -> None:
+    """One file says with which chance its pairs were drawn. Those of the other stand for nobody knows how many."""
+    planted = Planted(tmp_path / "set", 120)
+    places = [(q, p) for q in range(120) for p in range(3) if not planted.labelled[q, p]]
+    planted.annotate([place for place in places if place[1]], inclusion=0.2)
+    alone = curate.plan_calibrate(planted.workspace, scorer="judge", evidence="annotations")
+    planted.annotate([place for place in places if not place[1]])
+    both = curate.plan_calibrate(planted.workspace, scorer="judge", evidence="annotations")
+    assert both.total == alone.total
+    left_out = sum(not place for _, place in places)
+    assert any(f"{left_out} annotated pairs are left out" in note for note in both.notes)
 
 
 def test_labels_without_verdicts_on_other_candidates_promise_nothing(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from click.testing import CliRunner
 from conftest import Interrupt
 from safetensors.torch import load_file
 
+import curate
 from curate import Workspace
 from curate.cli.main import cli
+from curate.cutoffs import set_cutoffs
 from curate.denoise.stage import denoise
-from curate.errors import BadInput, BadSettings, CurateError
+from curate.errors import BadInput, BadSettings, CurateError, StaleModel
 from curate.models.cross_encoder import CrossEncoder
 from curate.shard_in_work import State, stop_after_shard
 from curate.shards import Lineage
@@ -287,6 +289,7 @@ def test_few_queries_do_not_become_many_epochs(workspace: Workspace, init: Path)
     assert plan.total == 160
     assert any("160 groups, because each query is seen 20 times at most; --epochs" in note for note in plan.notes)
     assert plan_train_cross_encoder(workspace, init=str(init), max_length=48, epochs=50).total == 400
+    assert plan_train_cross_encoder(workspace, init=str(init), max_length=48, epochs=1).total == 8
     assert plan_train_cross_encoder(workspace, init=str(init), max_length=48, groups=24).total == 24
 
 
@@ -327,5 +330,9 @@ def test_an_earlier_judge_leaves_negatives_out(workspace: Workspace, init: Path)
     assert (
         train(workspace, init, name="third", leave_out="default", soft_labels=0.5, label_smoothing=0.1).steps == 6
     )
+    curate.calibrate(workspace, scale="log-odds")
+    set_cutoffs(workspace, "default")
+    with pytest.raises(StaleModel, match="cutoffs"):  # they may call others relevant now
+        train(workspace, init, name="third", leave_out="default", soft_labels=0.5, label_smoothing=0.1)
     with pytest.raises(BadSettings, match="--soft-labels needs the cutoffs of an earlier judge: --leave-out"):
         train(workspace, init, name="fourth", soft_labels=0.5)

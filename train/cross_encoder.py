@@ -24,6 +24,7 @@ from curate.models.folder import fingerprint, model_folder, weights_sha256
 from curate.models.pretrained import load_tokenizer
 from curate.models.scorer import find_source
 from curate.models.scorer_spec import token_limit
+from curate.models.trained_here import training_in
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
@@ -43,7 +44,7 @@ from .world import World
 
 # These settings either do not change the weights, or appear in the job's settings under another key.
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "folds", "leave_out", "checkpoint_every"}
-IN_FORCE = ("name", "scorer_id", "positive_above")
+IN_FORCE = ("name", "scorer_id", "positive_above", "depth", "calibration_id")
 """What a training reads of the cutoffs of an earlier judge."""
 EVALUATIONS = 5
 """The measurements on held-back queries during a training, besides the one of its start."""
@@ -112,9 +113,17 @@ class CrossEncoderTraining:
         base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
         self.start = cross_encoder_start(base)
         token_limit(self.start, self.settings.max_length)  # refuses more tokens than the model has positions
+        before = training_in(workspace, base)
+        trained_by = before.job if before else None
         self.split: JudgeSplit = split_queries(
-            workspace, self.run_id, workspace.settings.seed, self.settings.folds
+            workspace, self.run_id, workspace.settings.seed, self.settings.folds, trained_by
         )
+        if self.split.by_start:
+            self.notes.append(
+                f"it starts from {base.name}, which was trained here on "
+                f"{counted(len(self.split.by_start), 'queries')}: these do not measure the judge. A model from "
+                "elsewhere: --init"
+            )
         identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
             "kind": "cross-encoder",
@@ -122,6 +131,7 @@ class CrossEncoderTraining:
             "folds": self.split.folds,
             **({"fold": fold} if fold else {}),
             **({"cutoffs": self.earlier} if self.earlier else {}),
+            **({"start_trained_by": trained_by} if trained_by else {}),
         }
         self.identity = TrainingIdentity(
             workspace,

@@ -18,8 +18,8 @@ Pair = dict[str, Any]
 """A row of sql/train/pairs.sql: group_number, slot, kind, the ids and the texts."""
 
 PAIRS_A_READ = 1024
-FEWEST_GROUPS, MOST_EPOCHS = 400, 20
-"""With few queries, epochs go on to this many groups, but never beyond this many epochs."""
+EPOCHS, FEWEST_GROUPS, MOST_EPOCHS = 3, 400, 20
+"""By default, epochs go on to this many groups with few queries, but never beyond this many epochs."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Counts:
 
 def capped(settings: TrainCrossEncoder, queries: int) -> TrainCrossEncoder:
     """Return the settings with as many groups as the epochs over `queries` allow."""
-    most = max(settings.epochs * queries, min(FEWEST_GROUPS, MOST_EPOCHS * queries))
+    most = max(EPOCHS * queries, min(FEWEST_GROUPS, MOST_EPOCHS * queries))
+    if settings.epochs is not None:
+        most = settings.epochs * queries
     return settings.model_copy(update={"groups": min(settings.groups, most)})
 
 

@@ -16,7 +16,7 @@ verdict.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -44,7 +44,7 @@ class Sample:
     probability: Floats
     relevant: Bools
     weight: Doubles
-    """1 over the chance with which the pair was drawn, up to a factor: how many candidates it stands for."""
+    """How many candidates it stands for, up to a factor: 1 over the chance with which the pair was drawn."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,16 @@ def e_value(losses: Doubles, largest: float) -> float:
 
 
 def one_of_each_query(sample: Sample, seed: int) -> Sample:
-    """Return one pair of each query, drawn by chance."""
-    order = np.random.default_rng(seed).permutation(len(sample.query))
-    _, first = np.unique(sample.query[order], return_index=True)
-    chosen = np.sort(order[first])
-    return Sample(*(column[chosen] for column in vars(sample).values()))
+    """Return one pair of each query, drawn by chance.
+
+    Where pairs were drawn for judging with different chances, one that stands for more candidates is taken more
+    often, and then counts for all candidates that the judged pairs of its query stand for. Taken alike, a pair
+    that was drawn rarely would count for too little in a query of which many pairs were judged.
+    """
+    chance = np.random.default_rng(seed).exponential(size=len(sample.query)) / sample.weight
+    order = np.argsort(chance, kind="stable")
+    _, first, place = np.unique(sample.query[order], return_index=True, return_inverse=True)
+    one = Sample(*(column[order[first]] for column in vars(sample).values()))
+    if len(np.unique(sample.weight)) == 1:
+        return one
+    return replace(one, weight=np.bincount(place, weights=sample.weight[order]).astype(np.float64))

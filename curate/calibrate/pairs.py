@@ -10,6 +10,7 @@ import numpy.typing as npt
 from curate import sql_files
 from curate.calibrate.forms import Doubles, Evidence, Form, compressed, fit
 from curate.calibrate.prior import share_of_relevant
+from curate.counted import counted
 from curate.errors import StepMissing
 from curate.suggest import curate_command
 from curate.workspace import Workspace
@@ -135,32 +136,33 @@ class Pairs:
         return found
 
 
-def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapping[str, Any]) -> None:
+def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapping[str, Any]) -> list[str]:
     """Raise StepMissing, with what to do, if a source has too little that the scorer was not trained on.
 
-    about: scorer, run and depth.
+    about: scorer, run and depth. Returns what was left out, in words.
     """
     lack = pairs.lack(source)
     run, scorer = about["run"], about["scorer"]
     (counts,) = workspace.select("calibrate/counts", **about).to_dicts()
-    if counts["is_unknown"]:
-        raise StepMissing(
-            f"{scorer} was trained here, but nothing says on which queries, so none can be asked of it as a new "
-            "one. Train it again. Run: curate train cross-encoder"
-        )
+    left_out = []
+    if counts["without_chance"]:
+        left_out = [
+            f"{counted(counts['without_chance'], 'annotated pairs are', 'annotated pair is')} left out: other "
+            "annotations say with which chance they were drawn (inclusion), these do not"
+        ]
     if not lack:
-        return
+        return left_out
     if not counts["scored"]:
         raise StepMissing(
             f"{scorer} has scored no candidate of run {run}. Run: "
             f"{curate_command('denoise', '--scorer', 'MODEL', '--run', run)}"
         )
-    seen = ""
+    seen = "".join(f" {text}." for text in left_out)
     if counts["seen"]:
-        seen = (
+        seen += (
             f" {counts['seen']:,} of {counts['queries']:,} queries with labels are left out, because the scorer "
-            "was trained on them. Queries of dev can take their place: mine and score them (curate mine --split "
-            "dev, curate denoise --run), then calibrate on that run (curate calibrate --run)."
+            "was trained on them, or may have been. Queries of dev can take their place: mine and score them "
+            "(curate mine --split dev, curate denoise --run), then calibrate on that run (curate calibrate --run)."
         )
     raise StepMissing(
         f"too little to calibrate {scorer} from {source} in the top {about['depth']} of run {run}: {lack}.{seen} "

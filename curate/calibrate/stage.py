@@ -13,13 +13,14 @@ from curate.calibrate.pairs import Pairs, Source, refuse_unfit
 from curate.calibrate.reliability import calibration_error, rows
 from curate.calibrate.request import CalibrateOptions, CalibrateRequest
 from curate.calibration import write_calibration
-from curate.cutoffs import current_cutoffs, set_cutoffs
-from curate.errors import BadInput, CurateError, NotMet
+from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
+from curate.errors import BadInput, BadSettings, CurateError, NotMet
 from curate.jobs import numbered
 from curate.load.checked_rows import rows as rows_of_file
 from curate.load.input_files import Input
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
+from curate.staleness import labels_digest
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
@@ -82,16 +83,23 @@ def calibrate(
     newest = workspace.select("workspace/newest_calibration", scorer=request.scorer_id, name="").to_dicts()
     before = newest[0]["calibration_id"] if newest else None
     record = workspace.record(before) if before else None
-    already = record is not None and dict(record.settings) == found
+    inputs = labels_digest(workspace, found["calibration"]["evidence"])
+    already = record is not None and (record.settings, record.inputs) == (found, inputs)
+    promised: CutoffOptions = {"scorer_id": request.scorer_id, "depth": request.depth}
+    for promise in found["promises"]:
+        if promise["side"] == "above":
+            promised["positive_above"] = promise["cutoff"]
+        else:
+            promised["negative_below"] = promise["cutoff"]
+    if found["promises"]:
+        _refuse_crossed(workspace, request.cutoffs, promised)
     job = record.job if record and already else numbered(workspace, "calibrate")
     if not already:
-        write_calibration(workspace, job, found)
+        write_calibration(workspace, job, found, inputs)
     cutoffs = None
     if found["promises"]:
-        values = {CUTOFF[promise["side"]]: promise["cutoff"] for promise in found["promises"]}
-        cutoffs = set_cutoffs(
-            workspace, request.cutoffs, scorer_id=request.scorer_id, calibration=job, depth=request.depth, **values
-        )
+        promised["calibration"] = job
+        cutoffs = set_cutoffs(workspace, request.cutoffs, **promised)
     return Calibrated(
         calibration_id=job,
         **found,
@@ -107,13 +115,15 @@ def plan_calibrate(workspace: Workspace, **options: Unpack[CalibrateOptions]) ->
     notes = [f"scorer: {request.scorer_id}", f"run: {request.run_id}, top {request.depth}"]
     if request.declared:
         return Plan("calibrate", "rows", 1, 0, 0.0, [*notes, "logits are declared to be log-odds"])
-    pairs, source = _pairs(workspace, request)
+    pairs, source, left_out = _pairs(workspace, request)
     used, _, _ = pairs.evidence(source)
     kinds = [
         f"{int(used.of(kind).sum()):,} {kind}" for kind in ("relevant", "irrelevant", "labelled", "unlabelled")
     ]
     told = f"from {source}: {', '.join(text for text in kinds if not text.startswith('0 '))}"
-    return Plan("calibrate", "pairs", len(used.logit), 0, len(used.logit) / PAIRS_A_SECOND, [*notes, told])
+    return Plan(
+        "calibrate", "pairs", len(used.logit), 0, len(used.logit) / PAIRS_A_SECOND, [*notes, told, *left_out]
+    )
 
 
 def _declared(request: CalibrateRequest) -> dict[str, Any]:
@@ -124,7 +134,9 @@ def _declared(request: CalibrateRequest) -> dict[str, Any]:
 
 
 def _fitted(workspace: Workspace, request: CalibrateRequest, progress: Progress) -> dict[str, Any]:
-    pairs, source = _pairs(workspace, request)
+    pairs, source, left_out = _pairs(workspace, request)
+    for note in left_out:
+        progress.say(note)
     used, evidence, prior = pairs.evidence(source)
     forms: tuple[Form, ...] = get_args(Form)
     with progress.task("calibrating", len(forms), "forms") as advance:
@@ -171,13 +183,12 @@ def _mean(evidence: Evidence, values: Any) -> float:
     return float((evidence.weights * values).sum() / evidence.weights.sum())
 
 
-def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Source]:
-    """Return the pairs and the source that counts; raises StepMissing if there are too few."""
+def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Source, list[str]]:
+    """Return the pairs, the source that counts and what was left out; raises StepMissing if there are too few."""
     pairs = Pairs.read(workspace, request.about, _hidden(request.hidden))
     by_default: Source = "annotations" if request.hidden or pairs.enough("annotations") else "labels"
     source = request.evidence or by_default
-    refuse_unfit(workspace, pairs, source, request.about)
-    return pairs, source
+    return pairs, source, refuse_unfit(workspace, pairs, source, request.about)
 
 
 def _hidden(path: Path | None) -> "pa.Table":
@@ -231,6 +242,17 @@ def _promises(workspace: Workspace, request: CalibrateRequest, pairs: Pairs, cur
     return found
 
 
+def _refuse_crossed(workspace: Workspace, name: str, promised: CutoffOptions) -> None:
+    """Raise NotMet if the cutoffs cannot stand together, before anything is written."""
+    try:
+        as_set(workspace, name, **promised)
+    except BadSettings as error:
+        raise NotMet(
+            f"the cutoffs that can be promised cannot be set for '{name}': {error}. Nothing was changed. Ask for "
+            "more precision, or for a smaller share of false ones: --precision, --share-false"
+        ) from error
+
+
 def _candidates(side: str, cuts: Any) -> Candidates:
     which: Side = "above" if side == "above" else "below"
     return Candidates(which, cuts[::-1] if which == "above" else cuts)
@@ -269,11 +291,12 @@ def _evidence(row: Mapping[str, Any]) -> str:
     kinds = ("labelled positives", "unlabelled candidates")
     if row["evidence"] != "labels":
         kinds = ("relevant", "other pairs")
+    bound = "at most " if row["evidence"] == "labels" else ""
     return (
         f"Learnt from {row['evidence']}: {row['positives']:,} {kinds[0]} and {row['others']:,} {kinds[1]}, of "
         f"{row['queries']:,} queries that the scorer was not trained on.\n"
         f"It is about unlabelled candidates in the top {row['depth']} of {row['run_id']}; by this evidence "
-        f"{row['prior']:.1%} of them are relevant."
+        f"{bound}{row['prior']:.1%} of them are relevant."
     )
 
 

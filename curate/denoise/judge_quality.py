@@ -120,24 +120,24 @@ class JudgeQuality:
         if not self.queries:
             return [f"The judge: {self._said}"]
         figures = [
-            f"The judge, on {self.queries:,} labelled queries that it has not seen ({PERCENT} % intervals in "
-            "brackets):",
-            f"  re-ranking the top {self.depth:,}: MRR@10 {_shown(self.mrr)}, the retriever "
-            f"{_shown(self.retriever_mrr)}, difference {_shown(self.mrr_difference, '+')}",
-            f"  positives above other candidates: AUC {_shown(self.auc)}, difference from the retriever's ranks "
-            f"{_shown(self.auc_difference, '+')}",
+            f"The judge, on {self.queries:,} labelled queries that it has not seen ({PERCENT} % intervals):",
+            f"  MRR@10 when it re-ranks the top {self.depth:,}: {_shown(self.mrr)}",
+            f"    the retriever's: {_shown(self.retriever_mrr)}",
+            f"    difference: {_shown(self.mrr_difference, '+')}",
+            f"  AUC, positives above other candidates: {_shown(self.auc)}",
+            f"    difference from the retriever's ranks: {_shown(self.auc_difference, '+')}",
             f"  of {self.positives:,} labelled positives, {_share(self.recognised, self.positives)} are "
-            f"recognised (above {self.positive_above:g}) and {_share(self.lost, self.positives)} lost (below "
-            f"{self.negative_below:g})",
+            f"recognised (above {self.positive_above:g})",
+            f"    and {_share(self.lost, self.positives)} lost (below {self.negative_below:g})",
         ]
         return [*figures, f"  {self._said}"]
 
     @property
     def _said(self) -> str:
         too_few = (
-            f"nothing is known of it, because {self.queries:,} labelled queries that it has not seen are too few "
-            f"(at least {FEWEST}). That does not mean that it is good. Label more queries, or train it with "
-            "--folds"
+            f"nothing is known of it. That takes {FEWEST} labelled queries that it has not seen, with all "
+            f"candidates scored, and there are {self.queries:,}. It does not mean that it is good. Label more "
+            "queries, or train it with --folds"
         )
         told = {
             "unknown": f"{too_few}.",
@@ -155,10 +155,10 @@ class JudgeQuality:
         return "chance" if self.retriever_has_seen else "the retriever"
 
 
-def judge_quality(workspace: Workspace, run_id: str, scorer_id: str, settings: Denoise) -> JudgeQuality:
-    """Return the quality of a scorer by its scores in the ledger, for the depth and the cutoffs in `settings`."""
+def judge_quality(workspace: Workspace, run_id: str, cutoffs: Mapping[str, Any]) -> JudgeQuality:
+    """Return the quality of the scorer of `cutoffs`, a row of the table, by its scores in the ledger."""
     with workspace.connect_lazily() as connection:
-        return _quality(connection, run_id, scorer_id, settings)
+        return _quality(connection, run_id, cutoffs)
 
 
 def refuse_worse(quality: JudgeQuality, scorer_id: str) -> None:
@@ -187,7 +187,6 @@ def measure_judge(
     import numpy as np
     import pyarrow as pa
 
-    settings = cutoffs.override(depth=DEPTH)
     with workspace.connect_lazily() as connection:
         connection.register("asked", pa.table({"query_key": pa.array(queries, pa.int32())}))
         pairs = sql_files.select(connection, "score/audit_pairs", run=run_id, depth=DEPTH).to_arrow_table()
@@ -204,14 +203,16 @@ def measure_judge(
         })  # fmt: skip
         sql_files.prepare(connection, "scores")  # first, or the next statement would undo this
         connection.from_arrow(scored).create_view("scores", replace=True)  # these alone, not the ledger's
-        return _quality(connection, run_id, scorer.scorer_id, settings)
+        cuts = cutoffs.model_dump(include={"negative_below", "positive_above"})
+        about = {"scorer_id": scorer.scorer_id, "depth": DEPTH, "calibration_id": None}
+        return _quality(connection, run_id, {**cuts, **about})
 
 
-def _quality(connection: Any, run_id: str, scorer_id: str, settings: Denoise) -> JudgeQuality:
-    low, high = settings.negative_below, settings.positive_above
-    values = {"run": run_id, "scorer": scorer_id, "depth": settings.depth}
-    found = sql_files.select(connection, "score/judge_by_query", negative_below=low, positive_above=high, **values)
-    return JudgeQuality.of(found.pl().to_dicts(), settings.depth, low, high)
+def _quality(connection: Any, run_id: str, cutoffs: Mapping[str, Any]) -> JudgeQuality:
+    cuts = {key: cutoffs[key] for key in ("depth", "negative_below", "positive_above")}
+    by = {"scorer": cutoffs["scorer_id"], "calibration": cutoffs["calibration_id"]}
+    found = sql_files.select(connection, "score/judge_by_query", run=run_id, **by, **cuts)
+    return JudgeQuality.of(found.pl().to_dicts(), *cuts.values())
 
 
 def _shown(value: Interval | None, sign: str = "") -> str:

@@ -1,10 +1,12 @@
 """Checks of scores: logits all equal, texts that were cut, or a scale on which the cutoffs mean nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError, StepMissing
 from curate.suggest import curate_command
+from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +35,10 @@ def truncation_warnings(cut: int, pairs: int, max_length: int | None) -> list[st
 
 @dataclass(frozen=True)
 class Scale:
-    """What the pairs that a scorer has scored show of its scale: the row of `sql/score/scale.sql`."""
+    """What the pairs that a scorer has scored show of its scale: the row of `sql/score/scale.sql`.
+
+    Nothing is said of the scale of cutoffs that use a calibration.
+    """
 
     negative_below: float
     positive_above: float
@@ -50,6 +55,14 @@ class Scale:
     declared: str | None
     is_trained_here: bool
     is_calibrated: bool
+
+    @classmethod
+    def of(cls, workspace: Workspace, run_id: str, cutoffs: Mapping[str, Any]) -> "Scale":
+        """Return the scale of the scorer of `cutoffs`, a row of the table, by its scores of a run."""
+        cuts = {key: cutoffs[key] for key in ("negative_below", "positive_above")}
+        about = {"scorer": cutoffs["scorer_id"], "run": run_id, "depth": cutoffs["depth"]}
+        (found,) = workspace.select("score/scale", **about, **cuts).to_dicts()
+        return cls(**cuts, **found, is_calibrated=cutoffs["calibration_id"] is not None)
 
     @property
     def faults(self) -> list[str]:

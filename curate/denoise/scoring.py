@@ -13,7 +13,7 @@ from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
-from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
+from curate.denoise.score_checks import refuse_if_alike, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
@@ -177,15 +177,13 @@ class Scoring:
         read = [(block, self.job.has("scores", block.block)) for block in self.blocks]
         return sum(block.unscored - shard.rows for block, shard in read if shard)
 
-    def warnings(self, cutoffs: Mapping[str, Any]) -> list[str]:
-        """Return warnings about pairs without a score, and about the scale that the cutoffs have."""
-        values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
-        (row,) = self.workspace.select("score/scale", **values, **cutoffs).to_dicts()
+    def warnings(self) -> list[str]:
+        """Return warnings about pairs without a score, and about texts that were cut."""
         facts = self.job.record.facts if self.job.record else {}
         cut = truncation_warnings(
             facts.get("cut", 0), facts.get("pairs", 0), facts.get("options", {}).get("max_length")
         )
-        return [*_without_score(self.without_score), *cut, *Scale(**cutoffs, **row).warnings]
+        return [*_without_score(self.without_score), *cut]
 
 
 def score_run(
@@ -215,7 +213,7 @@ def score_run(
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
         scoring.finish(pending, scoring.cut)
     _make_last(workspace, run_id, scoring.scorer)
-    warnings = scoring.warnings(settings.model_dump(include={"negative_below", "positive_above"}))
+    warnings = scoring.warnings()
     if pending and isinstance(scoring.scorer.model, Remarks):
         warnings += scoring.scorer.model.remarks()
     pairs = sum(block.pairs for block in scoring.blocks)

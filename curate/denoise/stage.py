@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
 from curate import named_queries, standing
+from curate.calibration import calibrated_elsewhere
 from curate.choose_run import chosen_run, run_to_denoise
 from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import (
+    CutoffOptions,
     are_set,
+    as_set,
     current_cutoffs,
     named_cutoffs,
     scorer_settings,
@@ -21,6 +24,7 @@ from curate.cutoffs import (
 )
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.resolve_scorer import TRAINED_HERE
+from curate.denoise.score_checks import Scale
 from curate.denoise.scoring import Scored, plan_score, score_run
 from curate.options import given_options
 from curate.plan import Plan
@@ -128,9 +132,14 @@ class DenoiseRequest:
         return cls(run_to_denoise(workspace, run), name or "default", settings, None, named)
 
     @property
-    def cutoff_values(self) -> dict[str, Any]:
+    def cutoff_values(self) -> CutoffOptions:
         """The values of the cutoffs, without their scorer."""
-        return self.settings.model_dump(include={"depth", *CUTS})
+        settings = self.settings
+        return {
+            "depth": settings.depth,
+            "negative_below": settings.negative_below,
+            "positive_above": settings.positive_above,
+        }
 
     def notes(self, workspace: Workspace) -> list[str]:
         """Return which run, scorer and cutoffs are used, as far as they were not named."""
@@ -162,15 +171,14 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     if request.only_cutoffs:
         row = set_cutoffs(workspace, request.cutoffs, **request.only_cutoffs)
         scored = _as_it_stands(workspace, request.run_id, row)
-        quality = judge_quality(
-            workspace, request.run_id, scored.scorer_id, request.settings.override(**_cuts(row))
-        )
+        quality = judge_quality(workspace, request.run_id, row)
     else:
         scored = score_run(workspace, request.run_id, request.settings, progress=progress)
-        quality = judge_quality(workspace, request.run_id, scored.scorer_id, request.settings)
+        values: CutoffOptions = {"scorer_id": scored.scorer_id, **request.cutoff_values}
+        quality = judge_quality(workspace, request.run_id, as_set(workspace, request.cutoffs, **values))
         if not request.settings.accept_judge:
             refuse_worse(quality, scored.scorer_id)
-        row = set_cutoffs(workspace, request.cutoffs, scorer_id=scored.scorer_id, **request.cutoff_values)
+        row = set_cutoffs(workspace, request.cutoffs, **values)
     return Denoised(
         run_id=request.run_id,
         scorer_id=scored.scorer_id,
@@ -178,7 +186,11 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         scored_now=scored.scored_now,
         seconds=scored.seconds,
         cutoffs=row,
-        warnings=scored.warnings,
+        warnings=[
+            *scored.warnings,
+            *Scale.of(workspace, request.run_id, row).warnings,
+            *calibrated_elsewhere(workspace, request.run_id, row),
+        ],
         judge=quality,
         audit=audit(workspace, request.run_id, request.cutoffs, request.settings.negatives),
     )
@@ -196,10 +208,6 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
         workspace, "denoise", request.run_id, request.settings, request.cutoffs, **request.cutoff_values
     )
     return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
-
-
-def _cuts(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"depth": row["depth"], **{key: row[key] for key in CUTS}}
 
 
 def _scoring(workspace: Workspace, row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 -- Candidates with the text of a positive are left out, because no score decides about them; so are unlabelled candidates
 -- of queries without labels, among which no labelled one could be. fold: five parts of the queries, by hash.
 -- The table hidden has every relevant passage of its queries, and counts like annotations of all their candidates.
--- weight: 1 over the chance with which an annotated pair was drawn, if its file says it.
+-- weight: 1 over the chance with which an annotated pair was drawn, if its file says it. If some annotations say it, pairs of
+-- which none does are left out: nobody knows how many candidates they stand for.
 -- $queries: at most this many, drawn by hash; those with annotations come first.
 with hidden_queries as (
     select distinct queries.query_key from hidden inner join queries on queries.query_id = hidden.query_id
@@ -16,8 +17,9 @@ hidden_pairs as (
     group by queries.query_key, passages.passage_key
 ),
 annotated as (
-    select query_key, passage_key, 1 / min(coalesce(inclusion, 1)) as weight
+    select query_key, passage_key, 1 / min(coalesce(inclusion, if(is_said, null, 1))) as weight
     from annotations
+    cross join (select count(inclusion) > 0 as is_said from annotations) as chances
     group by query_key, passage_key
 ),
 annotated_queries as (
@@ -85,7 +87,7 @@ select
     found.passage_key,
     found.logit::double as logit,
     found.kind,
-    coalesce(annotated.weight, 1)::double as weight,
+    if(annotated.query_key is null, 1, annotated.weight)::double as weight,
     found.fold::integer as fold,
     coalesce(sources.retriever, runs.retriever) as retriever,
     case
@@ -100,5 +102,7 @@ inner join runs on runs.run_id = $run
 left join sources on sources.query_key = found.query_key and sources.passage_key = found.passage_key
 left join labelled on labelled.query_key = found.query_key
 left join annotated on annotated.query_key = found.query_key and annotated.passage_key = found.passage_key
-where found.kind in ('relevant', 'irrelevant') or labelled.query_key is not null
+where
+    (found.kind in ('relevant', 'irrelevant') or labelled.query_key is not null)
+    and not (found.kind in ('relevant', 'irrelevant') and annotated.query_key is not null and annotated.weight is null)
 order by found.query_key, found.passage_key;

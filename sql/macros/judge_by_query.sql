@@ -1,19 +1,33 @@
 -- judge_by_query: how a scorer and a retriever rank the labelled positives of queries that the scorer has not seen. Grain: one row per query.
--- Both rank the run's top_k. A passage with the text of a positive, or of the query, is left out. Among equal logits the
--- positives come last, and a pair without a score comes after all others. Of more than 1,000 queries, 1,000 are drawn.
+-- Both rank the run's top_k. A query with an unlabelled candidate without a score is left out: unscored is not negative. So is
+-- a passage with the text of a positive, or of the query. Among equal logits the positives come last, and a positive
+-- without a score comes after all others. Of more than 1,000 queries, 1,000 are drawn.
 -- judge_rr, retriever_rr: 1 / rank of the first positive, 0 beyond rank 10. judge_auc, retriever_auc: the share of all
 -- unlabelled candidates of all these queries that lie below a positive, the mean over the positives that the run found;
 -- null if it found none. positives: all labelled ones, of which recognised have a probability (a, b and c as in
 -- macros/probability.sql) above `high` and lost one below `low`.
 -- retriever_has_seen: the run's encoder was trained here, on the labels of these queries, so that its figures flatter it.
 create or replace macro judge_by_query(of_run, top_k, of_scorer, low, high, a, b, c) as table
-with asked as (
+with incomplete as (
+    select found.query_key
+    from usable_candidates as found
+    anti join positives on positives.query_key = found.query_key and positives.passage_key = found.passage_key
+    anti join duplicates on duplicates.query_key = found.query_key and duplicates.passage_key = found.passage_key
+    anti join scores
+        on scores.scorer_id = of_scorer
+        and scores.query_key = found.query_key
+        and scores.passage_key = found.passage_key
+        and scores.logit is not null
+    where found.run_id = of_run and found."rank" <= top_k
+),
+asked as (
     select queries.query_key, queries.query_id
     from queries
     semi join positives on positives.query_key = queries.query_key
     semi join (select query_key from usable_candidates where run_id = of_run) as mined using (query_key)
     semi join (select query_key from scores where scorer_id = of_scorer) as scored using (query_key)
     anti join (select query_key from seen_queries where scorer_id = of_scorer) as seen using (query_key)
+    anti join incomplete using (query_key)
     order by draw(0, queries.query_id, 'judge'), queries.query_key
     limit 1000
 ),
@@ -83,7 +97,7 @@ select
         inner join models on models.model_id = runs.model_id
         where
             (select split from runs where run_id = of_run) = 'train'
-            and training_of(models.path) is not null
+            and was_trained_here(models.path)
             and (runs.run_id = of_run or list_contains((select sources from runs where run_id = of_run), runs.run_id))
     ) as retriever_has_seen,
 from asked

@@ -1,13 +1,9 @@
 -- judge_by_query: the figures of a scorer on queries that it has not seen. Grain: one row per query (macros/judge_by_query.sql).
--- Its probabilities are those of its newest calibration, if it has one.
-with newest as (
-    select
-        coalesce(arg_max(calibrations.a, stages.number), 1) as a,
-        coalesce(arg_max(calibrations.b, stages.number), 1) as b,
-        coalesce(arg_max(calibrations.c, stages.number), 0) as c,
-    from calibrations
-    inner join stages on stages.job = calibrations.calibration_id
-    where calibrations.scorer_id = $scorer
+-- Its probabilities are those of the calibration $calibration; null: the sigmoid of the logits.
+with chosen as (
+    select a, b, c from calibrations where calibration_id = $calibration::varchar
+    union all
+    select 1, 1, 0 where $calibration::varchar is null
 )
 select *
 from judge_by_query(
@@ -16,7 +12,7 @@ from judge_by_query(
     $scorer,
     $negative_below,
     $positive_above,
-    (select a from newest),
-    (select b from newest),
-    (select c from newest)
+    (select a from chosen),
+    (select b from chosen),
+    (select c from chosen)
 );

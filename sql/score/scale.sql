@@ -32,6 +32,5 @@ select
     count(*) filter (where is_random) as random,
     count(*) filter (where is_random and probability >= $negative_below::float) as random_not_below,
     (select any_value(settings ->> 'scale') from models where model_id = $scorer) as declared,
-    exists (select 1 from models where model_id = $scorer and training_of(path) is not null) as is_trained_here,
-    exists (select 1 from calibrations where scorer_id = $scorer) as is_calibrated,
+    exists (select 1 from models where model_id = $scorer and was_trained_here(path)) as is_trained_here,
 from judged;

@@ -1,4 +1,4 @@
--- earlier_verdicts: what an earlier judge thinks of the candidates of $run, by the cutoffs $leave_out. Grain: one row per scored (query_key, passage_key).
+-- earlier_verdicts: what an earlier judge thinks of the candidates of $run, by the cutoffs $leave_out and down to their depth. Grain: one row per scored (query_key, passage_key).
 -- left_out: it calls the candidate relevant, so that it is no negative of a group, unless people judged it not relevant.
 create or replace temp table earlier_verdicts as
 select
@@ -8,6 +8,9 @@ select
     probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) > cutoffs.positive_above as left_out,
 from cutoffs
 inner join scores on scores.scorer_id = cutoffs.scorer_id
-semi join (select query_key, passage_key from candidates where run_id = $run) as found
-    on found.query_key = scores.query_key and found.passage_key = scores.passage_key
+semi join candidates as found
+    on found.run_id = $run
+    and found.query_key = scores.query_key
+    and found.passage_key = scores.passage_key
+    and found.rank <= cutoffs.depth
 where cutoffs.name = $leave_out;

@@ -1,8 +1,10 @@
--- seen_queries: the queries whose labels a scorer was trained on. Grain: one row per (scorer_id, query_key).
+-- seen_queries: the queries whose labels a scorer was trained on, or that have the text of one. Grain: one row per (scorer_id, query_key).
 -- What a scorer says about them must not be used to measure or to calibrate it. A scorer that was trained elsewhere
 -- has no rows here.
 create or replace view seen_queries as
-select models.model_id as scorer_id, judge_queries.query_key
-from judge_queries
-inner join models on training_of(models.path) = judge_queries.training
-where models."role" = 'cross-encoder' and judge_queries.fold is null;
+select distinct models.model_id as scorer_id, twins.query_key
+from models
+inner join trained_queries on trained_queries.training = training_of(models.path)
+inner join stored_queries as trained on trained.query_key = trained_queries.query_key
+inner join stored_queries as twins on twins.text_hash = trained.text_hash
+where models."role" = 'cross-encoder';
