@@ -18,7 +18,7 @@ NEGATIVE[3] = False
 Several = Literal["mean", "lse-pair", "marginal"]
 SEVERAL: list[Several] = ["mean", "lse-pair", "marginal"]
 NAN = float("nan")
-# Row 0 has a positive and two soft labels, row 1 two positives, row 2 a positive and a soft label, row 3 no negative.
+# Row 0 has a positive and two soft labels, row 1 two positives, row 2 one and a soft label, row 3 no negative.
 TARGETS = torch.tensor([[0, 5, 7], [2, 3, -1], [4, 8, -1], [6, -1, -1]])
 WEIGHTS = torch.tensor([[1.0, 0.3, 0.8], [1.0, 1.0, NAN], [1.0, 0.5, NAN], [1.0, NAN, NAN]])
 AGAINST = NEGATIVE.clone()
@@ -26,7 +26,7 @@ AGAINST[0, 5] = AGAINST[0, 7] = AGAINST[2, 8] = False
 
 
 def by_definition(scores: list[float], targets: dict[int, float], negatives: list[int], several: Several) -> float:
-    """Return the loss of one row, pair by pair: a target with the weight w is 1 - w of a negative of the others."""
+    """Return the loss of one row, pair by pair: a target of weight w is 1 - w of a negative of the others."""
     whole = {**dict.fromkeys(negatives, 1.0), **{column: 1 - weight for column, weight in targets.items()}}
 
     def pairs(column: int) -> float:
@@ -115,7 +115,7 @@ def test_a_soft_label_of_1_is_a_positive_and_one_of_0_a_negative(several: Severa
 
 
 def pulls(several: Several, weight: float = 1.0) -> list[float]:
-    """Return how hard the loss pulls on a right positive (score 2) and on a wrong one (score -2), against 1 and 0."""
+    """Return the pull on a right positive (score 2) and on a wrong one (score -2), against scores of 1 and 0."""
     scores = torch.tensor([[2.0, -2.0, 1.0, 0.0]], requires_grad=True)
     negative = torch.tensor([[False, False, True, True]])
     weights = torch.tensor([[1.0, weight]])

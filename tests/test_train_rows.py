@@ -140,7 +140,7 @@ def soft_labels(folder: Path) -> dict[tuple[str, str], float]:
 
 
 def test_an_uncertain_candidate_is_a_soft_label_with_its_probability(workspace: Workspace, tmp_path: Path) -> None:
-    """Only wind is uncertain (logit 0, so 0.5). sun, which nobody scored, is neither positive nor negative nor soft."""
+    """Only wind is uncertain: logit 0 is 0.5. sun, which nobody scored, is no positive, negative or soft label."""
     folder = write(workspace, tmp_path, uncertain=2)
     assert soft_labels(folder) == {("q-rain", "wind"): 0.5}
     assert training_rows.counts_in(folder / training_rows.ROWS)[0].soft == 1
@@ -150,7 +150,7 @@ def test_an_uncertain_candidate_is_a_soft_label_with_its_probability(workspace: 
 
 
 def test_the_weight_is_the_calibrated_probability_of_the_decisions(workspace: Workspace, tmp_path: Path) -> None:
-    """The calibration halves the logits: fog, at -3, becomes uncertain with sigmoid(-1.5), and snow at -4 does, too."""
+    """The calibration halves the logits, so that fog at -3 and snow at -4 become uncertain, too."""
     values = {"scorer_id": "judge", "a": 0.5, "b": 0.5, "c": 0.0, "form": "declared", "evidence": "declared"}
     counts = {"queries": 0, "positives": 0, "others": 0, "seed": 0}
     settings = {"calibration": {**values, **counts}, "reliability": [], "promises": []}
@@ -196,7 +196,7 @@ def test_soft_labels_take_turns_and_are_no_negatives_elsewhere(workspace: Worksp
 
 
 def test_a_text_that_has_another_decision_is_no_soft_label(make_workspace: Make, tmp_path: Path) -> None:
-    """b and B have one text. People judged B not relevant, so b is not half relevant. Of c and C one is drawn."""
+    """People judged B not relevant, so that b, which has its text, is not half relevant. Of c and C one is drawn."""
     passages = {"a": "rain", "b": "snow", "B": "Snow!", "c": "hail", "C": "Hail!", "d": "fog"}
     workspace = make_workspace(
         passages, {"q": "what falls"}, qrels=[("q", "a")], candidates={"q": ["b", "B", "c", "C", "d"]}
@@ -306,7 +306,9 @@ def test_each_process_has_its_rows_and_everybody_s_passages(workspace: Workspace
     assert alone.slots.max() == len(alone.passages) - 1
 
 
-def test_a_soft_label_is_neither_a_positive_nor_a_negative_of_its_row(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_soft_label_is_neither_a_positive_nor_a_negative_of_its_row(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     """Its weight stands behind that of the positive, in the first slots. Two processes see the same."""
     folder = write(workspace, tmp_path, uncertain=1)
     found = batch(folder)

@@ -1,6 +1,7 @@
 """Several processes that train as one (train/world.py): real gloo processes compared with a single one."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,7 @@ def test_several_positives_and_soft_labels_do_not_depend_on_the_number_of_proces
 ) -> None:
     """Rows have up to two positives and two soft labels. With three rows, one of four processes has none."""
     workspace = Workspace(folder / "set")
+    shutil.rmtree(folder / "rows")
     write_rows(workspace, folder / "encoder", folder / "rows", uncertain=2)
     options = {"positives_loss": several, "uncertain": 2}
     assert compared(folder, processes, options, batch_rows) == EQUAL

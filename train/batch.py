@@ -43,8 +43,8 @@ class Batch:
     teacher: npt.NDArray[np.float32]
     """Queries x slots: the cross-encoder's logits, and NaN where there is none."""
     weights: npt.NDArray[np.float32]
-    """Queries x targets, which are the first slots: 1 for a positive, the soft label of an uncertain candidate, and
-    NaN for what is neither."""
+    """Queries x targets, which are the first slots: 1 for a positive, the soft label of an uncertain candidate,
+    and NaN for what is neither."""
     taught_rows: int
     """The number of rows in the whole batch that have two logits or more."""
     taught_pairs: int

@@ -59,7 +59,9 @@ class DualEncoderTask:
         positive, negative = (
             torch.from_numpy(mask).to(scores.device) for mask in (batch.positive, batch.negative)
         )
-        total = self.settings.contrastive_weight * self._contrastive(scores, positive, negative, batch) / batch.rows
+        total = (
+            self.settings.contrastive_weight * self._contrastive(scores, positive, negative, batch) / batch.rows
+        )
         if self.settings.distill != "none":
             total = total + self.settings.distill_weight * self._distilled(scores, batch)
         with torch.no_grad():

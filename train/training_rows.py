@@ -101,8 +101,8 @@ def counts_in(path: Path) -> tuple[Counts, int]:
 def read(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, Columns]]:
     """Yield (step, columns) with `size` training rows per step, starting at step `first`; the last may be smaller.
 
-    Columns: row_number, query_key, passage_key, label, logit (NaN: not scored) and weight (1 for a positive, the soft
-    label of an uncertain candidate, NaN for a negative), with one entry per passage.
+    Columns: row_number, query_key, passage_key, label, logit (NaN: not scored) and weight (1 for a positive, the
+    soft label of an uncertain candidate, NaN for a negative), with one entry per passage.
     """
     import pyarrow.dataset as ds
 
