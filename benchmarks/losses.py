@@ -2,10 +2,10 @@
 
     python benchmarks/losses.py COLLECTION --folder DIR --encoder MODEL [--wrong 1] [--seeds 0 1 2] -- TRAINING...
 
-COLLECTION is a BEIR folder. BM25 mines its train queries, and each gets `--wrong` more positives: candidates, drawn
-by hash from the first twenty, that nobody labelled, as a judge that errs would promote them. The product trains one
-dual-encoder for each loss with the options after `--` (of `curate train dual-encoder`) and evaluates it on test.
-Without labels for all passages, some of the planted positives may be right ones.
+COLLECTION is a BEIR folder. BM25 mines its train queries, and each gets `--wrong` more positives: candidates that
+nobody labelled, drawn by hash from the first twenty, as a judge that errs would promote them. The product trains
+one dual-encoder for each loss with the options after `--` (of `curate train dual-encoder`) and evaluates it on
+test. Where labels are not complete, some of the planted positives are right ones.
 """
 
 import argparse
@@ -61,7 +61,12 @@ def curate(*arguments: object) -> str:
 def evaluated(here: tuple[object, ...], encoder: str) -> float:
     """Return the MRR@10 of an encoder on test."""
     found = json.loads(curate(*here, "evaluate", "--encoder", encoder, "--split", "test", "--json"))
-    return round(next(row["value"] for row in found["metrics"] if row["metric"] == "mrr@10"), 4)
+    run = next(run for run, model in found["models"].items() if model == encoder)
+    return next(
+        round(row["value"]["mean"], 4)
+        for row in found["metrics"]
+        if row["run_id"] == run and row["metric"] == "MRR@10"
+    )
 
 
 def plant(workspace: Workspace, path: Path, wrong: int, seed: int) -> Path:

@@ -196,7 +196,7 @@ def test_soft_labels_take_turns_and_are_no_negatives_elsewhere(workspace: Worksp
 
 
 def test_a_text_that_has_another_decision_is_no_soft_label(make_workspace: Make, tmp_path: Path) -> None:
-    """People judged B not relevant, so that b, which has its text, is not half relevant. Of c and C one is drawn."""
+    """People judged B not relevant, so b, which has its text, is not half relevant. Of c and C one is drawn."""
     passages = {"a": "rain", "b": "snow", "B": "Snow!", "c": "hail", "C": "Hail!", "d": "fog"}
     workspace = make_workspace(
         passages, {"q": "what falls"}, qrels=[("q", "a")], candidates={"q": ["b", "B", "c", "C", "d"]}

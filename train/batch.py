@@ -174,7 +174,7 @@ def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np
 
 
 def _slots(starts: npt.NDArray[Any], mine: range) -> npt.NDArray[np.int64]:
-    """Return queries x slots: the places of each of this process's rows in the columns, and -1 for unused slots."""
+    """Return queries x slots: the places in the columns of each of this process's rows; -1 for unused slots."""
     sizes = np.diff(starts)
     width = int(sizes.max())
     here = sizes[mine.start : mine.stop, None]
