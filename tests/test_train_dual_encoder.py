@@ -173,7 +173,7 @@ def test_losses_and_soft_labels_are_settings_of_the_training(workspace: Workspac
     [record] = workspace.records("train")
     assert not {"positives_loss", "uncertain"} & set(record.settings)
     assert train(workspace, init, positives_loss="mean", uncertain=0).sha256 == plain.sha256
-    with pytest.raises(StaleModel, match="positives_loss was null, is .marginal."):
+    with pytest.raises(StaleModel, match='positives_loss was null, is "marginal"'):
         train(workspace, init, positives_loss="marginal")
     with pytest.raises(StaleModel, match="uncertain was null, is 2"):
         train(workspace, init, uncertain=2)

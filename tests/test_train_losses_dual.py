@@ -102,7 +102,7 @@ def test_a_soft_label_of_1_is_a_positive_and_one_of_0_a_negative(several: Severa
 
     def loss(weight: float) -> float:
         weights = torch.tensor([[1.0, weight]])
-        return weighted_contrastive(scores, negative, targets, weights, several).item()
+        return float(weighted_contrastive(scores, negative, targets, weights, several))
 
     first = torch.tensor([[True, False, False, False]])
     as_negative = contrastive(scores, first, ~first)
