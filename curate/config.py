@@ -254,6 +254,13 @@ class TrainDualEncoder(Section):
     """Rows per step, over all processes. A row is a query with its passages."""
     positives: int = Field(default=1, ge=1)
     """Maximum positives per row. Further positives take turns over the epochs."""
+    positives_loss: Literal["mean", "lse-pair", "marginal"] = "mean"
+    """How several positives of a row make one loss. `mean`: the mean of their losses. `lse-pair`: one loss over
+    all pairs of a positive and a negative, in which the positive with the lowest score pulls most. `marginal`: one
+    of the positives is enough, and that with the highest score pulls most."""
+    uncertain: int = Field(default=0, ge=0)
+    """Maximum uncertain candidates per row, drawn by hash, as soft labels: with the probability p a candidate
+    counts p as a positive and 1 - p as a negative."""
     hard_negatives: int = Field(default=1, ge=0)
     """Maximum hard negatives per row, drawn by hash. They take turns over the epochs."""
     random_negatives: int = Field(default=0, ge=0)

@@ -50,6 +50,8 @@ class DualEncoderOptions(TypedDict, total=False):
     epochs: int | None
     batch_rows: int | None
     positives: int | None
+    positives_loss: Literal["mean", "lse-pair", "marginal"] | None
+    uncertain: int | None
     hard_negatives: int | None
     random_negatives: int | None
     depth: int | None

@@ -22,12 +22,17 @@ class TrainingSource:
     ) -> None:
         """Choose runs and cutoffs; raises BadSettings if one is missing, or if distillation lacks negatives."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
-        judged = judged or settings.promote or settings.distill != "none"
+        judged = judged or settings.promote or settings.uncertain > 0 or settings.distill != "none"
         augmented = settings.augmented and _is_augmented(workspace, run, cutoffs)
         if settings.distill != "none" and not settings.hard_negatives:
             raise BadSettings(
                 "distillation teaches the order of a row's own passages, and without hard negatives a row has "
                 "only its positive: use --hard-negatives 1 or more, or --distill none"
+            )
+        if settings.uncertain and not settings.denoised:
+            raise BadSettings(
+                "without denoising, an uncertain candidate is a negative, and it cannot be a soft label, too: use "
+                "--uncertain 0 or --denoised"
             )
         self.workspace, self.settings = workspace, settings
         judged = judged or augmented
@@ -57,7 +62,7 @@ class TrainingSource:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the queries in `sql/train`."""
-        names = ("epochs", "positives", "hard_negatives", "random_negatives", "masks")
+        names = ("epochs", "positives", "uncertain", "hard_negatives", "random_negatives", "masks")
         return {
             **self.training_set.parameters,
             **{name: getattr(self.settings, name) for name in names},

@@ -125,6 +125,17 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @click.option("--epochs", type=int, help="Times that each query is seen [3].")
 @click.option("--batch-rows", type=int, help="Queries per step, over all processes [64].")
 @click.option("--positives", type=int, help="Positives per row, at most [1].")
+@click.option(
+    "--positives-loss",
+    type=click.Choice(["mean", "lse-pair", "marginal"]),
+    help="How several positives of a row make one loss: the mean of theirs, all pairs with negatives, or one is "
+    "enough [mean].",
+)
+@click.option(
+    "--uncertain",
+    type=int,
+    help="Uncertain candidates per row, at most, as soft labels by their probability [0].",
+)
 @click.option("--hard-negatives", type=int, help="Hard negatives per row, at most [1].")
 @click.option("--random-negatives", type=int, help="Random passages per row [0].")
 @click.option("--depth", type=int, help="Top candidates that hard negatives come from [50].")
