@@ -75,8 +75,8 @@ def weighted_contrastive(
 
     mean      mean over i in P of log(1 + sum over j in N of exp(s_j - s_i)): `contrastive`, if all weights are 1.
     lse-pair  log(1 + sum over i in P and j in N of exp(s_j - s_i)), which is LSEPair (Wang et al. 2026, arXiv
-              2602.12727). The pull on i is in proportion to exp(-s_i): the positive with the lowest score has
-              most.
+              2602.12727), by public descriptions of it, since its code is not published. The pull on i is in
+              proportion to exp(-s_i): the positive with the lowest score has most.
     marginal  -log(sum over P of exp(s_i) / sum over P and N of exp(s)), which is the same paper's SumMargLH. The
               pull is in proportion to exp(s_i): a positive that the model does not believe has least.
 
