@@ -1,5 +1,6 @@
 """What `curate doctor` found, in a terminal: a line for each check, and below a red or yellow one what to do."""
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +17,7 @@ def print_diagnosis(found: Diagnosis) -> None:
     page = Page()
     for subject in found.subjects:
         page.print(page.text(f"{subject.kind}: {subject.name}", TITLE))
-        page.print(*(page.text(f"  {line}", DIM) for line in subject.about))
+        page.print(*(Padding(page.text(line, DIM), (0, 0, 0, 2)) for line in subject.about))
         page.print(_table(page, subject.checks), Text())
     style = STYLES["red"] if found.red else STYLES["yellow"] if found.yellow else STYLES["green"]
     page.print(page.text(found.verdict, style))
@@ -29,8 +30,8 @@ def _table(page: Page, checks: list[Check]) -> Table:
     table.add_column(overflow="fold")
     for check in checks:
         style = STYLES[check.colour]
-        body = Text.assemble(page.text(f"{check.name}: ", style), page.text(f"{check.found}."))
+        body = Text.assemble(page.text(f"{check.name}:", style), " ", page.text(f"{check.found}."))
         for label, text in remarks(check):
-            body.append_text(Text.assemble("\n", page.text(f"{label}: ", TITLE), page.text(f"{text}.")))
+            body.append_text(Text.assemble("\n", page.text(f"{label}:", TITLE), " ", page.text(f"{text}.")))
         table.add_row("", page.text(SHOWN.get(check.colour, check.colour), style), body)
     return table

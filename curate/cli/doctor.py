@@ -14,7 +14,9 @@ from curate.errors import NotMet, NoWorkspace
 @click.option("--scorer", metavar="MODEL", help="Scorer to examine: a folder, hub name or http://host:port#model.")
 @click.option("--encoder", metavar="MODEL", help="Encoder to examine: a folder or hub name.")
 @click.option("--queries", metavar="N", type=click.IntRange(min=1), help="Queries to examine it with [32].")
-@click.option("--max-length", type=int, help="Scorer: tokens of query and passage together [as in curate denoise].")
+@click.option(
+    "--max-length", type=int, help="Scorer: tokens of query and passage together [as in curate denoise]."
+)
 @click.option("--relevant-class", metavar="NAME", help="Scorer: class that means relevant.")
 @click.option("--instruction", metavar="TEXT", help="Scorer: what a causal language model judges.")
 @click.option("--prompt", metavar="FILE", help="Scorer: prompt of a judge behind a chat route.")

@@ -1,1 +1,1 @@
-"""`curate doctor`: is this scorer or encoder read rightly, can its scores be trusted, and is the machine set up?"""
+"""`curate doctor`: whether a model is read rightly, its scores can be trusted, and the machine is set up."""

@@ -62,8 +62,10 @@ class Diagnosis:
     def verdict(self) -> str:
         """The whole in one sentence."""
         counts = f"{self.red} red, {self.yellow} yellow, {self.green} green, {self.not_applicable} not applicable"
-        said = "Something is wrong" if self.red else "Nothing is wrong" + (
-            ", but there is something to know" if self.yellow else ""
+        said = (
+            "Something is wrong"
+            if self.red
+            else "Nothing is wrong" + (", but there is something to know" if self.yellow else "")
         )
         return f"{said}: {counts}."
 

@@ -124,7 +124,7 @@ def _compared(
     return Check(
         name=name,
         colour=colour,
-        found=f"{told} (scores span {exam.range:.3g}){gone}",
+        found=f"{told}, of a range of {exam.range:.3g}{gone}",
         expected=f"{expected} (at most {allowed:.2g})",
         why=DEPENDS,
         do="" if colour == "green" else NOT_HERE,

@@ -1,4 +1,4 @@
-"""An encoder, as the checks see it: it scores a pair by the inner product of the vectors that mining would store."""
+"""An encoder, as the checks see it: it scores a pair by the inner product of the vectors that mining stores."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ class EncoderModel:
         from curate.models.reference import NoReferenceError, reference_vectors
 
         if together:
-            raise NoReferenceError("an encoder's vectors are compared alone")
+            raise NoReferenceError("it is asked of scorers alone; an encoder's batches are checked below")
         spec = self.encoder.spec
         return self._products(texts, lambda own, side: reference_vectors(self.encoder.folder, spec, own, side))
 

@@ -1,4 +1,4 @@
-"""What the checks ask of a model, whether it is a scorer or an encoder: scores of pairs, by the product's own path."""
+"""What the checks ask of a model, a scorer or an encoder: scores of pairs, by the product's own path."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FEW, SOME = 24, 128
 """Pairs for checks that compute each pair alone, and for those that compute them in batches."""
-# By how much two computations of one score may differ: a share of the range of the scores, and a constant. A server
-# chooses its number format and its batches itself.
+# By how much two computations of one score may differ: a share of the range of the scores, and a constant. A
+# server chooses its number format and its batches itself.
 ALLOWED = {"fp32": (1e-3, 1e-3), "bf16": (0.05, 0.05), None: (0.05, 0.05)}
 
 
@@ -90,6 +90,11 @@ class Exam:
     def scores(self) -> "Floats":
         """The scores of the sample, computed as the product does. NaN: no score."""
         return self.model.scorer.score(self.rows)
+
+    @cached_property
+    def cuts(self) -> "Cuts | None":
+        """What is cut of the texts; None if the model does not tell its tokens."""
+        return self.model.cuts(self.sample)
 
     @cached_property
     def range(self) -> float:

@@ -21,7 +21,7 @@ GIB = 1 << 30
 TOO_LITTLE, LITTLE = GIB // 2, 2 * GIB
 WRONG = 1e-3  # a relative error of a matrix product that no number format of a working device explains
 FAISS = "from curate.mine.faiss_search import agrees_with_exact; raise SystemExit(0 if agrees_with_exact() else 9)"
-DIES = 120
+LONGEST = 120  # seconds
 
 
 def examine_machine(root: Path | None) -> Subject:
@@ -59,7 +59,9 @@ def torch_checks() -> list[Check]:
     except (CurateError, ImportError, RuntimeError, OSError) as error:
         found = " ".join(str(error).split())[:300]
         why = "no model runs on this device"
-        return [Check("device", "red", found, "a device that computes", why, "--device cpu, or install torch anew")]
+        return [
+            Check("device", "red", found, "a device that computes", why, "--device cpu, or install torch anew")
+        ]
     driver = DRIVER.exists() and torch.device != "cuda"
     wrong = not torch.error < WRONG
     where = torch.device + (f" ({torch.name}, {_size(torch.memory or 0)} free)" if torch.name else "")
@@ -123,7 +125,7 @@ def disk(folder: Path, free: int | None = None) -> Check:
 
 
 def faiss(owners: Mapping[str, list[str]] | None = None) -> Check:
-    """Return whether faiss finds what an exact search finds. It runs in a process of its own, since it may crash."""
+    """Return whether faiss finds what an exact search finds. It has a process of its own, since it may crash."""
     name, expected = "faiss", "the passages that an exact search finds"
     packages = sorted(set((packages_distributions() if owners is None else owners).get("faiss", [])))
     if not packages:
@@ -139,21 +141,27 @@ def faiss(owners: Mapping[str, list[str]] | None = None) -> Check:
             f"pip uninstall -y {' '.join(packages)}, then pip install faiss-cpu",
             figures,
         )
-    try:
-        code = subprocess.run([sys.executable, "-c", FAISS], capture_output=True, timeout=DIES, check=False).returncode
-    except subprocess.TimeoutExpired:
-        code = None
-    end = "found other passages" if code == 9 else "did not end" if code is None else f"ended with code {code}"
+    code = _runs(FAISS)
+    end = {None: "did not end", 0: "finds what an exact search finds", 9: "finds other passages"}
     return Check(
         name,
-        "red" if code else "red" if code is None else "green",
-        f"{packages[0]} {_version(packages[0])} "
-        + (f"beside torch {end}" if code != 0 else "finds what an exact search finds"),
+        "green" if code == 0 else "red",
+        f"{packages[0]} {_version(packages[0])}, with torch, {end.get(code, f'ended with code {code}')}",
         expected,
         "runs with --index would be wrong or crash",
         "" if code == 0 else "mine with the default index (exact), or install faiss anew: pip install faiss-cpu",
         figures,
     )
+
+
+def _runs(program: str) -> int | None:
+    """Return the exit code of a Python program in a process of its own; None if it does not end."""
+    try:
+        return subprocess.run(  # noqa: S603 - our own text
+            [sys.executable, "-c", program], capture_output=True, timeout=LONGEST, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _available() -> int | None:

@@ -1,12 +1,11 @@
-"""Checks that a model is read rightly: against transformers, sentence-transformers and float32, and what is cut."""
+"""Checks that a model is read rightly: against transformers and sentence-transformers, and what is cut."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from curate.counted import counted
 from curate.doctor.check import Check
-from curate.doctor.exam import Cuts, Exam
-from curate.doctor.judgement import tied_queries, tops
+from curate.doctor.exam import FEW, Cuts, Exam
+from curate.doctor.judgement import MANY, tied_queries, tops
 
 if TYPE_CHECKING:
     from curate.doctor.exam import Floats
@@ -56,8 +55,7 @@ def library(exam: Exam) -> Check:
     from curate.models.reference import NoReferenceError
 
     name = "as sentence-transformers reads it"
-    cuts = exam.model.cuts(exam.sample)
-    whole = _uncut(exam, cuts)
+    whole = _uncut(exam, exam.cuts)
     if not whole:
         return Check(name, "not applicable", "every text is cut, and libraries cut at other lengths")
     texts = [exam.sample.texts[at] for at in whole]
@@ -84,23 +82,29 @@ def number_format(exam: Exam) -> Check:
     both = ~(np.isnan(precise) | np.isnan(exam.scores))
     difference = float(np.abs(precise - exam.scores)[both].max()) if both.any() else 0.0
     too_far = difference > 2 * exam.allowed(dtype)
-    red = too_far or best > 0.1 * queries or (ties > 0.1 * queries and ties > 2 * ties32)
+    red = too_far or best > 0.1 * queries or (ties > MANY * queries and ties > 2 * ties32)
     return Check(
         name=name,
         colour="red" if red else "yellow" if best or ties > ties32 else "green",
-        found=f"{dtype} against float32: scores differ by at most {difference:.2g} of a range of {exam.range:.3g}, "
-        f"another passage is best for {best} of {queries} queries, and the top has ties for {ties} (in float32 "
-        f"for {ties32})",
+        found=f"{dtype} against float32: scores differ by at most {difference:.2g} of a range of "
+        f"{exam.range:.3g}, another passage is best for {best} of {queries} queries, and the top has "
+        f"ties for {ties} (in float32 for {ties32})",
         expected="the same best passages, and no more ties",
         why="bf16 has 3 digits: candidates whose scores are close become equal or change places",
         do="--dtype fp32",
-        figures={"dtype": dtype, "difference": difference, "best_differs": best, "ties": ties, "ties_fp32": ties32},
+        figures={
+            "dtype": dtype,
+            "difference": difference,
+            "best_differs": best,
+            "ties": ties,
+            "ties_fp32": ties32,
+        },
     )
 
 
 def truncation(exam: Exam) -> Check:
     """Return what is cut of the texts, and what lies behind the cut."""
-    cuts = exam.model.cuts(exam.sample)
+    cuts = exam.cuts
     if cuts is None:
         return _unseen_ends(exam)
     figures = {"texts": cuts.texts, "cut": len(cuts.cut), "max_length": cuts.max_length}
@@ -147,7 +151,8 @@ def _behind(exam: Exam, cuts: Cuts) -> str:
     queries = [exam.sample.texts[at][0] for at, _ in cut]
     rest = exam.score([(query, text) for query, (_, text) in zip(queries, cut, strict=True)])
     higher = sum(bool(rest[number] > exam.scores[at]) for number, (at, _) in enumerate(cut))
-    return f"; of {counted(len(cut), 'labelled positives')} among them, the part behind the cut scores higher in {higher}"
+    among = f"; of {counted(len(cut), 'labelled positives')} among them"
+    return f"{among}, the part behind the cut scores higher in {higher}"
 
 
 def _longer(cuts: Cuts) -> str:
@@ -170,8 +175,8 @@ def _unseen_ends(exam: Exam) -> Check:
     return Check(
         name="truncation",
         colour="yellow" if same else "green",
-        found=f"{same} of {counted(len(texts), 'pairs')} score the same with another last word, so their ends seem "
-        "not to be read (the model does not show its tokens)",
+        found=f"{same} of {counted(len(texts), 'pairs')} score the same with another last word, so their ends "
+        "seem not to be read (the model does not show its tokens)",
         expected="every passage is read to its end",
         why="an answer behind the cut is not read, so its passage looks irrelevant",
         do="raise the maximum length, at the server if there is one, or split long passages before loading them",
@@ -180,13 +185,14 @@ def _unseen_ends(exam: Exam) -> Check:
 
 
 def _uncut(exam: Exam, cuts: Cuts | None) -> list[int]:
+    """Return some pairs of which nothing is cut, as far as the model shows its tokens."""
     if cuts is None:
         return exam.few
     gone = set(cuts.cut)
     if cuts.unit == "passages":
         passages = exam.sample.pairs[:, 1].tolist()
         gone = {at for at, passage in enumerate(passages) if passage in set(cuts.cut)}
-    return [at for at in exam.few if at not in gone]
+    return [at for at in range(len(exam.rows)) if at not in gone and exam.scores[at] == exam.scores[at]][:FEW]
 
 
 def _against(exam: Exam, name: str, ours: "Floats", theirs: "Floats", expected: str) -> Check:
@@ -200,7 +206,8 @@ def _against(exam: Exam, name: str, ours: "Floats", theirs: "Floats", expected: 
     return Check(
         name=name,
         colour="red" if wrong else "green",
-        found=f"{counted(int(both.sum()), 'pairs')} differ by at most {difference:.2g} (scores span {exam.range:.3g})",
+        found=f"{counted(int(both.sum()), 'pairs')} differ by at most {difference:.2g}, of a range of "
+        f"{exam.range:.3g}",
         expected=f"{expected} (at most {allowed:.2g})",
         why="the model is read otherwise than it was made, so its scores are another model's",
         do=REPORT if wrong else "",
@@ -210,7 +217,4 @@ def _against(exam: Exam, name: str, ours: "Floats", theirs: "Floats", expected: 
 
 def _best_differs(exam: Exam, precise: "Floats") -> int:
     ours, theirs = tops(exam, exam.scores), tops(exam, precise)
-    first: Sequence[int] = [query for query in ours if query in theirs and ours[query][0] != theirs[query][0]]
-    return len(first)
-
-
+    return sum(ours[query][0] != theirs[query][0] for query in ours if query in theirs)

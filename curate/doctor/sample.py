@@ -42,7 +42,9 @@ class Sample:
     def text(self) -> str:
         """What was drawn, for a terminal."""
         counts = ", ".join(f"{self.kinds.count(kind):,} {name}" for kind, name in NAMES.items())
-        return f"{len(self.queries):,} queries, {sum(self.measured):,} of them labelled and unseen; pairs: {counts}"
+        return (
+            f"{len(self.queries):,} queries, {sum(self.measured):,} of them labelled and unseen; pairs: {counts}"
+        )
 
     def of_query(self, query: int) -> "Ints":
         """Return the positions of the pairs of a query."""

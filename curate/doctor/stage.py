@@ -105,14 +105,16 @@ def doctor(
 ) -> Diagnosis:
     """Return what is right and wrong with the machine and the models, examined on the texts of the workspace.
 
-    Nothing is written. Without a workspace, only the machine is examined. Raises NoWorkspace if a model is named all
-    the same, StepMissing if the workspace holds no passage or no query, and BadSettings for options that do not
-    suit the model. A model that cannot be opened is a red check.
+    Nothing is written. Without a workspace, only the machine is examined. A model that cannot be opened is a red
+    check. Raises NoWorkspace if a model is named without a workspace, StepMissing if that holds no passage or no
+    query, and BadSettings for options that do not suit the model.
     """
     given = given_options(DoctorOptions, options)
     if workspace is None:
         if given:
-            raise NoWorkspace("a model is examined on the texts of a workspace, and there is none", run="curate init")
+            raise NoWorkspace(
+                "a model is examined on the texts of a workspace, and there is none", run="curate init"
+            )
         return Diagnosis.of([examine_machine(None)])
     request = DoctorRequest.of(workspace, given)
     if request.scorer or request.encoder:
@@ -149,7 +151,9 @@ def _encoder(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, Any] |
     return None
 
 
-def _examine_scorer(workspace: Workspace, request: DoctorRequest, settings: Denoise, progress: Progress) -> Subject:
+def _examine_scorer(
+    workspace: Workspace, request: DoctorRequest, settings: Denoise, progress: Progress
+) -> Subject:
     name = settings.scorer or TRAINED_HERE
     try:
         found = find_scorer(workspace, settings).of_today()
@@ -166,7 +170,9 @@ def _examine_scorer(workspace: Workspace, request: DoctorRequest, settings: Deno
     of_scale = partial(
         judgement.scale, settings=settings, trained_here=trained, calibration=known[-1] if known else None
     )
-    return Subject("scorer", found.scorer_id, about, _checks(exam, [*READ, *SAME, *JUDGED, ("scale", of_scale)], progress))
+    return Subject(
+        "scorer", found.scorer_id, about, _checks(exam, [*READ, *SAME, *JUDGED, ("scale", of_scale)], progress)
+    )
 
 
 def _examine_encoder(

@@ -30,7 +30,7 @@ class NoReferenceError(Exception):
 
 
 def reference_logits(folder: Path, spec: Any, texts: Sequence[TextPair], *, together: bool = False) -> Floats:
-    """Return the logits of pairs by transformers' own forward pass. A pair that is too long for a template has NaN.
+    """Return the logits of pairs by transformers' own forward pass. A pair too long for a template has NaN.
 
     together: all pairs in one batch, padded as the model's own tokenizer pads. Raises NoReferenceError.
     """
