@@ -1,6 +1,6 @@
 """Checks that a score depends on its pair alone: not on the moment, the batch, the padding or the order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from curate.doctor.check import Check, Colour
@@ -32,11 +32,10 @@ def repeated(exam: Exam) -> Check:
 
 def alone(exam: Exam) -> Check:
     """Return whether a pair has the score alone that it has among many."""
-    single = _one_by_one(exam, lambda at: [exam.rows[at]])
     return _compared(
         exam,
         "one pair = many",
-        single,
+        exam.alone,
         exam.scores[exam.few],
         found="{count} pairs alone and among all differ by at most {difference}",
         expected="the same scores, but for the last bits",
@@ -46,13 +45,11 @@ def alone(exam: Exam) -> Check:
 def padded(exam: Exam) -> Check:
     """Return whether a pair has the same score beside the longest pair, where it is padded."""
     longest = exam.rows[exam.few[-1]]
-    short = _one_by_one(exam, lambda at: [exam.rows[at]])
-    beside = _one_by_one(exam, lambda at: [exam.rows[at], longest])
     return _compared(
         exam,
         "packed = padded",
-        short,
-        beside,
+        exam.alone,
+        exam.beside(longest),
         found="{count} pairs alone and filled up to the longest one differ by at most {difference}",
         expected="padding changes nothing, but for the last bits",
     )
@@ -91,12 +88,6 @@ def empty(exam: Exam) -> Check:
         do="remove empty texts, or use another scorer" if scored else "",
         figures={"scored": len(scored)},
     )
-
-
-def _one_by_one(exam: Exam, batch: Callable[[int], list[Any]]) -> "Floats":
-    import numpy as np
-
-    return np.asarray([exam.model.scorer.score(batch(at))[0] for at in exam.few], np.float32)
 
 
 def _like(other: "Floats", rows: Sequence[Any], scores: "Floats") -> "Floats":

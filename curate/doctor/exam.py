@@ -119,6 +119,17 @@ class Exam:
         known.sort(key=lambda at: (len(texts[at][0]) + len(texts[at][1]), at))
         return [known[at] for at in sorted(set(np.linspace(0, len(known) - 1, FEW).astype(int)))] if known else []
 
+    @cached_property
+    def alone(self) -> "Floats":
+        """The scores of `few`, each computed without company."""
+        return self.beside()
+
+    def beside(self, *company: Any) -> "Floats":
+        """Return the scores of `few`, each computed with the prepared pairs in `company`."""
+        import numpy as np
+
+        return np.asarray([self.model.scorer.score([self.rows[at], *company])[0] for at in self.few], np.float32)
+
     @property
     def few_texts(self) -> list[TextPair]:
         """The texts of `few`."""
