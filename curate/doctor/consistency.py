@@ -43,14 +43,14 @@ def alone(exam: Exam) -> Check:
 
 
 def padded(exam: Exam) -> Check:
-    """Return whether a pair has the same score beside the longest pair, where it is padded."""
-    longest = exam.rows[exam.few[-1]]
+    """Return whether a pair has the same score beside a longer one, where it is padded."""
+    (longer,) = exam.prepare(exam.model.scorer, [exam.long_text])
     return _compared(
         exam,
         "packed = padded",
         exam.alone,
-        exam.beside(longest),
-        found="{count} pairs alone and filled up to the longest one differ by at most {difference}",
+        exam.beside(longer),
+        found="{count} pairs alone and filled up to a longer one differ by at most {difference}",
         expected="padding changes nothing, but for the last bits",
     )
 

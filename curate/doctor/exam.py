@@ -136,6 +136,12 @@ class Exam:
         texts = self.sample.texts
         return [texts[at] for at in self.few]
 
+    @property
+    def long_text(self) -> TextPair:
+        """A pair with a passage longer than any of the sample, beside which every other pair is padded."""
+        query, longest = self.sample.queries[0], sorted(self.sample.passages, key=len)[-2:]
+        return query, " ".join(2 * longest)
+
     def score(self, texts: Sequence[TextPair]) -> "Floats":
         """Return the scores of pairs of texts, computed as the product does."""
         return self.model.scorer.score(self.prepare(self.model.scorer, texts))

@@ -81,7 +81,7 @@ def one_word(exam: Exam) -> Check:
     moves = np.abs(both[len(before) :] - both[: len(before)])
     same, move = int((moves < 1e-7).sum()), float(np.nanmedian(moves))
     gap = _gap(exam)
-    noisy = gap is not None and move > gap > 0
+    noisy = gap is not None and move > gap
     colour: Colour = "red" if same > len(moves) / 2 else "yellow" if same > 0.1 * len(moves) or noisy else "green"
     against = "" if gap is None else f"; labelled positives lie {gap:.2g} above random passages"
     return Check(

@@ -32,7 +32,8 @@ def padding_elsewhere(exam: Exam) -> Check:
 
     name = "padded by its own tokenizer"
     try:
-        single, together = (exam.model.reference(exam.few_texts, together=wide) for wide in (False, True))
+        texts = [*exam.few_texts, exam.long_text]  # beside which the others are padded
+        single, together = (exam.model.reference(texts, together=wide) for wide in (False, True))
     except NoReferenceError as error:
         return Check(name, "not applicable", str(error))
     checked = _against(exam, name, single, together, "padding changes nothing, but for the last bits")
