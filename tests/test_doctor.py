@@ -6,10 +6,11 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from conftest import write_workspace
 from test_scorer_kinds import write_modular
 from test_served_scorer import Server, serving
 from tiny_causal import RERANK, write_causal
@@ -29,6 +30,7 @@ from curate.models.encoder import Encoder
 from curate.models.fold_scorer import FoldScorer, write_folds
 from curate.models.pair_batches import TokenizedPair
 from curate.models.reference import NoReferenceError
+from curate.progress import SILENT
 from curate.text_hash import text_hashes
 
 Make = Callable[..., Workspace]
@@ -54,9 +56,15 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "examine_machine", lambda _root: quick)
 
 
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return twenty places, a labelled query for each, and no run. All tests share it: nothing writes to it."""
+    return write_workspace(tmp_path_factory.mktemp("doctor") / "set", PASSAGES, QUERIES, qrels=QRELS)
+
+
 @pytest.fixture
-def texts(make_workspace: Make) -> Workspace:
-    """Twenty places, a labelled query for each, and no run."""
+def own_texts(make_workspace: Make) -> Workspace:
+    """Return the same for a test that writes to it."""
     return make_workspace(PASSAGES, QUERIES, qrels=QRELS)
 
 
@@ -94,6 +102,8 @@ class Fake:
     """A model whose scores are a function of the pairs that are scored together."""
 
     dtype: str | None = "fp32"
+    kind: Literal["scorer", "encoder"] = "scorer"
+    is_symmetric = False
 
     def __init__(self, score: Callable[[list[TextPair]], Sequence[float]]) -> None:
         self.function, self.scorer = score, self
@@ -270,19 +280,19 @@ def test_few_labels_say_little(make_workspace: Make) -> None:
     assert (found.colour, found.do) == ("yellow", "label more queries")
 
 
-def test_what_the_scorer_was_trained_on_measures_nothing(texts: Workspace) -> None:
+def test_what_the_scorer_was_trained_on_measures_nothing(own_texts: Workspace) -> None:
     """`judge_queries` knows its queries. They are asked last, and not counted."""
-    job = Job(texts, "train", "train-judge")
+    job = Job(own_texts, "train", "train-judge")
     job.write_rows(
         "judge_queries", [{"training": "train-judge", "query_key": key, "fold": None} for key in range(SIZE)]
     )
     job.finish()
-    seen = draw_sample(texts, "cross-encoder", "models/judge", 32)
+    seen = draw_sample(own_texts, "cross-encoder", "models/judge", 32)
     assert (seen.seen, sum(seen.measured)) == (SIZE, 0)
     found = judgement.positives(Exam(Fake(each(overlap)), seen))
     assert (found.colour, "trained on every" in found.found) == ("not applicable", True)
-    assert draw_sample(texts, "encoder", "models/encoder", 32).seen == SIZE
-    assert draw_sample(texts, "encoder", "elsewhere", 32).seen == 0
+    assert draw_sample(own_texts, "encoder", "models/encoder", 32).seen == SIZE
+    assert draw_sample(own_texts, "encoder", "elsewhere", 32).seen == 0
 
 
 def test_random_passages_are_neither_found_nor_relevant(make_workspace: Make) -> None:
@@ -607,29 +617,31 @@ def test_faiss_that_crashes_or_is_there_twice_is_red(monkeypatch: pytest.MonkeyP
 # The command.
 
 
-def test_nothing_is_written(texts: Workspace, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written(
+    own_texts: Workspace, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not even the catalogue, which other commands refresh."""
-    shutil.copytree(tiny_cross_encoder(), texts.root / "models" / "cross-encoder")
+    shutil.copytree(tiny_cross_encoder(), own_texts.root / "models" / "cross-encoder")
 
     def files() -> dict[Path, tuple[int, int]]:
-        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(texts.root.rglob("*"))}
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(own_texts.root.rglob("*"))}
 
     before = files()
-    monkeypatch.chdir(texts.root)
+    monkeypatch.chdir(own_texts.root)
     assert run(["-q", "doctor", "--queries", "3"]) in (0, 7)
     assert files() == before
 
 
 def test_without_a_model_those_of_the_workspace_are_examined(
-    texts: Workspace, tiny_cross_encoder: Write, tiny_encoder: Write
+    own_texts: Workspace, tiny_cross_encoder: Write, tiny_encoder: Write
 ) -> None:
     """The default scorer is that of `curate denoise`, the encoder that of `[mine]` or of the newest dense run."""
-    assert [subject.kind for subject in curate.doctor(texts).subjects] == ["machine"]
-    shutil.copytree(tiny_cross_encoder(), texts.root / "models" / "cross-encoder")
-    curate.mine(texts, retriever="dense", encoder=str(tiny_encoder()))
-    found = curate.doctor(texts, queries=2)
+    assert [subject.kind for subject in curate.doctor(own_texts).subjects] == ["machine"]
+    shutil.copytree(tiny_cross_encoder(), own_texts.root / "models" / "cross-encoder")
+    curate.mine(own_texts, retriever="dense", encoder=str(tiny_encoder()))
+    found = curate.doctor(own_texts, queries=2)
     assert [subject.kind for subject in found.subjects] == ["machine", "scorer", "encoder"]
-    assert [subject.kind for subject in examine(texts, "models/cross-encoder", queries=2).subjects][1:] == [
+    assert [subject.kind for subject in examine(own_texts, "models/cross-encoder", queries=2).subjects][1:] == [
         "scorer"
     ]
 
@@ -689,6 +701,20 @@ def test_without_texts_the_next_command_is_named(
         examine(make_workspace(PASSAGES, {}), folder)
     with pytest.raises(BadSettings, match="queries = 0"):
         examine(Workspace.create(tmp_path / "other"), folder, queries=0)
+
+
+def test_a_model_without_any_score_has_one_red_line(texts: Workspace) -> None:
+    """The other checks would have nothing to look at."""
+    silent = exam(texts, lambda rows: [float("nan")] * len(rows))
+    (found,) = stage._checks(silent, stage.READ, SILENT)
+    assert (found.name, found.colour) == ("different scores", "red")
+
+
+def test_an_instruction_is_not_known_to_the_library(texts: Workspace, tmp_path: Path) -> None:
+    """It would compare with other words."""
+    folder = write_causal(tmp_path / "qwen", template=RERANK)
+    found = examine(texts, folder, instruction="Find a contradiction", queries=2)
+    assert colours(found, REFERENCE, LIBRARY) == ["green", "not applicable"]
 
 
 def test_options_that_do_not_suit_the_model_are_refused(texts: Workspace, tiny_cross_encoder: Write) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from curate.doctor.exam import Cuts
 from curate.doctor.sample import Sample, TextPair
@@ -56,7 +56,9 @@ class EncoderModel:
     encoder: Encoder
     open_in_float32: Callable[[], Encoder]
     has_options: bool
-    """Whether the user said how it embeds, so that its files alone do not."""
+    """Whether options say how it embeds, so that its files alone do not."""
+
+    kind: ClassVar[Literal["encoder"]] = "encoder"
 
     @cached_property
     def scorer(self) -> "PairScorer":

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from curate.doctor.sample import Sample, TextPair
 
@@ -27,6 +27,14 @@ ALLOWED = {"fp32": (1e-3, 1e-3), "bf16": (0.05, 0.05), None: (0.05, 0.05)}
 
 class Model(Protocol):
     """A scorer, or an encoder that scores by the inner product, as the checks see it."""
+
+    @property
+    def kind(self) -> Literal["scorer", "encoder"]:
+        """What it is."""
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether it reads queries as it reads passages, by its settings."""
 
     @property
     def scorer(self) -> "PairScorer":

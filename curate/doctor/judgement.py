@@ -81,7 +81,7 @@ def one_word(exam: Exam) -> Check:
     moves = np.abs(both[len(before) :] - both[: len(before)])
     same, move = int((moves < 1e-7).sum()), float(np.nanmedian(moves))
     gap = _gap(exam)
-    noisy = gap is not None and move > gap
+    noisy = gap is not None and 0 < gap < move
     colour: Colour = "red" if same > len(moves) / 2 else "yellow" if same > 0.1 * len(moves) or noisy else "green"
     against = "" if gap is None else f"; labelled positives lie {gap:.2g} above random passages"
     return Check(
@@ -101,7 +101,7 @@ def swapped(exam: Exam) -> Check:
     import numpy as np
 
     name = "query and passage swapped"
-    if getattr(exam.model, "is_symmetric", False):
+    if exam.model.is_symmetric:
         return Check(name, "not applicable", "the encoder reads queries as it reads passages")
     turned = np.full(len(exam.scores), np.nan, np.float32)
     kinds = exam.sample.kinds
@@ -160,7 +160,7 @@ def positives(exam: Exam) -> Check:
         why="random passages are the easiest negatives: whoever fails here fails among candidates"
         if not reverse
         else "the scores are the wrong way round: irrelevant passages come first",
-        do=_remedy(colour, reverse=reverse, few=few),
+        do=_remedy(exam.model.kind, colour, reverse=reverse, few=few),
         figures={"auc": auc.mean, "low": auc.low, "high": auc.high, "queries": len(values)},
     )
 
@@ -278,16 +278,15 @@ def _query(exam: Exam, at: int) -> int:
     return int(exam.sample.pairs[at, 0])
 
 
-def _remedy(colour: Colour, *, reverse: bool, few: bool) -> str:
+def _remedy(kind: str, colour: Colour, *, reverse: bool, few: bool) -> str:
     if colour == "green":
         return ""
-    if reverse:
+    if few:
+        return "label more queries"
+    if reverse and kind == "scorer":
         return "check which class means relevant (--relevant-class), and the instruction or the prompt"
-    return (
-        "label more queries"
-        if few
-        else "use another model, or train one on these texts: curate train cross-encoder"
-    )
+    trained = "cross-encoder" if kind == "scorer" else "dual-encoder"
+    return f"use another model, or train one on these texts: curate train {trained}"
 
 
 def _shown(value: Interval) -> str:

@@ -83,13 +83,14 @@ def threads(used: int, cpus: int) -> Check:
     """Return whether torch has as many threads as there are free CPUs."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     busy, many = load > 1.5 * cpus, used > cpus
+    least = max(1, cpus - round(load)) if busy else cpus
     return Check(
         name="threads",
         colour="yellow" if many or busy else "green",
         found=f"{counted(used, 'threads')} on {counted(cpus, 'CPUs')}, of which other work keeps {load:.1f} busy",
         expected="no more threads than free CPUs",
         why="threads that wait for each other make everything slower, up to ten times",
-        do=f"--threads {max(1, cpus - round(load)) if busy else cpus}" if many or busy else "",
+        do="" if not (many or busy) else f"--threads {least}" if used > least else "wait for the other work",
         figures={"threads": used, "cpus": cpus, "load": load},
     )
 

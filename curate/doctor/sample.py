@@ -76,6 +76,10 @@ def draw_sample(workspace: Workspace, role: str, path: str, queries: int) -> Sam
         )
     if not keys:
         raise StepMissing(f"{workspace.root} holds no queries yet", run="curate load --queries FILE")
+    if not rows:
+        raise StepMissing(
+            f"{workspace.root} holds no passage to compare with a query", run="curate load COLLECTION"
+        )
     return _sample(asked.to_pylist(), rows)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from curate.denoise.resolve_scorer import Scorer
 from curate.doctor.exam import Cuts, computing_in_float32
@@ -12,6 +12,7 @@ from curate.models.fold_scorer import Folds, first_judge, fold_folder
 from curate.models.folder import FOLDS
 from curate.models.positions import positions
 from curate.models.scorer import PairScorer, ScorerFolder
+from curate.models.sentence_transformers_scorer import LibrarySpec
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ class ScorerModel:
     """A scorer. It satisfies `Model`."""
 
     found: Scorer
-    has_options: bool
-    """Whether the user said how it scores, so that its files alone do not."""
+
+    kind: ClassVar[Literal["scorer"]] = "scorer"
+    is_symmetric: ClassVar[bool] = False
 
     @property
     def scorer(self) -> PairScorer:
@@ -67,7 +69,8 @@ class ScorerModel:
         from curate.models.reference import NoReferenceError, library_logits
 
         source = self.source
-        if self.has_options:
+        told = source.options.instruction or (isinstance(source.spec, LibrarySpec) and source.options.max_length)
+        if told:
             raise NoReferenceError("options say how it scores, which its files do not tell the library")
         if (source.folder / FOLDS).is_file():
             raise NoReferenceError("sentence-transformers does not know several judges that score as one")

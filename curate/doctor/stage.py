@@ -81,7 +81,6 @@ class DoctorRequest:
     encoder: dict[str, Any] | None
     """The encoder and its options."""
     queries: int
-    has_options: bool
 
     @classmethod
     def of(cls, workspace: Workspace, given: Mapping[str, Any]) -> "DoctorRequest":
@@ -96,7 +95,6 @@ class DoctorRequest:
             scorer=_scorer(workspace, of_scorer) if "scorer" in asked or not asked else None,
             encoder=_encoder(workspace, of_encoder) if "encoder" in asked or not asked else None,
             queries=queries,
-            has_options=bool(given.keys() & {*OF_SCORER, *EMBEDDING}),
         )
 
 
@@ -157,7 +155,7 @@ def _examine_scorer(
     name = settings.scorer or TRAINED_HERE
     try:
         found = find_scorer(workspace, settings).of_today()
-        model = ScorerModel(found, request.has_options)
+        model = ScorerModel(found)
         exam = Exam(model, draw_sample(workspace, "cross-encoder", found.path, request.queries))
         about = [f"{found.source.spec.text}{f', {model.dtype}' if model.dtype else ''}", exam.sample.text]
         assert exam.scores is not None
@@ -199,7 +197,9 @@ def _examine_encoder(
 
 
 def _checks(exam: Exam, work: list[Work], progress: Progress) -> list[Check]:
+    """Return the checks, or only that of the scores if there is none."""
     found = []
+    work = work if exam.few else [("spread", judgement.spread)]
     with progress.task(f"examining {exam.model.scorer.scorer_id}", len(work), "checks") as advance:
         for name, check in work:
             try:
