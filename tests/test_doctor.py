@@ -277,7 +277,7 @@ def test_without_labels_only_the_auc_is_left_out(make_workspace: Make) -> None:
 def test_few_labels_say_little(make_workspace: Make) -> None:
     """Of nine queries no AUC is red or green."""
     found = judgement.positives(exam(make_workspace(PASSAGES, QUERIES, qrels=QRELS[:9]), each(overlap)))
-    assert (found.colour, found.do) == ("yellow", "label more queries")
+    assert (found.colour, found.do.startswith("label more queries")) == ("yellow", True)
 
 
 def test_what_the_scorer_was_trained_on_measures_nothing(own_texts: Workspace) -> None:

@@ -282,7 +282,7 @@ def _remedy(kind: str, colour: Colour, *, reverse: bool, few: bool) -> str:
     if colour == "green":
         return ""
     if few:
-        return "label more queries"
+        return "label more queries, or examine more of them: --queries"
     if reverse and kind == "scorer":
         return "check which class means relevant (--relevant-class), and the instruction or the prompt"
     trained = "cross-encoder" if kind == "scorer" else "dual-encoder"

@@ -206,7 +206,9 @@ def _checks(exam: Exam, work: list[Work], progress: Progress) -> list[Check]:
                 found.append(check(exam))
             except CurateError as error:
                 why = "the model fails on texts of this workspace"
-                found.append(Check(name, "red", str(error), "an answer", why, "use another model"))
+                found.append(
+                    Check(name, "red", str(error).removesuffix("."), "an answer", why, "use another model")
+                )
             advance(1)
     return found
 
@@ -215,7 +217,7 @@ def _refused(kind: Any, name: str, error: CurateError) -> Subject:
     check = Check(
         name="opens",
         colour="red",
-        found=str(error),
+        found=str(error).removesuffix("."),
         expected="a model that curate can read as it was made",
         why="a model that is read otherwise gives scores that look plausible and mean nothing",
         do=error.run or "follow the message, or use another model",
