@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from curate.cutoffs import set_cutoffs as set_cutoffs
     from curate.denoise.stage import denoise as denoise
     from curate.denoise.stage import plan_denoise as plan_denoise
+    from curate.doctor.stage import doctor as doctor
     from curate.errors import BadInput as BadInput
     from curate.errors import BadSettings as BadSettings
     from curate.errors import CurateError as CurateError
@@ -76,6 +77,7 @@ _HOME = {
     "augment": "curate.augment",
     "calibrate": "curate.calibrate.stage",
     "denoise": "curate.denoise.stage",
+    "doctor": "curate.doctor.stage",
     "evaluate": "curate.evaluate",
     "export": "curate.export.stage",
     "export_run": "curate.export.run_file",

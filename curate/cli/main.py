@@ -36,6 +36,7 @@ COMMANDS = {
     "evaluate": "curate.cli.evaluate:evaluate",
     "runs": "curate.cli.runs:runs",
     "status": "curate.cli.status:status",
+    "doctor": "curate.cli.doctor:doctor",
     "use": "curate.cli.use:use",
     "cutoffs": "curate.cli.cutoffs:cutoffs",
     "run": "curate.cli.run:run",
