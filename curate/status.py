@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from curate import sql_files, standing
+from curate import judges, sql_files, standing
 from curate.counted import counted
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.errors import Damaged
@@ -13,7 +13,17 @@ from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
 Row = dict[str, Any]
-SHOWN = ("name", "scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives", "calibration_id")
+SHOWN = (
+    "name",
+    "scorer_id",
+    "depth",
+    "negative_below",
+    "positive_above",
+    "pseudo_positives",
+    "calibration_id",
+    "joined",
+    "judges",
+)
 
 
 @dataclass(frozen=True)
@@ -225,8 +235,8 @@ def _cutoffs(row: Row) -> str:
     mark = "*" if row["because"] else " "
     cuts = f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
     chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
-    scale = f", calibrated by {row['calibration_id']}" if row["calibration_id"] else ""
-    return f"{mark} {row['name']}: {cuts}{chosen}\n    the top {row['depth']:,}, by {row['scorer_id']}{scale}"
+    told = [f"the top {row['depth']:,}", f"by {judges.in_words(row)}", judges.scale_in_words(row)]
+    return f"{mark} {row['name']}: {cuts}{chosen}\n    {', '.join(filter(None, told))}"
 
 
 def _changed(row: Row) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from curate import judges
 from curate.counted import counted
 from curate.export.formats import Config
 
@@ -146,6 +147,8 @@ def _loading(request: "ExportRequest", configs: Mapping[str, Config], file: str)
 
 
 def _scorer(cutoffs: Mapping[str, Any]) -> str:
+    if judges.are_several(cutoffs):
+        return _several(cutoffs)
     print_ = (cutoffs["scorer_fingerprint"] or "unknown")[:16]
     calibrated = f"calibrated: sigmoid({cutoffs['a']:g} ln s(x) - {cutoffs['b']:g} ln s(-x) + {cutoffs['c']:g})"
     scale = f"{calibrated}, s the sigmoid, x the logit" if cutoffs["calibration_id"] else "sigmoids of the logits"
@@ -153,6 +156,20 @@ def _scorer(cutoffs: Mapping[str, Any]) -> str:
         f"`{cutoffs['scorer_id']}` (fingerprint `{print_}`) for the top {cutoffs['depth']}; cutoffs "
         f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
         f"{cutoffs['positive_above']:g}, both strict; probabilities are {scale}"
+    )
+
+
+def _several(cutoffs: Mapping[str, Any]) -> str:
+    scales = judges.calibrations(cutoffs)
+    prints = zip(scales.items(), judges.fingerprints(cutoffs), strict=True)
+    named = "; ".join(
+        f"`{scorer}` (fingerprint `{(print_ or 'unknown')[:16]}`, {f'calibrated by {scale}' if scale else 'not calibrated'})"
+        for (scorer, scale), print_ in prints
+    )
+    return (
+        f"several, joined by `{cutoffs['joined']}` ({judges.JOINS[cutoffs['joined']]}), for the top {cutoffs['depth']}: "
+        f"{named}; cutoffs `{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative "
+        f"above {cutoffs['positive_above']:g}, both strict"
     )
 
 
