@@ -170,11 +170,13 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
 
 
 def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> dict[str, Denoise]:
-    """Return each scorer of the cutoffs -> the settings to score by it: their depth, and the place that is given."""
+    """Return each scorer of the cutoffs -> the settings that score by it: depth, and the place that is given."""
     names = {"scorer", "relevant_class", "instruction"}
     own = {key: value for key, value in given.items() if key in names}
     if "scorer" in own:
-        scorer = judges.only_one(row, "curate augment --scorer names one scorer", "Leave it out: each of them scores")
+        scorer = judges.only_one(
+            row, "curate augment --scorer names one scorer", "Leave it out: each of them scores"
+        )
         return {scorer: workspace.settings.denoise.override(depth=row["depth"], **own)}
     found = scorer_settings(workspace, row).items()
     return {scorer: workspace.settings.denoise.override(**{**asked, **own}) for scorer, asked in found}

@@ -48,8 +48,8 @@ class CutoffOptions(TypedDict, total=False):
     pseudo_positives: str | None
     """`best` or `all`."""
     calibration: str | Sequence[str] | None
-    """The calibration of the probabilities: an id, or `none` for the sigmoid of the logits. Of several scorers, each
-    takes the one that is its own."""
+    """The calibration of the probabilities: an id, or `none` for the sigmoid of the logits. Of several scorers,
+    each takes the one that is its own."""
 
 
 def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the id of each scorer of the cutoffs in `row` -> the keys of `[denoise]` that score by it: model, depth."""
+    """Return each scorer of the cutoffs in `row` -> the keys of `[denoise]` that score by it: model and depth."""
     known = {scorer["model_id"]: scorer for scorer in _scorers(workspace)}
     own = ("max_length", "relevant_class", "instruction", "prompt")
     models = {
@@ -148,7 +148,7 @@ def _row(workspace: Workspace, before: Mapping[str, Any] | None, options: Mappin
 
 
 def _joined(scales: Mapping[str, str | None], how: str | None) -> dict[str, Any]:
-    """Return the values of cutoffs that say who judges: scorers, each with its calibration, joined as `how` says."""
+    """Return the values of cutoffs that say who judges: `scales`, scorer -> calibration, joined as `how` says."""
     if how is not None and how not in judges.JOINS:
         raise UnknownName(f"scorers are joined by one of {', '.join(judges.JOINS)}: {nearest(how, judges.JOINS)}")
     if len(scales) == 1:

@@ -1,6 +1,6 @@
 """The scorers that decide under cutoffs: one, or several whose probabilities are joined.
 
-The row of such cutoffs has `joined` and `judges`; its `scorer_id` is None, so that nothing takes one for all of them.
+The row of such cutoffs has `joined` and `judges`. Its `scorer_id` is None, so that nothing takes one for all.
 """
 
 from collections.abc import Mapping

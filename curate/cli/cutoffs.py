@@ -47,8 +47,8 @@ def cutoffs(context: click.Context, form: str) -> None:
 @click.option(
     "--join",
     metavar="HOW",
-    help="How several scorers decide: all (each must agree), any (one is enough, if none says the opposite), or mean "
-    "(of their probabilities).",
+    help="How several scorers decide: all (each must agree), any (one is enough, if none says the opposite), or "
+    "mean (of their probabilities).",
 )
 @click.option(
     "--calibration",

@@ -257,8 +257,8 @@ def plan_score(
 ) -> Plan:
     """Return how many pairs `score_run` would score, by one scorer or several, and how long that takes.
 
-    The time is that at each scorer's measured rate. If every pair has its scores, the plan says whether the cutoffs
-    `cutoffs` must still be set to `values`.
+    The time is that at each scorer's measured rate. If every pair has its scores, the plan says whether the
+    cutoffs `cutoffs` must still be set to `values`.
     """
     scorings = [Scoring.of(workspace, run_id, settings) for settings in by]
     total = sum(block.pairs for scoring in scorings for block in scoring.blocks)

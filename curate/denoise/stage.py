@@ -21,7 +21,7 @@ from curate.cutoffs import (
 )
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.resolve_scorer import TRAINED_HERE
-from curate.denoise.scoring import Scored, plan_score, score_run
+from curate.denoise.scoring import Scored, plan_score, said_by_each, score_run
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
@@ -120,8 +120,8 @@ class DenoiseRequest:
     def of(cls, workspace: Workspace, **options: Unpack[DenoiseOptions]) -> "DenoiseRequest":
         """Return the request for these options. Raises BadSettings if there is no such run.
 
-        If the cutoffs have a name, or join several scorers, all that is not given is as in the cutoffs of that name
-        or, if they are new, as in the current ones. Otherwise it is as in `curate.toml`.
+        If the cutoffs have a name, or join several scorers, all that is not given is as in these cutoffs or, if
+        they are new, as in the current ones. Otherwise it is as in `curate.toml`.
         """
         given = given_options(DenoiseOptions, options)
         named = frozenset(given)

@@ -160,16 +160,15 @@ def _scorer(cutoffs: Mapping[str, Any]) -> str:
 
 
 def _several(cutoffs: Mapping[str, Any]) -> str:
-    scales = judges.calibrations(cutoffs)
-    prints = zip(scales.items(), judges.fingerprints(cutoffs), strict=True)
-    named = "; ".join(
-        f"`{scorer}` (fingerprint `{(print_ or 'unknown')[:16]}`, {f'calibrated by {scale}' if scale else 'not calibrated'})"
-        for (scorer, scale), print_ in prints
-    )
+    how, scales = cutoffs["joined"], judges.calibrations(cutoffs)
+    named = []
+    for (scorer, calibration), print_ in zip(scales.items(), judges.fingerprints(cutoffs), strict=True):
+        scale = f"calibrated by {calibration}" if calibration else "not calibrated"
+        named.append(f"`{scorer}` (fingerprint `{(print_ or 'unknown')[:16]}`, {scale})")
     return (
-        f"several, joined by `{cutoffs['joined']}` ({judges.JOINS[cutoffs['joined']]}), for the top {cutoffs['depth']}: "
-        f"{named}; cutoffs `{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative "
-        f"above {cutoffs['positive_above']:g}, both strict"
+        f"{' and '.join(named)}, joined by `{how}` ({judges.JOINS[how]}), for the top {cutoffs['depth']}; cutoffs "
+        f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
+        f"{cutoffs['positive_above']:g}, both strict"
     )
 
 
