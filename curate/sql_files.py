@@ -56,6 +56,7 @@ MACROS = (
     "macros/pseudo_label_place",
     "macros/place_in_epoch",
     "macros/training_of",
+    "macros/words_of",
 )
 VIEWS = (
     "views/models",
@@ -83,7 +84,13 @@ VIEWS = (
     "views/current_pseudo_labels",
 )
 # Defined last, because they read views.
-TABLE_MACROS = ("macros/random_pairs", "macros/pairs_to_score", "macros/judge_by_query", "macros/scale_of")
+TABLE_MACROS = (
+    "macros/random_pairs",
+    "macros/pairs_to_score",
+    "macros/judge_by_query",
+    "macros/scale_of",
+    "macros/judged_twice",
+)
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.
 DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)
