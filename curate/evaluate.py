@@ -213,7 +213,7 @@ def _of_one_family(workspace: Workspace, runs: list[str]) -> list[str]:
     current = current_cutoffs(workspace)
     return [
         f"{scorer}, which judges candidates here, and {encoder}, which made run {run}, are of one family ({why}). "
-        "The figures above are by people's labels. Those that the judge decides (curate report) may flatter this run."
+        "The figures above are by people's labels. Those by that judge (curate report) may flatter this run."
         for run in (runs if current else [])
         for scorer, encoder, why in family.kin(workspace, run, judges.scorers(current or {}))
     ]

@@ -33,20 +33,19 @@ def kin(workspace: Workspace, run: str, scorers: Sequence[str]) -> list[Kin]:
     if not encoders:
         return []
     paths = {row["model_id"]: row["path"] for row in workspace.select("workspace/scorers").to_dicts()}
-    found = []
-    for scorer in [scorer for scorer in scorers if scorer in paths]:
-        for encoder in encoders:
-            if why := _relation(workspace, paths[scorer], encoder["path"]):
-                found.append(Kin(scorer, encoder["model_id"], why))
-    return found
+    pairs = [(scorer, encoder) for scorer in scorers if scorer in paths for encoder in encoders]
+    related = [
+        (scorer, encoder, _relation(workspace, paths[scorer], encoder["path"])) for scorer, encoder in pairs
+    ]
+    return [Kin(scorer, encoder["model_id"], why) for scorer, encoder, why in related if why]
 
 
 def warnings(workspace: Workspace, run: str, scorers: Sequence[str]) -> list[str]:
     """Return a warning for each scorer that measures a run and is of one family with its encoder."""
     return [
-        f"{scorer}, which judges, and {encoder}, which made run {run}, are of one family ({why}). A scorer prefers "
-        "what its own family finds, so that its figures may flatter this run. Compare it with a scorer of another "
-        "family: curate report agreement"
+        f"{scorer}, which judges, and {encoder}, which made run {run}, are of one family ({why}). A scorer "
+        "prefers what its own family finds, so that its figures may flatter this run. Compare it with a scorer of "
+        "another family: curate report agreement"
         for scorer, encoder, why in kin(workspace, run, scorers)
     ]
 

@@ -10,6 +10,7 @@ from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings
 from curate.options import given_options
 from curate.query_output import SCHEMA
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -129,11 +130,28 @@ def notes(workspace: Workspace, found: Report | Overview, *, run: str | None, cu
     for of_run, parameters in used.items():
         given = {"run": run == of_run, "cutoffs": cutoffs}
         lines += named_queries.notes(workspace, given, parameters)
-    related: dict[str, None] = {}
+    told: dict[str, None] = {}
     for one in reports:
         if one.name in BY_A_JUDGE:
-            related |= dict.fromkeys(family.warnings(workspace, one.parameters["run"], _scorers(one)))
-    return [*lines, *(f"warning: {text}" for text in related)]
+            told |= dict.fromkeys(family.warnings(workspace, one.parameters["run"], _scorers(one)))
+        if one.name == "agreement":
+            told |= dict.fromkeys(_uncalibrated(workspace, one))
+    return [*lines, *(f"warning: {text}" for text in told)]
+
+
+def _uncalibrated(workspace: Workspace, found: Report) -> list[str]:
+    """Return a warning for each scorer whose probabilities are the sigmoids of its logits."""
+    own = judges.calibrations(found.setting)
+    known = {
+        scorer: own[scorer] if scorer in own else workspace.select("workspace/calibrations", scorer=scorer).height
+        for scorer in _scorers(found)
+    }
+    return [
+        f"{scorer} is not calibrated, so that its probabilities may mean something else than the other's. Run: "
+        + curate_command("calibrate", "--scorer", scorer)
+        for scorer, calibration in known.items()
+        if not calibration
+    ]
 
 
 def _scorers(found: Report) -> list[str]:

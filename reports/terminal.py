@@ -52,11 +52,12 @@ FIRST_HIGHER = ("uncertain_irrelevant", "relevant_irrelevant", "relevant_uncerta
 SECOND_HIGHER = ("irrelevant_uncertain", "irrelevant_relevant", "uncertain_relevant")
 
 
-def show_report(page: Page, found: Report, lines: int = MANY_LINES) -> None:
-    """Print one report below a line with its run, scorer and cutoffs."""
-    if found.setting:
-        page.print(Text(setting_line(found.setting)), Text())
-    page.print(block(page, found, lines))
+def show_report(page: Page, *found: Report, lines: int = MANY_LINES) -> None:
+    """Print one report, or several about the same, below a line with its run, scorer and cutoffs."""
+    if found[0].setting:
+        page.print(Text(setting_line(found[0].setting)))
+    for report in found:
+        page.print(*([Text()] if report.setting else []), block(page, report, lines))
 
 
 def print_audit(audit: dict[str, list[ReportRow]], parameters: ReportRow) -> None:
@@ -255,6 +256,7 @@ def agreement(page: Page, found: Report, _lines: int) -> RenderableType:
     whole = found.rows[0]
     kappa, correlation = (_decimals(whole[name]) for name in ("kappa", "rank_correlation"))
     told = (
+        f"First: {found.parameters['scorer']}. Second: {found.parameters['against']}.\n"
         f"They decide alike about {percent(whole['agreement'])} of {counted(whole['pairs'], 'candidates')} "
         f"(Cohen's kappa {kappa}, rank correlation {correlation})."
     )
@@ -366,10 +368,7 @@ def compared(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return one column per name of cutoffs, side by side; what does not fit comes below."""
     heads = {name: words.format(**found.parameters) for name, words in COMPARED.items()}
     first = max(map(len, heads.values()))
-    shown = [
-        {**row, "scorer_id": judges.in_words(row), "calibration_id": judges.scale_in_words(row) or "none"}
-        for row in found.rows
-    ]
+    shown = [{**row, **_judged_by(row)} for row in found.rows]
     widths = [max(cell_len(_cell(row[name])) for name in ("name", *heads)) for row in shown]
     blocks: list[RenderableType] = []
     start = 0
@@ -386,6 +385,15 @@ def compared(page: Page, found: Report, _lines: int) -> RenderableType:
         blocks += [Text(), grid] if blocks else [grid]
         start = end
     return Group(*blocks)
+
+
+def _judged_by(row: ReportRow) -> ReportRow:
+    """Return the cells about who judges. The names of several scorers would be wider than the page."""
+    scales = judges.calibrations(row)
+    if not judges.are_several(row):
+        return {"scorer_id": row["scorer_id"], "calibration_id": row["calibration_id"] or "none"}
+    calibrated = sum(scale is not None for scale in scales.values())
+    return {"scorer_id": f"{row['joined']} of {len(scales)}", "calibration_id": f"{calibrated} of {len(scales)}"}
 
 
 def _cell(value: object) -> str:

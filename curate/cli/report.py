@@ -66,32 +66,32 @@ def report(
     if name == "query":
         raise BadSettings("which query? Give its id", run="curate report query ID")
     found: report_rows.Report | report_rows.Overview
+    options: report_rows.ReportOptions = {"run": run, "cutoffs": cutoffs, "scorer": scorer, "against": against}
+    with_examples = name == "agreement" and form == "table"  # the limit is theirs
     here = workspace()
     if name is None:
         found = report_rows.overview(here, run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)
     else:
-        options: report_rows.ReportOptions = {"run": run, "cutoffs": cutoffs, "scorer": scorer, "against": against}
-        found = report_rows.report(here, name, **options, limit=limit, query=query)
+        found = report_rows.report(here, name, **options, limit=None if with_examples else limit, query=query)
     for note in report_rows.notes(here, found, run=run, cutoffs=cutoffs):
         progress().say(note)
-    if form == "table":
+    if with_examples:
+        _show(found, report_rows.report(here, "disagreements", **options, limit=limit or report_rows.FEW))
+    elif form == "table":
         _show(found)
-        if name == "agreement" and found.rows:
-            examples = report_rows.report(here, "disagreements", **options, limit=limit or report_rows.FEW)
-            _show(examples)
     elif isinstance(found, report_rows.Report):
         show_rows(form, found.rows, found.json())
     else:
         say_json(found.json())
 
 
-def _show(found: "report_rows.Report | report_rows.Overview") -> None:
+def _show(found: "report_rows.Report | report_rows.Overview", *further: "report_rows.Report") -> None:
     from curate.reports.page import Page
     from curate.reports.report_rows import Report
     from curate.reports.terminal import show_overview, show_report
 
     page = Page()
     if isinstance(found, Report):
-        show_report(page, found)
+        show_report(page, found, *further)
     else:
         show_overview(page, found)

@@ -32,10 +32,10 @@ sizes (first, last, band) as (
 ),
 shared (quarter, band) as (
     values
-        (0, 'up to 25 % of the words'),
-        (1, '26 to 50 % of the words'),
-        (2, '51 to 75 % of the words'),
-        (3, '76 to 100 % of the words')
+        (0, 'overlap up to 25 %'),
+        (1, 'overlap 26 to 50 %'),
+        (2, 'overlap 51 to 75 %'),
+        (3, 'overlap 76 to 100 %')
 ),
 ranges (first, last, band) as (
     values

@@ -48,9 +48,9 @@ jobs as (
     from judges
     where judges.cutoffs = $cutoffs
     union
-    select stages.job, scorer.model_id
+    select stages.job, of_cutoffs.model_id
     from stages
-    cross join scorer
+    cross join (select if(count(*) = 1, any_value(model_id), null) as model_id from scorer having count(*) > 0) as of_cutoffs
     where stages.stage = 'cutoffs' and stages.settings ->> 'name' = $cutoffs
 )
 select
