@@ -75,7 +75,7 @@ def _some_embeddings(folder: Path) -> "np.ndarray[Any, Any] | None":
         try:
             with path.open("rb") as file:
                 start = 8 + int.from_bytes(file.read(8), "little")
-                header = json.loads(file.read(start - 8))
+                header = json.loads(file.read(start - 8) if start < path.stat().st_size else "")
             for name, about in sorted(header.items()):
                 if name.endswith(EMBEDDINGS) and about["dtype"] in FORMATS:
                     rows, width = about["shape"]
