@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from conftest import add_run, write_workspace
 from planted_scores import DEPTH, Planted
-from scipy.stats import spearmanr
-from sklearn.metrics import cohen_kappa_score
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
+from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
 import curate
 from curate import Workspace

@@ -48,7 +48,7 @@ def report(
       curate report
       curate report suspects --limit 50
       curate report query q17
-      curate report agreement --scorer models/cross-encoder --against models/other
+      curate report agreement
       curate report funnel --json
       curate report suspects --format csv
     """
@@ -66,17 +66,18 @@ def report(
     if name == "query":
         raise BadSettings("which query? Give its id", run="curate report query ID")
     found: report_rows.Report | report_rows.Overview
-    options: report_rows.ReportOptions = {"run": run, "cutoffs": cutoffs, "scorer": scorer, "against": against}
     with_examples = name == "agreement" and form == "table"  # the limit is theirs
+    about: report_rows.ReportOptions = {"run": run, "cutoffs": cutoffs, "scorer": scorer, "against": against}
     here = workspace()
     if name is None:
         found = report_rows.overview(here, run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)
     else:
-        found = report_rows.report(here, name, **options, limit=None if with_examples else limit, query=query)
+        own_limit = None if with_examples else limit
+        found = report_rows.report(here, name, **{**about, "query": query, "limit": own_limit})
     for note in report_rows.notes(here, found, run=run, cutoffs=cutoffs):
         progress().say(note)
     if with_examples:
-        _show(found, report_rows.report(here, "disagreements", **options, limit=limit or report_rows.FEW))
+        _show(found, report_rows.report(here, "disagreements", **{**about, "limit": limit or report_rows.FEW}))
     elif form == "table":
         _show(found)
     elif isinstance(found, report_rows.Report):

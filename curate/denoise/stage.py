@@ -145,7 +145,7 @@ class DenoiseRequest:
         if before and "scorer" not in given and (as_before or not _has_scorer(workspace, settings)):
             own = scorer_settings(workspace, before)
             found = {scorer: settings.override(**{**of, **given, "depth": None}) for scorer, of in own.items()}
-            scoring = found if len(found) > 1 else {None: next(iter(found.values()))}
+            scoring = dict(found.items()) if len(found) > 1 else {None: next(iter(found.values()))}
             settings = next(iter(found.values()))
         return cls(run_to_denoise(workspace, run), name or "default", settings, scoring, None, named)
 
