@@ -72,12 +72,14 @@ def report(
     if name is None:
         found = report_rows.overview(here, run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)
     else:
-        own_limit = None if with_examples else limit
-        found = report_rows.report(here, name, **{**about, "query": query, "limit": own_limit})
+        about["query"] = query
+        about["limit"] = None if with_examples else limit
+        found = report_rows.report(here, name, **about)
     for note in report_rows.notes(here, found, run=run, cutoffs=cutoffs):
         progress().say(note)
     if with_examples:
-        _show(found, report_rows.report(here, "disagreements", **{**about, "limit": limit or report_rows.FEW}))
+        about["limit"] = limit or report_rows.FEW
+        _show(found, report_rows.report(here, "disagreements", **about))
     elif form == "table":
         _show(found)
     elif isinstance(found, report_rows.Report):
