@@ -8,13 +8,12 @@ gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack, cast
 
-from curate.calibration import calibrated_elsewhere
+from curate import judges
 from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
 from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
-from curate.denoise.score_checks import Scale
-from curate.denoise.scoring import known_rate, plan_score, score_run
+from curate.denoise.scoring import known_rate, plan_score, said_by_each, score_run
 from curate.errors import StepMissing
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
@@ -30,6 +29,7 @@ class Augmented:
 
     run_id: str
     scorer_id: str
+    """The scorer of the cutoffs; if they join several, how, and which."""
     cutoffs: str
     queries: int
     """All unlabeled queries."""
@@ -91,7 +91,8 @@ class AugmentRequest:
     cutoffs: dict[str, Any]
     """The row in force of the view `cutoffs`."""
     mining: MineOptions
-    scoring: Denoise
+    scoring: dict[str, Denoise]
+    """Scorer of the cutoffs -> the settings that score by it."""
     pseudo_positives: str
     """`best` or `all`."""
     notes: list[str]
@@ -100,8 +101,8 @@ class AugmentRequest:
     @property
     def kept(self) -> CutoffOptions:
         """What augmenting sets in the cutoffs. Their calibration stays, even if there is a newer one."""
-        calibration = self.cutoffs["calibration_id"] or UNCALIBRATED
-        return {"pseudo_positives": self.pseudo_positives, "calibration": calibration}
+        calibrations = [name or UNCALIBRATED for name in judges.calibrations(self.cutoffs).values()]
+        return {"pseudo_positives": self.pseudo_positives, "calibration": calibrations}
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
@@ -111,7 +112,7 @@ class AugmentRequest:
             raise StepMissing("no unlabeled queries yet. Load some", run="curate load --unlabeled QUERIES.jsonl")
         row = cutoffs_in_force(workspace, given.get("cutoffs"))
         mining, repeated = _mined_by(workspace, given.get("encoder"), given.get("depth"))
-        judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {row['scorer_id']}"]
+        judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {judges.in_words(row)}"]
         augment = workspace.settings.augment.override(all_above=given.get("all_above"))
         return cls(
             cutoffs=row,
@@ -130,17 +131,17 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     request = AugmentRequest.of(workspace, **options)
     for note in request.notes:
         progress.say(note)
-    cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
+    cutoffs = request.cutoffs["name"]
     mined = mine(workspace, progress=progress, **request.mining)
-    scored = score_run(workspace, mined.run_id, request.scoring, only_by=scorer_id, progress=progress)
-    row = set_cutoffs(workspace, cutoffs, **request.kept)
-    warnings = [
-        *scored.warnings,
-        *Scale.of(workspace, mined.run_id, row).warnings,
-        *calibrated_elsewhere(workspace, mined.run_id, row),
+    scored = [
+        score_run(workspace, mined.run_id, settings, only_by=scorer, progress=progress)
+        for scorer, settings in request.scoring.items()
     ]
+    row = set_cutoffs(workspace, cutoffs, **request.kept)
+    warnings = said_by_each(workspace, mined.run_id, scored, row)
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
-    return Augmented(run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=warnings, **counts)
+    scorer = judges.in_words(request.cutoffs)
+    return Augmented(run_id=mined.run_id, scorer_id=scorer, cutoffs=cutoffs, warnings=warnings, **counts)
 
 
 def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:
@@ -150,28 +151,34 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
     if job.record is None:
         plan = _with_scoring(workspace, plan_mine(workspace, **request.mining), request)
     else:
-        plan = plan_score(workspace, "augment", job.name, request.scoring, request.cutoffs["name"], **request.kept)
+        by = list(request.scoring.values())
+        plan = plan_score(workspace, "augment", job.name, by, request.cutoffs["name"], **request.kept)
     return replace(plan, notes=[*request.notes, *plan.notes])
 
 
 def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -> Plan:
     """Return the plan of mining, with the scoring that follows in its time and its notes."""
     queries = workspace.select("augment/unlabeled_queries")["queries"][0]
-    pairs = queries * request.scoring.depth
-    scorer = request.scoring.scorer or request.cutoffs["scorer_id"]
-    rate = known_rate(workspace, request.cutoffs["scorer_id"])
-    seconds = mining.seconds + pairs / rate if mining.seconds is not None and rate else None
-    note = f"Then {scorer} scores up to {counted(pairs, 'pairs')}"
-    told = f"{note}: about {duration(pairs / rate)}." if rate else f"{note}."
-    return replace(mining, stage="augment", seconds=seconds, notes=[*mining.notes, told])
+    seconds, notes = mining.seconds, list(mining.notes)
+    for scorer, settings in request.scoring.items():
+        pairs, rate = queries * settings.depth, known_rate(workspace, scorer)
+        seconds = seconds + pairs / rate if seconds is not None and rate else None
+        note = f"Then {settings.scorer or scorer} scores up to {counted(pairs, 'pairs')}"
+        notes.append(f"{note}: about {duration(pairs / rate)}." if rate else f"{note}.")
+    return replace(mining, stage="augment", seconds=seconds, notes=notes)
 
 
-def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> Denoise:
-    """Return the settings for scoring: the depth of the cutoffs, and their scorer unless another is given."""
+def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> dict[str, Denoise]:
+    """Return each scorer of the cutoffs -> the settings that score by it: depth, and the place that is given."""
     names = {"scorer", "relevant_class", "instruction"}
     own = {key: value for key, value in given.items() if key in names}
-    asked = {"depth": row["depth"]} if "scorer" in own else scorer_settings(workspace, row)
-    return workspace.settings.denoise.override(**{**asked, **own})
+    if "scorer" in own:
+        scorer = judges.only_one(
+            row, "curate augment --scorer names one scorer", "Leave it out: each of them scores"
+        )
+        return {scorer: workspace.settings.denoise.override(depth=row["depth"], **own)}
+    found = scorer_settings(workspace, row).items()
+    return {scorer: workspace.settings.denoise.override(**{**asked, **own}) for scorer, asked in found}
 
 
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> tuple[MineOptions, str | None]:

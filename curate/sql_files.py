@@ -49,6 +49,7 @@ MACROS = (
     "macros/probability",
     "macros/draw",
     "macros/decision",
+    "macros/joined_probability",
     "macros/decided_by",
     "macros/is_judged",
     "macros/is_denoised",
@@ -56,6 +57,7 @@ MACROS = (
     "macros/place_in_epoch",
     "macros/training_of",
     "macros/was_trained_here",
+    "macros/words_of",
 )
 VIEWS = (
     "views/models",
@@ -72,6 +74,8 @@ VIEWS = (
     "views/candidate_sources",
     "views/usable_candidates",
     "views/cutoffs",
+    "views/judges",
+    "views/probabilities",
     "views/decisions",
     "training_set/found",
     "views/leaked_queries",
@@ -82,7 +86,13 @@ VIEWS = (
     "views/current_pseudo_labels",
 )
 # Defined last, because they read views.
-TABLE_MACROS = ("macros/random_pairs", "macros/pairs_to_score", "macros/judge_by_query")
+TABLE_MACROS = (
+    "macros/random_pairs",
+    "macros/pairs_to_score",
+    "macros/judge_by_query",
+    "macros/scale_of",
+    "macros/judged_twice",
+)
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.
 DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)

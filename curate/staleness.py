@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from curate import judges
 from curate.cutoffs import DECIDING, every
 from curate.job_record import Record
 from curate.jobs import table_digest
@@ -34,7 +35,7 @@ def since_training(workspace: Workspace, record: Record) -> list[str]:
         read = {
             "runs": runs_of(settings),
             "cutoffs": cutoffs["name"],
-            "scorer": cutoffs["scorer_id"],
+            "scorers": judges.scorers(cutoffs),
             "denoised": settings.get("denoised", True),
             "depth": settings.get("depth", 0),
         }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from curate import sql_files, standing
+from curate import judges, sql_files, standing
 from curate.counted import counted
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.errors import Damaged
@@ -13,7 +13,17 @@ from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
 Row = dict[str, Any]
-SHOWN = ("name", "scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives", "calibration_id")
+SHOWN = (
+    "name",
+    "scorer_id",
+    "depth",
+    "negative_below",
+    "positive_above",
+    "pseudo_positives",
+    "calibration_id",
+    "joined",
+    "judges",
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,9 @@ def _status(workspace: Workspace) -> Status:
 def _as_shown(workspace: Workspace, row: Row, current: Row | None) -> Row:
     because = current["because"] if current and current["name"] == row["name"] else None
     values = {key: round(row[key], 6) if isinstance(row[key], float) else row[key] for key in SHOWN}
-    return {**values, "because": because, "changed": since_calibration(workspace, row["calibration_id"])}
+    tables = (since_calibration(workspace, name) for name in judges.calibrations(row).values())
+    changed = sorted({table for found in tables for table in found})
+    return {**values, "because": because, "changed": changed}
 
 
 def _models(workspace: Workspace) -> list[Row]:
@@ -225,8 +237,10 @@ def _cutoffs(row: Row) -> str:
     mark = "*" if row["because"] else " "
     cuts = f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
     chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
-    scale = f"\n    calibrated by {row['calibration_id']}{_changed(row)}" if row["calibration_id"] else ""
-    return f"{mark} {row['name']}: {cuts}{chosen}\n    the top {row['depth']:,}, by {row['scorer_id']}{scale}"
+    scale = judges.scale_in_words(row)
+    told = f"the top {row['depth']:,}, by {judges.in_words(row)}"
+    calibrated = f"\n    {scale}{_changed(row)}" if scale else ""
+    return f"{mark} {row['name']}: {cuts}{chosen}\n    {told}{calibrated}"
 
 
 def _changed(row: Row) -> str:

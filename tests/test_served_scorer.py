@@ -331,7 +331,7 @@ def test_the_prompt_is_a_file_of_the_workspace_and_part_of_the_fingerprint(
     """It is written with the first scores, not by a dry run. Another prompt is another scorer."""
     server.form = "chat"
     file, scorer = small_set.root / "prompts" / "judge.txt", f"{server.address}#judge"
-    plan_score(small_set, "denoise", "bm25-train", Denoise(scorer=scorer), "default")
+    plan_score(small_set, "denoise", "bm25-train", [Denoise(scorer=scorer)], "default")
     assert not file.exists()
     first = denoised(small_set, scorer)
     assert file.read_text("utf-8") == DEFAULT

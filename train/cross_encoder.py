@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from curate import standing
+from curate import judges, standing
 from curate.choose_run import chosen_run
 from curate.config import TrainCrossEncoder
 from curate.counted import counted
@@ -46,6 +46,8 @@ from .world import World
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "folds", "leave_out", "checkpoint_every"}
 IN_FORCE = ("name", "scorer_id", "positive_above", "depth", "calibration_id")
 """What a training reads of the cutoffs of an earlier judge."""
+OF_SEVERAL = ("negative_below", "joined", "judges")
+"""What it reads besides, if several judges are joined."""
 EVALUATIONS = 5
 """The measurements on held-back queries during a training, besides the one of its start."""
 
@@ -148,7 +150,8 @@ class CrossEncoderTraining:
         workspace = self.identity.workspace
         found = {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])}
         if self.earlier:
-            read = {"runs": [self.run_id], "cutoffs": self.earlier["name"], "scorer": self.earlier["scorer_id"]}
+            scorers = judges.scorers(self.earlier)
+            read = {"runs": [self.run_id], "cutoffs": self.earlier["name"], "scorers": scorers}
             scores = workspace.select("train/scores_digest", denoised=True, depth=0, **read)
             found["scores"] = str(scores["digest"][0])
         return found
@@ -378,9 +381,9 @@ def _earlier(workspace: Workspace, settings: TrainCrossEncoder) -> dict[str, Any
         if settings.soft_labels:
             raise BadSettings("--soft-labels needs the cutoffs of an earlier judge: --leave-out CUTOFFS")
         return None
-    return {
-        key: value for key, value in cutoffs_in_force(workspace, settings.leave_out).items() if key in IN_FORCE
-    }
+    row = cutoffs_in_force(workspace, settings.leave_out)
+    read = (*IN_FORCE, *OF_SEVERAL) if judges.are_several(row) else IN_FORCE
+    return {key: value for key, value in row.items() if key in read}
 
 
 def _in_folds(folds: int, queries: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from curate import standing
+from curate import judges, standing
 from curate.choose_run import newest_first, training_runs
 from curate.config import TrainDualEncoder
 from curate.cutoffs import current_cutoffs, cutoffs_in_force, every
@@ -38,6 +38,12 @@ class TrainingSource:
         judged = judged or augmented
         self.cutoffs = _judging(workspace, cutoffs) if judged else None
         self.augmented = augmented
+        if self.cutoffs and settings.distill != "none":
+            judges.only_one(
+                self.cutoffs,
+                "distillation teaches the scores of one scorer",
+                "Give cutoffs of one scorer, --cutoffs NAME, or --distill none.",
+            )
         needs_runs = judged or settings.hard_negatives or run
         self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
 
@@ -66,7 +72,8 @@ class TrainingSource:
         return {
             **self.training_set.parameters,
             **{name: getattr(self.settings, name) for name in names},
-            "scorer": (self.cutoffs or {"scorer_id": ""})["scorer_id"],
+            "scorer": (self.cutoffs or {"scorer_id": None})["scorer_id"] or "",
+            "scorers": judges.scorers(self.cutoffs) if self.cutoffs else [""],
             "dev_queries": self.settings.dev_queries,
             "passages": self.settings.dev_passages,
         }

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, get_args
 
+from curate import judges
 from curate.calibrate.pairs import Source
 from curate.choose_run import run_to_denoise
-from curate.cutoffs import NONE_YET, TO_SCORE, current_cutoffs, known_scorer
+from curate.cutoffs import NONE_YET, TO_SCORE, current_cutoffs, known_scorer, named_cutoffs
 from curate.errors import BadSettings, StepMissing
 from curate.options import given_options
 from curate.workspace import Workspace
@@ -82,6 +83,10 @@ class CalibrateRequest:
             )
         run = run_to_denoise(workspace, given.get("run"))
         current = current_cutoffs(workspace)
+        cutoffs = given.get("cutoffs") or (current["name"] if current else "default")
+        before = named_cutoffs(workspace, cutoffs)
+        if goals and before:
+            judges.only_one(before, "a promise is about one scorer", "Give other cutoffs: --cutoffs NAME")
         return cls(
             scorer_id=scorer,
             run_id=run,
@@ -93,7 +98,7 @@ class CalibrateRequest:
             declared=declared,
             goals=goals,
             confidence=given.get("confidence", CONFIDENCE),
-            cutoffs=given.get("cutoffs") or (current["name"] if current else "default"),
+            cutoffs=cutoffs,
             seed=given.get("seed", workspace.settings.seed),
         )
 
@@ -108,7 +113,8 @@ def _scorer(workspace: Workspace, wanted: str | None) -> str:
         return known_scorer(workspace, wanted)
     current = current_cutoffs(workspace)
     if current:
-        return str(current["scorer_id"])
+        one = "curate calibrate learns the scale of one scorer"
+        return judges.only_one(current, one, "Give one of them: --scorer MODEL")
     known = workspace.select("workspace/scorers")["model_id"].to_list()
     if len(known) == 1:
         return str(known[0])

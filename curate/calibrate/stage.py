@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 import numpy as np
 
+from curate import judges
 from curate.calibrate.forms import OWN, Curve, Evidence, Form, compressed, fit, losses
 from curate.calibrate.guarantee import Candidates, Promise, Sample, Side, kept, one_of_each_query
 from curate.calibrate.pairs import Pairs, Source, refuse_unfit
@@ -273,7 +274,7 @@ def _next(workspace: Workspace, request: CalibrateRequest, cutoffs: Mapping[str,
     if cutoffs:
         return curate_command("report", "--cutoffs", cutoffs["name"])
     current = current_cutoffs(workspace)
-    if current and current["scorer_id"] == request.scorer_id:
+    if current and request.scorer_id in judges.scorers(current):
         return curate_command("cutoffs", "set", current["name"])
     return "curate denoise --scorer MODEL, which sets cutoffs on this scale and scores nothing again"
 

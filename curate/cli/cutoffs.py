@@ -38,11 +38,23 @@ def cutoffs(context: click.Context, form: str) -> None:
 @click.option("--negative-below", type=float, help="A hard negative has a probability below this value.")
 @click.option("--positive-above", type=float, help="A false negative has a probability above this value.")
 @click.option("--depth", type=int, help="Top candidates that are judged per query.")
-@click.option("--scorer", metavar="MODEL", help="Scorer whose probabilities count: its id, or its folder.")
+@click.option(
+    "--scorer",
+    metavar="MODEL",
+    multiple=True,
+    help="Scorer whose probabilities count: its id, or its folder; several with --join.",
+)
+@click.option(
+    "--join",
+    metavar="HOW",
+    help="How several scorers decide: all (each must agree), any (one is enough, if none says the opposite), or "
+    "mean (of their probabilities).",
+)
 @click.option(
     "--calibration",
     metavar="ID",
-    help="Calibration of the probabilities; none: the sigmoid of the logits [the scorer's newest].",
+    multiple=True,
+    help="Calibration of the probabilities; none: the sigmoid of the logits [each scorer's newest].",
 )
 @json_option
 def set_(name: str, as_json: bool, **values: Any) -> None:
@@ -53,10 +65,11 @@ def set_(name: str, as_json: bool, **values: Any) -> None:
     \b
     Example:
       curate cutoffs set strict --negative-below 0.05 --positive-above 0.95
+      curate cutoffs set both --scorer models/cross-encoder --scorer models/other --join mean
     """
     here = workspace()
     with here.lock():
-        row = curate.set_cutoffs(here, name, **values)
+        row = curate.set_cutoffs(here, name, **{key: value or None for key, value in values.items()})
     from curate.cutoffs import current_cutoffs
 
     _show([{**row, "current": (current_cutoffs(here) or {}).get("name") == name}], "json" if as_json else "table")
@@ -72,10 +85,12 @@ def _show(rows: list[dict[str, Any]], form: str) -> None:
 
 
 def _line(row: Mapping[str, Any]) -> str:
+    from curate import judges
+
     kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
-    scale = f"calibrated by {row['calibration_id']}" if row["calibration_id"] else "not calibrated"
+    scale = judges.scale_in_words(row) or "not calibrated"
     return (
         f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
         f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n"
-        f"     by {row['scorer_id']}, {scale}"
+        f"     by {judges.in_words(row)}, {scale}"
     )

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
+from curate import judges, sql_files
+from curate.calibration import calibrated_elsewhere
 from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.counted import counted
-from curate.cutoffs import are_set
+from curate.cutoffs import CutoffOptions, are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
-from curate.denoise.score_checks import refuse_if_alike, truncation_warnings
+from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
@@ -44,6 +45,22 @@ class Scored:
     scored_now: int
     seconds: float
     warnings: list[str]
+
+
+def said_by_each(
+    workspace: Workspace, run_id: str, scored: Sequence[Scored], cutoffs: Mapping[str, Any]
+) -> list[str]:
+    """Return the warnings of the results, and of the scale that each scorer has under `cutoffs`.
+
+    cutoffs: a row of the table. Several scorers are named, each before what is said of it.
+    """
+    said = {one.scorer_id: list(one.warnings) for one in scored}
+    for alone in judges.each(cutoffs):
+        said.setdefault(alone["scorer_id"], []).extend(
+            [*Scale.of(workspace, run_id, alone).warnings, *calibrated_elsewhere(workspace, run_id, alone)]
+        )
+    several = len(said) > 1
+    return [f"{name}: {warning}" if several else warning for name, found in said.items() for warning in found]
 
 
 @dataclass(frozen=True)
@@ -244,19 +261,23 @@ def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
 
 
 def plan_score(
-    workspace: Workspace, stage: str, run_id: str, settings: Denoise, cutoffs: str, **values: Any
+    workspace: Workspace, stage: str, run_id: str, by: Sequence[Denoise], cutoffs: str, **values: Any
 ) -> Plan:
-    """Return how many pairs `score_run` would score, and how long that takes at the scorer's measured rate.
+    """Return how many pairs `score_run` would score, by one scorer or several, and how long that takes.
 
-    If every pair has its score, the plan says whether the cutoffs `cutoffs` must still be set to `values`.
+    The time is that at each scorer's measured rate. If every pair has its scores, the plan says whether the
+    cutoffs `cutoffs` must still be set to `values`.
     """
-    scoring = Scoring.of(workspace, run_id, settings)
-    total = sum(block.pairs for block in scoring.blocks)
-    pending = sum(block.unscored for block in scoring.to_do)
-    notes = [f"scorer: {scoring.scorer.scorer_id}: {scoring.scorer.source.spec.text}", f"run: {run_id}"]
-    if pending:
-        return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
-    if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):
+    scorings = [Scoring.of(workspace, run_id, settings) for settings in by]
+    total = sum(block.pairs for scoring in scorings for block in scoring.blocks)
+    left = {scoring: sum(block.unscored for block in scoring.to_do) for scoring in scorings}
+    scorers = [scoring.scorer for scoring in scorings]
+    notes = [*(f"scorer: {one.scorer_id}: {one.source.spec.text}" for one in scorers), f"run: {run_id}"]
+    if pending := sum(left.values()):
+        seconds = sum(pairs / _rate(scoring) for scoring, pairs in left.items() if pairs)
+        return Plan(stage, "pairs", total, total - pending, seconds, notes)
+    only: CutoffOptions = {"scorer_id": scorers[0].scorer_id} if len(scorers) == 1 else {}
+    if are_set(workspace, cutoffs, **{**only, **values}):
         return Plan(stage, "pairs", total, total, 0.0, notes)
     return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is already scored: only the cutoffs are set"])
 

@@ -24,8 +24,8 @@ def model_folder(name: str, root: Path | None = None) -> Path:
     A hub model is downloaded to the local cache; without network, the cached copy is used. Raises NotAvailable,
     with what was tried, if there is no such model.
     """
-    if local := _local(name, root):
-        return local
+    if found := local(name, root):
+        return found
     if name.count("/") > 1 or name.startswith((".", "/", "~", "models/")):
         looked = " and ".join(dict.fromkeys(map(str, (root or Path.cwd(), Path.cwd()))))
         raise NotAvailable(
@@ -39,7 +39,7 @@ def is_same_model(name: str, other: str, root: Path) -> bool:
     """Return whether two names are equal, or refer to folders with the same files. The hub is never asked."""
     if name == other:
         return True
-    folder, other_folder = _local(name, root), _local(other, root)
+    folder, other_folder = local(name, root), local(other, root)
     if folder is None or other_folder is None:
         return False
     return folder == other_folder or fingerprint(folder, {}) == fingerprint(other_folder, {})
@@ -47,11 +47,12 @@ def is_same_model(name: str, other: str, root: Path) -> bool:
 
 def has_fingerprint(name: str, root: Path, settings: Mapping[str, Any], print_: str) -> bool:
     """Return whether `name` refers to a folder with this fingerprint. The hub is never asked."""
-    folder = _local(name, root)
+    folder = local(name, root)
     return folder is not None and fingerprint(folder, settings) == print_
 
 
-def _local(name: str, root: Path | None) -> Path | None:
+def local(name: str, root: Path | None) -> Path | None:
+    """Return the folder of a model that is not of the hub, or None; raises BadInput if it holds no model."""
     for folder in ([root / name] if root else []) + [Path(name)]:
         if any((folder / name).is_file() for name in HOLD_A_MODEL):
             return folder.resolve()

@@ -2,15 +2,15 @@
 -- left_out: it calls the candidate relevant, so that it is no negative of a group, unless people judged it not relevant.
 create or replace temp table earlier_verdicts as
 select
-    scores.query_key,
-    scores.passage_key,
-    probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) as probability,
-    probability(scores.logit, cutoffs.a, cutoffs.b, cutoffs.c) > cutoffs.positive_above as left_out,
+    probabilities.query_key,
+    probabilities.passage_key,
+    probabilities.probability,
+    probabilities.probability > cutoffs.positive_above as left_out,
 from cutoffs
-inner join scores on scores.scorer_id = cutoffs.scorer_id
+inner join probabilities on probabilities.cutoffs = cutoffs.name
 semi join candidates as found
     on found.run_id = $run
-    and found.query_key = scores.query_key
-    and found.passage_key = scores.passage_key
+    and found.query_key = probabilities.query_key
+    and found.passage_key = probabilities.passage_key
     and found.rank <= cutoffs.depth
-where cutoffs.name = $leave_out;
+where cutoffs.name = $leave_out and probabilities.probability is not null;

@@ -1,6 +1,6 @@
 -- cutoffs: the settings of the cutoffs in force, with their calibration. Grain: one row per name.
 -- a, b and c are those of macros/probability.sql. They are null, so that every candidate is unscored, if the row of the
--- calibration is gone.
+-- calibration is gone. Where several scorers judge, the view judges has them, and scorer_id is null.
 create or replace view cutoffs as
 with in_force as (
     select * from stored_cutoffs
@@ -18,5 +18,7 @@ select
     if(in_force.calibration_id is null, 1, calibrations.a) as a,
     if(in_force.calibration_id is null, 1, calibrations.b) as b,
     if(in_force.calibration_id is null, 0, calibrations.c) as c,
+    in_force.joined,
+    in_force.judges,
 from in_force
 left join calibrations on calibrations.calibration_id = in_force.calibration_id;
