@@ -257,7 +257,7 @@ def test_the_command_line_sets_and_shows_them(scored: Workspace, capsys: pytest.
     assert [judge["scorer_id"] for judge in shown["judges"]] == ["anna", "berta"]
     assert "by all of anna and berta" in told("status")
     funnel = told("report", "funnel")
-    assert "are judged by all of anna and berta." in funnel.replace("\n", " ")
+    assert "are judged by all of anna and berta." in " ".join(funnel.split())
     assert "scorer all of anna and berta" in funnel
     assert "From candidates to hard negatives" in told("report")
     assert "all of 2" in told("report", "cutoffs_compared")

@@ -77,7 +77,8 @@ class DoctorOptions(TypedDict, total=False):
 class DoctorRequest:
     """The models to examine, and how each is read."""
 
-    scorer: Denoise | None
+    scorers: list[Denoise]
+    """One, or all that the current cutoffs join."""
     encoder: dict[str, Any] | None
     """The encoder and its options."""
     queries: int
@@ -92,7 +93,7 @@ class DoctorRequest:
         of_scorer = {key: given[key] for key in ("scorer", *OF_SCORER) if key in given}
         of_encoder = {key: given[key] for key in ("encoder", *EMBEDDING) if key in given}
         return cls(
-            scorer=_scorer(workspace, of_scorer) if "scorer" in asked or not asked else None,
+            scorers=_scorers(workspace, of_scorer) if "scorer" in asked or not asked else [],
             encoder=_encoder(workspace, of_encoder) if "encoder" in asked or not asked else None,
             queries=queries,
         )
@@ -115,25 +116,22 @@ def doctor(
             )
         return Diagnosis.of([examine_machine(None)])
     request = DoctorRequest.of(workspace, given)
-    if request.scorer or request.encoder:
+    if request.scorers or request.encoder:
         passage_shards(workspace)  # fails here if there are none, with the command to run
     subjects = [examine_machine(workspace.root)]
-    if request.scorer:
-        subjects.append(_examine_scorer(workspace, request, request.scorer, progress))
+    subjects += [_examine_scorer(workspace, request, settings, progress) for settings in request.scorers]
     if request.encoder:
         subjects.append(_examine_encoder(workspace, request, request.encoder, progress))
     return Diagnosis.of(subjects)
 
 
-def _scorer(workspace: Workspace, given: Mapping[str, Any]) -> Denoise | None:
-    """Return the settings of the scorer: the one that is named, that of the current cutoffs, or the default."""
-    settings = workspace.settings.denoise
+def _scorers(workspace: Workspace, given: Mapping[str, Any]) -> list[Denoise]:
+    """Return the settings of the scorer that is named, of those of the current cutoffs, or of the default."""
     current = None if "scorer" in given else current_cutoffs(workspace)
-    if current:
-        settings = settings.override(**scorer_settings(workspace, current))
-    settings = settings.override(**given)
-    there = settings.scorer is not None or (workspace.root / TRAINED_HERE).is_dir()
-    return settings if there else None
+    own = scorer_settings(workspace, current).values() if current else [{}]
+    found = [workspace.settings.denoise.override(**settings).override(**given) for settings in own]
+    has_default = (workspace.root / TRAINED_HERE).is_dir()
+    return [settings for settings in found if settings.scorer is not None or has_default]
 
 
 def _encoder(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, Any] | None:
