@@ -4,8 +4,8 @@
 
 COLLECTION is a BEIR folder. Of the positives of N train queries, drawn by hash, 30 % are hidden by hash (one of
 each query stays). If there are qrels/train_sparse.tsv and qrels/train_hidden.tsv, these say what is hidden. The
-product mines, trains a judge with the options after `--` (of `curate train cross-encoder`) and denoises. The truth
-is joined afterwards.
+product mines, trains a judge with the options after `--` (of `curate train cross-encoder`), denoises, and
+calibrates the judge from the labels. The truth is joined afterwards.
 """
 
 import argparse
@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--depth", type=int, default=20)
     parser.add_argument("--mine-depth", type=int, default=100)
-    parser.add_argument("--encoder", required=True, help="hybrid mining, and the start of the judge")
+    parser.add_argument("--encoder", required=True, help="mines, unless BM25 does, and is the start of the judge")
+    parser.add_argument("--retriever", default="hybrid", choices=["hybrid", "dense", "bm25"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     ours, _, training = " ".join(sys.argv[1:]).partition(" -- ")
     options = parser.parse_args(ours.split())
@@ -52,19 +53,24 @@ def main() -> None:
             curate("init", root)
         here = ("-C", root, "--set", f"seed={seed}")
         curate(*here, "load", sample)
-        mining = ("--retriever", "hybrid", "--encoder", options.encoder, "--depth", options.mine_depth)
-        curate(*here, "mine", *mining)
+        encoder = () if options.retriever == "bm25" else ("--encoder", options.encoder)
+        curate(*here, "mine", "--retriever", options.retriever, *encoder, "--depth", options.mine_depth)
         curate(*here, "train", "cross-encoder", "--init", options.encoder, *options.training)
         curate(*here, "denoise", "--depth", options.depth, "--accept-judge")
-        print(
-            json.dumps({"seed": seed, "training": options.training, **figures(Workspace(root), hidden)}),
-            flush=True,
-        )
+        workspace = Workspace(root)
+        found = {"seed": seed, "training": options.training, **figures(workspace, labels, hidden)}
+        [record] = [one for one in workspace.records("train") if one.job == "train-cross-encoder"]
+        found |= {"seconds": record.facts["seconds"], "audit": record.facts["judge"]}
+        if curate(*here, "calibrate", "--from", "labels", check=False) == 0:
+            curate(*here, "cutoffs", "set", "default")
+            found["calibrated"] = figures(workspace, labels, hidden)
+        print(json.dumps(found), flush=True)
 
 
-def curate(*arguments: object) -> None:
-    """Run a command as a user would."""
-    subprocess.run([sys.executable, "-m", "curate", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+def curate(*arguments: object, check: bool = True) -> int:
+    """Run a command as a user would; return its exit code."""
+    command = [sys.executable, "-m", "curate", *map(str, arguments)]
+    return subprocess.run(command, check=check, stdout=subprocess.DEVNULL).returncode
 
 
 def hashed(*parts: str) -> float:
@@ -106,7 +112,7 @@ def write_sample(collection: Path, target: Path, labels: pl.DataFrame) -> None:
     (target / "queries.jsonl").write_text("\n".join(kept) + "\n", "utf-8")
 
 
-def figures(workspace: Workspace, hidden: pl.DataFrame) -> dict[str, Any]:
+def figures(workspace: Workspace, labels: pl.DataFrame, hidden: pl.DataFrame) -> dict[str, Any]:
     """Return what the judge does with the hidden positives and the true negatives among the candidates."""
     decided = workspace.sql(
         "select query_id, passage_id, d.rank, probability, decision from decisions d "
@@ -133,8 +139,23 @@ def figures(workspace: Workspace, hidden: pl.DataFrame) -> dict[str, Any]:
     for share in KEPT:
         cutoff = np.quantile(scores[~truth], share)
         found[f"removed_at_{share:.0%}"] = by_query(scores >= cutoff, truth, queries)
-    [record] = [one for one in workspace.records("train") if one.job == "train-cross-encoder"]
-    return {**found, "seconds": record.facts["seconds"], "audit": record.facts["judge"]}
+    everything = workspace.sql(
+        "select query_id, passage_id, probability from candidates join current_runs using (run_id) "
+        "join probabilities using (query_key, passage_key) join current_cutoffs on name = probabilities.cutoffs "
+        "join queries using (query_key) join passages using (passage_key) "
+        "where rank <= depth and probability is not null"
+    )
+    relevant = pl.concat([labels, hidden]).with_columns(relevant=pl.lit(1.0))
+    every = everything.join(relevant, on=Pair, how="left").with_columns(pl.col("relevant").fill_null(0.0))
+    found["calibration_error"] = calibration_error(every["probability"].to_numpy(), every["relevant"].to_numpy())
+    return found
+
+
+def calibration_error(probability: Any, truth: Any) -> float:
+    """Return the expected calibration error over ten bins of equal width."""
+    place = np.minimum((probability * 10).astype(int), 9)
+    gaps = np.bincount(place, weights=probability - truth, minlength=10)
+    return round(float(np.abs(gaps).sum() / len(truth)), 4)
 
 
 def by_query(counted: Any, among: Any, queries: Any) -> list[float] | None:
