@@ -143,7 +143,7 @@ def each(score: Callable[[str, str], float]) -> Callable[[list[TextPair]], list[
 
 
 def exam(workspace: Workspace, score: Callable[[list[TextPair]], Sequence[float]]) -> Exam:
-    return Exam(Fake(score), draw_sample(workspace, "cross-encoder", "elsewhere", 32))
+    return Exam(Fake(score), draw_sample(workspace, "elsewhere", 32))
 
 
 ON_SCORES: list[Callable[[Exam], Check]] = [
@@ -287,23 +287,31 @@ def test_what_the_scorer_was_trained_on_measures_nothing(own_texts: Workspace) -
         "judge_queries", [{"training": "train-judge", "query_key": key, "fold": None} for key in range(SIZE)]
     )
     job.finish()
-    seen = draw_sample(own_texts, "cross-encoder", "models/judge", 32)
+    seen = draw_sample(own_texts, "models/judge", 32)
     assert (seen.seen, sum(seen.measured)) == (SIZE, 0)
     found = judgement.positives(Exam(Fake(each(overlap)), seen))
     assert (found.colour, "trained on every" in found.found) == ("not applicable", True)
-    assert draw_sample(own_texts, "encoder", "models/encoder", 32).seen == SIZE
-    assert draw_sample(own_texts, "encoder", "elsewhere", 32).seen == 0
+
+
+@pytest.mark.parametrize("kind", ["cross-encoder", "dual-encoder"])
+def test_a_training_that_keeps_no_list_of_its_queries_has_seen_all_that_are_labelled(
+    own_texts: Workspace, kind: str
+) -> None:
+    """A model from elsewhere has seen none, even if it lies in the same folder."""
+    Job(own_texts, "train", "train-model", {"kind": kind}).finish()
+    assert draw_sample(own_texts, "models/model", 32).seen == SIZE
+    assert draw_sample(own_texts, "models/downloaded", 32).seen == 0
 
 
 def test_random_passages_are_neither_found_nor_relevant(make_workspace: Make) -> None:
     """Each pair is of one kind, and a sample is the same every time."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=QRELS, candidates={"q0": ["p0", "p1", "p2"], "q1": ["p3"]})
-    sample = draw_sample(workspace, "cross-encoder", "elsewhere", 32)
+    sample = draw_sample(workspace, "elsewhere", 32)
     assert sample.kinds.count("candidate") == 3
     assert len({tuple(pair) for pair in sample.pairs.tolist()}) == len(sample.pairs)
-    again = draw_sample(workspace, "cross-encoder", "elsewhere", 32)
+    again = draw_sample(workspace, "elsewhere", 32)
     assert again.texts == sample.texts
-    assert len(draw_sample(workspace, "cross-encoder", "elsewhere", 3).queries) == 3
+    assert len(draw_sample(workspace, "elsewhere", 3).queries) == 3
 
 
 def test_the_scale_is_yellow_where_cutoffs_mean_nothing(texts: Workspace) -> None:

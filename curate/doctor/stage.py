@@ -154,7 +154,7 @@ def _examine_scorer(
     try:
         found = find_scorer(workspace, settings).of_today()
         model = ScorerModel(found)
-        exam = Exam(model, draw_sample(workspace, "cross-encoder", found.path, request.queries))
+        exam = Exam(model, draw_sample(workspace, found.path, request.queries))
         about = [f"{found.source.spec.text}{f', {model.dtype}' if model.dtype else ''}", exam.sample.text]
         assert exam.scores is not None
     except BadSettings:
@@ -184,7 +184,7 @@ def _examine_encoder(
         in_float32 = partial(Encoder.open, name, workspace.root, "fp32", **options)
         model = EncoderModel(opened, in_float32, bool(options))
         path = path_below(workspace.root, opened.folder, opened.path)
-        exam = Exam(model, draw_sample(workspace, "encoder", path, request.queries))
+        exam = Exam(model, draw_sample(workspace, path, request.queries))
         about = [f"{opened.spec.text}, {opened.dtype}", *opened.spec.notes, exam.sample.text]
         assert exam.scores is not None
     except BadSettings:
