@@ -263,6 +263,12 @@ def test_the_command_line_sets_and_shows_them(scored: Workspace, capsys: pytest.
     assert "all of 2" in told("report", "cutoffs_compared")
 
 
+@pytest.mark.parametrize("option", ["--negative-below", "--positive-above", "--depth"])
+def test_the_command_line_does_not_take_zero_for_an_option_that_is_not_given(scored: Workspace, option: str) -> None:
+    """It is no value that cutoffs can have, and leaving it out would set them to something else."""
+    assert run(["-C", str(scored.root), "cutoffs", "set", "strict", option, "0"]) == 2
+
+
 def test_what_takes_one_scorer_refuses_several_by_name(scored: Workspace, tiny_encoder: Model) -> None:
     """The figures of one judge, a calibration, a promise, distillation: each error names the judges."""
     set_cutoffs(scored, "default", scorer=["anna", "berta"], join="mean")
