@@ -264,7 +264,9 @@ def test_the_command_line_sets_and_shows_them(scored: Workspace, capsys: pytest.
 
 
 @pytest.mark.parametrize("option", ["--negative-below", "--positive-above", "--depth"])
-def test_the_command_line_does_not_take_zero_for_an_option_that_is_not_given(scored: Workspace, option: str) -> None:
+def test_the_command_line_does_not_take_zero_for_an_option_that_is_not_given(
+    scored: Workspace, option: str
+) -> None:
     """It is no value that cutoffs can have, and leaving it out would set them to something else."""
     assert run(["-C", str(scored.root), "cutoffs", "set", "strict", option, "0"]) == 2
 
