@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,9 @@ from tiny_causal import RERANK, write_causal
 
 import curate
 from curate import Workspace
+from curate.calibration import write_calibration
 from curate.cli.main import run
+from curate.cutoffs import set_cutoffs
 from curate.doctor import consistency, judgement, machine, reading, stage
 from curate.doctor.check import Check, Diagnosis, Subject
 from curate.doctor.exam import Cuts, Exam
@@ -290,7 +293,7 @@ def test_what_the_scorer_was_trained_on_measures_nothing(own_texts: Workspace) -
     seen = draw_sample(own_texts, "models/judge", 32)
     assert (seen.seen, sum(seen.measured)) == (SIZE, 0)
     found = judgement.positives(Exam(Fake(each(overlap)), seen))
-    assert (found.colour, "trained on every" in found.found) == ("not applicable", True)
+    assert (found.colour, "not trained on" in found.found) == ("not applicable", True)
 
 
 @pytest.mark.parametrize("kind", ["cross-encoder", "dual-encoder"])
@@ -331,6 +334,24 @@ def test_the_scale_is_yellow_where_cutoffs_mean_nothing(texts: Workspace) -> Non
     assert (raised.colour, "random passages" in raised.found) == ("yellow", True)
     assert "curate calibrate" in raised.do
     assert scale(lambda q, p: overlap(q, p) + 9, "raw", calibration="calibrate-00001").colour == "green"
+
+
+def test_the_scale_is_that_of_the_cutoffs(own_texts: Workspace) -> None:
+    """A calibration that they do not use makes no scale. Without cutoffs, the newest one would be used."""
+
+    def scale() -> tuple[str | None, float]:
+        scorer: Any = SimpleNamespace(scorer_id="fake", path="elsewhere")
+        found = stage._scale(own_texts, scorer, own_texts.settings.denoise)
+        return found["calibration"], round(found["settings"].negative_below, 6)
+
+    facts = {"scorer_id": "fake", "form": "beta", "evidence": "labels", "queries": 1, "positives": 1, "others": 1}
+    learnt = {"calibration": {**facts, "seed": 0, "a": 1, "b": 1, "c": 0}, "reliability": [], "promises": []}
+    write_calibration(own_texts, "calibrate-00001", learnt)
+    assert scale() == ("calibrate-00001", 0.1)
+    set_cutoffs(own_texts, "default", scorer_id="fake", negative_below=0.2, calibration="none")
+    assert scale() == (None, 0.2)
+    set_cutoffs(own_texts, "default", calibration="calibrate-00001")
+    assert scale() == ("calibrate-00001", 0.2)
 
 
 # Models on the product's own path.
@@ -599,6 +620,23 @@ def test_each_fault_of_a_machine_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert (device.colour, "this machine has no mps" in device.found) == ("red", True)
 
 
+def test_memory_that_holds_copies_of_files_is_free(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container counts them as used, and gives them back when memory is needed."""
+    (tmp_path / "meminfo").write_text(f"MemAvailable: {9 << 20} kB\n", "ascii")
+    files = {
+        "max": str(5 << 30),
+        "current": str(5 << 30),
+        "stat": f"active_file {1 << 30}\ninactive_file {2 << 30}",
+    }
+    for name, content in files.items():
+        (tmp_path / f"memory.{name}").write_text(f"{content}\n", "ascii")
+    monkeypatch.setattr(machine, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    assert machine.memory().figures["free"] == 3 << 30
+    (tmp_path / "memory.max").write_text("max\n", "ascii")
+    assert machine.memory().figures["free"] == 9 << 30
+
+
 def test_a_library_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     """An extra is only told."""
     monkeypatch.setattr(machine, "LIBRARIES", ("numpy", "nosuchlibrary"))
@@ -729,6 +767,10 @@ def test_options_that_do_not_suit_the_model_are_refused(texts: Workspace, tiny_c
     """They are the user's mistake, not the model's fault."""
     with pytest.raises(BadSettings, match="single logit"):
         examine(texts, tiny_cross_encoder(), relevant_class="yes")
+    with pytest.raises(BadSettings, match="pooling: of no use for the scorer"):
+        examine(texts, "models/scorer", pooling="mean")
+    with pytest.raises(BadSettings, match="max_length: of no use for the encoder"):
+        curate.doctor(texts, encoder="models/encoder", max_length=64)
 
 
 def test_the_plain_text_has_every_check(texts: Workspace) -> None:

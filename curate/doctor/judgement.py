@@ -135,12 +135,11 @@ def positives(exam: Exam) -> Check:
     """Return how well labelled positives lie above random passages."""
     name, values = "positives above random passages", aucs(exam, exam.scores)
     if not len(values):
-        reason = "no labelled query has both a positive and random passages"
-        if exam.sample.seen:
-            reason = "the model was trained on every labelled query here, so that they prove nothing"
-        elif not any(exam.sample.measured):
+        reason = "no labelled query has scores of both a positive and a random passage"
+        if not any(exam.sample.measured):
             reason = (
-                "there are no labels: load some to know whether its scores can be trusted (curate load --qrels)"
+                "there are no labels of queries that it was not trained on: load some to know whether its scores "
+                "can be trusted (curate load --qrels)"
             )
         return Check(name, "not applicable", reason)
     auc = interval(values, SEED)
