@@ -364,6 +364,16 @@ def test_a_local_scorer_is_read_as_it_was_made(texts: Workspace, tiny_cross_enco
     assert colours(found, "number format") == ["not applicable"]
 
 
+def test_a_length_beyond_that_of_the_tokenizer_is_the_librarys_too(
+    texts: Workspace, tiny_cross_encoder: Write
+) -> None:
+    """It would cut what curate reads."""
+    folder = tiny_cross_encoder()
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "model_max_length": 16}), "utf-8")
+    assert colours(examine(texts, folder, max_length=64, queries=4), LIBRARY) == ["green"]
+
+
 def test_segments_on_the_wrong_side_are_red(
     texts: Workspace, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
