@@ -244,6 +244,23 @@ def test_query_and_passage_in_each_others_place_are_red(texts: Workspace) -> Non
     assert judgement.swapped(same).colour == "yellow"
 
 
+def test_a_model_that_is_a_little_better_swapped_is_not_red(texts: Workspace) -> None:
+    """Of 20 queries, 4 have a random passage above the positive, but not if the two are swapped."""
+    asked = exam(texts, each(overlap))
+    pairs, kinds, found = asked.sample.texts, asked.sample.kinds, set()
+    for query in list(dict.fromkeys(query for query, _ in pairs))[:4]:
+        found.add(
+            next(pair for pair, kind in zip(pairs, kinds, strict=True) if (pair[0], kind) == (query, "random"))
+        )
+
+    def score(query: str, passage: str) -> float:
+        return overlap(query, passage) + 99 * ((query, passage) in found)
+
+    swapped = judgement.swapped(exam(texts, each(score)))
+    assert float(str(swapped.figures["auc_swapped"])) > float(str(swapped.figures["auc"]))
+    assert swapped.colour == "green"
+
+
 def test_the_auc_and_its_interval_are_those_of_the_queries(texts: Workspace) -> None:
     """Each query counts once: the share of its random passages below its positive."""
     asked = exam(texts, each(overlap))
