@@ -58,12 +58,12 @@ def _mean_cosine(one: Path, other: Path) -> float | None:
     """Return the mean cosine of embeddings of the same tokens; None if their widths differ or one has none."""
     import numpy as np
 
-    every = [_embeddings(folder) for folder in (one, other)]
-    if every[0] is None or every[1] is None or every[0].shape[1] != every[1].shape[1]:
+    first, second = (_embeddings(folder) for folder in (one, other))
+    if first is None or second is None or first.shape[1] != second.shape[1]:
         return None
-    shared = min(map(len, every))  # a training may add tokens, or fill the matrix up to a round number
+    shared = min(len(first), len(second))  # a training may add tokens, or fill the matrix up to a round number
     chosen = np.linspace(0, shared - 1, min(SAMPLE, shared)).astype(np.int64)
-    rows = [_float64(matrix[chosen]) for matrix in every]
+    rows = [_float64(matrix[chosen]) for matrix in (first, second)]
     products = (rows[0] * rows[1]).sum(axis=1)
     lengths = np.linalg.norm(rows[0], axis=1) * np.linalg.norm(rows[1], axis=1)
     known = lengths > 0
