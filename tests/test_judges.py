@@ -231,6 +231,8 @@ def test_each_judge_has_its_own_calibration(scored: Workspace) -> None:
     assert [judge["calibration_id"] for judge in row["judges"]] == [None, "calibrate-00001"]
     with pytest.raises(UnknownName, match="no calibration 'calibrate-9' of anna or berta"):
         set_cutoffs(scored, "default", calibration="calibrate-9")
+    with pytest.raises(BadSettings, match="more calibrations than scorers: none, calibrate-00001 for berta"):
+        set_cutoffs(scored, "default", scorer="berta", calibration=["none", "calibrate-00001"])
 
 
 def test_every_judge_must_have_a_scale(scored: Workspace) -> None:
