@@ -188,6 +188,8 @@ def _calibrations(
     A scorer's own choice in `like` stays until the scorer is calibrated anew.
     """
     names = [asked] if isinstance(asked, str) else list(asked or ())
+    if len(names) > len(scorers):
+        raise BadSettings(f"more calibrations than scorers: {', '.join(names)} for {', '.join(scorers)}")
     own = {
         scorer: workspace.select("workspace/calibrations", scorer=scorer)["calibration_id"].to_list()
         for scorer in scorers

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,9 @@ from tiny_causal import RERANK, write_causal
 
 import curate
 from curate import Workspace
+from curate.calibration import write_calibration
 from curate.cli.main import run
+from curate.cutoffs import set_cutoffs
 from curate.doctor import consistency, judgement, machine, reading, stage
 from curate.doctor.check import Check, Diagnosis, Subject
 from curate.doctor.exam import Cuts, Exam
@@ -143,7 +146,7 @@ def each(score: Callable[[str, str], float]) -> Callable[[list[TextPair]], list[
 
 
 def exam(workspace: Workspace, score: Callable[[list[TextPair]], Sequence[float]]) -> Exam:
-    return Exam(Fake(score), draw_sample(workspace, "cross-encoder", "elsewhere", 32))
+    return Exam(Fake(score), draw_sample(workspace, "elsewhere", 32))
 
 
 ON_SCORES: list[Callable[[Exam], Check]] = [
@@ -241,6 +244,23 @@ def test_query_and_passage_in_each_others_place_are_red(texts: Workspace) -> Non
     assert judgement.swapped(same).colour == "yellow"
 
 
+def test_a_model_that_is_a_little_better_swapped_is_not_red(texts: Workspace) -> None:
+    """Of 20 queries, 4 have a random passage above the positive, but not if the two are swapped."""
+    asked = exam(texts, each(overlap))
+    pairs, kinds, found = asked.sample.texts, asked.sample.kinds, set()
+    for query in list(dict.fromkeys(query for query, _ in pairs))[:4]:
+        found.add(
+            next(pair for pair, kind in zip(pairs, kinds, strict=True) if (pair[0], kind) == (query, "random"))
+        )
+
+    def score(query: str, passage: str) -> float:
+        return overlap(query, passage) + 99 * ((query, passage) in found)
+
+    swapped = judgement.swapped(exam(texts, each(score)))
+    assert float(str(swapped.figures["auc_swapped"])) > float(str(swapped.figures["auc"]))
+    assert swapped.colour == "green"
+
+
 def test_the_auc_and_its_interval_are_those_of_the_queries(texts: Workspace) -> None:
     """Each query counts once: the share of its random passages below its positive."""
     asked = exam(texts, each(overlap))
@@ -287,23 +307,31 @@ def test_what_the_scorer_was_trained_on_measures_nothing(own_texts: Workspace) -
         "judge_queries", [{"training": "train-judge", "query_key": key, "fold": None} for key in range(SIZE)]
     )
     job.finish()
-    seen = draw_sample(own_texts, "cross-encoder", "models/judge", 32)
+    seen = draw_sample(own_texts, "models/judge", 32)
     assert (seen.seen, sum(seen.measured)) == (SIZE, 0)
     found = judgement.positives(Exam(Fake(each(overlap)), seen))
-    assert (found.colour, "trained on every" in found.found) == ("not applicable", True)
-    assert draw_sample(own_texts, "encoder", "models/encoder", 32).seen == SIZE
-    assert draw_sample(own_texts, "encoder", "elsewhere", 32).seen == 0
+    assert (found.colour, "not trained on" in found.found) == ("not applicable", True)
+
+
+@pytest.mark.parametrize("kind", ["cross-encoder", "dual-encoder"])
+def test_a_training_that_keeps_no_list_of_its_queries_has_seen_all_that_are_labelled(
+    own_texts: Workspace, kind: str
+) -> None:
+    """A model from elsewhere has seen none, even if it lies in the same folder."""
+    Job(own_texts, "train", "train-model", {"kind": kind}).finish()
+    assert draw_sample(own_texts, "models/model", 32).seen == SIZE
+    assert draw_sample(own_texts, "models/downloaded", 32).seen == 0
 
 
 def test_random_passages_are_neither_found_nor_relevant(make_workspace: Make) -> None:
     """Each pair is of one kind, and a sample is the same every time."""
     workspace = make_workspace(PASSAGES, QUERIES, qrels=QRELS, candidates={"q0": ["p0", "p1", "p2"], "q1": ["p3"]})
-    sample = draw_sample(workspace, "cross-encoder", "elsewhere", 32)
+    sample = draw_sample(workspace, "elsewhere", 32)
     assert sample.kinds.count("candidate") == 3
     assert len({tuple(pair) for pair in sample.pairs.tolist()}) == len(sample.pairs)
-    again = draw_sample(workspace, "cross-encoder", "elsewhere", 32)
+    again = draw_sample(workspace, "elsewhere", 32)
     assert again.texts == sample.texts
-    assert len(draw_sample(workspace, "cross-encoder", "elsewhere", 3).queries) == 3
+    assert len(draw_sample(workspace, "elsewhere", 3).queries) == 3
 
 
 def test_the_scale_is_yellow_where_cutoffs_mean_nothing(texts: Workspace) -> None:
@@ -325,6 +353,24 @@ def test_the_scale_is_yellow_where_cutoffs_mean_nothing(texts: Workspace) -> Non
     assert scale(lambda q, p: overlap(q, p) + 9, "raw", calibration="calibrate-00001").colour == "green"
 
 
+def test_the_scale_is_that_of_the_cutoffs(own_texts: Workspace) -> None:
+    """A calibration that they do not use makes no scale. Without cutoffs, the newest one would be used."""
+
+    def scale() -> tuple[str | None, float]:
+        scorer: Any = SimpleNamespace(scorer_id="fake", path="elsewhere")
+        found = stage._scale(own_texts, scorer, own_texts.settings.denoise)
+        return found["calibration"], round(found["settings"].negative_below, 6)
+
+    facts = {"scorer_id": "fake", "form": "beta", "evidence": "labels", "queries": 1, "positives": 1, "others": 1}
+    learnt = {"calibration": {**facts, "seed": 0, "a": 1, "b": 1, "c": 0}, "reliability": [], "promises": []}
+    write_calibration(own_texts, "calibrate-00001", learnt)
+    assert scale() == ("calibrate-00001", 0.1)
+    set_cutoffs(own_texts, "default", scorer_id="fake", negative_below=0.2, calibration="none")
+    assert scale() == (None, 0.2)
+    set_cutoffs(own_texts, "default", calibration="calibrate-00001")
+    assert scale() == ("calibrate-00001", 0.2)
+
+
 # Models on the product's own path.
 
 
@@ -333,6 +379,16 @@ def test_a_local_scorer_is_read_as_it_was_made(texts: Workspace, tiny_cross_enco
     found = examine(texts, tiny_cross_encoder())
     assert colours(found, REFERENCE, LIBRARY, *ALONE, "truncation") == ["green"] * 8
     assert colours(found, "number format") == ["not applicable"]
+
+
+def test_a_length_beyond_that_of_the_tokenizer_is_the_librarys_too(
+    texts: Workspace, tiny_cross_encoder: Write
+) -> None:
+    """It would cut what curate reads."""
+    folder = tiny_cross_encoder()
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "model_max_length": 16}), "utf-8")
+    assert colours(examine(texts, folder, max_length=64, queries=4), LIBRARY) == ["green"]
 
 
 def test_segments_on_the_wrong_side_are_red(
@@ -591,6 +647,23 @@ def test_each_fault_of_a_machine_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert (device.colour, "this machine has no mps" in device.found) == ("red", True)
 
 
+def test_memory_that_holds_copies_of_files_is_free(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container counts them as used, and gives them back when memory is needed."""
+    (tmp_path / "meminfo").write_text(f"MemAvailable: {9 << 20} kB\n", "ascii")
+    files = {
+        "max": str(5 << 30),
+        "current": str(5 << 30),
+        "stat": f"active_file {1 << 30}\ninactive_file {2 << 30}",
+    }
+    for name, content in files.items():
+        (tmp_path / f"memory.{name}").write_text(f"{content}\n", "ascii")
+    monkeypatch.setattr(machine, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    assert machine.memory().figures["free"] == 3 << 30
+    (tmp_path / "memory.max").write_text("max\n", "ascii")
+    assert machine.memory().figures["free"] == 9 << 30
+
+
 def test_a_library_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     """An extra is only told."""
     monkeypatch.setattr(machine, "LIBRARIES", ("numpy", "nosuchlibrary"))
@@ -721,6 +794,10 @@ def test_options_that_do_not_suit_the_model_are_refused(texts: Workspace, tiny_c
     """They are the user's mistake, not the model's fault."""
     with pytest.raises(BadSettings, match="single logit"):
         examine(texts, tiny_cross_encoder(), relevant_class="yes")
+    with pytest.raises(BadSettings, match="pooling: of no use for the scorer"):
+        examine(texts, "models/scorer", pooling="mean")
+    with pytest.raises(BadSettings, match="max_length: of no use for the encoder"):
+        curate.doctor(texts, encoder="models/encoder", max_length=64)
 
 
 def test_the_plain_text_has_every_check(texts: Workspace) -> None:

@@ -91,6 +91,20 @@ def test_models_from_elsewhere_are_related_if_their_embeddings_are_alike(
     assert common_base(stranger, encoder) is None
 
 
+def test_tokens_that_one_of_two_relatives_has_more_change_nothing(tmp_path: Path, tiny_model: Model) -> None:
+    """A training may add some. The tokens before them stay where they are."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    encoder, scorer = (tiny_model(tmp_path / name, head=False, seed=1) for name in ("encoder", "scorer"))
+    path = scorer / "model.safetensors"
+    weights = load_file(path)
+    (name,) = [name for name in weights if name.endswith("word_embeddings.weight")]
+    weights[name] = torch.cat([weights[name], torch.randn(3, weights[name].shape[1])])
+    save_file(weights, path, metadata={"format": "pt"})
+    assert "very likely" in str(common_base(scorer, encoder))
+
+
 def shake(folder: Path, by: float) -> None:
     """Add noise to the weights of a model, and store them as bfloat16."""
     import torch

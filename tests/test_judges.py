@@ -231,6 +231,8 @@ def test_each_judge_has_its_own_calibration(scored: Workspace) -> None:
     assert [judge["calibration_id"] for judge in row["judges"]] == [None, "calibrate-00001"]
     with pytest.raises(UnknownName, match="no calibration 'calibrate-9' of anna or berta"):
         set_cutoffs(scored, "default", calibration="calibrate-9")
+    with pytest.raises(BadSettings, match="more calibrations than scorers: none, calibrate-00001 for berta"):
+        set_cutoffs(scored, "default", scorer="berta", calibration=["none", "calibrate-00001"])
 
 
 def test_every_judge_must_have_a_scale(scored: Workspace) -> None:
@@ -261,6 +263,14 @@ def test_the_command_line_sets_and_shows_them(scored: Workspace, capsys: pytest.
     assert "scorer all of anna and berta" in funnel
     assert "From candidates to hard negatives" in told("report")
     assert "all of 2" in told("report", "cutoffs_compared")
+
+
+@pytest.mark.parametrize("option", ["--negative-below", "--positive-above", "--depth"])
+def test_the_command_line_does_not_take_zero_for_an_option_that_is_not_given(
+    scored: Workspace, option: str
+) -> None:
+    """It is no value that cutoffs can have, and leaving it out would set them to something else."""
+    assert run(["-C", str(scored.root), "cutoffs", "set", "strict", option, "0"]) == 2
 
 
 def test_what_takes_one_scorer_refuses_several_by_name(scored: Workspace, tiny_encoder: Model) -> None:

@@ -69,7 +69,8 @@ def set_(name: str, as_json: bool, **values: Any) -> None:
     """
     here = workspace()
     with here.lock():
-        row = curate.set_cutoffs(here, name, **{key: value or None for key, value in values.items()})
+        given = {key: value for key, value in values.items() if value != ()}
+        row = curate.set_cutoffs(here, name, **given)
     from curate.cutoffs import current_cutoffs
 
     _show([{**row, "current": (current_cutoffs(here) or {}).get("name") == name}], "json" if as_json else "table")

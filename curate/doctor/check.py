@@ -21,7 +21,7 @@ class Check:
     why: str = ""
     """Why it matters."""
     do: str = ""
-    """What to do; empty if there is nothing to do."""
+    """What to do if it is red or yellow."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
 
 

@@ -173,8 +173,10 @@ def _available() -> int | None:
         return None
     try:
         limit, used = (int((CGROUP / name).read_text("ascii")) for name in ("memory.max", "memory.current"))
-        return min(free, limit - used)
-    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        counts = dict(line.split() for line in (CGROUP / "memory.stat").read_text("ascii").splitlines())
+        files = int(counts["active_file"]) + int(counts["inactive_file"])  # given back when memory is needed
+        return min(free, limit - used + files)
+    except (OSError, ValueError, KeyError):  # no container, or one without a limit ("max")
         return free
 
 

@@ -56,8 +56,8 @@ class Sample:
 NAMES = {"positive": "labelled positives", "candidate": "candidates", "random": "random passages"}
 
 
-def draw_sample(workspace: Workspace, role: str, path: str, queries: int) -> Sample:
-    """Return the texts for a model of the role `cross-encoder` or `encoder`; the same ones at every call.
+def draw_sample(workspace: Workspace, path: str, queries: int) -> Sample:
+    """Return the texts for a model; the same ones at every call.
 
     path: that of the model in the workspace, by which it is known what it was trained on. Raises StepMissing if
     there is no passage or no query with a text.
@@ -65,9 +65,7 @@ def draw_sample(workspace: Workspace, role: str, path: str, queries: int) -> Sam
     import pyarrow as pa
 
     with workspace.connect_lazily() as connection:
-        asked = sql_files.select(
-            connection, "doctor/queries", role=role, path=path, queries=queries
-        ).to_arrow_table()
+        asked = sql_files.select(connection, "doctor/queries", path=path, queries=queries).to_arrow_table()
         keys = asked["query_key"].to_pylist()
         connection.register("asked", pa.table({"query_key": pa.array(keys, pa.int32())}))
         sizes = {"positives": POSITIVES, "found": FOUND, "random": RANDOM}

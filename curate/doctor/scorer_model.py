@@ -12,7 +12,6 @@ from curate.models.fold_scorer import Folds, first_judge, fold_folder
 from curate.models.folder import FOLDS
 from curate.models.positions import positions
 from curate.models.scorer import PairScorer, ScorerFolder
-from curate.models.sentence_transformers_scorer import LibrarySpec
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
@@ -65,13 +64,12 @@ class ScorerModel:
         return _by_fold(source, texts, together)
 
     def library(self, texts: Sequence[TextPair]) -> "Floats":
-        """Return the logits of pairs by sentence-transformers, which knows neither folds nor options."""
+        """Return the logits of pairs by sentence-transformers, which knows neither folds nor an instruction."""
         from curate.models.reference import NoReferenceError, library_logits
 
         source = self.source
-        told = source.options.instruction or (isinstance(source.spec, LibrarySpec) and source.options.max_length)
-        if told:
-            raise NoReferenceError("options say how it scores, which its files do not tell the library")
+        if source.options.instruction:
+            raise NoReferenceError("an instruction says what it judges, which its files do not tell the library")
         if (source.folder / FOLDS).is_file():
             raise NoReferenceError("sentence-transformers does not know several judges that score as one")
         return library_logits(source.folder, source.spec, texts)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypedDict, Unpack
 
+from curate import judges
 from curate.config import EMBEDDING, Denoise, Pooling
 from curate.cutoffs import current_cutoffs, scorer_settings
-from curate.denoise.resolve_scorer import TRAINED_HERE, find_scorer
+from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer
 from curate.doctor import consistency, judgement, reading
 from curate.doctor.check import Check, Diagnosis, Subject
 from curate.doctor.encoder_model import EncoderModel
@@ -19,7 +20,7 @@ from curate.errors import BadSettings, CurateError, NoWorkspace
 from curate.mine.embeddings import passage_shards
 from curate.models.folder import path_below
 from curate.models.scorer_options import ScorerOptions
-from curate.models.trained_here import refuse_changed, training_of
+from curate.models.trained_here import refuse_changed, training_in
 from curate.options import given_options
 from curate.progress import SILENT, Progress
 from curate.workspace import Workspace
@@ -92,6 +93,11 @@ class DoctorRequest:
         asked = given.keys() & {"scorer", "encoder"}
         of_scorer = {key: given[key] for key in ("scorer", *OF_SCORER) if key in given}
         of_encoder = {key: given[key] for key in ("encoder", *EMBEDDING) if key in given}
+        for named, other, useless in (("scorer", "encoder", of_encoder), ("encoder", "scorer", of_scorer)):
+            if asked == {named} and useless:
+                raise BadSettings(
+                    f"{', '.join(useless)}: of no use for the {named}. Name the {other} too: --{other}"
+                )
         return cls(
             scorers=_scorers(workspace, of_scorer) if "scorer" in asked or not asked else [],
             encoder=_encoder(workspace, of_encoder) if "encoder" in asked or not asked else None,
@@ -154,18 +160,14 @@ def _examine_scorer(
     try:
         found = find_scorer(workspace, settings).of_today()
         model = ScorerModel(found)
-        exam = Exam(model, draw_sample(workspace, "cross-encoder", found.path, request.queries))
+        exam = Exam(model, draw_sample(workspace, found.path, request.queries))
         about = [f"{found.source.spec.text}{f', {model.dtype}' if model.dtype else ''}", exam.sample.text]
         assert exam.scores is not None
     except BadSettings:
         raise
     except CurateError as error:
         return _refused("scorer", name, error)
-    known = workspace.select("workspace/calibrations", scorer=found.scorer_id)["calibration_id"].to_list()
-    trained = _is_trained_here(workspace, found.path)
-    of_scale = partial(
-        judgement.scale, settings=settings, trained_here=trained, calibration=known[-1] if known else None
-    )
+    of_scale = partial(judgement.scale, **_scale(workspace, found, settings))
     return Subject(
         "scorer", found.scorer_id, about, _checks(exam, [*READ, *SAME, *JUDGED, ("scale", of_scale)], progress)
     )
@@ -176,7 +178,7 @@ def _examine_encoder(
 ) -> Subject:
     from curate.models.encoder import Encoder
 
-    options = {key: value for key, value in settings.items() if key != "encoder"}
+    options = {key: value for key, value in settings.items() if key != "encoder" and value is not None}
     name = settings["encoder"]
     try:
         opened = Encoder.open(name, workspace.root, **options)
@@ -184,7 +186,7 @@ def _examine_encoder(
         in_float32 = partial(Encoder.open, name, workspace.root, "fp32", **options)
         model = EncoderModel(opened, in_float32, bool(options))
         path = path_below(workspace.root, opened.folder, opened.path)
-        exam = Exam(model, draw_sample(workspace, "encoder", path, request.queries))
+        exam = Exam(model, draw_sample(workspace, path, request.queries))
         about = [f"{opened.spec.text}, {opened.dtype}", *opened.spec.notes, exam.sample.text]
         assert exam.scores is not None
     except BadSettings:
@@ -223,6 +225,15 @@ def _refused(kind: Any, name: str, error: CurateError) -> Subject:
     return Subject(kind, name, [], [check])
 
 
-def _is_trained_here(workspace: Workspace, path: str) -> bool:
-    parts = path.removeprefix("./").rstrip("/").split("/", 1)
-    return parts[0] == "models" and len(parts) > 1 and workspace.record(training_of(parts[1])) is not None
+def _scale(workspace: Workspace, scorer: Scorer, settings: Denoise) -> dict[str, Any]:
+    """Return what decides about the scorer's scale: the cutoffs in force if it judges there, else the defaults."""
+    current = current_cutoffs(workspace)
+    calibrations = judges.calibrations(current) if current else {}
+    if current and scorer.scorer_id in calibrations:
+        settings = settings.override(**{key: current[key] for key in ("negative_below", "positive_above")})
+        calibration = calibrations[scorer.scorer_id]
+    else:
+        newest = workspace.select("workspace/newest_calibration", scorer=scorer.scorer_id, name="").to_dicts()
+        calibration = newest[0]["calibration_id"] if newest else None
+    trained = training_in(workspace, (workspace.root / scorer.path).resolve()) is not None
+    return {"settings": settings, "trained_here": trained, "calibration": calibration}

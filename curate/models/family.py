@@ -55,20 +55,23 @@ def common_base(one: Path, other: Path) -> str | None:
 
 
 def _mean_cosine(one: Path, other: Path) -> float | None:
-    """Return the mean cosine of embeddings of the same tokens; None if their shapes differ or one has none."""
+    """Return the mean cosine of embeddings of the same tokens; None if their widths differ or one has none."""
     import numpy as np
 
-    rows = [_some_embeddings(folder) for folder in (one, other)]
-    if rows[0] is None or rows[1] is None or rows[0].shape != rows[1].shape:
+    first, second = (_embeddings(folder) for folder in (one, other))
+    if first is None or second is None or first.shape[1] != second.shape[1]:
         return None
+    shared = min(len(first), len(second))  # a training may add tokens, or fill the matrix up to a round number
+    chosen = np.linspace(0, shared - 1, min(SAMPLE, shared)).astype(np.int64)
+    rows = [_float64(matrix[chosen]) for matrix in (first, second)]
     products = (rows[0] * rows[1]).sum(axis=1)
     lengths = np.linalg.norm(rows[0], axis=1) * np.linalg.norm(rows[1], axis=1)
     known = lengths > 0
     return float((products[known] / lengths[known]).mean()) if known.any() else None
 
 
-def _some_embeddings(folder: Path) -> "np.ndarray[Any, Any] | None":
-    """Return rows of the matrix of word embeddings, at even distances, below the number of all rows."""
+def _embeddings(folder: Path) -> "np.ndarray[Any, Any] | None":
+    """Return the matrix of word embeddings as it is stored, still on disk; None if there is none."""
     import numpy as np
 
     for path in sorted(folder.rglob("*.safetensors")):
@@ -80,14 +83,19 @@ def _some_embeddings(folder: Path) -> "np.ndarray[Any, Any] | None":
                 if name.endswith(EMBEDDINGS) and about["dtype"] in FORMATS:
                     rows, width = about["shape"]
                     at = start + about["data_offsets"][0]
-                    whole = np.memmap(path, FORMATS[about["dtype"]], "r", at, (rows, width))
-                    found = whole[np.linspace(0, rows - 1, min(SAMPLE, rows)).astype(np.int64)]
-                    if about["dtype"] == "BF16":
-                        found = (found.astype(np.uint32) << 16).view(np.float32)
-                    return np.concatenate([found.astype(np.float64), np.full((1, width), rows)])
+                    return np.memmap(path, FORMATS[about["dtype"]], "r", at, (rows, width))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
+
+
+def _float64(stored: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Return numbers that are stored in one of the FORMATS; bfloat16 is the upper half of a float32."""
+    import numpy as np
+
+    if stored.dtype == np.uint16:
+        stored = (stored.astype(np.uint32) << 16).view(np.float32)
+    return stored.astype(np.float64)
 
 
 def _named_bases(folder: Path) -> set[str]:

@@ -175,7 +175,8 @@ def library_logits(folder: Path, spec: Any, texts: Sequence[TextPair]) -> Floats
     """
     import torch
 
-    model = _library("CrossEncoder", folder)
+    length = {"max_length": spec.max_length} if spec.max_length else {}
+    model = _library("CrossEncoder", folder, **length)
     options = {"activation_fn": torch.nn.Identity(), "batch_size": 1, "show_progress_bar": False}
     outputs = np.asarray(model.predict(list(texts), **options), np.float32)
     if outputs.ndim == 1:
@@ -195,7 +196,7 @@ def library_vectors(folder: Path, texts: Sequence[str], side: "Side", *, normali
     )
 
 
-def _library(name: str, folder: Path) -> Any:
+def _library(name: str, folder: Path, **options: int) -> Any:
     import torch
 
     quiet()
@@ -207,7 +208,7 @@ def _library(name: str, folder: Path) -> Any:
         raise NoReferenceError("sentence-transformers does not open a base model with its adapter beside it")
     try:
         return getattr(sentence_transformers, name)(
-            str(folder), device=device(), local_files_only=True, model_kwargs={"dtype": torch.float32}
+            str(folder), device=device(), local_files_only=True, model_kwargs={"dtype": torch.float32}, **options
         )
     except Exception as error:  # whatever it raises, it does not read this model
         reason = " ".join(str(error).split())[:200]

@@ -2,9 +2,7 @@
 -- What a scorer says about them must not be used to measure or to calibrate it. A scorer that was trained elsewhere
 -- has no rows here.
 create or replace view seen_queries as
-select distinct models.model_id as scorer_id, twins.query_key
+select models.model_id as scorer_id, trained_queries.query_key
 from models
 inner join trained_queries on trained_queries.training = training_of(models.path)
-inner join stored_queries as trained on trained.query_key = trained_queries.query_key
-inner join stored_queries as twins on twins.text_hash = trained.text_hash
 where models."role" = 'cross-encoder';
