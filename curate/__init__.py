@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curate.augment import augment as augment
     from curate.augment import plan_augment as plan_augment
+    from curate.calibrate.stage import calibrate as calibrate
+    from curate.calibrate.stage import plan_calibrate as plan_calibrate
     from curate.config import Settings as Settings
     from curate.cutoffs import set_cutoffs as set_cutoffs
     from curate.denoise.stage import denoise as denoise
     from curate.denoise.stage import plan_denoise as plan_denoise
+    from curate.doctor.stage import doctor as doctor
     from curate.errors import BadInput as BadInput
     from curate.errors import BadSettings as BadSettings
     from curate.errors import CurateError as CurateError
     from curate.errors import Damaged as Damaged
     from curate.errors import NoSpace as NoSpace
     from curate.errors import NotAvailable as NotAvailable
+    from curate.errors import NotMet as NotMet
     from curate.errors import NoWorkspace as NoWorkspace
     from curate.errors import RejectedRows as RejectedRows
     from curate.errors import StaleModel as StaleModel
@@ -61,6 +65,7 @@ _HOME = {
     "NoSpace": "curate.errors",
     "NoWorkspace": "curate.errors",
     "NotAvailable": "curate.errors",
+    "NotMet": "curate.errors",
     "Plan": "curate.plan",
     "RejectedRows": "curate.errors",
     "Settings": "curate.config",
@@ -70,13 +75,16 @@ _HOME = {
     "Workspace": "curate.workspace",
     "WorkspaceBusy": "curate.errors",
     "augment": "curate.augment",
+    "calibrate": "curate.calibrate.stage",
     "denoise": "curate.denoise.stage",
+    "doctor": "curate.doctor.stage",
     "evaluate": "curate.evaluate",
     "export": "curate.export.stage",
     "export_run": "curate.export.run_file",
     "load": "curate.load.stage",
     "mine": "curate.mine.stage",
     "plan_augment": "curate.augment",
+    "plan_calibrate": "curate.calibrate.stage",
     "plan_denoise": "curate.denoise.stage",
     "plan_evaluate": "curate.evaluate",
     "plan_export": "curate.export.stage",

@@ -8,11 +8,12 @@ gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack, cast
 
+from curate import judges
 from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
-from curate.cutoffs import cutoffs_in_force, scorer_settings, set_cutoffs
-from curate.denoise.scoring import known_rate, plan_score, score_run
+from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
+from curate.denoise.scoring import known_rate, plan_score, said_by_each, score_run
 from curate.errors import StepMissing
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
@@ -28,6 +29,7 @@ class Augmented:
 
     run_id: str
     scorer_id: str
+    """The scorer of the cutoffs; if they join several, how, and which."""
     cutoffs: str
     queries: int
     """All unlabeled queries."""
@@ -74,6 +76,8 @@ class AugmentOptions(TypedDict, total=False):
     """Name of the cutoffs to apply. By default the current ones."""
     relevant_class: str | None
     """The class of the scorer that means relevant. By default its name or `curate.toml` says it."""
+    instruction: str | None
+    """What the scorer judges, if it is a causal language model. By default its files or `curate.toml` say it."""
     encoder: str | None
     """Mine a dense run with this model. By default mining repeats the settings of the current train run."""
     depth: int | None
@@ -85,13 +89,20 @@ class AugmentRequest:
     """The arguments of `augment`, completed from the cutoffs, the runs and `curate.toml`."""
 
     cutoffs: dict[str, Any]
-    """The row in force of the table `cutoffs`."""
+    """The row in force of the view `cutoffs`."""
     mining: MineOptions
-    scoring: Denoise
+    scoring: dict[str, Denoise]
+    """Scorer of the cutoffs -> the settings that score by it."""
     pseudo_positives: str
     """`best` or `all`."""
     notes: list[str]
     """Which cutoffs and mining settings are used if nobody named them."""
+
+    @property
+    def kept(self) -> CutoffOptions:
+        """What augmenting sets in the cutoffs. Their calibration stays, even if there is a newer one."""
+        calibrations = [name or UNCALIBRATED for name in judges.calibrations(self.cutoffs).values()]
+        return {"pseudo_positives": self.pseudo_positives, "calibration": calibrations}
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[AugmentOptions]) -> "AugmentRequest":
@@ -101,12 +112,12 @@ class AugmentRequest:
             raise StepMissing("no unlabeled queries yet. Load some", run="curate load --unlabeled QUERIES.jsonl")
         row = cutoffs_in_force(workspace, given.get("cutoffs"))
         mining, repeated = _mined_by(workspace, given.get("encoder"), given.get("depth"))
-        judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {row['scorer_id']}"]
+        judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {judges.in_words(row)}"]
         augment = workspace.settings.augment.override(all_above=given.get("all_above"))
         return cls(
             cutoffs=row,
             mining=mining,
-            scoring=_judged_by(workspace, row, given.get("scorer"), given.get("relevant_class")),
+            scoring=_judged_by(workspace, row, given),
             pseudo_positives="all" if augment.all_above else "best",
             notes=([f"using the mining of {repeated}"] if repeated else []) + judging,
         )
@@ -120,14 +131,17 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     request = AugmentRequest.of(workspace, **options)
     for note in request.notes:
         progress.say(note)
-    cutoffs, scorer_id = request.cutoffs["name"], request.cutoffs["scorer_id"]
+    cutoffs = request.cutoffs["name"]
     mined = mine(workspace, progress=progress, **request.mining)
-    scored = score_run(workspace, mined.run_id, request.scoring, only_by=scorer_id, progress=progress)
-    set_cutoffs(workspace, cutoffs, pseudo_positives=request.pseudo_positives)
+    scored = [
+        score_run(workspace, mined.run_id, settings, only_by=scorer, progress=progress)
+        for scorer, settings in request.scoring.items()
+    ]
+    row = set_cutoffs(workspace, cutoffs, **request.kept)
+    warnings = said_by_each(workspace, mined.run_id, scored, row)
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
-    return Augmented(
-        run_id=mined.run_id, scorer_id=scored.scorer_id, cutoffs=cutoffs, warnings=scored.warnings, **counts
-    )
+    scorer = judges.in_words(request.cutoffs)
+    return Augmented(run_id=mined.run_id, scorer_id=scorer, cutoffs=cutoffs, warnings=warnings, **counts)
 
 
 def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:
@@ -137,31 +151,34 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
     if job.record is None:
         plan = _with_scoring(workspace, plan_mine(workspace, **request.mining), request)
     else:
-        name, kept = request.cutoffs["name"], request.pseudo_positives
-        plan = plan_score(workspace, "augment", job.name, request.scoring, name, pseudo_positives=kept)
+        by = list(request.scoring.values())
+        plan = plan_score(workspace, "augment", job.name, by, request.cutoffs["name"], **request.kept)
     return replace(plan, notes=[*request.notes, *plan.notes])
 
 
 def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -> Plan:
     """Return the plan of mining, with the scoring that follows in its time and its notes."""
     queries = workspace.select("augment/unlabeled_queries")["queries"][0]
-    pairs = queries * request.scoring.depth
-    scorer = request.scoring.scorer or request.cutoffs["scorer_id"]
-    rate = known_rate(workspace, request.cutoffs["scorer_id"])
-    seconds = mining.seconds + pairs / rate if mining.seconds is not None and rate else None
-    note = f"Then {scorer} scores up to {counted(pairs, 'pairs')}"
-    told = f"{note}: about {duration(pairs / rate)}." if rate else f"{note}."
-    return replace(mining, stage="augment", seconds=seconds, notes=[*mining.notes, told])
+    seconds, notes = mining.seconds, list(mining.notes)
+    for scorer, settings in request.scoring.items():
+        pairs, rate = queries * settings.depth, known_rate(workspace, scorer)
+        seconds = seconds + pairs / rate if seconds is not None and rate else None
+        note = f"Then {settings.scorer or scorer} scores up to {counted(pairs, 'pairs')}"
+        notes.append(f"{note}: about {duration(pairs / rate)}." if rate else f"{note}.")
+    return replace(mining, stage="augment", seconds=seconds, notes=notes)
 
 
-def _judged_by(
-    workspace: Workspace, row: dict[str, Any], scorer: str | None, relevant_class: str | None
-) -> Denoise:
-    """Return the settings for scoring: the depth of the cutoffs, and their scorer unless `scorer` is given."""
-    asked = {"scorer": scorer, "depth": row["depth"]} if scorer else scorer_settings(workspace, row)
-    if relevant_class is not None:
-        asked["relevant_class"] = relevant_class
-    return workspace.settings.denoise.override(**asked)
+def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> dict[str, Denoise]:
+    """Return each scorer of the cutoffs -> the settings that score by it: depth, and the place that is given."""
+    names = {"scorer", "relevant_class", "instruction"}
+    own = {key: value for key, value in given.items() if key in names}
+    if "scorer" in own:
+        scorer = judges.only_one(
+            row, "curate augment --scorer names one scorer", "Leave it out: each of them scores"
+        )
+        return {scorer: workspace.settings.denoise.override(depth=row["depth"], **own)}
+    found = scorer_settings(workspace, row).items()
+    return {scorer: workspace.settings.denoise.override(**{**asked, **own}) for scorer, asked in found}
 
 
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> tuple[MineOptions, str | None]:

@@ -12,15 +12,15 @@ BLOCK = 4_000_000  # numbers held in memory at a time
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over queries with its 95 % interval."""
+    """A mean over queries with its interval, which holds 95 % unless said otherwise."""
 
     mean: float
     low: float
     high: float
 
 
-def interval(values: npt.NDArray[Any], seed: int) -> Interval:
-    """Return the mean of `values`, which holds one value per query, and its 95 % percentile bootstrap interval.
+def interval(values: npt.NDArray[Any], seed: int, percent: float = 95) -> Interval:
+    """Return the mean of `values`, one value per query, and its percentile bootstrap interval of `percent`.
 
     The draw depends only on the seed and on the number of queries. For a paired bootstrap of two runs over the
     same queries, pass the differences of their values. The same seed gives the same interval.
@@ -31,5 +31,5 @@ def interval(values: npt.NDArray[Any], seed: int) -> Interval:
         values[drawn.integers(len(values), size=(min(at_once, DRAWS - done), len(values)))].mean(axis=1)
         for done in range(0, DRAWS, at_once)
     ]
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
+    low, high = np.percentile(np.concatenate(means), [50 - percent / 2, 50 + percent / 2])
     return Interval(float(values.mean()), float(low), float(high))

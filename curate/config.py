@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from curate.errors import BadSettings
 from curate.models.folder import is_same_model
+from curate.models.served.address import is_address, parse_address
 from curate.nearest import nearest
 
 EMBEDDING = (
@@ -112,7 +113,8 @@ class Denoise(Section):
     """The cross-encoder that scores the candidates, and the cutoffs of its probabilities."""
 
     scorer: str | None = None
-    """The cross-encoder: a folder or a hub name. By default `models/cross-encoder`."""
+    """The cross-encoder or causal reranker: a folder, a hub name, or the address of a server,
+    `http://host:port#model`. By default `models/cross-encoder`."""
     negative_below: float = Field(default=0.1, gt=0, lt=1)
     """A candidate with a probability below it is a hard negative. A probability of exactly 0.1 is not (RocketQA,
     NAACL 2021, 3.2)."""
@@ -127,6 +129,26 @@ class Denoise(Section):
     """Maximum tokens of query and passage together. By default the model's own limit, but at most 512."""
     relevant_class: str | None = None
     """The class of the model that means relevant, by its name or number. By default its name says it."""
+    instruction: str | None = None
+    """What a causal language model judges, in words, such as "Given a web search query, retrieve relevant passages
+    that answer the query". By default as its files say."""
+    prompt: str | None = None
+    """The prompt of a judge behind a chat route: a file of the workspace. By default `prompts/judge.txt`."""
+    requests: int | None = Field(default=None, ge=1, le=256)
+    """Requests to a served scorer at the same time. By default 8."""
+    timeout: float | None = Field(default=None, gt=0)
+    """Seconds in which a served scorer must answer a request. By default 60."""
+    accept_judge: bool = False
+    """Set cutoffs also for a scorer that ranks worse than the retriever on queries that it has not seen."""
+
+    @model_validator(mode="after")
+    def _is_public(self) -> Self:
+        if self.scorer is not None and is_address(self.scorer):
+            try:
+                parse_address(self.scorer)
+            except BadSettings as error:
+                raise ValueError(str(error)) from error
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -168,7 +190,14 @@ class TrainCrossEncoder(Section):
     init: str | None = None
     """The encoder or cross-encoder to start from: a folder or a hub name. By default the mining encoder."""
     groups: int = Field(default=4000, ge=1)
-    """Groups in the whole training. A group is a positive of one query with `negatives` negatives."""
+    """Groups in the whole training, at most. A group is a positive of one query with `negatives` negatives."""
+    epochs: int | None = Field(default=None, ge=1)
+    """How often each query is seen, at most, whatever `groups` says. By default 3 times, and few queries up to 20
+    times, until there are 400 groups. After more epochs, a judge knows its own queries by heart and others less
+    well."""
+    folds: int | None = Field(default=None, ge=1, le=20)
+    """The judges, each of which is trained without one part of the queries and scores that part. 1: a single
+    judge, which holds a fifth of the queries back. By default 5 for 10 to 199 labelled queries, and else 1."""
     negatives: int = Field(default=3, ge=1)
     """Negatives per group."""
     uniform: bool = False
@@ -188,6 +217,13 @@ class TrainCrossEncoder(Section):
     """The weight of the cross-entropy over the logits of a group."""
     binary_weight: float = Field(default=0.5, ge=0)
     """The weight of the binary cross-entropy of each pair. This loss sets the scale that the cutoffs need."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """How far the targets of the binary loss lie from 0 and 1."""
+    leave_out: str | None = None
+    """The cutoffs of an earlier judge. What it calls relevant, above `positive_above`, is not a negative."""
+    soft_labels: float = Field(default=0.0, ge=0, le=1)
+    """The weight of the probability by the judge of `leave_out` in the binary loss of unlabelled passages. With 1
+    it is their only target."""
     easy_share: float = Field(default=0.35, ge=0, le=1)
     """The share of the groups, at the start, that have one random passage among their negatives."""
     max_length: int = Field(default=128, ge=8)
@@ -218,6 +254,13 @@ class TrainDualEncoder(Section):
     """Rows per step, over all processes. A row is a query with its passages."""
     positives: int = Field(default=1, ge=1)
     """Maximum positives per row. Further positives take turns over the epochs."""
+    positives_loss: Literal["mean", "lse-pair", "marginal"] = "mean"
+    """How several positives of a row make one loss. `mean`: the mean of their losses. `lse-pair`: one loss over
+    all pairs of a positive and a negative, in which the positive with the lowest score pulls most. `marginal`: one
+    of the positives is enough, and that with the highest score pulls most."""
+    uncertain: int = Field(default=0, ge=0)
+    """Maximum uncertain candidates per row, drawn by hash, as soft labels: with the probability p a candidate
+    counts p as a positive and 1 - p as a negative."""
     hard_negatives: int = Field(default=1, ge=0)
     """Maximum hard negatives per row, drawn by hash. They take turns over the epochs."""
     random_negatives: int = Field(default=0, ge=0)

@@ -2,10 +2,12 @@
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from curate import judges
+from curate.denoise.score_checks import Scale, refuse_no_scale
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, numbered
 from curate.models.folder import has_fingerprint, is_same_model
@@ -13,7 +15,17 @@ from curate.nearest import nearest
 from curate.options import given_options
 from curate.workspace import Workspace
 
-DECIDING = ("scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives")
+DECIDING = (
+    "scorer_id",
+    "depth",
+    "negative_below",
+    "positive_above",
+    "pseudo_positives",
+    "calibration_id",
+    "joined",
+    "judges",
+)
+UNCALIBRATED = "none"
 NONE_YET = "no cutoffs yet: nothing was scored, and unscored is not negative"
 TO_SCORE = "curate denoise --scorer MODEL"
 
@@ -27,36 +39,47 @@ class CutoffOptions(TypedDict, total=False):
     """A false negative has a probability above it."""
     depth: int | None
     """The top-k that is judged."""
-    scorer: str | None
-    """The scorer whose probabilities count: the id, or the folder, of one that has scored here."""
+    scorer: str | Sequence[str] | None
+    """The scorer whose probabilities count, or several: the id, or the folder, of one that has scored here."""
     scorer_id: str | None
     """The same as an id, which is not looked up."""
+    join: str | None
+    """How several scorers are joined: `all`, `any` or `mean`."""
     pseudo_positives: str | None
     """`best` or `all`."""
+    calibration: str | Sequence[str] | None
+    """The calibration of the probabilities: an id, or `none` for the sigmoid of the logits. Of several scorers,
+    each takes the one that is its own."""
 
 
 def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> dict[str, Any]:
     """Set values of the cutoffs called `name` and return the row in force. No model is needed.
 
     Values that are not given stay as they were. New cutoffs begin as a copy of the current ones, or of
-    `curate.toml` if there are none. The former row stays in the table with its lower revision. Both cutoffs are
-    rounded to float32 here and nowhere else. Raises BadSettings for a blank name, an unknown scorer or a value out
-    of range.
+    `curate.toml` if there are none. A calibration that the scorer got since then is taken, unless another one is
+    given. The former row stays in the table with its lower revision. Both cutoffs are rounded to float32 here and
+    nowhere else. Raises BadSettings for a blank name, an unknown scorer or calibration, or a value out of range.
     """
     if not name.strip():
         raise BadSettings("cutoffs need a name")
-    before = named_cutoffs(workspace, name)
-    row = {**_start(workspace, before), **_given(workspace, options)}
-    if not row.get("scorer_id"):
-        raise StepMissing(NONE_YET, run=TO_SCORE)
-    workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
-    if before and all(before[key] == row[key] for key in DECIDING):
-        return before
-    row |= {"name": name, "revision": (before or {"revision": 0})["revision"] + 1}
+    row = as_set(workspace, name, **options)
+    if row == named_cutoffs(workspace, name):
+        return row
+    _refuse_no_scale(workspace, row)
     job = Job(workspace, "cutoffs", numbered(workspace, "cutoffs"), row)
     job.write_rows("cutoffs", [row])
     job.finish()
     return row
+
+
+def as_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> dict[str, Any]:
+    """Return the row that `set_cutoffs` with these arguments would put in force; raises BadSettings as it does."""
+    before = named_cutoffs(workspace, name)
+    row = _row(workspace, before, options)
+    workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
+    if before and all(before[key] == row[key] for key in DECIDING):
+        return before
+    return {**row, "name": name, "revision": (before or {"revision": 0})["revision"] + 1}
 
 
 def named_cutoffs(workspace: Workspace, name: str) -> dict[str, Any] | None:
@@ -77,7 +100,7 @@ def chosen_cutoffs(workspace: Workspace, name: str | None) -> str:
 
 
 def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
-    """Return the values of the cutoffs `name`, or of the current ones, and the fingerprint of their scorer.
+    """Return the values of the cutoffs `name`, or of the current ones, and the fingerprints of their scorers.
 
     Raises BadSettings if there are no such cutoffs: an unscored candidate is never a negative.
     """
@@ -87,13 +110,14 @@ def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
         raise StepMissing(NONE_YET, run=TO_SCORE)
     if name is not None and name not in rows:
         raise UnknownName(f"no cutoffs '{name}'; the cutoffs are: {', '.join(rows)}")
-    return rows[current["name"] if name is None else name]
+    row = rows[current["name"] if name is None else name]
+    left_out = () if judges.are_several(row) else judges.OF_SEVERAL
+    return {key: value for key, value in row.items() if key not in left_out}
 
 
 def are_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> bool:
     """Return whether the cutoffs `name` already have these values."""
-    row = named_cutoffs(workspace, name) or {}
-    return all(row.get(key) == value for key, value in _given(workspace, options).items())
+    return as_set(workspace, name, **options) == named_cutoffs(workspace, name)
 
 
 def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -101,17 +125,100 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in workspace.select("workspace/cutoffs_in_force").to_dicts()}
 
 
-def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of `[denoise]` that score as the cutoffs in `row` ask: model and depth."""
-    known = [scorer for scorer in _scorers(workspace) if scorer["model_id"] == row["scorer_id"]]
-    keys = {"scorer": "path", "max_length": "max_length", "relevant_class": "relevant_class"}
-    model = {key: known[0][column] for key, column in keys.items()} if known else {}
-    return {**model, "depth": row["depth"]}
+def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return each scorer of the cutoffs in `row` -> the keys of `[denoise]` that score by it: model and depth."""
+    known = {scorer["model_id"]: scorer for scorer in _scorers(workspace)}
+    own = ("max_length", "relevant_class", "instruction", "prompt")
+    models = {
+        name: {"scorer": known[name]["path"], **{key: known[name][key] for key in own}} if name in known else {}
+        for name in judges.scorers(row)
+    }
+    return {name: {**model, "depth": row["depth"]} for name, model in models.items()}
 
 
-def _start(workspace: Workspace, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the values that cutoffs have before anything is set."""
-    row = before or current_cutoffs(workspace)
+def _row(workspace: Workspace, before: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of cutoffs: the options and, for the rest, those `before`, or of the current cutoffs."""
+    like = before or current_cutoffs(workspace)
+    given = _given(workspace, options)
+    asked, wanted, join = (given.pop(key, None) for key in ("calibration", "scorers", "join"))
+    row = {**_start(workspace, like), **given}
+    scorers = wanted or judges.scorers(row)
+    if not all(scorers):
+        raise StepMissing(NONE_YET, run=TO_SCORE)
+    scales = _calibrations(workspace, scorers, asked, like)
+    return {**row, **_joined(scales, join or (row["joined"] if len(scorers) > 1 else None))}
+
+
+def _joined(scales: Mapping[str, str | None], how: str | None) -> dict[str, Any]:
+    """Return the values of cutoffs that say who judges: `scales`, scorer -> calibration, joined as `how` says."""
+    if how is not None and how not in judges.JOINS:
+        raise UnknownName(f"scorers are joined by one of {', '.join(judges.JOINS)}: {nearest(how, judges.JOINS)}")
+    if len(scales) == 1:
+        if how:
+            raise BadSettings(
+                f"join takes several scorers, and {next(iter(scales))} is one: --scorer MODEL --scorer MODEL"
+            )
+        ((scorer, calibration),) = scales.items()
+        return {"scorer_id": scorer, "calibration_id": calibration, "joined": None, "judges": None}
+    if how is None:
+        meanings = "; ".join(f"{name}: {meaning}" for name, meaning in judges.JOINS.items())
+        raise BadSettings(f"{len(scales)} scorers need --join all, any or mean ({meanings})")
+    rows = [{"scorer_id": scorer, "calibration_id": scales[scorer]} for scorer in sorted(scales)]
+    return {"scorer_id": None, "calibration_id": None, "joined": how, "judges": rows}
+
+
+def _refuse_no_scale(workspace: Workspace, row: Mapping[str, Any]) -> None:
+    """Raise StepMissing if the cutoffs in `row` mean nothing for a scorer, as far as its last run shows."""
+    for alone in judges.each(row):
+        scorer = alone["scorer_id"]
+        scored = [record for record in workspace.records("denoise") if record.facts.get("scorer_id") == scorer]
+        if scored and alone["calibration_id"] is None:
+            run, depth = (scored[-1].settings[key] for key in ("run", "depth"))
+            refuse_no_scale(Scale.of(workspace, run, {**alone, "depth": depth}), scorer, run)
+
+
+def _calibrations(
+    workspace: Workspace,
+    scorers: Sequence[str],
+    asked: str | Sequence[str] | None,
+    like: Mapping[str, Any] | None,
+) -> dict[str, str | None]:
+    """Return each scorer -> its calibration that is asked for, or else the newest one; None: there is none.
+
+    A scorer's own choice in `like` stays until the scorer is calibrated anew.
+    """
+    names = [asked] if isinstance(asked, str) else list(asked or ())
+    if len(names) > len(scorers):
+        raise BadSettings(f"more calibrations than scorers: {', '.join(names)} for {', '.join(scorers)}")
+    own = {
+        scorer: workspace.select("workspace/calibrations", scorer=scorer)["calibration_id"].to_list()
+        for scorer in scorers
+    }
+    known = [UNCALIBRATED, *(name for of_scorer in own.values() for name in of_scorer)]
+    for name in names:
+        if name not in known:
+            raise UnknownName(f"no calibration '{name}' of {' or '.join(scorers)}: {nearest(name, known)}")
+    found = {}
+    for scorer in scorers:
+        given = [name for name in names if name in own[scorer]]
+        if len(given) > 1:
+            raise BadSettings(f"one calibration of {scorer} counts, and several are given: {', '.join(given)}")
+        if given or UNCALIBRATED in names:
+            found[scorer] = given[0] if given else None
+        else:
+            found[scorer] = _newest_calibration(workspace, scorer, like)
+    return found
+
+
+def _newest_calibration(workspace: Workspace, scorer: str, like: Mapping[str, Any] | None) -> str | None:
+    before = judges.calibrations(like) if like else {}
+    name = like["name"] if like and scorer in before else ""
+    newest = workspace.select("workspace/newest_calibration", scorer=scorer, name=name).to_dicts()
+    return str(newest[0]["calibration_id"]) if newest and newest[0]["is_newer"] else before.get(scorer)
+
+
+def _start(workspace: Workspace, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the values of the cutoffs `row`, or those that the first cutoffs begin with."""
     if row:
         return {key: row[key] for key in DECIDING}
     settings = workspace.settings.denoise.model_dump(include={"depth", "negative_below", "positive_above"})
@@ -120,18 +227,26 @@ def _start(workspace: Workspace, before: Mapping[str, Any] | None) -> dict[str, 
     return {key: _float32(value) for key, value in settings.items()} | {
         "scorer_id": only,
         "pseudo_positives": "best",
+        "calibration_id": None,
+        "joined": None,
+        "judges": None,
     }
 
 
 def _given(workspace: Workspace, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with the ids of the scorers that they name, as `scorers`."""
     given = given_options(CutoffOptions, options)
-    scorer = given.pop("scorer", None)
-    if scorer is not None:
-        given["scorer_id"] = _known_scorer(workspace, scorer)
-    return {key: _float32(value) for key, value in given.items()}
+    named, scorer_id = given.pop("scorer", None), given.pop("scorer_id", None)
+    wanted = [named] if isinstance(named, str) else list(named or ())
+    scorers = [known_scorer(workspace, name) for name in wanted] or [scorer_id]
+    twice = sorted({scorer for scorer in scorers if scorers.count(scorer) > 1})
+    if twice:
+        raise BadSettings(f"the scorer {twice[0]} is named twice; several scorers are different ones")
+    return {key: _float32(value) for key, value in given.items()} | ({"scorers": scorers} if any(scorers) else {})
 
 
-def _known_scorer(workspace: Workspace, wanted: str) -> str:
+def known_scorer(workspace: Workspace, wanted: str) -> str:
+    """Return the id of a scorer that has scored here, by its id or its folder; raises UnknownName otherwise."""
     rows = _scorers(workspace)
     by_id = [row["model_id"] for row in rows if row["model_id"] == wanted]
     found = by_id or [row["model_id"] for row in rows if _is_in(row, wanted, workspace.root)]

@@ -6,12 +6,15 @@ CurateError (1: the work failed, and the message says why)
 │   ├── UnknownName (nothing has that name; the message has names that there are)
 │   ├── StepMissing (an earlier step of the work is not done; the message has its command)
 │   └── StaleModel (the existing model of that name was made from other settings or tables)
+├── UnsoundJudge (a scorer ranks worse than the retriever; the message says what helps)
 ├── BadInput (3: a file does not hold what it should; the message names file and line)
 │   ├── RejectedRows (a load rejects more rows than --max-rejects allows)
 │   └── Damaged (a file of the workspace is missing, or is not what was written)
 ├── NotAvailable (4: this machine lacks a library or a model)
+│   └── BadAnswer (a server does not answer, or not with what it should)
 ├── WorkspaceBusy (5: another process is writing to the workspace)
-└── NoSpace (6: the disk is full or read-only, or memory ran out)
+├── NoSpace (6: the disk is full or read-only, or memory ran out)
+└── NotMet (7: what was asked of the data does not hold; nothing was changed)
 
 `code` names the kind of an error. The command line prints it, and `curate explain CODE` explains it.
 """
@@ -77,6 +80,12 @@ class StaleModel(BadSettings):
     code = "stale-model"
 
 
+class UnsoundJudge(CurateError):
+    """A scorer ranks worse than the retriever on queries that it has not seen. Its scores are kept."""
+
+    code = "unsound-judge"
+
+
 class BadInput(CurateError):
     """A file does not hold what it should. The message names the file and, where there is one, the line."""
 
@@ -107,6 +116,12 @@ class NotAvailable(CurateError):
     code = "not-available"
 
 
+class BadAnswer(NotAvailable):
+    """A server does not answer, or not with what it should. The message has route, status and what came."""
+
+    code = "bad-answer"
+
+
 class WorkspaceBusy(CurateError):
     """Another process is writing to this workspace."""
 
@@ -119,3 +134,10 @@ class NoSpace(CurateError):
 
     exit_code = 6
     code = "no-space"
+
+
+class NotMet(CurateError):
+    """What was asked of the data does not hold, such as a precision that no cutoff has. Nothing was changed."""
+
+    exit_code = 7
+    code = "not-met"

@@ -1,14 +1,15 @@
 """`curate evaluate`: metrics of runs against the labels of their split, and differences between runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict, Unpack, get_args
 
-from curate import sql_files
+from curate import family, judges, sql_files
 from curate.bootstrap import Interval, interval
 from curate.choose_run import chosen_run, newest_first
 from curate.config import Split
 from curate.counted import counted
+from curate.cutoffs import current_cutoffs
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, table_digest
 from curate.mine.request import MineOptions, MineRequest
@@ -49,6 +50,8 @@ class Evaluated:
     metrics: list[Measured]
     models: dict[str, str]
     """Run id -> the encoder that made the run, for runs made with an encoder."""
+    notes: list[str] = field(default_factory=list)
+    """Which runs were made by an encoder of the current judge's family."""
 
     def text(self) -> str:
         """Return the figures for a terminal, one block per run."""
@@ -60,7 +63,7 @@ class Evaluated:
             compared = f", and its difference from {self.against}" if self._is_compared(run) else ""
             lines += ["", f"{run}{made}{compared}"]
             lines += [_line(measured) for measured in self.metrics if measured.run_id == run]
-        return "\n".join(lines)
+        return "\n".join([*lines, *([""] if self.notes else []), *self.notes])
 
     def _is_compared(self, run: str) -> bool:
         return any(found.difference is not None for found in self.metrics if found.run_id == run)
@@ -201,7 +204,19 @@ def _summary(workspace: Workspace, values: "pl.DataFrame", runs: list[str], agai
     split: str = workspace.scan("runs").filter(run_id=runs[0]).collect()["split"][0]
     rounds = workspace.select("reports/rounds").to_dicts()
     models = {row["run_id"]: row["model"] for row in rounds if row["run_id"] in runs and row["model"]}
-    return Evaluated(split, values["query_key"].n_unique(), runs, against, measured, models)
+    notes = _of_one_family(workspace, runs)
+    return Evaluated(split, values["query_key"].n_unique(), runs, against, measured, models, notes)
+
+
+def _of_one_family(workspace: Workspace, runs: list[str]) -> list[str]:
+    """Return a note for each run whose encoder is of one family with a scorer of the current cutoffs."""
+    current = current_cutoffs(workspace)
+    return [
+        f"{scorer}, which judges candidates here, and {encoder}, which made run {run}, are of one family ({why}). "
+        "The figures above are by people's labels. Those by that judge (curate report) may flatter this run."
+        for run in (runs if current else [])
+        for scorer, encoder, why in family.kin(workspace, run, judges.scorers(current or {}))
+    ]
 
 
 def _line(measured: Measured) -> str:

@@ -8,12 +8,13 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files, standing
+from curate import judges, sql_files, standing
 from curate.choose_run import chosen_run
-from curate.cutoffs import chosen_cutoffs
+from curate.cutoffs import chosen_cutoffs, cutoffs_in_force, known_scorer
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.nearest import nearest
 from curate.query_output import json_lines
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
         found["run"] = chosen_run(workspace, found.get("run"), split)
     if "cutoffs" in wanted:
         found["cutoffs"] = chosen_cutoffs(workspace, found.get("cutoffs"))
+    if "against" in wanted:
+        found["scorer"], found["against"] = _two_scorers(workspace, name, found)
+    elif "scorer" in wanted:
+        found["scorer"] = _scorer(workspace, name, found)
     defaults = {"limit": LIMIT, "negatives": workspace.settings.denoise.negatives}
     return {**{key: value for key, value in defaults.items() if key in wanted}, **found}
 
@@ -89,6 +94,33 @@ def rows(
     """Return the rows of a named query for the `parameters` that `values` returned."""
     result = sql_files.query(connection, text(name), parameters)
     return [json.loads(line) for line in json_lines(result)]
+
+
+def _scorer(workspace: Workspace, name: str, found: Mapping[str, Any]) -> str:
+    if found.get("scorer"):
+        return known_scorer(workspace, found["scorer"])
+    row = cutoffs_in_force(workspace, found["cutoffs"])
+    return judges.only_one(row, f"'{name}' is about one scorer", "Name it: --scorer ID (curate sql: -p scorer=ID)")
+
+
+def _two_scorers(workspace: Workspace, name: str, found: Mapping[str, Any]) -> tuple[str, str]:
+    """Return two scorers: those that are named, or that the cutoffs join, or the only two that scored the run."""
+    named = [known_scorer(workspace, found[key]) for key in ("scorer", "against") if found.get(key)]
+    own = judges.scorers(cutoffs_in_force(workspace, found["cutoffs"]))
+    scored = workspace.select("workspace/scorers_of_run", run=found["run"])["scorer_id"].to_list()
+    known = own if len(own) == 2 and set(named) <= set(own) else [*own, *scored]
+    both = list(dict.fromkeys([*named, *known])) if len(named) < 2 else named
+    if len(set(both)) == 2:
+        return (both[0], both[1]) if found.get("scorer") or not named else (both[1], both[0])
+    if len(named) == 2:
+        raise BadSettings(f"'{name}' compares two scorers, and {named[0]} is named twice")
+    if len(both) < 2:
+        raise StepMissing(
+            f"'{name}' compares two scorers, and only {both[0]} has scored run {found['run']}",
+            run=curate_command("denoise", "--run", found["run"], "--scorer", "MODEL", "--cutoffs", "NAME"),
+        )
+    options = "--scorer ID --against ID (curate sql: -p scorer=ID -p against=ID)"
+    raise BadSettings(f"'{name}' compares two scorers. Name them, by {options}: {', '.join(both)}")
 
 
 def _number(key: str, value: Any) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from curate import sql_files
 from curate.as_of import AsOf
+from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.damage import standing
 from curate.denoise.scoring import score_again
@@ -29,6 +30,7 @@ from curate.job_record import (
     restore_record,
 )
 from curate.jobs import Job
+from curate.judge_split import record_again
 from curate.load.input_files import Input
 from curate.load.request import LoadRequest
 from curate.load.shown import STDIN, path_of, shown
@@ -285,12 +287,21 @@ def _cutoffs(workspace: Workspace, record: Record, progress: Progress) -> None: 
     job.finish()
 
 
+def _calibrate(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    write_calibration(AsOf(workspace, record), record.job, record.settings, record.inputs)
+
+
 def _use(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
     record_choices(AsOf(workspace, record), record.job, record.settings)
 
 
 def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
     score_again(AsOf(workspace, record), record.job, record.facts, record.settings["depth"], progress)
+
+
+def _train(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    then = AsOf(workspace, record)
+    record_again(then, Job(then, "train", record.job, record.settings, record.inputs), dict(record.facts))
 
 
 def _same_job(job: Job, record: Record) -> None:
@@ -310,7 +321,9 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "load": _load,
     "mine": _mine,
     "denoise": _denoise,
+    "calibrate": _calibrate,
     "cutoffs": _cutoffs,
     "use": _use,
     "evaluate": _evaluate,
+    "train": _train,
 }

@@ -34,6 +34,10 @@ TABLES = (
     "claims",
     "own_copies",
     "choices",
+    "judge_queries",
+    "calibrations",
+    "reliability",
+    "promises",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
@@ -45,12 +49,15 @@ MACROS = (
     "macros/probability",
     "macros/draw",
     "macros/decision",
+    "macros/joined_probability",
     "macros/decided_by",
     "macros/is_judged",
     "macros/is_denoised",
     "macros/pseudo_label_place",
     "macros/place_in_epoch",
     "macros/training_of",
+    "macros/was_trained_here",
+    "macros/words_of",
 )
 VIEWS = (
     "views/models",
@@ -61,10 +68,14 @@ VIEWS = (
     "views/training_queries",
     "views/judgements",
     "views/positives",
+    "views/trained_queries",
+    "views/seen_queries",
     "views/duplicates",
     "views/candidate_sources",
     "views/usable_candidates",
     "views/cutoffs",
+    "views/judges",
+    "views/probabilities",
     "views/decisions",
     "training_set/found",
     "views/leaked_queries",
@@ -74,7 +85,14 @@ VIEWS = (
     "views/current_decisions",
     "views/current_pseudo_labels",
 )
-TABLE_MACROS = ("macros/pairs_to_score",)  # defined last, because they read views
+# Defined last, because they read views.
+TABLE_MACROS = (
+    "macros/random_pairs",
+    "macros/pairs_to_score",
+    "macros/judge_by_query",
+    "macros/scale_of",
+    "macros/judged_twice",
+)
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.
 DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)

@@ -1,8 +1,9 @@
-"""What changed since a model was trained or a set was exported."""
+"""What changed since a model was trained, a scorer calibrated or a set exported."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from curate import judges
 from curate.cutoffs import DECIDING, every
 from curate.job_record import Record
 from curate.jobs import table_digest
@@ -34,12 +35,26 @@ def since_training(workspace: Workspace, record: Record) -> list[str]:
         read = {
             "runs": runs_of(settings),
             "cutoffs": cutoffs["name"],
-            "scorer": cutoffs["scorer_id"],
+            "scorers": judges.scorers(cutoffs),
             "denoised": settings.get("denoised", True),
             "depth": settings.get("depth", 0),
         }
         now["scores"] = workspace.select("train/scores_digest", **read)["digest"][0]
     return _different(inputs, now) + _cutoffs(workspace, settings)
+
+
+def since_calibration(workspace: Workspace, calibration: str | None) -> list[str]:
+    """Return which tables with labels changed that a calibration learnt from."""
+    record = workspace.record(calibration) if calibration else None
+    if record is None:
+        return []
+    return _different(record.inputs, labels_digest(workspace, record.settings["calibration"]["evidence"]))
+
+
+def labels_digest(workspace: Workspace, evidence: str) -> dict[str, str]:
+    """Return table -> its sha256, for the tables with the labels that a calibration from `evidence` reads."""
+    tables = {"annotations": ["annotations"], "labels": ["qrels"], "both": ["annotations", "qrels"]}
+    return {table: table_digest(workspace, table) for table in tables.get(evidence, [])}
 
 
 def runs_of(settings: Mapping[str, Any]) -> list[str]:

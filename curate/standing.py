@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from curate import judges
 from curate.as_of import AsOf
 from curate.config import Mine
 from curate.counted import counted
@@ -59,9 +60,9 @@ def _queries_missing(workspace: Workspace, runs: Iterable[Record]) -> dict[str, 
 
 def _all_read(workspace: Workspace, run_id: str, cutoffs: str | None) -> bool:
     row = cutoffs_in_force(workspace, cutoffs)
-    scorer = row["scorer_fingerprint"]
-    record = score_job(workspace, run_id, row["depth"], scorer).record if scorer else None
-    return record is not None and "lost" not in record.facts
+    prints = judges.fingerprints(row)
+    records = [score_job(workspace, run_id, row["depth"], print_).record for print_ in prints if print_]
+    return len(records) == len(prints) and all(record and "lost" not in record.facts for record in records)
 
 
 def command_to_mine(record: Record, split: str, defaults: Mine) -> str:
@@ -94,7 +95,8 @@ def notes(
     used = [] if named_run else [f"run {row['run_id']} ({why(row)})" for row in found]
     if cutoffs and not named_cutoffs:
         row = cutoffs_in_force(workspace, cutoffs)
-        used.append(f"cutoffs '{cutoffs}' over the top {row['depth']}, scorer {row['scorer_id']}")
+        told = [f"scorer {judges.in_words(row)}", judges.scale_in_words(row)]
+        used.append(f"cutoffs '{cutoffs}' over the top {row['depth']}, {', '.join(filter(None, told))}")
     lines = [f"using {', '.join(used)}"] if used else []
     return lines + [f"warning: {text}" for row in found for text in warnings(row, cutoffs)]
 

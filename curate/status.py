@@ -3,17 +3,27 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from curate import sql_files, standing
+from curate import judges, sql_files, standing
 from curate.counted import counted
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.errors import Damaged
 from curate.export.folder import read_manifest
-from curate.staleness import runs_of, since_export, since_training
+from curate.staleness import runs_of, since_calibration, since_export, since_training
 from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
 Row = dict[str, Any]
-SHOWN = ("name", "scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives")
+SHOWN = (
+    "name",
+    "scorer_id",
+    "depth",
+    "negative_below",
+    "positive_above",
+    "pseudo_positives",
+    "calibration_id",
+    "joined",
+    "judges",
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ def _status(workspace: Workspace) -> Status:
 
         current = next(iter(rows("workspace/current_cutoffs")), None)
         every_run = [run["run_id"] for run in rows("workspace/runs_newest_first")]
-        cutoffs = [_as_shown(row, current) for row in rows("workspace/cutoffs_in_force")]
+        cutoffs = [_as_shown(workspace, row, current) for row in rows("workspace/cutoffs_in_force")]
         (collection,), splits = rows("reports/collection"), rows("reports/splits")
     runs = standing.states(workspace, every_run, current["name"] if current else None)
     found = Status(
@@ -103,10 +113,12 @@ def _status(workspace: Workspace) -> Status:
     return Status(**{**vars(found), "next": _next(workspace, found)})
 
 
-def _as_shown(row: Row, current: Row | None) -> Row:
+def _as_shown(workspace: Workspace, row: Row, current: Row | None) -> Row:
     because = current["because"] if current and current["name"] == row["name"] else None
     values = {key: round(row[key], 6) if isinstance(row[key], float) else row[key] for key in SHOWN}
-    return {**values, "because": because}
+    tables = (since_calibration(workspace, name) for name in judges.calibrations(row).values())
+    changed = sorted({table for found in tables for table in found})
+    return {**values, "because": because, "changed": changed}
 
 
 def _models(workspace: Workspace) -> list[Row]:
@@ -225,7 +237,10 @@ def _cutoffs(row: Row) -> str:
     mark = "*" if row["because"] else " "
     cuts = f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
     chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
-    return f"{mark} {row['name']}: {cuts}{chosen}\n    the top {row['depth']:,}, by {row['scorer_id']}"
+    scale = judges.scale_in_words(row)
+    told = f"the top {row['depth']:,}, by {judges.in_words(row)}"
+    calibrated = f"\n    {scale}{_changed(row)}" if scale else ""
+    return f"{mark} {row['name']}: {cuts}{chosen}\n    {told}{calibrated}"
 
 
 def _changed(row: Row) -> str:

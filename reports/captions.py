@@ -6,6 +6,10 @@ TITLES = {
     "false_negatives_by_rank": "What denoising removed, by rank",
     "false_negatives_by_retriever": "What denoising removed, by retriever",
     "score_histogram": "Distribution of the scorer's probabilities",
+    "judge": "Is the scorer better than the retriever?",
+    "reliability": "Do the probabilities of a calibration mean what they say?",
+    "agreement": "Where two scorers disagree",
+    "disagreements": "The strongest disagreements of two scorers",
     "positives_recognised": "Does the scorer recognise the labelled positives?",
     "shortfall": "How many hard negatives the queries have",
     "suspects": "Suspects: unlabelled passages that the scorer considers relevant",
@@ -55,10 +59,37 @@ CAPTIONS = {
         "are in the bottom rows, and most unlabelled candidates are in the top rows. The cutoffs are "
         "{negative_below:g} and {positive_above:g}."
     ),
+    "judge": (
+        "Over the labelled queries of run {run} that {scorer} has not seen in its training, at most 1,000 of "
+        "them. MRR@10: 1 / rank of the first labelled positive, the mean over the queries. AUC: the share of "
+        "unlabelled candidates, of all these queries, that lie below a labelled positive. The intervals are a "
+        "bootstrap over queries."
+    ),
+    "reliability": (
+        "One row per tenth of the probability: its mean over the pairs, and the share of them that is relevant. "
+        "Both should be the same. 'before' has the sigmoids of the logits, 'after' the scorer's newest "
+        "calibration, each query by a fit without it. The first part has all pairs, the others those of a length "
+        "of the passage or of a retriever. From labels alone, 'relevant' is what labelled positives stand for."
+    ),
+    "agreement": (
+        "Over the candidates in the top {depth} of run {run} that both have scored, and that nobody judged. "
+        "'first' is {scorer}, 'second' is {against}; each has its own calibration. Irrelevant: a probability "
+        "below {negative_below:g}; relevant: above {positive_above:g}. Cohen's kappa is the agreement beyond "
+        "chance: 1 is full, 0 is none. The rank correlation is Spearman's, of the logits. One row per band: "
+        "'disagree' (the bar) is the share on which they decide otherwise, 'first higher' the share on which "
+        "the first is nearer to relevant. A band is of the passage's length, of the share of the query's "
+        "words that the passage has, of the retriever that found it, or of its rank."
+    ),
+    "disagreements": (
+        "Each block is a candidate of run {run} about which {scorer} (first) and {against} (second) decide "
+        "otherwise. The greatest differences of their probabilities come first. Read a few: which one is "
+        "right?"
+    ),
     "positives_recognised": (
-        "One row per verdict, over all labelled positives of the queries of the run's split. "
-        "People labelled these pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees "
-        "with the label. Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
+        "One row per verdict, over all labelled positives of the queries of the run's split. Those of queries "
+        "that the scorer was trained on stand apart (seen in training): they say nothing of other queries. People "
+        "labelled these pairs as relevant. Above positive_above ({positive_above:g}), the scorer agrees with the "
+        "label. Below negative_below ({negative_below:g}), either the label or the scorer is wrong."
     ),
     "shortfall": (
         "One row per number of hard negatives, over the queries of run {run}. Each query should have "

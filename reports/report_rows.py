@@ -1,14 +1,16 @@
 """The rows of the reports: named queries, with the run, scorer and cutoffs that they refer to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from curate import named_queries
+from curate import family, judges, named_queries
 from curate.choose_run import chosen_run
-from curate.cutoffs import chosen_cutoffs
+from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings
 from curate.options import given_options
 from curate.query_output import SCHEMA
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -20,12 +22,21 @@ ABOUT_THE_RUN = (
     "funnel",
     "denoised_by_rank",
     "false_negatives_by_retriever",
+    "judge",
     "score_histogram",
     "positives_recognised",
     "shortfall",
     "suspects",
 )
 ABOUT_PSEUDO_LABELS = ("pseudo_label_outcomes", "pseudo_labels")
+BY_A_JUDGE = (
+    "denoised_by_rank",
+    "false_negatives_by_rank",
+    "false_negatives_by_retriever",
+    "judge",
+    "agreement",
+)
+"""The reports in which scorers measure a retriever, and might prefer their own family."""
 FEW = 5
 
 
@@ -69,6 +80,10 @@ class ReportOptions(TypedDict, total=False):
     negatives: int | None
     query: str | None
     """Id of a query, for `query_card`."""
+    scorer: str | None
+    """Id or folder of a scorer, for `judge`, `agreement` and `disagreements`; by default that of the cutoffs."""
+    against: str | None
+    """The scorer that it is compared with; by default the other one that has scored the run, if there are two."""
 
 
 def report(workspace: Workspace, name: str, **options: Unpack[ReportOptions]) -> Report:
@@ -92,12 +107,14 @@ def overview(
     chosen: ReportRow = {"limit": limit, "negatives": workspace.settings.denoise.negatives}
     try:
         chosen["run"] = chosen_run(workspace, run)
-        chosen["cutoffs"] = chosen_cutoffs(workspace, cutoffs)
+        row = cutoffs_in_force(workspace, cutoffs)
     except BadSettings as error:
         if run or cutoffs:
             raise
         return Overview(found, str(error))
-    found |= _several(workspace, ABOUT_THE_RUN, chosen)
+    chosen |= {"cutoffs": row["name"], "scorer": row["scorer_id"]}
+    one_judge = not judges.are_several(row)
+    found |= _several(workspace, [name for name in ABOUT_THE_RUN if one_judge or name != "judge"], chosen)
     try:
         chosen["run"] = chosen_run(workspace, None, "unlabeled")
     except BadSettings:
@@ -106,17 +123,44 @@ def overview(
 
 
 def notes(workspace: Workspace, found: Report | Overview, *, run: str | None, cutoffs: str | None) -> list[str]:
-    """Return which run and cutoffs the reports are about if none were named, and what the run lacks."""
+    """Return which run and cutoffs the reports are about if none were named, and warnings about them."""
     reports = [found] if isinstance(found, Report) else list(found.reports.values())
     used = {one.parameters["run"]: one.parameters for one in reports if "run" in one.parameters}
     lines = []
     for of_run, parameters in used.items():
         given = {"run": run == of_run, "cutoffs": cutoffs}
         lines += named_queries.notes(workspace, given, parameters)
-    return lines
+    told: dict[str, None] = {}
+    for one in reports:
+        if one.name in BY_A_JUDGE:
+            told |= dict.fromkeys(family.warnings(workspace, one.parameters["run"], _scorers(one)))
+        if one.name == "agreement":
+            told |= dict.fromkeys(_uncalibrated(workspace, one))
+    return [*lines, *(f"warning: {text}" for text in told)]
 
 
-def _several(workspace: Workspace, names: tuple[str, ...], chosen: ReportRow) -> dict[str, Report]:
+def _uncalibrated(workspace: Workspace, found: Report) -> list[str]:
+    """Return a warning for each scorer whose probabilities are the sigmoids of its logits."""
+    own = judges.calibrations(found.setting)
+    known = {
+        scorer: own[scorer] if scorer in own else workspace.select("workspace/calibrations", scorer=scorer).height
+        for scorer in _scorers(found)
+    }
+    return [
+        f"{scorer} is not calibrated, so that its probabilities may mean something else than the other's. Run: "
+        + curate_command("calibrate", "--scorer", scorer)
+        for scorer, calibration in known.items()
+        if not calibration
+    ]
+
+
+def _scorers(found: Report) -> list[str]:
+    """Return the scorers that a report is about."""
+    named = [found.parameters[key] for key in ("scorer", "against") if key in found.parameters]
+    return named or judges.scorers(found.setting)
+
+
+def _several(workspace: Workspace, names: Sequence[str], chosen: ReportRow) -> dict[str, Report]:
     with workspace.connect_lazily() as connection:
         return {
             name: _answer(connection, name, {key: chosen[key] for key in named_queries.parameters(name)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
@@ -9,7 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from curate import judges
 from curate.counted import counted
+from curate.denoise.judge_quality import JudgeQuality
 
 from .captions import CAPTIONS, TITLES
 from .page import DIM, TITLE, Page, number, percent
@@ -41,15 +44,20 @@ COMPARED = {
     "depth": "depth",
     "candidates": "candidates",
     "scorer_id": "scorer",
+    "calibration_id": "calibration",
 }
 SHORTEST_BAR = 4
+VERDICTS = ("irrelevant", "uncertain", "relevant")
+FIRST_HIGHER = ("uncertain_irrelevant", "relevant_irrelevant", "relevant_uncertain")
+SECOND_HIGHER = ("irrelevant_uncertain", "irrelevant_relevant", "uncertain_relevant")
 
 
-def show_report(page: Page, found: Report, lines: int = MANY_LINES) -> None:
-    """Print one report below a line with its run, scorer and cutoffs."""
-    if found.setting:
-        page.print(Text(setting_line(found.setting)), Text())
-    page.print(block(page, found, lines))
+def show_report(page: Page, *found: Report, lines: int = MANY_LINES) -> None:
+    """Print one report, or several about the same, below a line with its run, scorer and cutoffs."""
+    if found[0].setting:
+        page.print(Text(setting_line(found[0].setting)))
+    for report in found:
+        page.print(*([Text()] if report.setting else []), block(page, report, lines))
 
 
 def print_audit(audit: dict[str, list[ReportRow]], parameters: ReportRow) -> None:
@@ -76,15 +84,19 @@ def show_overview(page: Page, overview: Overview) -> None:
 
 def worth_showing(found: Report) -> bool:
     """Return whether the overview shows the report. A single retriever has no comparison."""
-    return len(found.rows) > (1 if found.name == "false_negatives_by_retriever" else 0)
+    fewest = {"judge": 0, "false_negatives_by_retriever": 2}  # of a judge without rows, nothing is known
+    return len(found.rows) >= fewest.get(found.name, 1)
 
 
 def block(page: Page, found: Report, lines: int) -> RenderableType:
     """Return a report with its title above and its explanation below."""
     title = TITLES.get(found.name, found.name)
-    caption = CAPTIONS.get(found.name, "").format_map({**found.parameters, **found.setting})
+    about = {**found.parameters, **found.setting}
+    if found.setting:
+        about["scorer_id"] = judges.in_words(found.setting)
+    caption = CAPTIONS.get(found.name, "").format_map(about)
     renderer = {**ALONE, **RENDERERS}.get(found.name, generic)
-    body = renderer(page, found, lines) if found.rows else Text("(no rows)")
+    body = renderer(page, found, lines) if found.rows or found.name == "judge" else Text("(no rows)")
     return Group(Text(title, style=TITLE), Padding(body, (0, 0, 0, 2), expand=False), page.text(caption, DIM))
 
 
@@ -92,9 +104,10 @@ def setting_line(setting: ReportRow) -> str:
     """Return the run, scorer and cutoffs in words."""
     queries = counted(setting["queries"], f"{setting['split']} queries")
     cuts = f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
+    scale = f" ({judges.scale_in_words(setting)})" if judges.scale_in_words(setting) else ""
     return (
         f"Run {setting['run_id']} ({setting['retriever']}, {queries}): the top {setting['depth']} are judged by "
-        f"{setting['scorer_id']}. Cutoffs '{setting['cutoffs']}': {cuts}."
+        f"{judges.in_words(setting)}{scale}. Cutoffs '{setting['cutoffs']}': {cuts}."
     )
 
 
@@ -223,6 +236,91 @@ def shares(first: str, count: str) -> Callable[[Page, Report, int], RenderableTy
     return render
 
 
+def recognised(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the verdicts on positives of queries that the scorer has not seen, beside those on the others."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    for row in found.rows:
+        cells = [row["verdict"], number(row["positives"]), percent(row["share"])]
+        rows.append(([*cells, number(row["seen"]), percent(row["seen_share"])], [row["share"]]))
+    return bars(page, ["", "unseen positives", "share", "seen in training", "share", ""], rows)
+
+
+def judge(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return in words how good the scorer is beside the retriever."""
+    cutoffs = found.setting
+    quality = JudgeQuality.of(found.rows, cutoffs["depth"], cutoffs["negative_below"], cutoffs["positive_above"])
+    return Group(*(page.text(line) for line in quality.lines()))
+
+
+def reliability(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return probability and truth for each tenth, for each part before and after calibrating."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    above = None
+    for row in found.rows:
+        scale = "after" if row["calibrated"] else "before"
+        begins = (row["part"], row["part_value"], scale)
+        cells = ["", ""] if begins == above else [row["part_value"], scale]
+        figures = [f"{row['pairs']:,.0f}", f"{row['probability']:.3f}", f"{row['relevant']:.3f}"]
+        rows.append(([*cells, *figures], [row["probability"], row["relevant"]]))
+        above = begins
+    return bars(page, ["", "", "pairs", "probability", "relevant", "probability", "relevant"], rows)
+
+
+def agreement(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return how often two scorers decide alike, their verdicts side by side, and where they disagree."""
+    whole = found.rows[0]
+    kappa, correlation = (_decimals(whole[name]) for name in ("kappa", "rank_correlation"))
+    told = (
+        f"First: {found.parameters['scorer']}. Second: {found.parameters['against']}.\n"
+        f"They decide alike about {percent(whole['agreement'])} of {counted(whole['pairs'], 'candidates')} "
+        f"(Cohen's kappa {kappa}, rank correlation {correlation})."
+    )
+    verdicts = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
+    verdicts.add_column("first / second")
+    for verdict in VERDICTS:
+        verdicts.add_column(verdict, justify="right")
+    for one in VERDICTS:
+        verdicts.add_row(one, *(number(whole[f"{one}_{other}"]) for other in VERDICTS))
+    rows: list[tuple[list[str], list[float | None]]] = []
+    for before, row in pairwise(found.rows):
+        if rows and row["part"] != before["part"]:
+            rows.append(([], []))
+        cells = [_band(row), number(row["pairs"]), percent(row["disagreement"])]
+        cells += [
+            percent(sum(row[name] for name in higher) / row["pairs"]) for higher in (FIRST_HIGHER, SECOND_HIGHER)
+        ]
+        rows.append(([*cells, _decimals(row["kappa"])], [row["disagreement"]]))
+    heads = ["", "pairs", "disagree", "first higher", "second higher", "kappa", ""]
+    return Group(page.text(told), Text(), verdicts, Text(), bars(page, heads, rows))
+
+
+def _band(row: ReportRow) -> str:
+    return f"found by {row['band']}" if row["part"] == "retriever" else str(row["band"])
+
+
+def _decimals(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def disagreements(page: Page, found: Report, lines: int) -> RenderableType:
+    """Return each query with a passage, and what the two scorers say of it."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style=DIM)
+    grid.add_column(overflow="fold")
+    cells = (page.width - 16) * lines
+    for i, row in enumerate(found.rows):
+        if i:
+            grid.add_row()
+        first, second = (
+            f"{row[name]:.3f} {row[verdict]}"
+            for name, verdict in (("probability", "verdict"), ("against", "against_verdict"))
+        )
+        grid.add_row("scorers", page.text(f"first {first}, second {second}"))
+        grid.add_row("query", page.short(f"[{row['query_id']}]  {row['query']}", cells, TITLE))
+        grid.add_row("passage", page.short(f"rank {row['rank']}  [{row['passage_id']}]  {row['passage']}", cells))
+    return grid
+
+
 def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return how many queries have each number of hard negatives."""
     rows = [
@@ -285,22 +383,32 @@ def compared(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return one column per name of cutoffs, side by side; what does not fit comes below."""
     heads = {name: words.format(**found.parameters) for name, words in COMPARED.items()}
     first = max(map(len, heads.values()))
-    widths = [max(cell_len(_cell(row[name])) for name in ("name", *heads)) for row in found.rows]
+    shown = [{**row, **_judged_by(row)} for row in found.rows]
+    widths = [max(cell_len(_cell(row[name])) for name in ("name", *heads)) for row in shown]
     blocks: list[RenderableType] = []
     start = 0
-    while start < len(found.rows):
+    while start < len(shown):
         end, room = start, page.width - INDENT - first - 2
-        while end < len(found.rows) and (end == start or widths[end] <= room):
+        while end < len(shown) and (end == start or widths[end] <= room):
             end, room = end + 1, room - widths[end] - 2
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
         grid.add_column("", no_wrap=True)
-        for row in found.rows[start:end]:
+        for row in shown[start:end]:
             grid.add_column(page.text(row["name"]), justify="right", overflow="fold")
         for name, words in heads.items():
-            grid.add_row(words, *(page.text(_cell(row[name])) for row in found.rows[start:end]))
+            grid.add_row(words, *(page.text(_cell(row[name])) for row in shown[start:end]))
         blocks += [Text(), grid] if blocks else [grid]
         start = end
     return Group(*blocks)
+
+
+def _judged_by(row: ReportRow) -> ReportRow:
+    """Return the cells about who judges. The names of several scorers would be wider than the page."""
+    scales = judges.calibrations(row)
+    if not judges.are_several(row):
+        return {"scorer_id": row["scorer_id"], "calibration_id": row["calibration_id"] or "none"}
+    calibrated = sum(scale is not None for scale in scales.values())
+    return {"scorer_id": f"{row['joined']} of {len(scales)}", "calibration_id": f"{calibrated} of {len(scales)}"}
 
 
 def _cell(value: object) -> str:
@@ -329,7 +437,10 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "false_negatives_by_rank": by_rank,
     "false_negatives_by_retriever": by_retriever,
     "score_histogram": histogram,
-    "positives_recognised": shares("verdict", "positives"),
+    "judge": judge,
+    "agreement": agreement,
+    "disagreements": disagreements,
+    "positives_recognised": recognised,
     "shortfall": shortfall,
     "suspects": pairs,
     "pseudo_label_outcomes": shares("outcome", "queries"),
@@ -337,4 +448,7 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "query_card": query_card,
     "cutoffs_compared": compared,
 }
-ALONE: dict[str, Callable[[Page, Report, int], RenderableType]] = {"lineage": lineage}
+ALONE: dict[str, Callable[[Page, Report, int], RenderableType]] = {
+    "lineage": lineage,
+    "reliability": reliability,
+}

@@ -42,11 +42,11 @@ def judged_set(make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pyt
     add_dev_label(workspace)
     texts = {(QUERIES[q], PASSAGES[p]): value for (q, p), value in PROBABILITY.items()}
 
-    def tokenize(_self: CrossEncoder, queries: list[str], passages: list[str], pairs: np.ndarray) -> list[float]:
+    def prepare(_self: CrossEncoder, queries: list[str], passages: list[str], pairs: np.ndarray) -> list[float]:
         return [texts.get((queries[q], passages[p]), 0.01 + 0.001 * q) for q, p in pairs]
 
     monkeypatch.setattr(CrossEncoder, "_agrees_with_tokenizer", lambda _self: True)
-    monkeypatch.setattr(CrossEncoder, "tokenize", tokenize)
+    monkeypatch.setattr(CrossEncoder, "prepare", prepare)
     monkeypatch.setattr(
         CrossEncoder,
         "score",

@@ -22,7 +22,7 @@ def test_pairs_have_the_ids_that_the_tokenizer_itself_gives(tiny_cross_encoder: 
     """Each text is tokenized once, and the pairs are assembled by hand with truncation and segments."""
     scorer = CrossEncoder(tiny_cross_encoder())
     assert scorer.tokenizes_apart
-    for (q, p), (ids, segments) in zip(EVERY_PAIR, scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
+    for (q, p), (ids, segments, _) in zip(EVERY_PAIR, scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
         own = scorer.tokenizer(QUERIES[q], PASSAGES[p], truncation=True, max_length=64)
         assert (ids.tolist(), segments.tolist()) == (own["input_ids"], own["token_type_ids"])
 
@@ -35,9 +35,9 @@ def test_a_tokenizer_whose_pairs_cannot_be_put_together_does_it_itself(
     Their own pairs are right by definition.
     """
     scorer = CrossEncoder(tiny_cross_encoder())
-    apart = scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR)
+    apart = scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR)
     monkeypatch.setattr(scorer, "frame", None)
-    for ours, own in zip(apart, scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
+    for ours, own in zip(apart, scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
         assert np.array_equal(ours[0], own[0])
         assert np.array_equal(ours[1], own[1])
 
@@ -66,13 +66,13 @@ def test_logits_are_those_of_transformers_in_fp32(
         inputs = scorer.tokenizer(QUERIES[q], PASSAGES[p], truncation=True, max_length=64, return_tensors="pt")
         with torch.inference_mode():
             expected.append(float(scorer.model(**inputs).logits[0, 0]))
-    assert scorer.score(scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR)) == pytest.approx(expected, abs=1e-4)
+    assert scorer.score(scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_two_classes_give_the_difference_of_their_logits(tiny_cross_encoder: Model) -> None:
     """sigmoid(l1 - l0) is the softmax to which RocketQA applies the cutoffs 0.1 and 0.9."""
     scorer = CrossEncoder(tiny_cross_encoder(labels=2))
-    rows = scorer.tokenize(QUERIES[:1], PASSAGES[:1], EVERY_PAIR[:1])
+    rows = scorer.prepare(QUERIES[:1], PASSAGES[:1], EVERY_PAIR[:1])
     with torch.inference_mode():
         logits = scorer.model(input_ids=torch.from_numpy(rows[0][0][None])).logits.float()[0]
     probability = 1 / (1 + np.exp(-scorer.score(rows)[0]))
@@ -89,7 +89,7 @@ def test_probabilities_are_those_of_sentence_transformers(
     monkeypatch.setattr(cross_encoder, "number_format", lambda: "fp32")
     folder = tiny_cross_encoder()
     scorer = CrossEncoder(folder)
-    ours = 1 / (1 + np.exp(-scorer.score(scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR))))
+    ours = 1 / (1 + np.exp(-scorer.score(scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR))))
     pairs = [(QUERIES[q], PASSAGES[p]) for q, p in EVERY_PAIR]
     theirs = Theirs(str(folder), device="cpu", max_length=64).predict(pairs, show_progress_bar=False)
     assert ours == pytest.approx(theirs, abs=1e-4)
@@ -140,7 +140,7 @@ def test_logits_that_are_not_finite_are_refused(
     scorer = CrossEncoder(tiny_cross_encoder())
     monkeypatch.setattr(scorer, "_forward", lambda rows: np.full(len(rows), np.nan, np.float32))
     with pytest.raises(CurateError, match="not finite"):
-        scorer.score(scorer.tokenize(QUERIES, PASSAGES, EVERY_PAIR))
+        scorer.score(scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR))
 
 
 def test_the_fingerprint_covers_weights_and_settings(tiny_cross_encoder: Model) -> None:

@@ -37,6 +37,9 @@ QUERIES = {"q1": "apple", "q2": "red car", "q3": "sky", "p1": "red apple"}
 LATER = {"p5": "an apple that came later", "p6": "sky and sea"}
 LOAD = "load-00001"
 
+# This needs a training. Its tests are in test_folds.py.
+NEED_MORE = {"judge_queries"}
+
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -55,7 +58,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a workspace with rows in every table; the passages of a second load came after the runs."""
+    """Return a workspace with rows in every table but NEED_MORE; a second load came after the runs."""
     workspace = Workspace.create(tmp_path_factory.mktemp("whole") / "set")
     model = write_tiny_model(workspace.root / "models" / "judge")
     curate.load(
@@ -71,6 +74,7 @@ def whole(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     curate.mine(workspace, depth=3, retriever="dense", encoder=str(encoder))
     import_run(workspace, collection / "run.trec", split="train")
     curate.denoise(workspace, run=run_id, scorer=str(model), depth=3)
+    curate.calibrate(workspace, scale="log-odds")
     curate.evaluate(workspace, run=[run_id])
     curate.use(workspace, run=run_id)
     curate.load(workspace, passages=[collection / "later.jsonl"])
@@ -126,7 +130,7 @@ def shards(workspace: Workspace) -> list[Path]:
 
 def test_the_workspace_has_rows_in_every_table(whole: Workspace) -> None:
     """So that the tests below damage a shard of each table."""
-    assert {path.parent.parent.name for path in shards(whole)} == set(sql_files.TABLES)
+    assert {path.parent.parent.name for path in shards(whole)} == set(sql_files.TABLES) - NEED_MORE
 
 
 @pytest.mark.parametrize("harm", [delete, cut, flip, swap])
@@ -310,7 +314,7 @@ def test_a_record_that_is_written_anew_leaves_no_gap(here: Workspace) -> None:
     """A model that is trained again under its name gets a new number."""
     for job in (Job(here, "train", "train-x"), Job(here, "cutoffs", "between"), Job(here, "train", "train-x")):
         job.finish()
-    assert [record.job for record in here.records()][-3:] == ["forgotten-00010", "between", "train-x"]
+    assert [record.job for record in here.records()][-3:] == ["forgotten-00011", "between", "train-x"]
 
 
 def test_a_load_that_was_killed_before_its_record_is_no_damage(tmp_path: Path) -> None:

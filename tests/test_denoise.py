@@ -18,7 +18,6 @@ from curate import Workspace
 from curate.cli.main import run
 from curate.cutoffs import set_cutoffs
 from curate.denoise import score_checks
-from curate.denoise.score_checks import scale_warnings
 from curate.denoise.stage import DenoiseOptions, DenoiseRequest, plan_denoise
 from curate.errors import BadSettings, CurateError, Damaged
 from curate.jobs import Job
@@ -74,7 +73,7 @@ def test_the_ledger_holds_the_scorers_own_logits(small_set: Workspace, tiny_cros
     rows = small_set.sql("select query_key, passage_key, logit from scores order by query_key, passage_key")
     scorer = CrossEncoder(folder)
     pairs = rows.select("query_key", "passage_key").to_numpy()
-    tokens = scorer.tokenize(list(QUERIES.values()), list(PASSAGES.values()), pairs)
+    tokens = scorer.prepare(list(QUERIES.values()), list(PASSAGES.values()), pairs)
     assert rows["logit"].to_numpy() == pytest.approx(scorer.score(tokens), abs=0.05)
 
 
@@ -180,24 +179,6 @@ def test_without_a_scorer_the_error_says_how_to_make_one(small_set: Workspace) -
     """There is no default scorer from the hub."""
     with pytest.raises(BadSettings, match="curate train cross-encoder"):
         curate.denoise(small_set)
-
-
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        ({}, None),
-        ({"lowest": 0.0, "highest": 1.0, "within_zero_and_one": 100}, "probabilities already"),
-        ({"saturated": 60}, "beyond"),
-        ({"positives_below_half": 15}, "positives"),
-    ],
-)
-def test_a_scale_that_does_not_look_like_log_odds_is_told(change: dict[str, float], word: str | None) -> None:
-    """On another scale, a cutoff between 0 and 1 accepts everything or nothing."""
-    healthy = {"pairs": 100, "lowest": -5.0, "highest": 5.0, "within_zero_and_one": 10, "saturated": 0,
-               "positives": 20, "positives_below_half": 2}  # fmt: skip
-    warnings = scale_warnings(**{**healthy, **change})  # type: ignore[arg-type]
-    assert [word in warning for warning in warnings if word] == ([True] if word else [])
-    assert bool(warnings) == bool(word)
 
 
 PROGRAM = """
@@ -327,6 +308,8 @@ def test_only_cutoffs_change_without_scoring(small_set: Workspace, tiny_cross_en
     set_cutoffs(small_set, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
     values: dict[str, Any] = {"depth": 3, "max_length": 48, "negatives": 2, "positive_above": 0.8}
     values |= {"cutoffs": "default", "run": "bm25-train", "scorer": "models/ce", "relevant_class": "yes"}
+    values |= {"instruction": "Find an answer", "prompt": "judge.txt", "requests": 2, "timeout": 9.0}
+    values |= {"accept_judge": True}
     options: DenoiseOptions = {"negative_below": 0.2, option: values[option]}  # type: ignore[misc]
-    scores_stay = option in ("positive_above", "cutoffs", "negatives")
+    scores_stay = option in ("positive_above", "cutoffs", "negatives", "accept_judge")
     assert (DenoiseRequest.of(small_set, **options).only_cutoffs is not None) == scores_stay

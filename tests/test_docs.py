@@ -238,7 +238,7 @@ def fill(workspace: Workspace, collection: Path) -> None:
         for query, passage in pairs
     ]
     job = Job(workspace, "denoise", "score")
-    job.write_rows("scores", ledger)
+    job.write_rows("scores", [*ledger, *({**row, "scorer_id": "second"} for row in ledger)])
     job.finish()
     for name, below in (("default", 0.1), ("strict", 0.05)):
         set_cutoffs(workspace, name, scorer_id="scorer", depth=50, negative_below=below, positive_above=0.9)

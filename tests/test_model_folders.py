@@ -483,9 +483,9 @@ def test_classes_whose_names_do_not_say_it_need_the_option(
     with pytest.raises(BadSettings, match="no class 'relevant'; its classes are contradiction"):
         CrossEncoder(folder, relevant_class="relevant")
     scorer = CrossEncoder(folder, relevant_class="entailment")
-    rows = scorer.tokenize(list(QUERIES.values()), list(PASSAGES.values()), PAIRS)
+    rows = scorer.prepare(list(QUERIES.values()), list(PASSAGES.values()), PAIRS)
     with torch.inference_mode():
-        ids, segments = (torch.from_numpy(part[None].astype(np.int64)) for part in rows[0])
+        ids, segments = (torch.from_numpy(part[None].astype(np.int64)) for part in rows[0][:2])
         classes = scorer.model(input_ids=ids, token_type_ids=segments).logits[0]
     assert 1 / (1 + np.exp(-logits(scorer)[0])) == pytest.approx(float(classes.softmax(0)[1]), abs=1e-4)
     assert CrossEncoder(folder, relevant_class="1").scorer_id == scorer.scorer_id
@@ -530,7 +530,7 @@ def test_a_text_without_tokens_has_no_vector_no_score_and_finds_nothing(
                                "join passages using (passage_key) order by all").fetchall()  # fmt: skip
     assert found == [("q1", "p1"), ("q1", "p3")]
     scorer = CrossEncoder(tiny_cross_encoder())
-    rows = scorer.tokenize(list(queries.values()), list(passages.values()), np.array([[0, 0], [0, 1], [1, 0]]))
+    rows = scorer.prepare(list(queries.values()), list(passages.values()), np.array([[0, 0], [0, 1], [1, 0]]))
     assert np.isnan(scorer.score(rows)).tolist() == [False, True, True]
 
 
@@ -611,4 +611,4 @@ def write_decoder(folder: Path, tokenizer: Path) -> Path:
 
 def logits(scorer: CrossEncoder) -> np.ndarray:
     """Return the logits of every pair of QUERIES and PASSAGES."""
-    return scorer.score(scorer.tokenize(list(QUERIES.values()), list(PASSAGES.values()), PAIRS))
+    return scorer.score(scorer.prepare(list(QUERIES.values()), list(PASSAGES.values()), PAIRS))

@@ -127,7 +127,7 @@ def weights(root: Path) -> dict[str, bytes]:
     """Return the recipe's output: every model, and every table except the records."""
     return {
         str(path.relative_to(root)): path.read_bytes()
-        for pattern in ("models/*/*.safetensors", "tables/*/*/*.parquet")
+        for pattern in ("models/**/*.safetensors", "tables/*/*/*.parquet")
         for path in root.glob(pattern)
     }
 
@@ -162,7 +162,8 @@ def test_the_procedure_goes_from_labels_to_three_dual_encoders_and_survives_a_ki
 
 def kill_in(root: Path, step: str) -> None:
     """Start the recipe, and kill it and all its processes once a step has its first checkpoint or shard."""
-    shown = f"models/{step}.checkpoint/step-*" if step.startswith("m-") else "tables/*/*/*.parquet"
+    # A cross-encoder of few queries is several, each in a folder inside its own.
+    shown = f"models/{step}*/**/step-*" if step.startswith("m-") else "tables/*/*/*.parquet"
     process = subprocess.Popen(
         [sys.executable, "-m", "curate", "-C", str(root), "run"],
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True,

@@ -81,7 +81,7 @@ def test_scores_do_not_depend_on_the_number_of_threads(
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("CURATE_THREADS", threads)
         scorer = CrossEncoder(folder)
-        found.append(scorer.score(scorer.tokenize(queries, passages, pairs)).tobytes())
+        found.append(scorer.score(scorer.prepare(queries, passages, pairs)).tobytes())
         assert torch.get_num_threads() == int(threads)
     assert found[0] == found[1] == found[2]
 

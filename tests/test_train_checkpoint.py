@@ -131,8 +131,9 @@ def test_a_disk_that_refuses_safetensors_is_named(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("folds", [1, 2])
 def test_a_training_that_is_killed_ends_with_the_bytes_of_one_that_is_not(
-    make_workspace: Make, tiny_cross_encoder: Model
+    make_workspace: Make, tiny_cross_encoder: Model, folds: int
 ) -> None:
     """The training gets kill -9 twice, and then the same command runs to the end."""
     passages = {f"p{n}": f"passage {n} on {'abcdefgh'[n % 8]}" for n in range(40)}
@@ -143,23 +144,26 @@ def test_a_training_that_is_killed_ends_with_the_bytes_of_one_that_is_not(
     )  # fmt: skip
     command = [
         sys.executable, "-m", "curate", "-q", "-C", str(workspace.root), "train", "cross-encoder",
-        "--init", str(tiny_cross_encoder()), "--groups", "1200", "--max-length", "40",
+        "--init", str(tiny_cross_encoder()), "--groups", "1200", "--epochs", "1000", "--folds", str(folds),
+        "--max-length", "40",
     ]  # fmt: skip
     subprocess.run([*command, "--name", "whole"], check=True)
     killed = [*command, "--name", "killed", "--checkpoint-every", "10"]
     for _ in range(2):
-        _kill_after_a_checkpoint(killed, workspace.root / "models" / "killed.checkpoint")
+        _kill_after_a_checkpoint(killed, workspace.root / "models")
     subprocess.run(killed, check=True)
     whole, resumed = (
-        (workspace.root / "models" / name / "model.safetensors").read_bytes() for name in ("whole", "killed")
+        [path.read_bytes() for path in sorted((workspace.root / "models" / name).rglob("model.safetensors"))]
+        for name in ("whole", "killed")
     )
+    assert len(whole) == folds
     assert whole == resumed
 
 
 def _kill_after_a_checkpoint(command: list[str], folder: Path) -> None:
-    before = set(folder.glob("step-*"))
+    before = set(folder.rglob("step-*"))
     process = subprocess.Popen(command)
-    while not set(folder.glob("step-*")) - before and process.poll() is None:
+    while not set(folder.rglob("step-*")) - before and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL

@@ -12,13 +12,23 @@ from click.testing import CliRunner
 from conftest import Interrupt
 from safetensors.torch import load_file
 
+import curate
 from curate import Workspace
 from curate.cli.main import cli
-from curate.errors import BadInput, BadSettings, CurateError
+from curate.cutoffs import set_cutoffs
+from curate.denoise.stage import denoise
+from curate.errors import BadInput, BadSettings, CurateError, StaleModel
 from curate.models.cross_encoder import CrossEncoder
 from curate.shard_in_work import State, stop_after_shard
-from curate.train.cross_encoder import TrainedCrossEncoder, plan_train_cross_encoder, train_cross_encoder
+from curate.shards import Lineage
+from curate.train.cross_encoder import (
+    CrossEncoderTraining,
+    TrainedCrossEncoder,
+    plan_train_cross_encoder,
+    train_cross_encoder,
+)
 from curate.train.dual_encoder import train_dual_encoder
+from curate.train.groups import read_batches
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -66,7 +76,7 @@ def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> No
 
 def test_it_learns(workspace: Workspace, init: Path) -> None:
     """After forty epochs of eight queries, the share of groups won is well above a quarter, which is chance."""
-    learnt = train(workspace, init, groups=320, batch_groups=8, learning_rate=3e-3, easy_share=0.0)
+    learnt = train(workspace, init, groups=320, epochs=40, batch_groups=8, learning_rate=3e-3, easy_share=0.0)
     assert learnt.won > 0.5
 
 
@@ -102,7 +112,7 @@ def test_the_model_opens_in_sentence_transformers_with_our_probabilities(workspa
 
 def _logits(folder: Path, queries: list[str], passages: list[str]) -> np.ndarray:
     scorer = CrossEncoder(folder)
-    return scorer.score(scorer.tokenize(queries, passages, np.stack([np.arange(len(queries))] * 2, axis=1)))
+    return scorer.score(scorer.prepare(queries, passages, np.stack([np.arange(len(queries))] * 2, axis=1)))
 
 
 def test_an_existing_cross_encoder_is_trained_further(workspace: Workspace, tiny_cross_encoder: Model) -> None:
@@ -271,3 +281,58 @@ def test_more_tokens_than_the_model_has_positions_are_refused(workspace: Workspa
     """The tiny encoder numbers 64 tokens: better said before the first step than by torch in it."""
     with pytest.raises(BadSettings, match=r"max_length = 65 is more than the 64 tokens"):
         train(workspace, init, max_length=65)
+
+
+def test_few_queries_do_not_become_many_epochs(workspace: Workspace, init: Path) -> None:
+    """Eight queries make 160 groups, twenty epochs, whatever `groups` allows. The plan says so."""
+    plan = plan_train_cross_encoder(workspace, init=str(init), max_length=48)
+    assert plan.total == 160
+    assert any("160 groups, because each query is seen 20 times at most; --epochs" in note for note in plan.notes)
+    assert plan_train_cross_encoder(workspace, init=str(init), max_length=48, epochs=50).total == 400
+    assert plan_train_cross_encoder(workspace, init=str(init), max_length=48, epochs=1).total == 8
+    assert plan_train_cross_encoder(workspace, init=str(init), max_length=48, groups=24).total == 24
+
+
+def test_the_best_weights_on_held_back_queries_are_kept(make_workspace: Make, init: Path) -> None:
+    """Of 100 queries 20 are held back: 6 choose and 14 measure. An interruption changes no byte."""
+    passages = {f"p{n}": f"{WORDS[n % 8]} number {n}" for n in range(104)}
+    queries = {f"q{n}": f"when does {WORDS[n % 8]} {n} fall" for n in range(100)}
+    ranked = {f"q{n}": [f"p{n + shift}" for shift in range(5)] for n in range(100)}
+    workspace = make_workspace(
+        passages, queries, qrels=[(f"q{n}", f"p{n}") for n in range(100)], candidates=ranked
+    )
+    whole = train(workspace, init, folds=1, name="whole")
+    assert whole.best
+    assert (whole.queries, whole.choosing, whole.measuring, whole.judge.queries) == (80, 6, 14, 14)
+    log = [json.loads(line) for line in (workspace.root / "models/whole.log.jsonl").read_text().splitlines()]
+    asked = {line["step"]: line["held_back_auc"] for line in log if "held_back_auc" in line}
+    assert list(asked) == [0, 2, 4, 6]
+    assert max(asked.values()) == pytest.approx(whole.best["measure"], abs=1e-5)
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, folds=1, checkpoint_every=3, progress=Interrupt(5))
+    assert train(workspace, init, folds=1, checkpoint_every=3).sha256 == whole.sha256
+
+
+def test_an_earlier_judge_leaves_negatives_out(workspace: Workspace, init: Path) -> None:
+    """What it calls relevant is no negative, and its probabilities can be targets."""
+    train(workspace, init, name="first")
+    denoise(workspace, scorer="models/first", depth=20, negative_below=0.3, positive_above=0.5, accept_judge=True)
+    relevant = set(
+        workspace.sql("select query_id, passage_id from decisions join queries using (query_key) join passages "
+                      "using (passage_key) where decision = 'false_negative' and within_depth").rows()
+    )  # fmt: skip
+    second = CrossEncoderTraining(workspace, init=str(init), max_length=48, leave_out="default", name="second")
+    path = workspace.root / "groups.parquet"
+    second.write_groups(path, 48, Lineage("train", "test"))
+    pairs = [pair for _, batch in read_batches(path, 8) for pair in batch]
+    assert relevant.isdisjoint({(pair["query_id"], pair["passage_id"]) for pair in pairs if pair["slot"]})
+    assert any(pair["earlier"] is not None for pair in pairs)
+    assert (
+        train(workspace, init, name="third", leave_out="default", soft_labels=0.5, label_smoothing=0.1).steps == 6
+    )
+    curate.calibrate(workspace, scale="log-odds")
+    set_cutoffs(workspace, "default")
+    with pytest.raises(StaleModel, match="cutoffs"):  # they may call others relevant now
+        train(workspace, init, name="third", leave_out="default", soft_labels=0.5, label_smoothing=0.1)
+    with pytest.raises(BadSettings, match="--soft-labels needs the cutoffs of an earlier judge: --leave-out"):
+        train(workspace, init, name="fourth", soft_labels=0.5)

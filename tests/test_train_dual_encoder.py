@@ -151,6 +151,40 @@ def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
     assert train(workspace, init, checkpoint_every=3, gradient_cache=cached).sha256 == whole.sha256
 
 
+UNSURE = {"positives": 2, "uncertain": 2, "hard_negatives": 0, "positives_loss": "lse-pair"}
+
+
+def test_a_training_with_soft_labels_that_is_interrupted_ends_with_the_same_bytes(
+    workspace: Workspace, init: Path
+) -> None:
+    """Cutoffs at 0.01 and 0.99 leave every unlabelled candidate uncertain: the eight queries have no negative."""
+    set_cutoffs(workspace, "default", negative_below=0.01, positive_above=0.99)
+    whole = train(workspace, init, name="whole", **UNSURE)
+    assert whole.soft == 8
+    assert "Soft labels: 8 queries with uncertain candidates." in whole.text()
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, checkpoint_every=2, progress=Interrupt(4), **UNSURE)
+    assert train(workspace, init, checkpoint_every=2, **UNSURE).sha256 == whole.sha256
+
+
+def test_losses_and_soft_labels_are_settings_of_the_training(workspace: Workspace, init: Path) -> None:
+    """Other ones are another training. As long as they are switched off, the record does not name them."""
+    plain = train(workspace, init)
+    [record] = workspace.records("train")
+    assert not {"positives_loss", "uncertain"} & set(record.settings)
+    assert train(workspace, init, positives_loss="mean", uncertain=0).sha256 == plain.sha256
+    with pytest.raises(StaleModel, match='positives_loss was null, is "marginal"'):
+        train(workspace, init, positives_loss="marginal")
+    with pytest.raises(StaleModel, match="uncertain was null, is 2"):
+        train(workspace, init, uncertain=2)
+
+
+def test_a_negative_without_denoising_cannot_be_a_soft_label(workspace: Workspace, init: Path) -> None:
+    """The two options contradict each other."""
+    with pytest.raises(BadSettings, match="cannot be a soft label, too: use --uncertain 0 or --denoised"):
+        train(workspace, init, denoised=False, uncertain=1)
+
+
 def test_gradient_caching_changes_no_bit_of_what_dropout_draws(workspace: Workspace, init: Path) -> None:
     """The second pass draws the same numbers as the first, so the weights differ only by rounding."""
     from safetensors.torch import load_file

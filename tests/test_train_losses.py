@@ -30,7 +30,9 @@ def test_binary_is_the_summed_cross_entropy_of_the_pairs_that_are_there() -> Non
             if one:
                 by_hand.append(math.log1p(math.exp(-logit if slot == 0 else logit)))
     assert len(by_hand) == 5
-    assert binary(LOGITS, PRESENT).item() == pytest.approx(sum(by_hand), rel=1e-6)
+    wanted = torch.zeros_like(LOGITS)
+    wanted[:, 0] = 1
+    assert binary(LOGITS, PRESENT, wanted).item() == pytest.approx(sum(by_hand), rel=1e-6)
 
 
 def test_the_positive_wins_when_it_stands_above_every_negative_that_is_there() -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from curate import Workspace
+from curate.calibration import write_calibration
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings
 from curate.jobs import Job
@@ -32,7 +33,7 @@ LOGITS = {
 }  # fmt: skip
 PARAMETERS: dict[str, Any] = {
     "runs": ["bm25-train"], "cutoffs": "default", "scorer": "judge", "depth": 50, "epochs": 2, "positives": 1,
-    "hard_negatives": 2, "random_negatives": 0, "denoised": True, "masks": "decisions",
+    "hard_negatives": 2, "random_negatives": 0, "uncertain": 0, "denoised": True, "masks": "decisions",
     "augmented": False, "promote": False, "seed": 0,
 }  # fmt: skip
 
@@ -108,7 +109,7 @@ def test_hard_negatives_are_what_the_judge_rejects(workspace: Workspace, tmp_pat
     folder = write(workspace, tmp_path)
     assert negatives(folder, "q-rain") == {"snow", "fog"}
     assert negatives(folder, "q-snow") == set()
-    assert training_rows.counts_in(folder / training_rows.ROWS) == (training_rows.Counts(2, 0, 1, 1), 8)
+    assert training_rows.counts_in(folder / training_rows.ROWS) == (training_rows.Counts(2, 0, 1, 1, 0), 8)
 
 
 def test_a_shallower_depth_takes_negatives_away_and_no_mask(workspace: Workspace, tmp_path: Path) -> None:
@@ -130,6 +131,91 @@ def test_without_denoising_they_are_whatever_was_mined_and_not_labelled(
     folder = write(workspace, tmp_path, denoised=False, hard_negatives=9)
     assert negatives(folder, "q-rain") == {"snow", "hail", "wind", "fog"}
     assert negatives(folder, "q-snow") == {"rain", "sun"}
+
+
+def soft_labels(folder: Path) -> dict[tuple[str, str], float]:
+    """Return the weight of every passage that is neither a positive nor a negative, by query and passage."""
+    rows = pl.read_parquet(folder / training_rows.ROWS).filter(pl.col("kind") == "uncertain").to_dicts()
+    return {(list(QUERIES)[row["query_key"]], list(PASSAGES)[row["passage_key"]]): row["weight"] for row in rows}
+
+
+def test_an_uncertain_candidate_is_a_soft_label_with_its_probability(workspace: Workspace, tmp_path: Path) -> None:
+    """Only wind is uncertain: logit 0 is 0.5. sun, which nobody scored, is no positive, negative or soft label."""
+    folder = write(workspace, tmp_path, uncertain=2)
+    assert soft_labels(folder) == {("q-rain", "wind"): 0.5}
+    assert training_rows.counts_in(folder / training_rows.ROWS)[0].soft == 1
+    assert [found for _, asked, found in listed(folder) if asked == "q-snow"] == [["snow"]] * 2
+    rains = [found[:2] for _, asked, found in listed(folder) if asked == "q-rain"]
+    assert rains == [["rain", "wind"]] * 2
+
+
+def test_the_weight_is_the_calibrated_probability_of_the_decisions(workspace: Workspace, tmp_path: Path) -> None:
+    """The calibration halves the logits, so that fog at -3 and snow at -4 become uncertain, too."""
+    values = {"scorer_id": "judge", "a": 0.5, "b": 0.5, "c": 0.0, "form": "declared", "evidence": "declared"}
+    counts = {"queries": 0, "positives": 0, "others": 0, "seed": 0}
+    settings = {"calibration": {**values, **counts}, "reliability": [], "promises": []}
+    write_calibration(workspace, "calibrate-1", settings)
+    set_cutoffs(workspace, "default", calibration="calibrate-1")
+    found = soft_labels(write(workspace, tmp_path, uncertain=9, hard_negatives=0))
+    by_hand = {("q-rain", name): 1 / (1 + np.exp(-logit / 2)) for name, logit in
+               (("snow", -4.0), ("hail", 4.0), ("wind", 0.0), ("fog", -3.0))}  # fmt: skip
+    by_hand["q-snow", "rain"] = 1 / (1 + np.exp(-1.5))
+    assert found == pytest.approx(by_hand)
+
+
+def test_a_query_about_which_nothing_is_sure_does_not_train(workspace: Workspace, tmp_path: Path) -> None:
+    """q-none has an uncertain candidate and no positive: there is nothing to rank above its negatives."""
+    job = Job(workspace, "mine", "bm25-more")
+    job.write_rows("candidates", [
+        {"run_id": "bm25-more", "query_key": 2, "passage_key": 4, "rank": 1, "score": 1.0}
+    ])  # fmt: skip
+    job.finish()
+    scores = Job(workspace, "denoise", "score-2")
+    scores.write_rows("scores", [{"scorer_id": "judge", "query_key": 2, "passage_key": 4, "logit": 0.0}])
+    scores.finish()
+    decided = workspace.scan("found").filter(pl.col("query_key") == 2).collect()["decision"].to_list()
+    assert decided == ["uncertain"]
+    folder = write(workspace, tmp_path, uncertain=2, runs=["bm25-train", "bm25-more"])
+    assert "q-none" not in [asked for _, asked, _ in listed(folder)]
+    assert set(soft_labels(folder)) == {("q-rain", "wind")}
+
+
+def test_soft_labels_take_turns_and_are_no_negatives_elsewhere(workspace: Workspace, tmp_path: Path) -> None:
+    """With cutoffs at 0.01 and 0.99 there are four uncertain candidates, of which each row has one.
+
+    In other rows they are masked even if only labels are.
+    """
+    set_cutoffs(workspace, "default", negative_below=0.01, positive_above=0.99)
+    folder = write(workspace, tmp_path, uncertain=1, epochs=4, masks="labels", hard_negatives=0)
+    drawn = [found[1] for _, asked, found in listed(folder) if asked == "q-rain"]
+    assert sorted(drawn) == ["fog", "hail", "snow", "wind"]
+    queries = Batches(folder, World(), cross_batch=True).queries
+    offsets, values = queries.lists("masked")
+    masked = {list(PASSAGES)[key] for key in values[offsets[0] : offsets[1]]}
+    assert masked == {"rain", "fog", "hail", "snow", "wind"}
+
+
+def test_a_text_that_has_another_decision_is_no_soft_label(make_workspace: Make, tmp_path: Path) -> None:
+    """People judged B not relevant, so b, which has its text, is not half relevant. Of c and C one is drawn."""
+    passages = {"a": "rain", "b": "snow", "B": "Snow!", "c": "hail", "C": "Hail!", "d": "fog"}
+    workspace = make_workspace(
+        passages, {"q": "what falls"}, qrels=[("q", "a")], candidates={"q": ["b", "B", "c", "C", "d"]}
+    )
+    load = Job(workspace, "load", "load-00002")
+    load.write_rows("annotations", [{"query_key": 0, "passage_key": 2, "relevant": False, "annotator": "ann"}])
+    load.finish()
+    job = Job(workspace, "denoise", "score-1")
+    logits = [(1, 0.0), (3, 0.0), (4, 0.0), (5, -9.0)]
+    job.write_rows("scores", [
+        {"scorer_id": "judge", "query_key": 0, "passage_key": key, "logit": logit} for key, logit in logits
+    ])  # fmt: skip
+    job.finish()
+    set_cutoffs(workspace, "default", scorer_id="judge", depth=50, negative_below=0.1, positive_above=0.9)
+    folder = write(workspace, tmp_path, uncertain=9, epochs=1)
+    rows = pl.read_parquet(folder / training_rows.ROWS)
+    drawn = rows.filter(pl.col("kind") == "uncertain")["passage_key"].to_list()
+    assert len(drawn) == 1
+    assert drawn[0] in (3, 4)
 
 
 def test_every_epoch_has_each_query_once_and_other_negatives(workspace: Workspace, tmp_path: Path) -> None:
@@ -218,6 +304,25 @@ def test_each_process_has_its_rows_and_everybody_s_passages(workspace: Workspace
     alone = batch(folder, World(1, 2), cross_batch=False)
     assert alone.negative.shape == (1, len(alone.passages))
     assert alone.slots.max() == len(alone.passages) - 1
+
+
+def test_a_soft_label_is_neither_a_positive_nor_a_negative_of_its_row(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Its weight stands behind that of the positive, in the first slots. Two processes see the same."""
+    folder = write(workspace, tmp_path, uncertain=1)
+    found = batch(folder)
+    row = [list(QUERIES)[key] for key in found.query_keys].index("q-rain")
+    column = found.slots[row, 1]
+    assert list(PASSAGES)[found.passage_keys[column]] == "wind"
+    assert (found.positive[row, column], found.negative[row, column]) == (False, False)
+    assert found.weights[row].tolist() == [1.0, 0.5]
+    assert np.isnan(found.weights[1 - row, 1])
+    part = batch(folder, World(row, 2))
+    assert part.weights[0].tolist() == [1.0, 0.5]
+    assert part.slots[0, 1] == column
+    alone = batch(folder, World(row, 2), cross_batch=False)
+    assert (alone.slots[0, :2].tolist(), alone.weights[0].tolist()) == ([0, 1], [1.0, 0.5])
 
 
 def test_the_teacher_s_logits_stand_beside_the_slots(workspace: Workspace, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Several processes that train as one (train/world.py): real gloo processes compared with a single one."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def write_rows(workspace: Workspace, model: Path, folder: Path, **options: Any) 
         runs=["bm25-train"], cutoffs="default", seed=0, augmented=False, promote=False, depth=50
     )
     drawn = {"scorer": "judge", "epochs": 3, "positives": 2, "hard_negatives": 2, "random_negatives": 1}
+    drawn["uncertain"] = 0
     training_rows.write(
         workspace,
         folder,
@@ -145,6 +147,22 @@ def test_what_the_cross_encoder_teaches_does_not_depend_on_the_number_of_process
     """The mix of the two losses is the same, because neither is averaged by process."""
     found = compared(folder, 2, {"distill": distill, "distill_weight": 0.5}, batch_rows=5)
     assert found == EQUAL
+
+
+@pytest.mark.parametrize("several", ["mean", "lse-pair", "marginal"])
+@pytest.mark.parametrize(("processes", "batch_rows"), [(2, 7), (4, 3)])
+def test_several_positives_and_soft_labels_do_not_depend_on_the_number_of_processes(
+    folder: Path, several: str, processes: int, batch_rows: int
+) -> None:
+    """Rows have up to two positives and two soft labels. With three rows, one of four processes has none."""
+    workspace = Workspace(folder / "set")
+    shutil.rmtree(folder / "rows")
+    write_rows(workspace, folder / "encoder", folder / "rows", uncertain=2)
+    options = {"positives_loss": several, "uncertain": 2}
+    assert compared(folder, processes, options, batch_rows) == EQUAL
+    other = torch.load(folder / "one.pt")["loss"]
+    gradients(World(), folder, {"uncertain": 0}, batch_rows, "one.pt")
+    assert other != torch.load(folder / "one.pt")["loss"]  # the options do something
 
 
 def test_separate_towers_have_gradients_of_their_own(folder: Path) -> None:

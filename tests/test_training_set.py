@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -131,6 +131,14 @@ class World:
         }
         return {p for p, d in found.items() if d == "hard_negative" and self.key(self.passages[p]) not in held}
 
+    def unsure(self, query: int) -> list[str]:
+        """Return the texts that may be soft labels of a query, in order."""
+        positives = self.positives(query)
+        found = {p: self.decision(query, p) for q, p in self.pairs() if q == query and positives}
+        decided = {self.key(self.passages[p]) for p in positives}
+        decided |= {self.key(self.passages[p]) for p, d in found.items() if d not in ("uncertain", "unscored")}
+        return sorted({self.key(self.passages[p]) for p, d in found.items() if d == "uncertain"} - decided)
+
     def figures(self) -> Counter[str]:
         """Return how many pairs of the chosen runs have each decision, and the figures derived from that."""
         return self.figures_of(list(self.pairs()))
@@ -235,6 +243,7 @@ class Drawn:
 
     positives: dict[int, set[int]]
     negatives: dict[int, list[int]]
+    unsure: dict[int, list[int]] = field(default_factory=dict)
 
 
 def exported(workspace: Workspace, world: World) -> tuple[Drawn, Counter[str]] | None:
@@ -273,16 +282,26 @@ def trained(workspace: Workspace, world: World) -> Drawn:
         augmented=world.augmented,
         promote=world.promote,
     )
-    rows = {"epochs": 1, "positives": 99, "hard_negatives": world.negatives, "random_negatives": 0}
+    rows = {
+        "epochs": 1,
+        "positives": 99,
+        "hard_negatives": world.negatives,
+        "random_negatives": 0,
+        "uncertain": 99,
+    }
     drawn = Drawn({}, {})
     with workspace.connect() as connection:
         training_set.create(connection)
-        sql_files.execute(connection, "train/rows", **training_set.parameters, **rows)
+        for path in ("train/soft_labels", "train/rows"):
+            sql_files.execute(connection, path, **training_set.parameters, **rows)
         found = connection.table("train_rows").order("query_key, turn").fetchall()
-    for _, query, passage, label, _, _ in found:
+    for _, query, passage, label, kind, _, _ in found:
         drawn.positives.setdefault(query, set())
         drawn.negatives.setdefault(query, [])
-        drawn.positives[query].add(passage) if label else drawn.negatives[query].append(passage)
+        if kind == "uncertain":
+            drawn.unsure.setdefault(query, []).append(passage)
+        else:
+            drawn.positives[query].add(passage) if label else drawn.negatives[query].append(passage)
     return drawn
 
 
@@ -337,6 +356,10 @@ def test_exports_trainings_and_reports_agree_with_a_double_loop(world: World) ->
         training = trained(workspace, world)
         texts = {q: {world.key(world.passages[p]) for p in passages} for q, passages in wanted.items()}
         assert {q: {world.key(world.passages[p]) for p in ps} for q, ps in training.positives.items()} == texts
+        for query in wanted:
+            assert sorted(world.key(world.passages[p]) for p in training.unsure.get(query, [])) == world.unsure(
+                query
+            )
         for query, negatives in training.negatives.items():
             pool = world.pool(query)
             assert set(negatives) <= pool
@@ -351,7 +374,7 @@ def test_exports_trainings_and_reports_agree_with_a_double_loop(world: World) ->
         if export is None:
             assert not wanted or (only_unlabeled and not world.augmented)
             return
-        assert export[0] == training
+        assert export[0] == replace(training, unsure={})  # an export has no soft labels
         agree(export[1], world.figures())
 
 

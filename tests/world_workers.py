@@ -60,6 +60,8 @@ def pairs(groups: int) -> list[dict[str, Any]]:
         {
             "group_number": group,
             "slot": slot,
+            "kind": "near" if slot else "positive",
+            "earlier": None,
             "query": f"when does rain {group} fall",
             "passage": "snow and rain " * (1 + (group + slot) % 4),
             "query_id": f"q{group}",

@@ -42,6 +42,9 @@ class Batch:
     """Queries x slots: the passages of the query's own row, and -1 for unused slots."""
     teacher: npt.NDArray[np.float32]
     """Queries x slots: the cross-encoder's logits, and NaN where there is none."""
+    weights: npt.NDArray[np.float32]
+    """Queries x targets, which are the first slots: 1 for a positive, the soft label of an uncertain candidate,
+    and NaN for what is neither."""
     taught_rows: int
     """The number of rows in the whole batch that have two logits or more."""
     taught_pairs: int
@@ -88,9 +91,11 @@ class Batches:
         row_of_mine = np.arange(mine.start, mine.stop)[:, None]
         own_row = row_of[seen][None, :] == row_of_mine
         positive = own_row & columns["label"][seen][None, :]
+        unsure = own_row & ~np.isnan(columns["weight"][seen])[None, :] & ~positive
         # A row's own negatives count even if the mask excludes them: --no-denoised asks for that.
-        negative = ~positive & ~(self._masked(queries, self.text_keys[in_store[seen]]) & ~own_row)
-        slots, teacher = _slots(columns, starts, mine, own.start if seen is own else 0)
+        negative = ~positive & ~unsure & ~(self._masked(queries, self.text_keys[in_store[seen]]) & ~own_row)
+        slots = _slots(starts, mine)
+        offset = own.start if seen is own else 0
         taught = _taught(columns, row_of, count)
         return Batch(
             rows=count,
@@ -99,8 +104,9 @@ class Batches:
             counts=counts if self.cross_batch else [counts[self.world.rank]],
             positive=positive,
             negative=negative,
-            slots=slots,
-            teacher=teacher,
+            slots=np.where(slots >= 0, slots - offset, -1),
+            teacher=_at(slots, columns["logit"]),
+            weights=_targets(_at(slots, columns["weight"])),
             taught_rows=taught[0],
             taught_pairs=taught[1],
             query_keys=columns["query_key"][starts[:-1]],
@@ -167,17 +173,23 @@ def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np
     return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
 
 
-def _slots(
-    columns: training_rows.Columns, starts: npt.NDArray[Any], mine: range, offset: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return two arrays, queries x slots: the passages of each of this process's rows, and their logits."""
+def _slots(starts: npt.NDArray[Any], mine: range) -> npt.NDArray[np.int64]:
+    """Return queries x slots: the places in the columns of each of this process's rows; -1 for unused slots."""
     sizes = np.diff(starts)
     width = int(sizes.max())
     here = sizes[mine.start : mine.stop, None]
     places = starts[mine.start : mine.stop, None] + np.arange(width)[None, :]
-    there = np.arange(width)[None, :] < here
-    logits = columns["logit"].astype(np.float32)[np.where(there, places, 0)]
-    return np.where(there, places - offset, -1), np.where(there, logits, np.float32("nan"))
+    return np.where(np.arange(width)[None, :] < here, places, -1)
+
+
+def _at(slots: npt.NDArray[np.int64], column: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the values of a column in the slots, and NaN in the unused ones."""
+    return np.where(slots >= 0, column.astype(np.float32)[np.maximum(slots, 0)], np.float32("nan"))
+
+
+def _targets(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the weights of the first slots, as many as some row has targets."""
+    return weights[:, : int((~np.isnan(weights)).sum(axis=1).max(initial=1))]
 
 
 def _taught(columns: training_rows.Columns, row_of: npt.NDArray[Any], count: int) -> tuple[int, int]:

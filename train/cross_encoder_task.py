@@ -16,6 +16,9 @@ from .world import World
 if TYPE_CHECKING:
     import torch
 
+OF_PEOPLE = ("positive", "judged")
+"""The kinds of pairs whose label comes from people."""
+
 
 class CrossEncoderTask:
     """A cross-encoder, its tokenizer, and the weighted sum of the listwise and the binary loss."""
@@ -46,6 +49,15 @@ class CrossEncoderTask:
         loss.backward()  # type: ignore[no-untyped-call]
         return Outcome(loss.item(), len(groups), len(pairs), sum(map(len, encoded["input_ids"])), first)
 
+    def logits(self, queries: list[str], passages: list[str]) -> "torch.Tensor":
+        """Return the logits of pairs without their gradients, in fp32."""
+        import torch
+
+        if not queries:
+            return torch.empty(0, device=device())
+        with torch.no_grad():
+            return self._logits(self._encode(queries, passages))
+
     def names(self, batch: list[Pair]) -> str:
         """Return the query and passage ids in a batch."""
         return ", ".join(f"{pair['query_id']} {pair['passage_id']}" for pair in batch)
@@ -67,8 +79,17 @@ class CrossEncoderTask:
         present = torch.zeros(shape, dtype=torch.bool, device=logits.device)
         present[rows, slots] = True
         total = self.settings.listwise_weight * listwise(matrix, present) / groups
-        total = total + self.settings.binary_weight * binary(matrix, present) / all_pairs
+        targets = torch.tensor([self._target(pair) for pair in pairs], device=logits.device)
+        wanted = logits.new_zeros(shape).index_put((rows, slots), targets)
+        total = total + self.settings.binary_weight * binary(matrix, present, wanted) / all_pairs
         return total, float(won(matrix, present).sum())
+
+    def _target(self, pair: Pair) -> float:
+        """Return the target of the binary loss: the label, unless settings move it."""
+        target, settings = float(pair["slot"] == 0), self.settings
+        if pair["earlier"] is not None and pair["kind"] not in OF_PEOPLE:
+            target = settings.soft_labels * pair["earlier"] + (1 - settings.soft_labels) * target
+        return settings.label_smoothing + (1 - 2 * settings.label_smoothing) * target
 
     def _encode(self, queries: list[str], passages: list[str]) -> Any:
         return self.tokenizer(queries, passages, truncation="longest_first", max_length=self.settings.max_length)

@@ -56,6 +56,8 @@ class TrainedDualEncoder(Trained):
     """Queries with fewer hard negatives than requested; nothing fills the gap."""
     without: int
     """Queries without any hard negative."""
+    soft: int = 0
+    """Queries with uncertain candidates as soft labels."""
     best: dict[str, Any] | None
     """What dev said; None without evaluation on dev.
 
@@ -72,6 +74,8 @@ class TrainedDualEncoder(Trained):
             lines.append(
                 f"Too few hard negatives: {counted(self.short, 'queries')}, {self.without:,} without any."
             )
+        if self.soft:
+            lines.append(f"Soft labels: {counted(self.soft, 'queries')} with uncertain candidates.")
         lines.append(_dev_said(self.best, self.model))
         return "\n".join(
             [*lines, f"Next: {curate_command('mine', '--retriever', 'dense', '--encoder', self.model)}"]
@@ -246,13 +250,16 @@ def plan_train_dual_encoder(
     done = min(total, state.step * work.settings.batch_rows) if state else 0
     rate = identity.rate()
     settings = work.settings
-    pairs = (total - done) * (settings.positives + settings.hard_negatives + settings.random_negatives)
+    pairs = (total - done) * (
+        settings.positives + settings.uncertain + settings.hard_negatives + settings.random_negatives
+    )
     notes = [
         *work.notes,
         f"from {identity.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
         f"the model goes to {identity.model}",
         f"{counts.queries:,} queries ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
+        *([f"soft labels: {counts.soft:,} queries have uncertain candidates"] if settings.uncertain else []),
         f"the model: {work.spec.text}",
         *work.spec.notes,
     ]
@@ -283,7 +290,9 @@ def _switched_off(settings: TrainDualEncoder) -> set[str]:
     """Return the settings that have no effect because of other settings."""
     off = set() if settings.hard_negatives else {"depth", "denoised"}
     off |= set() if settings.distill != "none" else {"distill_weight"}
-    off |= set() if settings.promote else {"promote"}  # models trained with version 0.1 do not have this setting
+    # Models of earlier versions do not have these settings.
+    off |= {name for name in ("promote", "uncertain") if not getattr(settings, name)}
+    off |= {"positives_loss"} if settings.positives_loss == "mean" else set()
     return off | (set() if settings.dev_every else {"dev_queries", "dev_passages"})
 
 

@@ -7,7 +7,7 @@ from curate.shards import digest
 
 from .batch import Batch, Batches
 from .curve import Outcome
-from .losses import contrastive, kl, margin_mse
+from .losses import contrastive, kl, margin_mse, weighted_contrastive
 from .towers import Embedded
 from .world import World
 
@@ -59,7 +59,9 @@ class DualEncoderTask:
         positive, negative = (
             torch.from_numpy(mask).to(scores.device) for mask in (batch.positive, batch.negative)
         )
-        total = self.settings.contrastive_weight * contrastive(scores, positive, negative) / batch.rows
+        total = (
+            self.settings.contrastive_weight * self._contrastive(scores, positive, negative, batch) / batch.rows
+        )
         if self.settings.distill != "none":
             total = total + self.settings.distill_weight * self._distilled(scores, batch)
         with torch.no_grad():
@@ -70,6 +72,18 @@ class DualEncoderTask:
     def names(self, batch: Batch) -> str:
         """Return the query and passage ids in a batch."""
         return self.batches.names(batch)
+
+    def _contrastive(
+        self, scores: "torch.Tensor", positive: "torch.Tensor", negative: "torch.Tensor", batch: Batch
+    ) -> "torch.Tensor":
+        import torch
+
+        if self.settings.positives_loss == "mean" and not self.settings.uncertain:
+            return contrastive(scores, positive, negative)
+        weights = torch.from_numpy(batch.weights).to(scores.device)
+        targets = torch.from_numpy(batch.slots).to(scores.device)[:, : weights.shape[1]]
+        targets = targets.masked_fill(weights.isnan(), -1)
+        return weighted_contrastive(scores, negative, targets, weights, self.settings.positives_loss)
 
     def _distilled(self, scores: "torch.Tensor", batch: Batch) -> "torch.Tensor":
         import torch

@@ -1,26 +1,25 @@
 """The training groups of a cross-encoder, drawn by SQL, written once with their texts, and read step by step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curate import sql_files
 from curate.config import TrainCrossEncoder
-from curate.errors import BadSettings
+from curate.judge_split import open_queries
 from curate.shards import Lineage, Manifest, done, publish
 from curate.workspace import Workspace
 
 from .parquet_stream import record_batches, write_stream
 
-if TYPE_CHECKING:
-    import duckdb
-
 Pair = dict[str, Any]
 """A row of sql/train/pairs.sql: group_number, slot, kind, the ids and the texts."""
 
 PAIRS_A_READ = 1024
+EPOCHS, FEWEST_GROUPS, MOST_EPOCHS = 3, 400, 20
+"""By default, epochs go on to this many groups with few queries, but never beyond this many epochs."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +30,38 @@ class Counts:
     skipped: int
 
 
-def count_queries(workspace: Workspace, run_id: str, seed: int) -> Counts:
-    """Return the query counts of a run; raises BadSettings if no query can form a group."""
+def capped(settings: TrainCrossEncoder, queries: int) -> TrainCrossEncoder:
+    """Return the settings with as many groups as the epochs over `queries` allow."""
+    most = max(EPOCHS * queries, min(FEWEST_GROUPS, MOST_EPOCHS * queries))
+    if settings.epochs is not None:
+        most = settings.epochs * queries
+    return settings.model_copy(update={"groups": min(settings.groups, most)})
+
+
+def count_queries(
+    workspace: Workspace, run_id: str, seed: int, left_out: Sequence[int] = (), earlier: str | None = None
+) -> Counts:
+    """Return the counts of a run's queries without those `left_out`; raises BadSettings if none forms a group."""
     with workspace.connect_lazily() as connection:
-        return _open_queries(connection, run_id, seed)
+        return Counts(*open_queries(connection, run_id, seed, left_out, earlier))
 
 
 def write_groups(
-    workspace: Workspace, path: Path, run_id: str, settings: TrainCrossEncoder, seed: int, lineage: Lineage
+    workspace: Workspace,
+    path: Path,
+    run_id: str,
+    settings: TrainCrossEncoder,
+    seed: int,
+    lineage: Lineage,
+    left_out: Sequence[int] = (),
 ) -> Manifest:
     """Write the pairs of all groups to the Parquet file `path` unless it is done; return its manifest.
 
-    The file holds the texts, so training never has to look them up in the collection. DuckDB bounds the memory.
+    left_out: queries that are not trained on. The file holds the texts, so training never has to look them up in
+    the collection. DuckDB bounds the memory.
     """
     return done(path, lineage) or publish(
-        path, lambda target: _write(workspace, target, run_id, settings, seed), lineage
+        path, lambda target: _write(workspace, target, run_id, settings, seed, left_out), lineage
     )
 
 
@@ -67,24 +83,16 @@ def read_batches(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, l
         yield step, list(members)
 
 
-def _open_queries(connection: "duckdb.DuckDBPyConnection", run_id: str, seed: int) -> Counts:
-    sql_files.execute(connection, "train/negatives")
-    sql_files.execute(connection, "train/queries", run=run_id, seed=seed)
-    [(queries, skipped)] = sql_files.select(connection, "train/query_counts").fetchall()
-    if not queries:
-        why = (
-            f"{skipped} have no candidate that could be a negative" if skipped else "none has a labelled positive"
-        )
-        raise BadSettings(
-            f"nothing to train on in run {run_id}: among its queries in the split train, {why}. "
-            "Load qrels for the split train, or run: curate mine --split train --depth 100"
-        )
-    return Counts(queries, skipped)
-
-
-def _write(workspace: Workspace, target: Path, run_id: str, settings: TrainCrossEncoder, seed: int) -> int:
+def _write(
+    workspace: Workspace,
+    target: Path,
+    run_id: str,
+    settings: TrainCrossEncoder,
+    seed: int,
+    left_out: Sequence[int],
+) -> int:
     with workspace.connect_lazily() as connection:
-        counts = _open_queries(connection, run_id, seed)
+        counts = Counts(*open_queries(connection, run_id, seed, left_out, settings.leave_out))
         sql_files.execute(
             connection,
             "train/groups",

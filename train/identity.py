@@ -12,6 +12,7 @@ from curate.job_record import Record
 from curate.jobs import Job, table_digest
 from curate.models.folder import fingerprint, model_id, weights_sha256
 from curate.models.pretrained import number_format
+from curate.models.trained_here import training_of
 from curate.shards import digest
 from curate.workspace import Workspace
 
@@ -32,8 +33,11 @@ class TrainingIdentity:
         dtype: str,
         settings: Mapping[str, Any],
         inputs: Callable[[], Mapping[str, str]],
+        fold: int | None = None,
     ) -> None:
         """Take everything that determines the weights: initial model, number format, settings, inputs and seed.
+
+        fold: the number of one of several judges, whose folder is inside that of `name`.
 
         `inputs` is called at most once, and only if the job's identity is needed, because it takes a while. Once
         the model is trained, the dtype that `auto` means on this machine no longer matters.
@@ -43,8 +47,9 @@ class TrainingIdentity:
                 f"'{name}' cannot be the name of a model: a name consists of letters, digits, '.', '_' and '-', "
                 f"starts with a letter or digit, and does not end with {SCRATCH}"
             )
-        self.workspace, self.name, self.base = workspace, name, base
-        self.model = f"models/{name}"
+        self.name = f"{name}/fold-{fold}" if fold else name
+        self.workspace, self.base = workspace, base
+        self.model = f"models/{self.name}"
         self.folder = workspace.root / self.model
         self.checkpoints = workspace.root / f"{self.model}{SCRATCH}"
         self.dtype, self._any_dtype = number_format(dtype), dtype == "auto"
@@ -80,7 +85,7 @@ class TrainingIdentity:
 
     @property
     def _job_name(self) -> str:
-        return f"train-{self.name}"
+        return training_of(self.name)
 
     @property
     def all_settings(self) -> dict[str, Any]:
@@ -118,6 +123,7 @@ class TrainingIdentity:
 
     def mark_saving(self) -> None:
         """Mark the model's folder as this training's own, in case a kill comes before the record is written."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
         (self.checkpoints / checkpoint.SAVING).touch()
 
     def check_plan(self, state: checkpoint.State, plan: str) -> None:

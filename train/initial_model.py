@@ -1,7 +1,7 @@
 """The initial model of a training."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings
 from curate.models.embedding_spec import passage_transformer, transformer_settings
@@ -18,7 +18,12 @@ from curate.models.pretrained import (
 from curate.models.scorer_spec import classes_of, read_scorer_spec
 from curate.workspace import Workspace
 
-# Encoders that were trained without a pooler lack its weights; it becomes part of the new head.
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import torch
+
+# The pooler is part of the new head. Encoders are trained without it: they lack its weights, or have random ones.
 HEAD = ("pooler.",)
 
 
@@ -117,7 +122,24 @@ def _with_head(folder: Path, seed: int) -> Any:
     config.num_labels = 1
     model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     encoder = load_pretrained("AutoModel", folder, "fp32", may_lack=HEAD)
-    lacking = model.base_model.load_state_dict(encoder.state_dict(), strict=False).missing_keys
+    weights = {name: value for name, value in encoder.state_dict().items() if not name.startswith(HEAD)}
+    missing = model.base_model.load_state_dict(weights, strict=False).missing_keys
+    lacking = [name for name in missing if not name.startswith(HEAD)]
     if lacking:
         raise BadInput(f"{folder} lacks weights of {type(model).__name__}: {', '.join(lacking[:5])}")
+    known = {id(value) for name, value in model.base_model.named_parameters() if name in weights}
+    _draw_head([value for value in model.parameters() if id(value) not in known])
     return model.to(device())
+
+
+def _draw_head(weights: "Iterable[torch.Tensor]") -> None:
+    """Draw the weights of a new head so that it passes on what the encoder says, at full size.
+
+    With the weights of 0.02 that transformers draws, a head of two layers gives almost the same logit to every
+    pair. Then hardly any gradient reaches the encoder, and the first hundred steps teach next to nothing.
+    """
+    import torch
+
+    for weight in weights:
+        if weight.ndim > 1:
+            torch.nn.init.xavier_uniform_(weight)

@@ -164,7 +164,7 @@ def run_training(
     else:
         _train(training, world, progress)
     record = before or seen(lambda: identity.record, identity.folder)
-    return training, _fields(identity, record, now=before is None)
+    return training, outcome_fields(identity, record, now=before is None)
 
 
 def _join(world: World, kind: type[Training], root: Path, arguments: dict[str, Any], progress: Progress) -> None:
@@ -273,7 +273,7 @@ def seen(look: Callable[[], T | None], path: Path, patience: float = 60.0) -> T:
     return found
 
 
-def _fields(identity: TrainingIdentity, record: Record, *, now: bool) -> dict[str, Any]:
+def outcome_fields(identity: TrainingIdentity, record: Record, *, now: bool) -> dict[str, Any]:
     """Return the fields of an outcome: the common ones, and the facts in the record."""
     start = identity.job.settings["init"]
     named = {"name": identity.name, "model": identity.model, "init": start}

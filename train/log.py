@@ -46,10 +46,10 @@ class Log:
         if done % every == 0:
             self.progress.say(self._text(done))
 
-    def add_dev(self, done: int, measure: float) -> None:
-        """Record the measure on dev after `done` steps; the time of the evaluation is left out of all rates."""
-        self._write({"step": done, "dev_mrr@10": round(measure, 5)})
-        self.progress.say(f"step {done:,}/{self.steps:,} | dev MRR@10 {measure:.4f}")
+    def add_dev(self, done: int, name: str, measure: float) -> None:
+        """Record a measure on dev after `done` steps; the time of the evaluation is left out of all rates."""
+        self._write({"step": done, name.lower().replace(" ", "_").replace("-", "_"): round(measure, 5)})
+        self.progress.say(f"step {done:,}/{self.steps:,} | {name} {measure:.4f}")
         self.now = time.monotonic()
 
     def outcome(self, share: float) -> dict[str, float]:

@@ -50,12 +50,14 @@ class Task(Protocol[Taken_contra]):
 
 @dataclass(frozen=True)
 class Dev:
-    """A regular evaluation on dev, which selects the best weights."""
+    """A regular evaluation on dev, or on queries that are held back, which selects the best weights."""
 
     every: int
     """The number of steps between two evaluations."""
     ask: Callable[[], float]
     """A function that returns the measure, the same on every process; higher is better."""
+    measure: str = "dev MRR@10"
+    """The name of the measure."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Loop(Generic[Batch]):
         self.task.model.eval()
         measure = self.dev.ask()
         self.task.model.train()
-        self.log.add_dev(done, measure)
+        self.log.add_dev(done, self.dev.measure, measure)
         best = state.best or {"step": done, "measure": measure, "start": measure}
         is_better = measure > best["measure"] or (measure == best["measure"] and best["step"] == 0)
         if is_better:

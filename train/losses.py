@@ -4,7 +4,7 @@ The caller divides by the count in the whole batch. The losses of all processes 
 process with the whole batch, however the rows are divided.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
@@ -22,15 +22,14 @@ def listwise(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
     return torch.nn.functional.cross_entropy(masked, firsts, reduction="sum")
 
 
-def binary(logits: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
-    """Return the sum over present pairs of the binary cross-entropy; the target is 1 for a positive, else 0.
+def binary(logits: "torch.Tensor", present: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":
+    """Return the sum over present pairs of the binary cross-entropy.
 
-    This loss fixes the scale of the logits, which the cutoffs 0.1 and 0.9 need and the listwise loss leaves open.
+    wanted: the targets, groups x slots: 1 for a positive and 0 for a negative, or what lies between. This loss
+    fixes the scale of the logits, which the cutoffs 0.1 and 0.9 need and the listwise loss leaves open.
     """
     import torch
 
-    wanted = torch.zeros_like(logits)
-    wanted[:, 0] = 1
     return torch.nn.functional.binary_cross_entropy_with_logits(logits[present], wanted[present], reduction="sum")
 
 
@@ -58,6 +57,51 @@ def contrastive(scores: "torch.Tensor", positive: "torch.Tensor", negative: "tor
     rows, columns = positive.nonzero(as_tuple=True)
     losses = torch.nn.functional.softplus(against[rows, 0] - scores[rows, columns])
     return (losses / positive.sum(dim=1)[rows]).sum()
+
+
+def weighted_contrastive(
+    scores: "torch.Tensor",
+    negative: "torch.Tensor",
+    targets: "torch.Tensor",
+    weights: "torch.Tensor",
+    several: Literal["mean", "lse-pair", "marginal"],
+) -> "torch.Tensor":
+    """Return the sum over rows of a loss of the row's targets against its negatives.
+
+    scores s, negative: rows x passages. targets: rows x targets, the columns of what is or may be a positive.
+    weights: their weights, NaN in unused places. 1 is a positive. A lower weight p is a soft label: the target
+    counts p as a positive and 1 - p as a negative, but is never compared with itself. With the positives P, the
+    negatives N, and the weights as factors of their terms, a row adds:
+
+    mean      mean over i in P of log(1 + sum over j in N of exp(s_j - s_i)): `contrastive`, if all weights are 1.
+    lse-pair  log(1 + sum over i in P and j in N of exp(s_j - s_i)), which is LSEPair (Wang et al. 2026, arXiv
+              2602.12727), by public descriptions of it, since its code is not published. The pull on i is in
+              proportion to exp(-s_i): the positive with the lowest score has most.
+    marginal  -log(sum over P of exp(s_i) / sum over P and N of exp(s)), which is the same paper's SumMargLH. The
+              pull is in proportion to exp(s_i): a positive that the model does not believe has least.
+
+    With a single positive the three are equal. A row needs a target of weight 1; without negatives it adds 0.
+    """
+    import torch
+
+    floor = torch.finfo(scores.dtype).min  # finite, as in `contrastive`
+    against = scores.masked_fill(~negative, floor).logsumexp(dim=1, keepdim=True)
+    own = scores.gather(1, targets.clamp(min=0))
+    weights = weights.nan_to_num(0.0).to(scores.dtype)
+    # A place with the weight 0 is unused, or so sure to be no positive that it is a whole negative.
+    is_used = targets >= 0
+    as_positive = (own + weights.log()).masked_fill(weights == 0, floor)
+    as_negative = (own + (-weights).log1p()).masked_fill(~is_used | (weights == 1), floor)
+    if several == "marginal":
+        every = torch.logaddexp(against[:, 0], as_negative.logsumexp(dim=1))
+        return torch.nn.functional.softplus(every - as_positive.logsumexp(dim=1)).sum()
+    itself = torch.eye(targets.shape[1], dtype=torch.bool, device=scores.device)
+    others = as_negative.unsqueeze(1).masked_fill(itself, floor).logsumexp(dim=2)
+    margins = torch.logaddexp(against, others) - own
+    if several == "lse-pair":
+        pairs = (margins + weights.log()).masked_fill(weights == 0, floor)
+        return torch.nn.functional.softplus(pairs.logsumexp(dim=1)).sum()
+    return ((weights * torch.nn.functional.softplus(margins)).sum(dim=1) / weights.sum(dim=1)).sum()
 
 
 def kl(student: "torch.Tensor", teacher: "torch.Tensor", known: "torch.Tensor") -> "torch.Tensor":

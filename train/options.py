@@ -13,6 +13,8 @@ class CrossEncoderOptions(TypedDict, total=False):
     """The model is written to `models/<name>`; `cross-encoder` by default."""
     init: str | None
     groups: int | None
+    epochs: int | None
+    folds: int | None
     negatives: int | None
     uniform: bool | None
     batch_groups: int | None
@@ -22,6 +24,9 @@ class CrossEncoderOptions(TypedDict, total=False):
     clip_norm: float | None
     listwise_weight: float | None
     binary_weight: float | None
+    label_smoothing: float | None
+    leave_out: str | None
+    soft_labels: float | None
     easy_share: float | None
     max_length: int | None
     dtype: Literal["auto", "bf16", "fp32"] | None
@@ -45,6 +50,8 @@ class DualEncoderOptions(TypedDict, total=False):
     epochs: int | None
     batch_rows: int | None
     positives: int | None
+    positives_loss: Literal["mean", "lse-pair", "marginal"] | None
+    uncertain: int | None
     hard_negatives: int | None
     random_negatives: int | None
     depth: int | None

@@ -45,7 +45,14 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(DUAL_ENCODERS, train_dual_encoder),
 }
 # M_D0 comes before anything is mined or scored.
-FIRST = {"hard_negatives": 0, "masks": "labels", "augmented": False, "promote": False, "distill": "none"}
+FIRST = {
+    "hard_negatives": 0,
+    "masks": "labels",
+    "augmented": False,
+    "promote": False,
+    "uncertain": 0,
+    "distill": "none",
+}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The training data of a dual-encoder, drawn by SQL, tokenized once, and read step by step from three files.
 
 models/<name>.checkpoint/
-  rows.parquet    the passages of every training row: the query's positives first, then its negatives
+  rows.parquet    the passages of every training row: the query's positives first, then the others
   queries.arrow   the queries: their tokens, and the texts that may not serve as negatives for them
   passages.arrow  the tokens of all passages that occur in a row
 """
@@ -48,6 +48,8 @@ class Counts:
     """Queries with fewer hard negatives than requested."""
     without: int
     """Queries without any hard negative; `short` includes them."""
+    soft: int
+    """Queries with uncertain candidates as soft labels."""
 
 
 def count(workspace: Workspace, training_set: TrainingSet, parameters: Mapping[str, Any]) -> Counts:
@@ -99,11 +101,12 @@ def counts_in(path: Path) -> tuple[Counts, int]:
 def read(path: Path, size: int, first: int = 0) -> Iterator[tuple[int, Columns]]:
     """Yield (step, columns) with `size` training rows per step, starting at step `first`; the last may be smaller.
 
-    Columns: row_number, query_key, passage_key, label, logit (NaN: not scored), with one entry per passage.
+    Columns: row_number, query_key, passage_key, label, logit (NaN: not scored) and weight (1 for a positive, the
+    soft label of an uncertain candidate, NaN for a negative), with one entry per passage.
     """
     import pyarrow.dataset as ds
 
-    wanted = ["row_number", "query_key", "passage_key", "label", "logit"]
+    wanted = ["row_number", "query_key", "passage_key", "label", "logit", "weight"]
     held: Columns = {}
     for batch in record_batches(path, ds.field("row_number") >= first * size, BATCH, wanted):
         part = {name: batch[name].to_numpy(zero_copy_only=False) for name in wanted}
@@ -123,6 +126,7 @@ def _draw(
     connection: "duckdb.DuckDBPyConnection", training_set: TrainingSet, parameters: Mapping[str, Any]
 ) -> Counts:
     training_set.create(connection)
+    sql_files.execute(connection, "train/soft_labels", **parameters)
     [found] = sql_files.select(connection, "train/row_counts", **parameters).fetchall()
     counts = Counts(*found)
     if not counts.queries:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from curate import standing
+from curate import judges, standing
 from curate.choose_run import newest_first, training_runs
 from curate.config import TrainDualEncoder
 from curate.cutoffs import current_cutoffs, cutoffs_in_force, every
@@ -22,17 +22,28 @@ class TrainingSource:
     ) -> None:
         """Choose runs and cutoffs; raises BadSettings if one is missing, or if distillation lacks negatives."""
         judged = (settings.hard_negatives > 0 and settings.denoised) or settings.masks == "decisions"
-        judged = judged or settings.promote or settings.distill != "none"
+        judged = judged or settings.promote or settings.uncertain > 0 or settings.distill != "none"
         augmented = settings.augmented and _is_augmented(workspace, run, cutoffs)
         if settings.distill != "none" and not settings.hard_negatives:
             raise BadSettings(
                 "distillation teaches the order of a row's own passages, and without hard negatives a row has "
                 "only its positive: use --hard-negatives 1 or more, or --distill none"
             )
+        if settings.uncertain and not settings.denoised:
+            raise BadSettings(
+                "without denoising, an uncertain candidate is a negative, and it cannot be a soft label, too: use "
+                "--uncertain 0 or --denoised"
+            )
         self.workspace, self.settings = workspace, settings
         judged = judged or augmented
         self.cutoffs = _judging(workspace, cutoffs) if judged else None
         self.augmented = augmented
+        if self.cutoffs and settings.distill != "none":
+            judges.only_one(
+                self.cutoffs,
+                "distillation teaches the scores of one scorer",
+                "Give cutoffs of one scorer, --cutoffs NAME, or --distill none.",
+            )
         needs_runs = judged or settings.hard_negatives or run
         self.runs = training_runs(workspace, run, augmented=self.augmented) if needs_runs else []
 
@@ -57,11 +68,12 @@ class TrainingSource:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the queries in `sql/train`."""
-        names = ("epochs", "positives", "hard_negatives", "random_negatives", "masks")
+        names = ("epochs", "positives", "uncertain", "hard_negatives", "random_negatives", "masks")
         return {
             **self.training_set.parameters,
             **{name: getattr(self.settings, name) for name in names},
-            "scorer": (self.cutoffs or {"scorer_id": ""})["scorer_id"],
+            "scorer": (self.cutoffs or {"scorer_id": None})["scorer_id"] or "",
+            "scorers": judges.scorers(self.cutoffs) if self.cutoffs else [""],
             "dev_queries": self.settings.dev_queries,
             "passages": self.settings.dev_passages,
         }

@@ -10,9 +10,10 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 
 @click.command()
 @click.option(
-    "--scorer", metavar="MODEL", help="Cross-encoder: a folder or a hub name [the scorer of the cutoffs]."
+    "--scorer", metavar="MODEL", help="Cross-encoder, as in `curate denoise` [the scorer of the cutoffs]."
 )
 @click.option("--relevant-class", metavar="NAME", help="Class that means relevant [as in `curate denoise`].")
+@click.option("--instruction", metavar="TEXT", help="What a causal model judges [as in `curate denoise`].")
 @click.option(
     "--all-above/--best", default=None, help="Keep all passages above the cutoff, or only the best one [best]."
 )

@@ -38,18 +38,39 @@ def cutoffs(context: click.Context, form: str) -> None:
 @click.option("--negative-below", type=float, help="A hard negative has a probability below this value.")
 @click.option("--positive-above", type=float, help="A false negative has a probability above this value.")
 @click.option("--depth", type=int, help="Top candidates that are judged per query.")
-@click.option("--scorer", metavar="MODEL", help="Scorer whose probabilities count: its id, or its folder.")
+@click.option(
+    "--scorer",
+    metavar="MODEL",
+    multiple=True,
+    help="Scorer whose probabilities count: its id, or its folder; several with --join.",
+)
+@click.option(
+    "--join",
+    metavar="HOW",
+    help="How several scorers decide: all (each must agree), any (one is enough, if none says the opposite), or "
+    "mean (of their probabilities).",
+)
+@click.option(
+    "--calibration",
+    metavar="ID",
+    multiple=True,
+    help="Calibration of the probabilities; none: the sigmoid of the logits [each scorer's newest].",
+)
 @json_option
 def set_(name: str, as_json: bool, **values: Any) -> None:
     """Set the cutoffs NAME. What is not given stays as it was; new cutoffs begin as the current ones.
 
+    If the scorer was calibrated since they were set, they take that calibration.
+
     \b
     Example:
       curate cutoffs set strict --negative-below 0.05 --positive-above 0.95
+      curate cutoffs set both --scorer models/cross-encoder --scorer models/other --join mean
     """
     here = workspace()
     with here.lock():
-        row = curate.set_cutoffs(here, name, **values)
+        given = {key: value for key, value in values.items() if value != ()}
+        row = curate.set_cutoffs(here, name, **given)
     from curate.cutoffs import current_cutoffs
 
     _show([{**row, "current": (current_cutoffs(here) or {}).get("name") == name}], "json" if as_json else "table")
@@ -65,8 +86,12 @@ def _show(rows: list[dict[str, Any]], form: str) -> None:
 
 
 def _line(row: Mapping[str, Any]) -> str:
+    from curate import judges
+
     kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
+    scale = judges.scale_in_words(row) or "not calibrated"
     return (
         f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
-        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n     by {row['scorer_id']}"
+        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n"
+        f"     by {judges.in_words(row)}, {scale}"
     )

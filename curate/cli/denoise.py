@@ -9,7 +9,11 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 
 
 @click.command()
-@click.option("--scorer", metavar="MODEL", help="Cross-encoder: a folder or a hub name [models/cross-encoder].")
+@click.option(
+    "--scorer",
+    metavar="MODEL",
+    help="Cross-encoder or causal reranker: a folder, hub name or http://host:port#model [models/cross-encoder].",
+)
 @click.option("--run", metavar="ID", help="Run to denoise [the newest one over train].")
 @click.option("--depth", type=int, help="Top candidates to score per query [50].")
 @click.option("--negative-below", type=float, help="A hard negative has a probability below this value [0.1].")
@@ -19,7 +23,17 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 )
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
 @click.option("--relevant-class", metavar="NAME", help="Class that means relevant [as its name says].")
+@click.option("--instruction", metavar="TEXT", help="What a causal language model judges [as its files say].")
+@click.option("--prompt", metavar="FILE", help="Prompt of a judge behind a chat route [prompts/judge.txt].")
+@click.option("--requests", type=int, help="Requests to a served scorer at the same time [8].")
+@click.option("--timeout", type=float, help="Seconds for an answer of a served scorer [60].")
 @click.option("--cutoffs", metavar="NAME", help="Name to store the cutoffs under [default].")
+@click.option(
+    "--accept-judge",
+    is_flag=True,
+    default=None,
+    help="Set the cutoffs also for a scorer that ranks worse than the retriever on queries it has not seen.",
+)
 @dry_run_option
 @json_option
 def denoise(dry_run: bool, as_json: bool, **options: Any) -> None:

@@ -5,11 +5,11 @@ import click
 GROUPS = {
     "Data": "passages queries unlabeled qrels annotations split run run_file query cutoffs against name "
     "depth negatives positives groups limit max_rejects promote augmented all_above denoised masks "
-    "hard_negatives random_negatives given",
+    "hard_negatives random_negatives uncertain given",
     "Model": "retriever encoder scorer init towers pooling similarity query_prompt passage_prompt normalize "
     "max_length query_max_length passage_max_length",
-    "Training": "epochs batch_rows batch_groups learning_rate easy_share temperature distill distill_weight "
-    "cross_batch dev_every",
+    "Training": "epochs batch_rows batch_groups learning_rate easy_share temperature positives_loss distill "
+    "distill_weight cross_batch dev_every",
     "Machine": "devices threads device dtype gradient_cache part_tokens checkpoint_every index",
     "Result": "dry_run as_json form format output raw list_all explain force yes",
     "For every command": "directory quiet verbose debug bars color log_file log_format config settings seed help "

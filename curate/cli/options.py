@@ -85,13 +85,14 @@ class Shown:
         self.inner.say(visible(text))
 
 
-def workspace() -> Workspace:
+def workspace(*, refresh: bool = True) -> Workspace:
     """Return the workspace that contains the current folder, with the settings of `--config` and `--set`.
 
-    Its catalogue is refreshed if it is out of date.
+    refresh: whether its catalogue is refreshed if it is out of date.
     """
     here = Workspace.find()
-    _refresh(here)
+    if refresh:
+        _refresh(here)
     given = shared()
     if given.config or given.settings:
         from curate.settings_layers import combined, layers

@@ -48,6 +48,18 @@ def train() -> None:
 @click.option(
     "--groups", type=int, help="Groups to train on; each has a positive of a query and negatives [4000]."
 )
+@click.option(
+    "--epochs",
+    type=int,
+    help="Times that each query is seen, at most, whatever --groups says [3; up to 20 with few queries].",
+)
+@click.option(
+    "--folds",
+    metavar="K",
+    type=int,
+    help="Judges, each trained without one part of the queries, which it scores; 1: a single one, which holds a "
+    "fifth back [5 for 10 to 199 labelled queries, else 1].",
+)
 @click.option("--negatives", type=int, help="Negatives per group [3].")
 @click.option("--batch-groups", type=int, help="Groups per step [8].")
 @click.option("--learning-rate", type=float, help="Peak learning rate [1e-4].")
@@ -55,6 +67,17 @@ def train() -> None:
     "--easy-share", type=float, help="Share of the groups, at the start, that include a random passage [0.35]."
 )
 @click.option("--max-length", type=int, help="Tokens of query and passage together [128].")
+@click.option(
+    "--leave-out",
+    metavar="CUTOFFS",
+    help="Cutoffs of an earlier judge: what it calls relevant is not a negative [none].",
+)
+@click.option(
+    "--soft-labels",
+    type=float,
+    help="Weight of the earlier judge's probability in the target of an unlabelled passage [0].",
+)
+@click.option("--label-smoothing", type=float, help="How far the targets lie from 0 and 1 [0].")
 @dtype_option
 @checkpoint_option
 @devices_option
@@ -102,6 +125,17 @@ def cross_encoder(dry_run: bool, as_json: bool, **options: Any) -> None:
 @click.option("--epochs", type=int, help="Times that each query is seen [3].")
 @click.option("--batch-rows", type=int, help="Queries per step, over all processes [64].")
 @click.option("--positives", type=int, help="Positives per row, at most [1].")
+@click.option(
+    "--positives-loss",
+    type=click.Choice(["mean", "lse-pair", "marginal"]),
+    help="How several positives of a row make one loss: the mean of theirs, all pairs with negatives, or one is "
+    "enough [mean].",
+)
+@click.option(
+    "--uncertain",
+    type=int,
+    help="Uncertain candidates per row, at most, as soft labels by their probability [0].",
+)
 @click.option("--hard-negatives", type=int, help="Hard negatives per row, at most [1].")
 @click.option("--random-negatives", type=int, help="Random passages per row [0].")
 @click.option("--depth", type=int, help="Top candidates that hard negatives come from [50].")

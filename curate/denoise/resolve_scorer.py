@@ -1,53 +1,41 @@
-"""The scorer in a model folder, recognised by the fingerprint of its files and of the settings it scores with."""
+"""The scorer that a name means, recognised by the fingerprint of its files and of the settings it scores with."""
 
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curate.config import Denoise
 from curate.errors import BadSettings
-from curate.models.folder import fingerprint, model_folder, model_id, path_below
-from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
+from curate.models.scorer import PairScorer, ScorerFolder, Source, find_source
+from curate.models.scorer_options import ScorerOptions
 from curate.models.trained_here import refuse_changed
 from curate.workspace import Workspace
-
-if TYPE_CHECKING:
-    from curate.models.cross_encoder import CrossEncoder
 
 TRAINED_HERE = "models/cross-encoder"
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A cross-encoder that may have scored in this workspace before. Its model is loaded on first use."""
+    """A scorer that may have scored in this workspace before. It is opened on first use."""
 
     workspace: Workspace
-    name: str
-    folder: Path
-    spec: ScorerSpec
-    relevant_class: str | None
-    """The class that the settings call relevant, if they name one."""
+    source: Source
     fingerprint: str
-    """Empty until the model is loaded, if the scorer has not scored here before."""
-    loaded: "CrossEncoder | None" = field(default=None, repr=False, compare=False)
-    """The model, if it was loaded before this object was made."""
+    """Empty until the scorer is opened, if it has not scored here before."""
+    opened: PairScorer | None = field(default=None, repr=False, compare=False)
+    """The scorer, if it was opened before this object was made."""
 
     @cached_property
-    def model(self) -> "CrossEncoder":
-        """The model, loaded for this machine."""
-        from curate.models.cross_encoder import CrossEncoder
-
-        return self.loaded or CrossEncoder(
-            self.folder, max_length=self.spec.max_length, relevant_class=self.relevant_class
-        )
+    def model(self) -> PairScorer:
+        """The scorer, loaded for this machine."""
+        return self.opened or self.source.open()
 
     def of_today(self) -> "Scorer":
         """Return the scorer as this machine computes it now. Another number format makes it another scorer."""
         if self.model.fingerprint == self.fingerprint:
             return self
-        return replace(self, fingerprint=self.model.fingerprint, loaded=self.model)
+        return replace(self, fingerprint=self.model.fingerprint, opened=self.model)
 
     @cached_property
     def scorer_id(self) -> str:
@@ -55,17 +43,17 @@ class Scorer:
         for row in _rows(self.workspace):
             if row["fingerprint"] == self.fingerprint:
                 return str(row["model_id"])
-        return model_id(self.folder, self.fingerprint)
+        return self.source.scorer_id(self.fingerprint)
 
     @property
     def is_new(self) -> bool:
-        """Whether no model with this fingerprint has scored here yet."""
+        """Whether no scorer with this fingerprint has scored here yet."""
         return all(row["fingerprint"] != self.fingerprint for row in _rows(self.workspace))
 
     @property
     def path(self) -> str:
-        """The hub name or the folder. A folder inside the workspace is relative to it, so both can be moved."""
-        return path_below(self.workspace.root, self.folder, self.name)
+        """The name by which the workspace finds it again."""
+        return self.source.path(self.workspace.root)
 
     def row(self) -> dict[str, Any]:
         """Return the row of the table `models` for this scorer."""
@@ -83,19 +71,18 @@ def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
         raise BadSettings(
             "no scorer. Give --scorer MODEL (a folder or a hub name), or train one: curate train cross-encoder"
         )
-    name = settings.scorer or TRAINED_HERE
-    folder = model_folder(name, workspace.root)
-    refuse_changed(workspace, folder)
-    spec = read_scorer_spec(folder, settings.max_length, settings.relevant_class)
-    known = _known(workspace, folder, spec)
-    scorer = Scorer(workspace, name, folder, spec, settings.relevant_class, known)
+    options = ScorerOptions(**settings.model_dump(include=set(ScorerOptions.__annotations__)))
+    source = find_source(settings.scorer or TRAINED_HERE, workspace.root, options)
+    if isinstance(source, ScorerFolder):
+        refuse_changed(workspace, source.folder)
+    scorer = Scorer(workspace, source, _known(workspace, source))
     return scorer if scorer.fingerprint else scorer.of_today()
 
 
-def _known(workspace: Workspace, folder: Path, spec: ScorerSpec) -> str:
+def _known(workspace: Workspace, source: Source) -> str:
     for row in _rows(workspace):
         settings = json.loads(row["settings"])
-        if spec.is_in(settings) and fingerprint(folder, settings) == row["fingerprint"]:
+        if source.spec.is_in(settings) and source.fingerprint(settings) == row["fingerprint"]:
             return str(row["fingerprint"])
     return ""
 

@@ -1,22 +1,26 @@
 """Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
+from curate import judges, sql_files
+from curate.calibration import calibrated_elsewhere
 from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.counted import counted
-from curate.cutoffs import are_set
+from curate.cutoffs import CutoffOptions, are_set
 from curate.denoise.resolve_scorer import Scorer, find_scorer
-from curate.denoise.score_checks import refuse_if_alike, scale_warnings
+from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
+from curate.models.scorer import Remarks, count_cut
+from curate.models.served.address import is_address
+from curate.models.served.judge_prompt import keep_prompt
 from curate.plan import Plan
 from curate.progress import SILENT, Advance, Progress
 from curate.workspace import Workspace
@@ -26,11 +30,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from curate.models.cross_encoder import TokenizedPair
-
 PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
+SMALLEST_SERVED_SHARD = 512  # a language model may need minutes for as many pairs
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,22 @@ class Scored:
     scored_now: int
     seconds: float
     warnings: list[str]
+
+
+def said_by_each(
+    workspace: Workspace, run_id: str, scored: Sequence[Scored], cutoffs: Mapping[str, Any]
+) -> list[str]:
+    """Return the warnings of the results, and of the scale that each scorer has under `cutoffs`.
+
+    cutoffs: a row of the table. Several scorers are named, each before what is said of it.
+    """
+    said = {one.scorer_id: list(one.warnings) for one in scored}
+    for alone in judges.each(cutoffs):
+        said.setdefault(alone["scorer_id"], []).extend(
+            [*Scale.of(workspace, run_id, alone).warnings, *calibrated_elsewhere(workspace, run_id, alone)]
+        )
+    several = len(said) > 1
+    return [f"{name}: {warning}" if several else warning for name, found in said.items() for warning in found]
 
 
 @dataclass(frozen=True)
@@ -57,11 +76,11 @@ class ScoreBlock:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A tokenized block."""
+    """A block that is ready for the scorer."""
 
     block: ScoreBlock
     pairs: "pa.Table"
-    rows: "list[TokenizedPair]"
+    rows: Sequence[Any]
 
 
 class Scoring:
@@ -70,6 +89,8 @@ class Scoring:
     def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer) -> None:
         """Store the arguments. Nothing is computed yet."""
         self.workspace, self.run_id, self.depth, self.scorer = workspace, run_id, depth, scorer
+        self.cut = 0
+        """The pairs that `run` has scored without the end of a text, which was too long."""
 
     @classmethod
     def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
@@ -89,9 +110,15 @@ class Scoring:
         with self.connect() as connection:
             parameters = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
             total = sql_files.select(connection, "score/size", **parameters).fetchall()[0][0]
-            size = min(max(total // SHARDS, SMALLEST_SHARD), LARGEST_SHARD)
+            smallest = SMALLEST_SERVED_SHARD if self.is_served else SMALLEST_SHARD
+            size = min(max(total // SHARDS, smallest), LARGEST_SHARD)
             rows = sql_files.select(connection, "score/blocks", **parameters, pairs=size)
             return [ScoreBlock(*row) for row in rows.fetchall()]
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a server scores."""
+        return is_address(self.scorer.source.name)
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection whose view `ledger_shards` is the ledger as it was before this job began."""
@@ -108,22 +135,22 @@ class Scoring:
 
     def run(self, progress: Progress) -> None:
         """Score the blocks in order. While the model scores one block, the next is fetched and tokenized."""
+        if self.scorer.source.options.prompt:
+            keep_prompt(self.workspace.root, self.scorer.source.options.prompt)
         if self.scorer.is_new:  # first, so that no score lacks its model's row
             self.job.write_rows("models", [self.scorer.row()])
         total = sum(block.unscored for block in self.blocks)
         left = sum(block.unscored for block in self.to_do)
         with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
             for prepared in self._prepared(self.to_do):
+                self.cut += count_cut(prepared.rows)
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
 
-    def finish(self, pairs: int) -> None:
-        """Write the job's record; `pairs` were scored by this call."""
-        options = {
-            "scorer": self.scorer.path,
-            "max_length": self.scorer.spec.max_length,
-            "relevant_class": self.scorer.relevant_class,
-        }
-        self.job.finish(pairs=pairs, scorer_id=self.scorer.scorer_id, run=self.run_id, options=options)
+    def finish(self, pairs: int, cut: int) -> None:
+        """Write the job's record; `pairs` were scored by this call, `cut` of them without the end of a text."""
+        options = {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
+        facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": options}
+        self.job.finish(pairs=pairs, cut=cut, **facts)
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, self.connect() as connection:
@@ -136,7 +163,7 @@ class Scoring:
                 yield following.result()
 
     def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: ScoreBlock) -> Prepared:
-        """Fetch and tokenize a block. Each call needs a cursor of its own."""
+        """Fetch a block and make it ready. Each call needs a cursor of its own."""
         import numpy as np
 
         queries = {"first_query": block.first_query, "last_query": block.last_query}
@@ -149,7 +176,7 @@ class Scoring:
         texts = sql_files.select(cursor, "score/queries", **queries).fetchall()
         which_query = np.searchsorted([key for key, _ in texts], query_keys)
         indices = np.stack([which_query, which_passage], axis=1)
-        rows = self.scorer.model.tokenize([text for _, text in texts], [text for _, text in passages], indices)
+        rows = self.scorer.model.prepare([text for _, text in texts], [text for _, text in passages], indices)
         return Prepared(block, pairs, rows)
 
     def _tables(self, prepared: Prepared, advance: Advance) -> "list[pa.Table]":
@@ -167,11 +194,13 @@ class Scoring:
         read = [(block, self.job.has("scores", block.block)) for block in self.blocks]
         return sum(block.unscored - shard.rows for block, shard in read if shard)
 
-    def warnings(self, connection: "duckdb.DuckDBPyConnection") -> list[str]:
-        """Return warnings if the scores do not look like log-odds, because the cutoffs then mean little."""
-        values = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
-        result = sql_files.select(connection, "score/scale", **values).pl().to_dicts()
-        return [*_without_score(self.without_score), *scale_warnings(**result[0])]
+    def warnings(self) -> list[str]:
+        """Return warnings about pairs without a score, and about texts that were cut."""
+        facts = self.job.record.facts if self.job.record else {}
+        cut = truncation_warnings(
+            facts.get("cut", 0), facts.get("pairs", 0), facts.get("options", {}).get("max_length")
+        )
+        return [*_without_score(self.without_score), *cut]
 
 
 def score_run(
@@ -191,7 +220,7 @@ def score_run(
     scoring = Scoring.of(workspace, run_id, settings)
     if only_by not in (None, scoring.scorer.scorer_id):
         raise BadSettings(
-            f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.name} is "
+            f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.source.name} is "
             f"{scoring.scorer.scorer_id}. Give the scorer that `curate denoise` used, or the cutoffs of this "
             "scorer: --cutoffs NAME"
         )
@@ -199,10 +228,11 @@ def score_run(
     if pending:
         scoring.run(progress)
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
-        scoring.finish(pending)
+        scoring.finish(pending, scoring.cut)
     _make_last(workspace, run_id, scoring.scorer)
-    with workspace.connect_lazily() as connection:
-        warnings = scoring.warnings(connection)
+    warnings = scoring.warnings()
+    if pending and isinstance(scoring.scorer.model, Remarks):
+        warnings += scoring.scorer.model.remarks()
     pairs = sum(block.pairs for block in scoring.blocks)
     return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
 
@@ -217,7 +247,7 @@ def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth:
     if scoring.job.name != job:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
-    scoring.finish(facts["pairs"])
+    scoring.finish(facts["pairs"], facts.get("cut", 0))
 
 
 def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
@@ -231,19 +261,23 @@ def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
 
 
 def plan_score(
-    workspace: Workspace, stage: str, run_id: str, settings: Denoise, cutoffs: str, **values: Any
+    workspace: Workspace, stage: str, run_id: str, by: Sequence[Denoise], cutoffs: str, **values: Any
 ) -> Plan:
-    """Return how many pairs `score_run` would score, and how long that takes at the scorer's measured rate.
+    """Return how many pairs `score_run` would score, by one scorer or several, and how long that takes.
 
-    If every pair has its score, the plan says whether the cutoffs `cutoffs` must still be set to `values`.
+    The time is that at each scorer's measured rate. If every pair has its scores, the plan says whether the
+    cutoffs `cutoffs` must still be set to `values`.
     """
-    scoring = Scoring.of(workspace, run_id, settings)
-    total = sum(block.pairs for block in scoring.blocks)
-    pending = sum(block.unscored for block in scoring.to_do)
-    notes = [f"scorer: {scoring.scorer.scorer_id}: {scoring.scorer.spec.text}", f"run: {run_id}"]
-    if pending:
-        return Plan(stage, "pairs", total, total - pending, pending / _rate(scoring), notes)
-    if are_set(workspace, cutoffs, scorer_id=scoring.scorer.scorer_id, **values):
+    scorings = [Scoring.of(workspace, run_id, settings) for settings in by]
+    total = sum(block.pairs for scoring in scorings for block in scoring.blocks)
+    left = {scoring: sum(block.unscored for block in scoring.to_do) for scoring in scorings}
+    scorers = [scoring.scorer for scoring in scorings]
+    notes = [*(f"scorer: {one.scorer_id}: {one.source.spec.text}" for one in scorers), f"run: {run_id}"]
+    if pending := sum(left.values()):
+        seconds = sum(pairs / _rate(scoring) for scoring, pairs in left.items() if pairs)
+        return Plan(stage, "pairs", total, total - pending, seconds, notes)
+    only: CutoffOptions = {"scorer_id": scorers[0].scorer_id} if len(scorers) == 1 else {}
+    if are_set(workspace, cutoffs, **{**only, **values}):
         return Plan(stage, "pairs", total, total, 0.0, notes)
     return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is already scored: only the cutoffs are set"])
 

@@ -5,29 +5,33 @@ scores, so other cutoffs need a query but no forward pass.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
-from curate import named_queries, standing
+from curate import judges, named_queries, standing
 from curate.choose_run import chosen_run, run_to_denoise
 from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import (
+    CutoffOptions,
     are_set,
+    as_set,
     current_cutoffs,
     named_cutoffs,
     scorer_settings,
     set_cutoffs,
 )
+from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.resolve_scorer import TRAINED_HERE
-from curate.denoise.scoring import Scored, plan_score, score_run
+from curate.denoise.scoring import Scored, plan_score, said_by_each, score_run
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
 CUTS = {"negative_below", "positive_above"}
-NAMING = {"cutoffs", "negatives"}  # options that neither change a score nor a cutoff
+NAMING = {"cutoffs", "negatives", "accept_judge"}  # options that neither change a score nor a cutoff
+ANOTHER_NAME = "Give other cutoffs, --cutoffs NAME, or leave out --scorer: then each of them scores"
 AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
 
 
@@ -42,7 +46,11 @@ class Denoised:
     seconds: float
     cutoffs: dict[str, Any]
     warnings: list[str]
+    judge: JudgeQuality
+    """How good the scorer is on labelled queries that it has not seen; of several, the first one."""
     audit: dict[str, list[dict[str, Any]]]
+    other_judges: dict[str, JudgeQuality] = field(default_factory=dict)
+    """Scorer -> the same for the others, if the cutoffs join several."""
 
     def text(self) -> str:
         """Return the result for a terminal. The reports print the tables of the audit."""
@@ -56,13 +64,22 @@ class Denoised:
             now = f"{self.scored_now:,} scored now in {duration(self.seconds)} ({rate:,.0f} pairs/s)"
         return "\n".join(
             [
-                f"{self.run_id}, top {self.cutoffs['depth']}, by {self.scorer_id}: "
+                f"{self.run_id}, top {self.cutoffs['depth']}, by {judges.in_words(self.cutoffs)}: "
                 f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
                 f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
                 *(f"Warning: {warning}." for warning in self.warnings),
+                *self._judges,
             ]
         )
+
+    @property
+    def _judges(self) -> list[str]:
+        """What is known of each judge, below its name if there are several."""
+        if not self.other_judges:
+            return self.judge.lines()
+        every = {self.scorer_id: self.judge, **self.other_judges}
+        return [line for name, judge in every.items() for line in (f"{name}:", *judge.lines())]
 
 
 class DenoiseOptions(TypedDict, total=False):
@@ -79,6 +96,11 @@ class DenoiseOptions(TypedDict, total=False):
     negatives: int | None
     max_length: int | None
     relevant_class: str | None
+    instruction: str | None
+    prompt: str | None
+    requests: int | None
+    timeout: float | None
+    accept_judge: bool | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +110,9 @@ class DenoiseRequest:
     run_id: str
     cutoffs: str
     settings: Denoise
+    """What is asked; the scorer is that of `scoring`."""
+    scoring: dict[str | None, Denoise]
+    """Scorer of the cutoffs -> the settings that score by it; None: whichever `settings` name."""
     only_cutoffs: dict[str, Any] | None
     """The values to set if the scores are there and only the cutoffs change; None if pairs are scored."""
     named: Collection[str]
@@ -97,37 +122,51 @@ class DenoiseRequest:
     def of(cls, workspace: Workspace, **options: Unpack[DenoiseOptions]) -> "DenoiseRequest":
         """Return the request for these options. Raises BadSettings if there is no such run.
 
-        If the cutoffs have a name, all that is not given is as in the cutoffs of that name or, if they are new, as
-        in the current ones. Otherwise it is as in `curate.toml`.
+        If the cutoffs have a name, or join several scorers, all that is not given is as in these cutoffs or, if
+        they are new, as in the current ones. Otherwise it is as in `curate.toml`.
         """
         given = given_options(DenoiseOptions, options)
         named = frozenset(given)
         run, name, current = given.pop("run", None), given.pop("cutoffs", None), current_cutoffs(workspace)
         if name is None and current and current["because"] == "chosen":
             name = current["name"]
-        before = (named_cutoffs(workspace, name or "default") or current) if current else None
+        target = named_cutoffs(workspace, name or "default") if current else None
+        before = target or current
         changed = given.keys() & CUTS
         if before and changed and named <= CUTS | NAMING:
             only = {key: given[key] for key in changed}
             settings = workspace.settings.denoise.override(negatives=given.get("negatives"))
-            return cls(chosen_run(workspace, None), name or "default", settings, only, named)
-        if before and name:
-            given = {**{key: before[key] for key in CUTS}, **_scoring(workspace, before, given), **given}
+            return cls(chosen_run(workspace, None), name or "default", settings, {}, only, named)
+        if target and "scorer" in given:
+            judges.only_one(target, "curate denoise --scorer sets cutoffs of one scorer", ANOTHER_NAME)
+        as_before = before if name or (target and judges.are_several(target)) else None
+        if as_before:
+            given = {**{key: as_before[key] for key in CUTS}, "depth": as_before["depth"], **given}
         settings = workspace.settings.denoise.override(**given)
-        if before and settings.scorer is None and not (workspace.root / TRAINED_HERE).is_dir():
-            settings = settings.override(**{**_scoring(workspace, before, given), "depth": None, **given})
-        return cls(run_to_denoise(workspace, run), name or "default", settings, None, named)
+        scoring: dict[str | None, Denoise] = {None: settings}
+        if before and "scorer" not in given and (as_before or not _has_scorer(workspace, settings)):
+            own = scorer_settings(workspace, before)
+            found = {scorer: settings.override(**{**of, **given, "depth": None}) for scorer, of in own.items()}
+            scoring = dict(found.items()) if len(found) > 1 else {None: next(iter(found.values()))}
+            settings = next(iter(found.values()))
+        return cls(run_to_denoise(workspace, run), name or "default", settings, scoring, None, named)
 
     @property
-    def cutoff_values(self) -> dict[str, Any]:
+    def cutoff_values(self) -> CutoffOptions:
         """The values of the cutoffs, without their scorer."""
-        return self.settings.model_dump(include={"depth", *CUTS})
+        settings = self.settings
+        return {
+            "depth": settings.depth,
+            "negative_below": settings.negative_below,
+            "positive_above": settings.positive_above,
+        }
 
     def notes(self, workspace: Workspace) -> list[str]:
         """Return which run, scorer and cutoffs are used, as far as they were not named."""
         used = [] if "run" in self.named else [f"run {self.run_id}"]
         if not self.only_cutoffs and "scorer" not in self.named:
-            used.append(f"scorer {self.settings.scorer or TRAINED_HERE}")
+            scorers = [settings.scorer or TRAINED_HERE for settings in self.scoring.values()]
+            used.append(f"scorer {' and '.join(scorers)}")
         if "depth" not in self.named and not self.only_cutoffs:
             used.append(f"the top {self.settings.depth}")
         lines = [f"using {', '.join(used)}"] if used else []
@@ -143,8 +182,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     """Score every candidate of a run's top-k that has no score yet, and set the cutoffs.
 
     Options that are not given come from the workspace's settings. On a set that is denoised, options that only
-    change the cutoffs score nothing and need no model. Raises BadInput if the model is not a cross-encoder, and
-    CurateError if the scores are all equal or not finite. An interruption loses at most one shard.
+    change the cutoffs score nothing and need no model. Raises BadInput if the model is not a cross-encoder,
+    CurateError if the scores are all equal or not finite, and UnsoundJudge if the scorer ranks worse than the
+    retriever on queries that it has not seen, unless `accept_judge`. An interruption loses at most one shard.
     """
     request = DenoiseRequest.of(workspace, **options)
     for note in request.notes(workspace):
@@ -152,18 +192,31 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     if request.only_cutoffs:
         row = set_cutoffs(workspace, request.cutoffs, **request.only_cutoffs)
         scored = _as_it_stands(workspace, request.run_id, row)
+        quality = _qualities(workspace, request.run_id, row)
     else:
-        scored = score_run(workspace, request.run_id, request.settings, progress=progress)
-        row = set_cutoffs(workspace, request.cutoffs, scorer_id=scored.scorer_id, **request.cutoff_values)
+        scored = [
+            score_run(workspace, request.run_id, settings, only_by=scorer, progress=progress)
+            for scorer, settings in request.scoring.items()
+        ]
+        only = scored[0].scorer_id if len(scored) == 1 else None
+        values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
+        quality = _qualities(workspace, request.run_id, as_set(workspace, request.cutoffs, **values))
+        if not request.settings.accept_judge:
+            for scorer, found in quality.items():
+                refuse_worse(found, scorer)
+        row = set_cutoffs(workspace, request.cutoffs, **values)
+    first, *others = quality
     return Denoised(
         run_id=request.run_id,
-        scorer_id=scored.scorer_id,
-        pairs=scored.pairs,
-        scored_now=scored.scored_now,
-        seconds=scored.seconds,
+        scorer_id=first,
+        pairs=sum(one.pairs for one in scored),
+        scored_now=sum(one.scored_now for one in scored),
+        seconds=sum(one.seconds for one in scored),
         cutoffs=row,
-        warnings=scored.warnings,
+        warnings=said_by_each(workspace, request.run_id, scored, row),
+        judge=quality[first],
         audit=audit(workspace, request.run_id, request.cutoffs, request.settings.negatives),
+        other_judges={scorer: quality[scorer] for scorer in others},
     )
 
 
@@ -175,23 +228,25 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
         done = are_set(workspace, request.cutoffs, **request.only_cutoffs)
         only = f"every score stays: only the cutoffs '{request.cutoffs}' are set"
         return Plan("denoise", "cutoffs", 1, int(done), 0.0, [*notes, only])
-    plan = plan_score(
-        workspace, "denoise", request.run_id, request.settings, request.cutoffs, **request.cutoff_values
-    )
+    by = list(request.scoring.values())
+    plan = plan_score(workspace, "denoise", request.run_id, by, request.cutoffs, **request.cutoff_values)
     return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
 
 
-def _scoring(workspace: Workspace, row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the cutoffs in `row` score, without what belongs to their scorer if another one is given."""
-    found = scorer_settings(workspace, row)
-    return {"depth": found["depth"]} if "scorer" in given else found
+def _has_scorer(workspace: Workspace, settings: Denoise) -> bool:
+    return settings.scorer is not None or (workspace.root / TRAINED_HERE).is_dir()
 
 
-def _as_it_stands(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> Scored:
+def _qualities(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> dict[str, JudgeQuality]:
+    """Return each scorer of the cutoffs `row` -> how good it is by itself."""
+    return {alone["scorer_id"]: judge_quality(workspace, run_id, alone) for alone in judges.each(row)}
+
+
+def _as_it_stands(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> list[Scored]:
     """Return the scores of a run as if they had just been completed, with a warning if they are not complete."""
     (state,) = standing.states(workspace, [run_id], row["name"])
     lacking = standing.warnings(state, row["name"])
-    return Scored(row["scorer_id"], state["candidates"] - state["unscored"], 0, 0.0, lacking)
+    return [Scored(judges.in_words(row), state["candidates"] - state["unscored"], 0, 0.0, lacking)]
 
 
 def audit(workspace: Workspace, run_id: str, cutoffs: str, negatives: int) -> dict[str, list[dict[str, Any]]]:

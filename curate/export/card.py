@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from curate import judges
 from curate.counted import counted
 from curate.export.formats import Config
 
@@ -146,9 +147,26 @@ def _loading(request: "ExportRequest", configs: Mapping[str, Config], file: str)
 
 
 def _scorer(cutoffs: Mapping[str, Any]) -> str:
+    if judges.are_several(cutoffs):
+        return _several(cutoffs)
     print_ = (cutoffs["scorer_fingerprint"] or "unknown")[:16]
+    calibrated = f"calibrated: sigmoid({cutoffs['a']:g} ln s(x) - {cutoffs['b']:g} ln s(-x) + {cutoffs['c']:g})"
+    scale = f"{calibrated}, s the sigmoid, x the logit" if cutoffs["calibration_id"] else "sigmoids of the logits"
     return (
         f"`{cutoffs['scorer_id']}` (fingerprint `{print_}`) for the top {cutoffs['depth']}; cutoffs "
+        f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
+        f"{cutoffs['positive_above']:g}, both strict; probabilities are {scale}"
+    )
+
+
+def _several(cutoffs: Mapping[str, Any]) -> str:
+    how, scales = cutoffs["joined"], judges.calibrations(cutoffs)
+    named = []
+    for (scorer, calibration), print_ in zip(scales.items(), judges.fingerprints(cutoffs), strict=True):
+        scale = f"calibrated by {calibration}" if calibration else "not calibrated"
+        named.append(f"`{scorer}` (fingerprint `{(print_ or 'unknown')[:16]}`, {scale})")
+    return (
+        f"{' and '.join(named)}, joined by `{how}` ({judges.JOINS[how]}), for the top {cutoffs['depth']}; cutoffs "
         f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
         f"{cutoffs['positive_above']:g}, both strict"
     )

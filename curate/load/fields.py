@@ -58,6 +58,7 @@ FIELDS = {
         Field("note", ("note",), needed=False),
         Field("sample_id", ("sample_id",), needed=False),
         Field("judged_at", ("judged_at",), needed=False),
+        Field("inclusion", ("inclusion",), needed=False),
     ),
 }
 

@@ -21,7 +21,16 @@ SHARD = 1_000_000
 STAGED = 65_536
 COLUMNS = {
     "qrels": ("query_id", "passage_id", "relevance", "split", "source"),
-    "annotations": ("query_id", "passage_id", "relevant", "annotator", "note", "sample_id", "judged_at"),
+    "annotations": (
+        "query_id",
+        "passage_id",
+        "relevant",
+        "annotator",
+        "note",
+        "sample_id",
+        "judged_at",
+        "inclusion",
+    ),
 }
 
 OUTCOMES = {"qrels": "load/qrels_outcomes", "annotations": "load/annotations_outcomes"}

@@ -136,6 +136,16 @@ def verdict(value: Any) -> bool:
     return bool(number)
 
 
+def chance(value: Any) -> float | None:
+    """Return a chance above 0 and up to 1, or None for null; raises Unfit for other values."""
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 < value <= 1:
+        found = f"it is {kind_of(value)}" if type(value) not in (int, float) else value
+        raise Unfit(f"inclusion is not a chance above 0 and up to 1: {found}")
+    return float(value)
+
+
 def passage_check(_file: Input) -> Check:
     """Return the check for a file of passages, which gives (id, title, text); title or text may be empty."""
     identity = Id("id")
@@ -186,11 +196,12 @@ def annotation_check(_file: Input) -> Check:
     It gives (query id, passage id, relevant, annotator) and the optional fields.
     """
     query, passage = Id("query id"), Id("passage id")
-    rest = [field.name for field in FIELDS["annotations"][4:]]
+    rest = [field.name for field in FIELDS["annotations"][4:7]]
 
     def check(row: Sequence[Any]) -> tuple[Any, ...]:
-        optional = (optional_text(value, name) for value, name in zip(row[4:], rest, strict=True))
-        return (query(row[0]), passage(row[1]), verdict(row[2]), text_of(row[3], "annotator"), *optional)
+        optional = (optional_text(value, name) for value, name in zip(row[4:7], rest, strict=True))
+        judged = (query(row[0]), passage(row[1]), verdict(row[2]), text_of(row[3], "annotator"))
+        return (*judged, *optional, chance(row[7]))
 
     return check
 

@@ -10,43 +10,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from curate.errors import BadInput, BadSettings, CurateError
-from curate.models.batching import padded, token_batches
+from curate.errors import BadSettings
+from curate.models.batching import padded
 from curate.models.folder import fingerprint, model_id
+from curate.models.modular_head import ModularHead
+from curate.models.pair_batches import (
+    ALONE,
+    NO_TOKENS,
+    PROBES,
+    Floats,
+    Ints,
+    TokenizedPair,
+    machine_settings,
+    refuse_if_the_batch_matters,
+    score_in_batches,
+)
 from curate.models.pretrained import (
     accepted,
     check_fits,
     device,
     load_pretrained,
     load_tokenizer,
+    load_transformer,
     number_format,
     padding_id,
+    scores_in_fp32,
+    token_vectors,
 )
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-TokenizedPair = tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]
-"""The token ids of a pair, and the segment id of each token. No ids: one of the texts has no token of its own."""
-
-# Tokens per forward pass. The budget shapes the batches, and the last bits of a score depend on its batch.
-TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536, "mps": 16384}
-PROBES = (
-    ("what is a run?", "A run: one retriever's ranked lists."),
-    ("zürich 東京", "Two words, and\ttabs\nand lines; e.g. naïve café - 100 %!"),
-    ("x", "a passage that is longer than the query by far, so that only the passage is cut " * 40),
-    ("a query as long as its passage is " * 60, "and a passage as long as its query is " * 60),
-)
-# A pair must have the same score alone and beside a longer one. What the number format explains is a share of the
-# range of these scores, and a constant.
-ALONE = (
-    ("what is a run?", "A run: one retriever's ranked lists."),
-    ("a", "b c d"),
-    ("when does rain fall", "rain and snow and wind and fog and hail and sun and frost and storm " * 3),
-)
-ALLOWED = {"fp32": (0.01, 1e-3), "bf16": (0.1, 0.05)}
 
 
 @dataclass(frozen=True)
@@ -71,25 +63,50 @@ class CrossEncoder:
     that its sigmoid is the softmax of the relevant class.
     """
 
-    def __init__(self, folder: Path, *, max_length: int | None = None, relevant_class: str | None = None) -> None:
-        """Load the model in `folder`. Raises BadInput if it is not a cross-encoder with a trained head."""
-        self.spec = read_scorer_spec(folder, max_length, relevant_class)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_length: int | None = None,
+        relevant_class: str | None = None,
+        spec: ScorerSpec | None = None,
+    ) -> None:
+        """Load the model in `folder`, which scores as `spec` says, or else as its files and the options do.
+
+        Raises BadInput if it is not a cross-encoder with a trained head.
+        """
+        self.spec = spec or read_scorer_spec(folder, max_length, relevant_class)
         place = folder / self.spec.transformer
         self.tokenizer = load_tokenizer(place, lower_case=bool(self.spec.lower_case))
         dtype = number_format()
-        self.model = load_pretrained("AutoModelForSequenceClassification", place, dtype)
+        self.head = ModularHead(folder, self.spec.head) if self.spec.head else None
+        self.model = (
+            load_transformer(place, dtype)
+            if self.head
+            else load_pretrained("AutoModelForSequenceClassification", place, dtype)
+        )
+        if not self.head:
+            scores_in_fp32(self.model, self.model.config.num_labels)
         check_fits(place, self.tokenizer, self.model)
         self.padding = padding_id(self.model, self.tokenizer)
         self.max_length, self.prompt = self.spec.max_length, self.spec.prompt or ""
         self._refuse_if_the_prompt_fills_the_pair()
-        self.settings = scorer_settings(self.spec, dtype, device())
+        self.settings = {
+            "template": "query, title + text",
+            "truncation": "longest_first",
+            **self.spec.settings(),
+            **machine_settings(dtype),
+        }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
         self.frame = _frame(self.tokenizer)
         self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer()
-        self._refuse_if_the_batch_matters(folder, dtype)
+        probes = self._tokenize_pairs(
+            [self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE]
+        )
+        refuse_if_the_batch_matters(folder, dtype, probes, self._forward)
 
-    def tokenize(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
+    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit.
 
         A pair has no ids if its query or its passage has no token of its own.
@@ -105,8 +122,8 @@ class CrossEncoder:
             rows = self._tokenize_pairs([queries[q] for q, _ in there], [passages[p] for _, p in there])
         else:
             rows = self._assemble(self.frame, query_ids, passage_ids, there)
-        found, empty = iter(rows), (np.empty(0, np.int32), np.empty(0, np.int8))
-        return [next(found) if is_known else empty for is_known in known]
+        found = iter(rows)
+        return [next(found) if is_known else NO_TOKENS for is_known in known]
 
     def _assemble(
         self, frame: Frame, query_ids: list[Ints], passage_ids: list[Ints], pairs: Ints
@@ -121,7 +138,9 @@ class CrossEncoder:
             keep_first, keep_second = longest_first(len(query_ids[q]), len(passage_ids[p]), room)
             first, second = query_ids[q][:keep_first], passage_ids[p][:keep_second]
             sizes = (len(before), len(first), len(between), len(second), len(after))
-            rows.append((np.concatenate([before, first, between, second, after]), np.repeat(segments, sizes)))
+            cut = len(first) + len(second) < len(query_ids[q]) + len(passage_ids[p])
+            ids = np.concatenate([before, first, between, second, after])
+            rows.append(TokenizedPair(ids, np.repeat(segments, sizes), cut))
         return rows
 
     def score(self, rows: Sequence[TokenizedPair], advance: Callable[[int], None] = lambda _count: None) -> Floats:
@@ -129,29 +148,22 @@ class CrossEncoder:
 
         A pair without ids has no score: its logit is NaN. Raises CurateError if another logit is not finite.
         """
-        logits = np.full(len(rows), np.nan, np.float32)
-        there = np.asarray([at for at, (ids, _) in enumerate(rows) if len(ids)], np.int64)
-        for batch in token_batches([len(rows[at][0]) for at in there.tolist()], TOKEN_BUDGET[device()]):
-            logits[there[batch]] = self._forward([rows[at] for at in there[batch].tolist()])
-            advance(len(batch))
-        if not np.isfinite(logits[there]).all():
-            raise CurateError(
-                f"{self.scorer_id} gives scores that are not finite "
-                f"({int((~np.isfinite(logits[there])).sum()):,} of {len(there):,}). "
-                "Nothing of this shard was kept. Use another scorer."
-            )
-        return logits
+        return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
     def _forward(self, rows: list[TokenizedPair]) -> Floats:
         import torch
 
-        columns: dict[str, Any] = {"input_ids": [ids for ids, _ in rows]}
+        columns: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
         if "token_type_ids" in self.tokenizer.model_input_names:
-            columns["token_type_ids"] = [segments for _, segments in rows]
+            columns["token_type_ids"] = [row.segments for row in rows]
         arrays = padded(columns, self.padding)
         with torch.inference_mode():
             inputs = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
-            logits = self.model(**accepted(self.model, inputs)).logits.float()
+            logits = (
+                self.head(token_vectors(self.model, inputs), inputs["attention_mask"])
+                if self.head
+                else self.model(**accepted(self.model, inputs)).logits.float()
+            )
         values = logits[:, 0]
         if self.spec.relevant_class is not None:
             others = [number for number in range(logits.shape[1]) if number != self.spec.relevant_class]
@@ -168,23 +180,6 @@ class CrossEncoder:
                 "and a long passage. Set a larger one: --max-length"
             )
 
-    def _refuse_if_the_batch_matters(self, folder: Path, dtype: str) -> None:
-        """Raise BadInput if a pair has one score alone and another beside longer pairs."""
-        rows = self._tokenize_pairs([self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE])
-        try:
-            alone, together = np.concatenate([self._forward([row]) for row in rows]), self._forward(rows)
-        except ValueError as error:  # a head that looks for the last token, and no padding id
-            raise BadInput(f"{folder} cannot score a batch: {' '.join(str(error).split())[:300]}") from error
-        if not (np.isfinite(alone).all() and np.isfinite(together).all()):
-            return  # `score` tells it
-        difference = float(np.abs(alone - together).max())
-        share, constant = ALLOWED[dtype]
-        if difference > share * float(np.ptp(alone)) + constant:
-            raise BadInput(
-                f"{folder} gives a pair another score beside longer pairs than alone ({difference:.3g} apart), so "
-                "its scores depend on the batch, which curate does not support. Check pad_token_id in config.json."
-            )
-
     def _ids(self, texts: Sequence[str]) -> list[Ints]:
         encoded = self.tokenizer(
             list(texts), add_special_tokens=False, truncation=True, max_length=self.max_length
@@ -197,30 +192,22 @@ class CrossEncoder:
         encoded = self.tokenizer(queries, passages, truncation="longest_first", max_length=self.max_length)
         ids = [np.asarray(row, np.int32) for row in encoded["input_ids"]]
         segments = encoded.get("token_type_ids") or [np.zeros(len(row), np.int8) for row in ids]
-        return [(row, np.asarray(kinds, np.int8)) for row, kinds in zip(ids, segments, strict=True)]
+        cut = [bool(encoding.overflowing) for encoding in encoded.encodings]
+        return [
+            TokenizedPair(row, np.asarray(kinds, np.int8), was_cut)
+            for row, kinds, was_cut in zip(ids, segments, cut, strict=True)
+        ]
 
     def _agrees_with_tokenizer(self) -> bool:
         """Return whether pairs assembled here equal the tokenizer's pairs, on PROBES."""
         queries, passages = [probe[0] for probe in PROBES], [probe[1] for probe in PROBES]
         self.tokenizes_apart = True
-        ours = self.tokenize(queries, passages, np.stack([np.arange(len(PROBES))] * 2, axis=1))
+        ours = self.prepare(queries, passages, np.stack([np.arange(len(PROBES))] * 2, axis=1))
         theirs = self._tokenize_pairs([self.prompt + query for query in queries], passages)
         return all(
             np.array_equal(mine[0], own[0]) and np.array_equal(mine[1], own[1])
             for mine, own in zip(ours, theirs, strict=True)
         )
-
-
-def scorer_settings(spec: ScorerSpec, dtype: str, device_class: str) -> dict[str, Any]:
-    """Return the settings that, besides the files, determine a scorer's logits. The fingerprint covers them."""
-    return {
-        "template": "query, title + text",
-        "truncation": "longest_first",
-        **spec.settings(),
-        "dtype": dtype,
-        "device": device_class,
-        "token_budget": TOKEN_BUDGET[device_class],
-    }
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:

@@ -219,14 +219,11 @@ def _chain(folder: Path, modules: list[tuple[str, str]]) -> list[tuple[str, str]
 
 def _of_modules(folder: Path, modules: list[tuple[str, str]], wanted: str | None) -> dict[str, Any]:
     """Return what a chain of modules decides. Raises BadInput if neither it nor `wanted` names a pooling."""
-    path = folder / modules[1][1] / "config.json"
-    pooling = read_json(path, {})
-    modes = pooling.get("pooling_mode") or [mode for key, mode in POOLINGS.items() if pooling.get(key)]
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    modes, include_prompt = poolings(folder / modules[1][1])
     if not modes and wanted is None:
-        raise BadInput(
-            f"{path} {'names no pooling' if pooling else 'is missing'}. Say how to pool: --pooling MODE"
-        )
+        path = folder / modules[1][1] / "config.json"
+        lacking = "names no pooling" if path.is_file() else "is missing"
+        raise BadInput(f"{path} {lacking}. Say how to pool: --pooling MODE")
     if unknown := set(modes) - set(POOLINGS.values()):
         raise BadInput(
             f"{folder / modules[1][1]} pools by {', '.join(sorted(unknown))}, which curate does not support"
@@ -234,9 +231,16 @@ def _of_modules(folder: Path, modules: list[tuple[str, str]], wanted: str | None
     return {
         "transformer": modules[0][1],
         "pooling": modes,
-        "include_prompt": bool(pooling.get("include_prompt", True)),
+        "include_prompt": include_prompt,
         "after": tuple(NORMALIZE if kind == "Normalize" else path for kind, path in modules[2:]),
     }
+
+
+def poolings(folder: Path) -> tuple[tuple[str, ...], bool]:
+    """Return the modes of the Pooling module in `folder`, and whether it pools the prompt's tokens too."""
+    config = read_json(folder / "config.json", {})
+    modes = config.get("pooling_mode") or [mode for key, mode in POOLINGS.items() if config.get(key)]
+    return (modes,) if isinstance(modes, str) else tuple(modes), bool(config.get("include_prompt", True))
 
 
 def _prompts(folder: Path) -> dict[str, str]:

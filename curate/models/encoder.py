@@ -11,15 +11,13 @@ from curate.errors import BadInput, BadSettings
 from curate.models.batching import padded, token_batches
 from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec, read_embedding_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
-from curate.models.model_kind import read_json
+from curate.models.layers import dense
 from curate.models.pretrained import (
     check_fits,
-    check_weights,
     device,
     load_tokenizer,
     load_transformer,
     number_format,
-    open_weights,
     padding_id,
     token_vectors,
 )
@@ -272,30 +270,4 @@ def steps_after(folder: Path, spec: EmbeddingSpec) -> "list[Callable[[torch.Tens
         return vectors[:, : spec.truncate_dim]
 
     own: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {NORMALIZE: normalize, TRUNCATE: truncate}
-    return [own[step] if step in own else _dense(folder / step) for step in spec.after]
-
-
-def _dense(folder: Path) -> Any:
-    """Return sentence-transformers' Dense layer: a linear layer and an activation of torch.nn."""
-    import torch
-
-    config = read_json(folder / "config.json", {})
-    if not all(type(config.get(key)) is int for key in ("in_features", "out_features")):
-        raise BadInput(
-            f"{folder / 'config.json'} does not say the sizes of a Dense layer (in_features, out_features)"
-        )
-    package, _, name = config.get("activation_function", "torch.nn.modules.activation.Tanh").rpartition(".")
-    activation = getattr(torch.nn, name, None)
-    vector = {"sentence_embedding", None}  # what the layer reads and writes
-    other = {config.get("module_input_name"), config.get("module_output_name")} - vector
-    if not package.startswith("torch.nn") or activation is None or config.get("use_residual") or other:
-        raise BadInput(f"{folder} has a Dense layer that curate does not support: {config}")
-    check_weights(folder)
-    linear = torch.nn.Linear(config["in_features"], config["out_features"], bias=config.get("bias", True))
-    with open_weights(folder / "model.safetensors") as weights:
-        found = {key.removeprefix("linear."): weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118
-    try:
-        linear.load_state_dict(found)
-    except RuntimeError as error:
-        raise BadInput(f"{folder} lacks weights of its Dense layer, or has others: {', '.join(found)}") from error
-    return torch.nn.Sequential(linear, activation()).to(device())
+    return [own[step] if step in own else dense(folder / step) for step in spec.after]

@@ -11,6 +11,12 @@ from curate.shards import canonical, digest, known_sha256
 # The files that determine a model's output. README files and training logs do not.
 IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model", "*/*.json", "*/*.safetensors", "*/*.txt", "*/*.model")
 
+# A chat template decides the texts around a pair, which the settings of a scorer hold.
+DOWNLOADED = (*IDENTITY, "*.jinja", "*/*.jinja")
+FOLDS = "folds.json"
+"""The file of a folder with several judges that score as one (curate/models/fold_scorer.py)."""
+HOLD_A_MODEL = ("config.json", "modules.json", "adapter_config.json", FOLDS)
+
 
 def model_folder(name: str, root: Path | None = None) -> Path:
     """Return the folder of a model, given a path (looked up below `root`, the workspace, first) or a hub name.
@@ -18,8 +24,8 @@ def model_folder(name: str, root: Path | None = None) -> Path:
     A hub model is downloaded to the local cache; without network, the cached copy is used. Raises NotAvailable,
     with what was tried, if there is no such model.
     """
-    if local := _local(name, root):
-        return local
+    if found := local(name, root):
+        return found
     if name.count("/") > 1 or name.startswith((".", "/", "~", "models/")):
         looked = " and ".join(dict.fromkeys(map(str, (root or Path.cwd(), Path.cwd()))))
         raise NotAvailable(
@@ -33,7 +39,7 @@ def is_same_model(name: str, other: str, root: Path) -> bool:
     """Return whether two names are equal, or refer to folders with the same files. The hub is never asked."""
     if name == other:
         return True
-    folder, other_folder = _local(name, root), _local(other, root)
+    folder, other_folder = local(name, root), local(other, root)
     if folder is None or other_folder is None:
         return False
     return folder == other_folder or fingerprint(folder, {}) == fingerprint(other_folder, {})
@@ -41,13 +47,14 @@ def is_same_model(name: str, other: str, root: Path) -> bool:
 
 def has_fingerprint(name: str, root: Path, settings: Mapping[str, Any], print_: str) -> bool:
     """Return whether `name` refers to a folder with this fingerprint. The hub is never asked."""
-    folder = _local(name, root)
+    folder = local(name, root)
     return folder is not None and fingerprint(folder, settings) == print_
 
 
-def _local(name: str, root: Path | None) -> Path | None:
+def local(name: str, root: Path | None) -> Path | None:
+    """Return the folder of a model that is not of the hub, or None; raises BadInput if it holds no model."""
     for folder in ([root / name] if root else []) + [Path(name)]:
-        if any((folder / name).is_file() for name in ("config.json", "modules.json", "adapter_config.json")):
+        if any((folder / name).is_file() for name in HOLD_A_MODEL):
             return folder.resolve()
         if folder.is_dir():
             raise BadInput(f"{folder} is not a model: it has neither config.json nor modules.json")
@@ -60,7 +67,7 @@ def _from_hub(name: str) -> Path:
 
     for offline in (False, True):  # online first, since the cache may be incomplete
         try:
-            folder = Path(snapshot_download(name, allow_patterns=list(IDENTITY), local_files_only=offline))
+            folder = Path(snapshot_download(name, allow_patterns=list(DOWNLOADED), local_files_only=offline))
             if any(folder.rglob("*.safetensors")):
                 return folder
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
@@ -79,10 +86,14 @@ def path_below(root: Path, folder: Path, otherwise: str) -> str:
 
 
 def fingerprint(folder: Path, settings: Mapping[str, Any]) -> str:
-    """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores."""
+    """Return the sha256 of weights, tokenizer, configuration and `settings`. Equal ones mean equal scores.
+
+    The setting `scale` is left out: it says how scores are read, and changes none.
+    """
     files = sorted({path for pattern in IDENTITY for path in folder.glob(pattern)})
+    covered = {name: value for name, value in settings.items() if name != "scale"}
     hashed = {str(path.relative_to(folder)): known_sha256(path) for path in files}
-    return hashlib.sha256(canonical([hashed, dict(settings)]).encode()).hexdigest()
+    return hashlib.sha256(canonical([hashed, covered]).encode()).hexdigest()
 
 
 def weights_sha256(folder: Path) -> str:
@@ -92,8 +103,10 @@ def weights_sha256(folder: Path) -> str:
 
 
 def model_id(folder: Path, print_: str) -> str:
-    """Return a short readable id: the folder's name (for a hub snapshot, the repository's) and 8 hex digits."""
-    name = folder.name
-    if folder.parent.name == "snapshots":
-        name = folder.parent.parent.name.rpartition("--")[2]
-    return f"{name}-{print_[:8]}"
+    """Return a short readable id: the model's name and 8 hex digits."""
+    return f"{model_name(folder)}-{print_[:8]}"
+
+
+def model_name(folder: Path) -> str:
+    """Return the folder's name, or for a snapshot from the hub the repository's."""
+    return folder.parent.parent.name.rpartition("--")[2] if folder.parent.name == "snapshots" else folder.name

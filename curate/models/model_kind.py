@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from curate.errors import BadInput
+from curate.models.folder import FOLDS
 
 Json = TypeVar("Json", dict[str, Any], list[Any])
 Wanted = Literal["an encoder", "a cross-encoder"]
 
+ADAPTER = "adapter_config.json"
 ROUTER = "router_config.json"
 SENTENCE_TRANSFORMERS_JSON = "config_sentence_transformers.json"
 CROSS_ENCODER: Final = "a cross-encoder"
+MODULAR: Final = "a modular cross-encoder of sentence-transformers"
+CAUSAL_RERANKER: Final = "a causal reranker"
+CAUSAL: Final = "a causal language model"
 ENCODER: Final = "an encoder"
 TYPES = {"SparseEncoder": "a sparse encoder", "MultiVectorEncoder": "a multi-vector encoder (late interaction)"}
 SPARSE = ("SpladePooling", "MLMTransformer", "SparseAutoEncoder", "SparseStaticEmbedding")
@@ -43,32 +48,37 @@ LOADED = ("AutoConfig", "AutoModel", "AutoModelForTextEncoding", "AutoModelForSe
 PRETRAINED = ("MaskedLM", "PreTraining", "ConditionalGeneration", "TextEncoding")
 
 
-def check_kind(folder: Path, wanted: Wanted) -> None:
-    """Raise BadInput, which names what `folder` holds, unless that may be `wanted` and is whole."""
+def check_kind(folder: Path, wanted: Wanted, *others: str) -> None:
+    """Raise BadInput, which names what is there, unless `folder` may hold `wanted` or `others`, and is whole."""
+    if (folder / FOLDS).is_file():
+        raise BadInput(
+            f"{folder} holds several cross-encoders that score as one (curate train cross-encoder --folds). Give "
+            f"the folder of one of them: {folder.name}/fold-1"
+        )
     for place in dict.fromkeys((folder, folder / transformer_of(folder))):
-        if (place / "adapter_config.json").is_file():
+        if (place / ADAPTER).is_file():
             raise BadInput(adapter(place))
         if read_json(place / "config.json", {}).get("quantization_config"):
             raise BadInput(
                 f"{place} holds quantized weights, which curate does not read. Use the original weights."
             )
-    found, why = _kind(folder)
+    found, why = kind_of(folder)
     if wanted == CROSS_ENCODER and why.endswith("ForConditionalGeneration"):
         found = "an encoder-decoder language model"
-    if found not in (wanted, None):
+    if found not in (wanted, *others, None):
         raise BadInput(f"{folder} is {found} ({why}), not {wanted}. Give the folder or hub name of {wanted}.")
 
 
 def is_cross_encoder(folder: Path) -> bool:
     """Return whether the files in `folder` say that it holds a cross-encoder that curate can run."""
-    return _kind(folder)[0] == CROSS_ENCODER
+    return kind_of(folder)[0] == CROSS_ENCODER
 
 
 def adapter(folder: Path) -> str:
     """Return the message about an adapter in `folder`."""
     return (
-        f"{folder} holds an adapter (LoRA, peft), which curate does not apply. Merge it into its base model first "
-        "(in peft: model.merge_and_unload(), then save_pretrained), and give the folder of the merged model."
+        f"{folder} holds an adapter (LoRA, peft), which curate does not apply here. Merge it into its base model "
+        "first (in peft: model.merge_and_unload(), then save_pretrained), and give the folder of the merged model."
     )
 
 
@@ -125,19 +135,17 @@ def read_json(path: Path, otherwise: Json) -> Json:
     return value
 
 
-def _kind(folder: Path) -> tuple[str | None, str]:
+def kind_of(folder: Path) -> tuple[str | None, str]:
     """Return what the folder holds, and the sign of it. None: the files do not say."""
     declared = read_json(folder / SENTENCE_TRANSFORMERS_JSON, {}).get("model_type") or "SentenceTransformer"
     names = [full.rpartition(".")[2] for full, _ in modules_of(folder)]
     shown = ", ".join(names)
     if declared in TYPES:
         return TYPES[declared], f"model_type {declared}"
+    if "LogitScore" in names:
+        return CAUSAL_RERANKER, shown
     if declared == "CrossEncoder":
-        return (
-            ("a modular cross-encoder of sentence-transformers, which curate does not support", shown)
-            if names[1:]
-            else (CROSS_ENCODER, f"model_type {declared}")
-        )
+        return (MODULAR, shown) if names[1:] else (CROSS_ENCODER, f"model_type {declared}")
     if declared != "SentenceTransformer":
         return f"a model of the type {declared}, which curate does not know", SENTENCE_TRANSFORMERS_JSON
     if sparse := [name for name in names if name in SPARSE]:
@@ -158,7 +166,7 @@ def _of_architecture(folder: Path) -> tuple[str | None, str]:
     if head == "SequenceClassification":
         return CROSS_ENCODER, name
     if head == "CausalLM" or name.endswith("LMHeadModel"):
-        return "a causal language model", name
+        return CAUSAL, name
     if "ColBERT" in name:
         return TYPES["MultiVectorEncoder"], name
     if name == "StaticModel":

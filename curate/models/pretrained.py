@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings, NotAvailable
+from curate.models.adapters import MERGED, merged
 from curate.models.model_kind import adapter, adds_code, read_json
 from curate.models.threads import use_threads
 from curate.nearest import nearest
@@ -89,7 +90,7 @@ def torch_dtype(name: str) -> "torch.dtype":
 
 
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
-    """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`.
+    """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`, its adapter merged.
 
     Raises BadInput if the model has no safetensors, comes with code of its own, lacks weights (other than those
     whose names start with one of `may_lack`), has weights that are left out, or are damaged or not finite.
@@ -113,6 +114,8 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
     except (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError) as error:
         raise BadInput(f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     _check_keys(folder, model, info, may_lack)
+    if (folder / MERGED).is_dir():
+        model = merged(model, folder / MERGED)
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
     return model.eval().to(device())
@@ -206,6 +209,21 @@ def padding_id(model: Any, tokenizer: Any) -> int:
     if configured is None or not 0 <= configured < len(model.get_input_embeddings().weight):
         model.config.pad_token_id = tokenizer.pad_token_id
     return int(model.config.pad_token_id or 0)
+
+
+def in_fp32(layer: "torch.nn.Linear") -> "torch.nn.Linear":
+    """Make a linear layer compute in fp32. Logits that are rounded to bf16 are equal for many pairs."""
+    layer.float().register_forward_pre_hook(lambda _layer, inputs: (inputs[0].float(),))
+    return layer
+
+
+def scores_in_fp32(model: Any, outputs: int) -> None:
+    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+    import torch
+
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    if layers and layers[-1].out_features == outputs:
+        in_fp32(layers[-1])
 
 
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:

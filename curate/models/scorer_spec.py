@@ -1,4 +1,4 @@
-"""How a cross-encoder scores, according to its files: prompt, length, and the class that means relevant."""
+"""How a cross-encoder scores, according to its files: prompt, length, head, and the class that means relevant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from curate.errors import BadInput, BadSettings
 from curate.models.embedding_spec import default_prompt, transformer_settings
 from curate.models.model_kind import (
     CROSS_ENCODER,
+    MODULAR,
     SENTENCE_TRANSFORMERS_JSON,
     check_kind,
     modules_of,
@@ -16,7 +17,9 @@ from curate.models.model_kind import (
     read_json,
     transformer_of,
 )
+from curate.models.modular_head import HeadSpec, read_head
 from curate.models.positions import positions, surely_fits
+from curate.models.scale import SAID, Scale, activation_scale
 
 WHERE_FOUND = ("prompt", "lower_case", "relevant_class")  # settings that most models do not have
 LONGEST = 512  # tokens of a pair by default, even if the model could take more
@@ -40,13 +43,23 @@ class ScorerSpec:
     """The class that means relevant, of two or more; None: the model has a single logit."""
     classes: tuple[str, ...] = ()
     """The names of two or more classes."""
+    head: HeadSpec | None = None
+    """The modules behind the transformer; None: the transformer has its own head."""
+    scale: Scale = "unknown"
+    """What the files say of the logits. It changes none of them."""
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings that the fingerprint covers and the table `models` shows."""
-        settings = {"prompt": self.prompt, "lower_case": self.lower_case, "relevant_class": self.relevant_name}
+        """Return the settings that the table `models` shows. The fingerprint covers all but the scale."""
+        settings = {
+            "prompt": self.prompt,
+            "lower_case": self.lower_case,
+            "relevant_class": self.relevant_name,
+            "pooling": list(self.head.pooling) if self.head else None,
+        }
         return {
             "max_length": self.max_length,
             **{name: value for name, value in settings.items() if value is not None},
+            "scale": self.scale,
         }
 
     def is_in(self, settings: Mapping[str, Any]) -> bool:
@@ -65,8 +78,11 @@ class ScorerSpec:
         head = "one logit"
         if self.relevant_name is not None:
             head = f"{len(self.classes)} classes, of which '{self.relevant_name}' means relevant"
+        if self.head:
+            layers = ", ".join(["Pooling", *(kind for kind, _ in self.head.layers)])
+            head = f"{head} of the modules {layers}"
         prompt = f"query prompt {self.prompt!r}" if self.prompt else "no prompt"
-        return f"{head}, {self.max_length} tokens of query and passage together, {prompt}"
+        return f"{head}, {self.max_length} tokens of query and passage together, {prompt}; {SAID[self.scale]}"
 
 
 def read_scorer_spec(folder: Path, max_length: int | None = None, relevant: str | None = None) -> ScorerSpec:
@@ -76,12 +92,14 @@ def read_scorer_spec(folder: Path, max_length: int | None = None, relevant: str 
     Raises BadInput for what is not a cross-encoder or not one that curate supports, and for classes whose names do
     not say which one means relevant; BadSettings for a length beyond the model's positions.
     """
-    check_kind(folder, CROSS_ENCODER)
+    head = read_head(folder)
+    check_kind(folder, CROSS_ENCODER, *([MODULAR] if head else []))
     transformer = transformer_of(folder)
     place = folder / transformer
     config = read_json(folder / SENTENCE_TRANSFORMERS_JSON, {})
-    module = transformer_settings(place, "sequence-classification") if modules_of(folder) else {}
-    classes = classes_of(folder)
+    task = "feature-extraction" if head else "sequence-classification"
+    module = transformer_settings(place, task) if modules_of(folder) else {}
+    classes = tuple(f"LABEL_{number}" for number in range(head.outputs)) if head else classes_of(folder)
     chosen = _relevant_class(folder, classes, relevant)
     return ScorerSpec(
         max_length=token_limit(place, max_length, module.get("max_seq_length")),
@@ -90,6 +108,9 @@ def read_scorer_spec(folder: Path, max_length: int | None = None, relevant: str 
         lower_case=bool(module.get("do_lower_case")) or None,
         relevant_class=chosen,
         classes=classes if chosen is not None else (),
+        head=head,
+        # Classes are trained by cross-entropy: the softmax of one is a probability, whatever the activation.
+        scale=activation_scale(folder, transformer) if chosen is None else "probability",
     )
 
 

@@ -37,7 +37,10 @@ select
     coalesce(sum(per_query.positives), 0)::bigint as positives,
     coalesce(sum(per_query.candidates), 0)::bigint as candidates,
     cutoffs.scorer_id,
+    cutoffs.calibration_id,
+    cutoffs.joined,
+    cutoffs.judges,
 from cutoffs
 left join per_query on per_query.cutoffs = cutoffs.name
-group by cutoffs.name, cutoffs.scorer_id, cutoffs.depth, cutoffs.negative_below, cutoffs.positive_above
+group by all
 order by cutoffs.name;

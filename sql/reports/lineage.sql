@@ -14,9 +14,9 @@ with wanted as (
 ),
 scorer as (
     select models.model_id, models.fingerprint, models.path
-    from cutoffs
-    inner join models on models.model_id = cutoffs.scorer_id
-    where cutoffs.name = $cutoffs
+    from judges
+    inner join models on models.model_id = judges.scorer_id
+    where judges.cutoffs = $cutoffs
 ),
 jobs as (
     select stages.job, null as model_id from stages where stages.stage = 'load'
@@ -44,9 +44,13 @@ jobs as (
     inner join scorer on scorer.fingerprint = stages.inputs ->> 'scorer'
     where stages.stage in ('denoise', 'augment')
     union
-    select stages.job, scorer.model_id
+    select judges.calibration_id as job, judges.scorer_id as model_id
+    from judges
+    where judges.cutoffs = $cutoffs
+    union
+    select stages.job, of_cutoffs.model_id
     from stages
-    cross join scorer
+    cross join (select if(count(*) = 1, any_value(model_id), null) as model_id from scorer having count(*) > 0) as of_cutoffs
     where stages.stage = 'cutoffs' and stages.settings ->> 'name' = $cutoffs
 )
 select

@@ -26,17 +26,16 @@ missed as (
         positives.passage_key,
         null::integer as rank,
         null::float as retriever_score,
-        probability(scores.logit) as probability,
+        probabilities.probability,
         'positive' as decision,
         'people' as decided_by,
     from positives
     semi join asked on asked.query_key = positives.query_key
     anti join listed on listed.passage_key = positives.passage_key
-    left join cutoffs on cutoffs.name = $cutoffs
-    left join scores
-        on scores.scorer_id = cutoffs.scorer_id
-        and scores.query_key = positives.query_key
-        and scores.passage_key = positives.passage_key
+    left join probabilities
+        on probabilities.cutoffs = $cutoffs
+        and probabilities.query_key = positives.query_key
+        and probabilities.passage_key = positives.passage_key
 )
 select
     asked.query_id,

@@ -28,7 +28,10 @@ trainings as (
         number,
         job,
         array_to_string((settings -> 'runs')::varchar[], ' ') as runs,
-        settings -> 'cutoffs' ->> 'scorer_id' as scorer_id,
+        coalesce(
+            settings -> 'cutoffs' ->> 'scorer_id',
+            nullif(array_to_string(settings -> 'cutoffs' ->> '$.judges[*].scorer_id', ' and '), '')
+        ) as scorer_id,
         settings ->> 'init' as init,
     from stages
     where stage = 'train'

@@ -4,14 +4,15 @@
 -- inside a bin, because bins are coarse; the decisions are exact.
 -- Parameters: $run, $cutoffs.
 with labelled as (
-    select probability(scores.logit) as probability
+    select probabilities.probability
     from positives
-    inner join cutoffs on cutoffs.name = $cutoffs
-    inner join scores
-        on scores.scorer_id = cutoffs.scorer_id
-        and scores.query_key = positives.query_key
-        and scores.passage_key = positives.passage_key
-    where positives.query_key in (select query_key from candidates where run_id = $run)
+    inner join probabilities
+        on probabilities.cutoffs = $cutoffs
+        and probabilities.query_key = positives.query_key
+        and probabilities.passage_key = positives.passage_key
+    where
+        positives.query_key in (select query_key from candidates where run_id = $run)
+        and probabilities.probability is not null
 ),
 unlabelled as (
     select probability, decided_by = 'people' as is_judged_irrelevant

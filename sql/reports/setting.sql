@@ -13,6 +13,9 @@ select
     round(cutoffs.negative_below::double, 6) as negative_below,
     round(cutoffs.positive_above::double, 6) as positive_above,
     cutoffs.pseudo_positives,
+    cutoffs.calibration_id,
+    cutoffs.joined,
+    cutoffs.judges,
 from runs
 cross join cutoffs
 where runs.run_id = $run and cutoffs.name = $cutoffs;

@@ -17,13 +17,16 @@ labelled as (
     select positives.query_key, positives.passage_key
     from positives
     semi join chosen on chosen.query_key = positives.query_key
-    left join cutoffs on cutoffs.name = $cutoffs
-    left join scores
-        on scores.scorer_id = cutoffs.scorer_id
-        and scores.query_key = positives.query_key
-        and scores.passage_key = positives.passage_key
+    left join probabilities
+        on probabilities.cutoffs = $cutoffs
+        and probabilities.query_key = positives.query_key
+        and probabilities.passage_key = positives.passage_key
     qualify row_number() over (
-        partition by positives.query_key order by scores.logit desc nulls last, positives.passage_key
+        partition by positives.query_key
+        order by
+            probabilities.logit desc nulls last,
+            probabilities.probability desc nulls last,
+            positives.passage_key
     ) = 1
 )
 select

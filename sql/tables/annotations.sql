@@ -8,6 +8,7 @@ create table stored_annotations (
     sample_id varchar, -- the sample in which the pair was drawn
     note varchar,
     judged_at varchar, -- the time, as given in the annotator's file
+    inclusion double, -- the chance with which the pair was drawn into its sample; null: as that of all others
     revision integer not null, -- the number of the load
     corrects boolean not null -- whether it replaces an older verdict of the annotator on the pair
 );

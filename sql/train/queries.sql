@@ -1,5 +1,5 @@
 -- queries: the queries to train on, in the fixed order of their draws. Grain: one row per query with a positive.
--- They are the train queries, and queries of $run that came without labels and were annotated since.
+-- They are the train queries without those in not_trained_on, and queries of $run that came without labels and were annotated since.
 -- place counts from 0. It is null if the run ($run) has no candidate that can be a negative; such queries form no
 -- group.
 create or replace temp table train_queries as
@@ -11,6 +11,7 @@ with labelled as (
     from training_queries
     where
         query_key in (select query_key from positives)
+        and query_key not in (select query_key from not_trained_on)
         and (split = 'train' or query_key in (select query_key from candidates where run_id = $run))
 )
 select

@@ -1,5 +1,6 @@
 -- row_counts: how many queries a dual-encoder is trained on, and how many lack hard negatives. Grain: one row.
--- short: queries with fewer than $hard_negatives hard negatives. without: those of them that have none.
+-- short: queries with fewer than $hard_negatives hard negatives. without: those of them that have none. soft: queries
+-- with a soft label.
 with per_query as (
     select asked.query_key, asked.is_pseudo_labelled, count(found.passage_key) as negatives,
     from (
@@ -15,4 +16,5 @@ select
     count(*) filter (where is_pseudo_labelled) as pseudo_labelled,
     count(*) filter (where negatives < $hard_negatives) as short,
     count(*) filter (where negatives = 0 and $hard_negatives > 0) as without,
+    count(*) filter (where query_key in (select query_key from soft_labels)) as soft,
 from per_query;

@@ -1,13 +1,15 @@
 -- row_queries: the queries in train_rows, with the texts that may not be negatives for them. Grain: one row per query.
 -- masked: the text keys of these texts. $masks: 'none', 'labels' (the positives, and all passages with their texts or
 -- the query's own) or 'decisions' (also the candidates that are not hard negatives: false negatives, uncertain and
--- unscored ones).
+-- unscored ones). What has a soft label is masked like a positive: it is a negative in its own row only, by its label.
 with masked as (
     select query_key, passage_key from training_positives where $masks <> 'none'
     union
     select query_key, passage_key from positives semi join training_positives using (query_key) where $masks <> 'none'
     union
     select query_key, passage_key from duplicates semi join training_positives using (query_key) where $masks <> 'none'
+    union
+    select query_key, passage_key from soft_labels where $masks <> 'none'
     union
     select query_key, passage_key from found_pairs where $masks = 'decisions' and decision <> 'hard_negative'
 ),

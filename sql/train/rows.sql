@@ -3,7 +3,8 @@
 -- their draws, which the epoch rotates, so that the next epoch sees others. A query with too few hard negatives
 -- stays short: nothing fills the gap (RocketQA's scripts fill it with passages that nobody scored).
 -- Random negatives are drawn from all passages except the query's positives, their duplicates and the runs'
--- candidates.
+-- candidates. Uncertain candidates (train/soft_labels.sql) take turns, too.
+-- weight: how far the passage is a positive: 1, the probability of an uncertain candidate, or null for a negative.
 create or replace temp table train_rows as
 with positives_in_turn as (
     select
@@ -48,6 +49,18 @@ hard as (
     inner join negatives_in_turn as negatives on negatives.query_key = epochs.query_key
     where turn < $hard_negatives
 ),
+unsure as (
+    select
+        epochs.row_number,
+        epochs.query_key,
+        uncertain.passage_key,
+        place_in_epoch(uncertain.place, uncertain.size, epochs.epoch, $uncertain) as turn,
+        uncertain.probability,
+    from epochs
+    inner join (select *, count(*) over (partition by query_key) as size from soft_labels) as uncertain
+        on uncertain.query_key = epochs.query_key
+    where turn < $uncertain
+),
 tries as (
     select
         epochs.row_number,
@@ -73,6 +86,7 @@ strangers as (
         inner join passages on passages.passage_key = tries.passage_key
     ) as tries
     anti join training_positives as twin using (query_key, text_hash)
+    anti join soft_labels as unsure_twin using (query_key, text_hash)
     anti join positives using (query_key, passage_key)
     anti join duplicates using (query_key, passage_key)
     anti join (select query_key, passage_key from candidates where list_contains($runs, run_id)) as found
@@ -80,8 +94,10 @@ strangers as (
     group by tries.row_number, tries.query_key, tries.passage_key
     qualify turn < $random_negatives
 )
-select row_number, query_key, passage_key, true as label, 'positive' as kind, turn from labelled
+select row_number, query_key, passage_key, true as label, 'positive' as kind, turn, 1::float as weight from labelled
 union all
-select row_number, query_key, passage_key, false, 'hard', turn from hard
+select row_number, query_key, passage_key, false, 'hard', turn, null from hard
 union all
-select row_number, query_key, passage_key, false, 'random', turn from strangers;
+select row_number, query_key, passage_key, false, 'uncertain', turn, probability from unsure
+union all
+select row_number, query_key, passage_key, false, 'random', turn, null from strangers;

@@ -1,4 +1,4 @@
--- scores_digest: a number that changes with any logit of $scorer that a training reads. Grain: one row.
+-- scores_digest: a number that changes with any logit of $scorers that a training reads. Grain: one row.
 -- It covers the candidates of $runs in the judged depth (or down to $depth, if negatives need no verdict) and the
 -- positives of training queries. Other scores do not change it, so a trained model does not look outdated because
 -- of them.
@@ -17,7 +17,20 @@ pairs as (
 )
 select
     count(*) as pairs,
-    coalesce(bit_xor(md5_number(concat_ws(' ', scores.query_key, scores.passage_key, scores.logit))), 0)::varchar as digest,
+    coalesce(
+        bit_xor(
+            md5_number(
+                concat_ws(
+                    ' ',
+                    scores.query_key,
+                    scores.passage_key,
+                    scores.logit,
+                    if(len($scorers) > 1, scores.scorer_id, null)
+                )
+            )
+        ),
+        0
+    )::varchar as digest,
 from scores
 semi join pairs on pairs.query_key = scores.query_key and pairs.passage_key = scores.passage_key
-where scores.scorer_id = $scorer;
+where list_contains($scorers, scores.scorer_id);

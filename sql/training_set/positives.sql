@@ -48,9 +48,8 @@ from every
 inner join asked on asked.query_key = every.query_key
 inner join passages on passages.passage_key = every.passage_key
 left join (
-    select scores.query_key, scores.passage_key, probability(scores.logit) as probability
-    from scores
-    inner join cutoffs on cutoffs.scorer_id = scores.scorer_id
-    where cutoffs.name = $cutoffs and scores.query_key between $first and $last
+    select query_key, passage_key, probability
+    from probabilities
+    where cutoffs = $cutoffs and query_key between $first and $last
 ) as scored
     on scored.query_key = every.query_key and scored.passage_key = every.passage_key;

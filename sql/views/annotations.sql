@@ -8,6 +8,7 @@ select
     stored_annotations.sample_id,
     stored_annotations.note,
     stored_annotations.judged_at,
+    stored_annotations.inclusion,
 from stored_annotations
 anti join (select * from stored_annotations where corrects) as newer
     on newer.annotator = stored_annotations.annotator

@@ -3,8 +3,8 @@
 -- Reports and exports read `found`, which leaves them out.
 -- decision: positive | duplicate | unscored | false_negative | pseudo_positive | uncertain | hard_negative
 -- decided_by: people | text | scorer, or null for unscored (macros/decided_by.sql).
--- probability: the cross-encoder's P(relevant), or null if it has not scored the pair. It never changes with the
--- cutoffs: another setting is another row in `cutoffs`, and needs no forward pass.
+-- probability: the cross-encoder's P(relevant), or null if it has not scored the pair: the logit in the ledger,
+-- by the calibration that the cutoffs use, or what several judges say together (views/probabilities.sql). Another setting is another row in `cutoffs`, and needs no forward pass.
 -- Source: RocketQA (NAACL 2021) 3.2 and 3.3. The order of the decisions is in macros/decision.sql.
 create or replace view decisions as
 with evidence as (
@@ -15,7 +15,7 @@ with evidence as (
         candidates.passage_key,
         candidates.rank,
         candidates.score as retriever_score,
-        scores.logit,
+        probabilities.probability,
         judgements.relevant,
         duplicates.passage_key is not null as is_duplicate,
         labelled.query_key is not null as labelled,
@@ -26,10 +26,10 @@ with evidence as (
         if(candidates.rank <= cutoffs.depth, true, false) as within_depth,
     from cutoffs
     cross join usable_candidates as candidates
-    left join scores
-        on scores.scorer_id = cutoffs.scorer_id
-        and scores.query_key = candidates.query_key
-        and scores.passage_key = candidates.passage_key
+    left join probabilities
+        on probabilities.cutoffs = cutoffs.name
+        and probabilities.query_key = candidates.query_key
+        and probabilities.passage_key = candidates.passage_key
     left join judgements
         on judgements.query_key = candidates.query_key and judgements.passage_key = candidates.passage_key
     left join duplicates
@@ -44,8 +44,8 @@ select
     passage_key,
     rank,
     retriever_score,
-    probability(logit) as probability,
-    decision(relevant, is_duplicate, labelled, logit, negative_below, positive_above) as decision,
-    decided_by(relevant, is_duplicate, logit) as decided_by,
+    probability,
+    decision(relevant, is_duplicate, labelled, probability, negative_below, positive_above) as decision,
+    decided_by(relevant, is_duplicate, probability) as decided_by,
     within_depth,
 from evidence;

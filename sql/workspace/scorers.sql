@@ -6,4 +6,6 @@ select
     settings::varchar as settings,
     (models.settings ->> 'max_length')::integer as max_length,
     models.settings ->> 'relevant_class' as relevant_class,
+    models.settings ->> 'instruction' as instruction,
+    models.settings ->> 'prompt_file' as prompt,
 from models where "role" = 'cross-encoder' order by model_id;

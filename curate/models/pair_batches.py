@@ -1,0 +1,99 @@
+"""Pairs of tokens become logits, in batches that depend on nothing but the pairs."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.errors import BadInput, CurateError
+from curate.models.batching import token_batches
+from curate.models.pretrained import device
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+# Tokens per forward pass. The budget shapes the batches, and the last bits of a score depend on its batch.
+TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536, "mps": 16384}
+# Pairs on which the tokens that are put together here must be those of the tokenizer.
+PROBES = (
+    ("what is a run?", "A run: one retriever's ranked lists."),
+    ("zürich 東京", "Two words, and\ttabs\nand lines; e.g. naïve café - 100 %!"),
+    ("x", "a passage that is longer than the query by far, so that only the passage is cut " * 40),
+    ("a query as long as its passage is " * 60, "and a passage as long as its query is " * 60),
+)
+# A pair must have the same score alone and beside a longer one. What the number format explains is a share of the
+# range of these scores, and a constant.
+ALONE = (
+    ("what is a run?", "A run: one retriever's ranked lists."),
+    ("a", "b c d"),
+    ("when does rain fall", "rain and snow and wind and fog and hail and sun and frost and storm " * 3),
+)
+ALLOWED = {"fp32": (0.01, 1e-3), "bf16": (0.1, 0.05)}
+
+
+class TokenizedPair(NamedTuple):
+    """The tokens of a query and a passage together."""
+
+    ids: npt.NDArray[np.int32]
+    """No ids: one of the texts has no token of its own."""
+    segments: npt.NDArray[np.int8]
+    """The segment of each token, for the models that tell query and passage apart by it."""
+    cut: bool = False
+    """Whether one of the texts was cut."""
+
+
+NO_TOKENS = TokenizedPair(np.empty(0, np.int32), np.empty(0, np.int8))
+Forward = Callable[[list[TokenizedPair]], Floats]
+Row = TypeVar("Row")
+
+
+def machine_settings(dtype: str) -> dict[str, Any]:
+    """Return the settings of the machine that determine a logit: number formats, class of device, token budget."""
+    last = {} if dtype == "fp32" else {"last_layer": "fp32"}
+    return {"dtype": dtype, **last, "device": device(), "token_budget": TOKEN_BUDGET[device()]}
+
+
+def score_in_batches(
+    scorer_id: str, rows: Sequence[TokenizedPair], forward: Forward, advance: Callable[[int], None]
+) -> Floats:
+    """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
+
+    A pair without ids has no score: its logit is NaN. Raises CurateError if another logit is not finite.
+    """
+    logits = np.full(len(rows), np.nan, np.float32)
+    there = np.asarray([at for at, row in enumerate(rows) if len(row.ids)], np.int64)
+    for batch in token_batches([len(rows[at].ids) for at in there.tolist()], TOKEN_BUDGET[device()]):
+        logits[there[batch]] = forward([rows[at] for at in there[batch].tolist()])
+        advance(len(batch))
+    refuse_if_not_finite(scorer_id, logits[there])
+    return logits
+
+
+def refuse_if_not_finite(scorer_id: str, logits: Floats) -> None:
+    """Raise CurateError if a logit is NaN or infinite."""
+    if not np.isfinite(logits).all():
+        raise CurateError(
+            f"{scorer_id} gives scores that are not finite ({int((~np.isfinite(logits)).sum()):,} of "
+            f"{len(logits):,}). Nothing of this shard was kept. Use another scorer."
+        )
+
+
+def refuse_if_the_batch_matters(
+    folder: Path, dtype: str, rows: list[Row], forward: Callable[[list[Row]], Floats]
+) -> None:
+    """Raise BadInput if a pair of `rows` has one score alone and another beside the others."""
+    try:
+        alone, together = np.concatenate([forward([row]) for row in rows]), forward(rows)
+    except ValueError as error:  # a head that looks for the last token, and no padding id
+        raise BadInput(f"{folder} cannot score a batch: {' '.join(str(error).split())[:300]}") from error
+    if not (np.isfinite(alone).all() and np.isfinite(together).all()):
+        return  # `score_in_batches` tells it
+    difference = float(np.abs(alone - together).max())
+    share, constant = ALLOWED[dtype]
+    if difference > share * float(np.ptp(alone)) + constant:
+        raise BadInput(
+            f"{folder} gives a pair another score beside longer pairs than alone ({difference:.3g} apart), so "
+            "its scores depend on the batch, which curate does not support. Check pad_token_id in config.json."
+        )
