@@ -5,6 +5,7 @@ from typing import Any
 
 from curate import judges, sql_files, standing
 from curate.counted import counted
+from curate.cutoffs import DECIDING
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.errors import Damaged
 from curate.export.folder import read_manifest
@@ -13,17 +14,7 @@ from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
 Row = dict[str, Any]
-SHOWN = (
-    "name",
-    "scorer_id",
-    "depth",
-    "negative_below",
-    "positive_above",
-    "pseudo_positives",
-    "calibration_id",
-    "joined",
-    "judges",
-)
+SHOWN = ("name", *DECIDING)
 
 
 @dataclass(frozen=True)

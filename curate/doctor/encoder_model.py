@@ -93,7 +93,7 @@ class EncoderModel:
         spec = self.encoder.spec
         return self._products(texts, lambda own, side: reference_vectors(self.encoder.folder, spec, own, side))
 
-    def library(self, texts: Sequence[TextPair]) -> "Floats":
+    def by_sentence_transformers(self, texts: Sequence[TextPair]) -> "Floats":
         """Return the inner products of vectors by sentence-transformers' own reading of the folder."""
         from curate.models.reference import NoReferenceError, library_vectors
 

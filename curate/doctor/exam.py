@@ -50,7 +50,7 @@ class Model(Protocol):
     def reference(self, texts: Sequence[TextPair], *, together: bool = False) -> "Floats":
         """Return the scores of pairs by another computation, or NaN. Raises NoReferenceError if there is none."""
 
-    def library(self, texts: Sequence[TextPair]) -> "Floats":
+    def by_sentence_transformers(self, texts: Sequence[TextPair]) -> "Floats":
         """Return the scores of pairs by sentence-transformers' own reading. Raises NoReferenceError."""
 
     def cuts(self, sample: Sample) -> "Cuts | None":

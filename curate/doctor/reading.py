@@ -51,7 +51,7 @@ def padding_elsewhere(exam: Exam) -> Check:
     )
 
 
-def library(exam: Exam) -> Check:
+def by_sentence_transformers(exam: Exam) -> Check:
     """Return whether the scores are those of sentence-transformers, which reads the folder itself."""
     from curate.models.reference import NoReferenceError
 
@@ -61,7 +61,7 @@ def library(exam: Exam) -> Check:
         return Check(name, "not applicable", "every text is cut, and libraries cut at other lengths")
     texts = [exam.sample.texts[at] for at in whole]
     try:
-        theirs = exam.model.library(texts)
+        theirs = exam.model.by_sentence_transformers(texts)
     except NoReferenceError as error:
         return Check(name, "not applicable", str(error))
     ours = exam.float32.score(exam.prepare(exam.float32, texts))

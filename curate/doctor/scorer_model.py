@@ -63,7 +63,7 @@ class ScorerModel:
             return reference_logits(source.folder, source.spec, texts, together=together)
         return _by_fold(source, texts, together)
 
-    def library(self, texts: Sequence[TextPair]) -> "Floats":
+    def by_sentence_transformers(self, texts: Sequence[TextPair]) -> "Floats":
         """Return the logits of pairs by sentence-transformers, which knows neither folds nor an instruction."""
         from curate.models.reference import NoReferenceError, library_logits
 

@@ -31,7 +31,7 @@ Work = tuple[str, Callable[[Exam], Check]]
 READ: list[Work] = [
     ("reference", reading.reference),
     ("padding", reading.padding_elsewhere),
-    ("library", reading.library),
+    ("sentence-transformers", reading.by_sentence_transformers),
     ("number format", reading.number_format),
     ("truncation", reading.truncation),
 ]
