@@ -302,11 +302,17 @@ def _decimals(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def disagreements(page: Page, found: Report, lines: int) -> RenderableType:
-    """Return each query with a passage, and what the two scorers say of it."""
+def named_texts() -> Table:
+    """Return an empty grid for names and their texts, which it folds."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style=DIM)
     grid.add_column(overflow="fold")
+    return grid
+
+
+def disagreements(page: Page, found: Report, lines: int) -> RenderableType:
+    """Return each query with a passage, and what the two scorers say of it."""
+    grid = named_texts()
     cells = (page.width - 16) * lines
     for i, row in enumerate(found.rows):
         if i:
@@ -341,9 +347,7 @@ def shortfall(page: Page, found: Report, _lines: int) -> RenderableType:
 
 def pairs(page: Page, found: Report, lines: int) -> RenderableType:
     """Return each query with its passage and, if there is one, a labelled positive for comparison."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, style=DIM)
-    grid.add_column(overflow="fold")
+    grid = named_texts()
     cells = (page.width - 16) * lines
     for i, row in enumerate(found.rows):
         if i:
@@ -420,9 +424,7 @@ def generic(page: Page, found: Report, _lines: int) -> RenderableType:
     columns = list(found.rows[0])
     if all_fit(page, found.rows):
         return records(page, found.rows)
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, style=DIM)
-    grid.add_column(overflow="fold")
+    grid = named_texts()
     for i, row in enumerate(found.rows):
         if i:
             grid.add_row()

@@ -46,7 +46,7 @@ from .world import World
 NOT_IN_THE_WEIGHTS = {"init", "dtype", "folds", "leave_out", "checkpoint_every"}
 IN_FORCE = ("name", "scorer_id", "positive_above", "depth", "calibration_id")
 """What a training reads of the cutoffs of an earlier judge."""
-OF_SEVERAL = ("negative_below", "joined", "judges")
+IF_JOINED = ("negative_below", "joined", "judges")
 """What it reads besides, if several judges are joined."""
 EVALUATIONS = 5
 """The measurements on held-back queries during a training, besides the one of its start."""
@@ -382,7 +382,7 @@ def _earlier(workspace: Workspace, settings: TrainCrossEncoder) -> dict[str, Any
             raise BadSettings("--soft-labels needs the cutoffs of an earlier judge: --leave-out CUTOFFS")
         return None
     row = cutoffs_in_force(workspace, settings.leave_out)
-    read = (*IN_FORCE, *OF_SEVERAL) if judges.are_several(row) else IN_FORCE
+    read = (*IN_FORCE, *IF_JOINED) if judges.are_several(row) else IN_FORCE
     return {key: value for key, value in row.items() if key in read}
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from curate import judges
-from curate.config import EMBEDDING, Denoise, Pooling
+from curate.config import EMBEDDING, Denoise
 from curate.cutoffs import current_cutoffs, scorer_settings
 from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer
 from curate.doctor import consistency, judgement, reading
@@ -18,6 +18,7 @@ from curate.doctor.sample import draw_sample
 from curate.doctor.scorer_model import ScorerModel
 from curate.errors import BadSettings, CurateError, NoWorkspace
 from curate.mine.embeddings import passage_shards
+from curate.mine.request import EmbeddingOptions
 from curate.models.folder import path_below
 from curate.models.scorer_options import ScorerOptions
 from curate.models.trained_here import refuse_changed, training_in
@@ -51,7 +52,7 @@ JUDGED: list[Work] = [
 ]
 
 
-class DoctorOptions(TypedDict, total=False):
+class DoctorOptions(EmbeddingOptions, total=False):
     """The options of `doctor`: the models, how they are read, and how many queries they are examined with."""
 
     scorer: str | None
@@ -65,13 +66,6 @@ class DoctorOptions(TypedDict, total=False):
     prompt: str | None
     requests: int | None
     timeout: float | None
-    pooling: Pooling | None
-    query_prompt: str | None
-    passage_prompt: str | None
-    normalize: bool | None
-    truncate_dim: int | None
-    query_max_length: int | None
-    passage_max_length: int | None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from curate.models.encoder import Encoder
 
 
-class MineOptions(TypedDict, total=False):
+class EmbeddingOptions(TypedDict, total=False):
+    """How an encoder embeds: the fields of `curate.config.EMBEDDING`. None means that it is not given."""
+
+    pooling: Pooling | None
+    query_prompt: str | None
+    passage_prompt: str | None
+    normalize: bool | None
+    truncate_dim: int | None
+    query_max_length: int | None
+    passage_max_length: int | None
+
+
+class MineOptions(EmbeddingOptions, total=False):
     """The options of `mine`: the fields of `curate.config.Mine` and a split. None means that it is not given."""
 
     split: Split | None
@@ -33,13 +45,6 @@ class MineOptions(TypedDict, total=False):
     language: Language | None
     index: str | None
     own_copies: bool | None
-    pooling: Pooling | None
-    query_prompt: str | None
-    passage_prompt: str | None
-    normalize: bool | None
-    truncate_dim: int | None
-    query_max_length: int | None
-    passage_max_length: int | None
 
 
 @dataclass(frozen=True)
