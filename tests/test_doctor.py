@@ -126,7 +126,7 @@ class Fake:
     def reference(self, texts: Sequence[TextPair], *, together: bool = False) -> Floats:
         raise NoReferenceError(f"a fake of {len(texts)} pairs, {together}")
 
-    def library(self, texts: Sequence[TextPair]) -> Floats:
+    def by_sentence_transformers(self, texts: Sequence[TextPair]) -> Floats:
         raise NoReferenceError(f"a fake of {len(texts)} pairs")
 
     def cuts(self, sample: Sample) -> Cuts | None:

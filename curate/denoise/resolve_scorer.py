@@ -62,6 +62,11 @@ class Scorer:
         return {**facts, "role": "cross-encoder", "settings": settings}
 
 
+def has_scorer(workspace: Workspace, settings: Denoise) -> bool:
+    """Return whether `settings` name a scorer, or the workspace has the one that is trained by default."""
+    return settings.scorer is not None or (workspace.root / TRAINED_HERE).is_dir()
+
+
 def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
     """Return the scorer that `settings` name. A known scorer is recognised by its files, without torch.
 

@@ -22,7 +22,7 @@ from curate.cutoffs import (
     set_cutoffs,
 )
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
-from curate.denoise.resolve_scorer import TRAINED_HERE
+from curate.denoise.resolve_scorer import TRAINED_HERE, has_scorer
 from curate.denoise.scoring import Scored, plan_score, said_by_each, score_run
 from curate.options import given_options
 from curate.plan import Plan
@@ -144,7 +144,7 @@ class DenoiseRequest:
             given = {**{key: as_before[key] for key in CUTS}, "depth": as_before["depth"], **given}
         settings = workspace.settings.denoise.override(**given)
         scoring: dict[str | None, Denoise] = {None: settings}
-        if before and "scorer" not in given and (as_before or not _has_scorer(workspace, settings)):
+        if before and "scorer" not in given and (as_before or not has_scorer(workspace, settings)):
             own = scorer_settings(workspace, before)
             found = {scorer: settings.override(**{**of, **given, "depth": None}) for scorer, of in own.items()}
             scoring = dict(found.items()) if len(found) > 1 else {None: next(iter(found.values()))}
@@ -231,10 +231,6 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
     by = list(request.scoring.values())
     plan = plan_score(workspace, "denoise", request.run_id, by, request.cutoffs, **request.cutoff_values)
     return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
-
-
-def _has_scorer(workspace: Workspace, settings: Denoise) -> bool:
-    return settings.scorer is not None or (workspace.root / TRAINED_HERE).is_dir()
 
 
 def _qualities(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> dict[str, JudgeQuality]:

@@ -228,10 +228,12 @@ def tied_queries(exam: Exam, scores: "Floats") -> list[int]:
 def _scale(exam: Exam, settings: Denoise, declared: str | None, trained_here: bool) -> Scale:
     import numpy as np
 
+    from curate.calibrate.forms import sigmoid
+
     known = ~np.isnan(exam.scores)
     logits, kinds = exam.scores[known].astype(np.float64), np.asarray(exam.sample.kinds)[known]
     unseen = np.asarray(exam.sample.measured)[exam.sample.pairs[known, 0]]
-    probability = 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
+    probability = sigmoid(logits)
     is_positive, is_random = (kinds == "positive") & unseen, kinds == "random"
     low, high = settings.negative_below, settings.positive_above
     return Scale(

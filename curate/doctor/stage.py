@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from curate import judges
 from curate.config import EMBEDDING, Denoise
 from curate.cutoffs import current_cutoffs, scorer_settings
-from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer
+from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer, has_scorer
 from curate.doctor import consistency, judgement, reading
 from curate.doctor.check import Check, Diagnosis, Subject
 from curate.doctor.encoder_model import EncoderModel
@@ -130,8 +130,7 @@ def _scorers(workspace: Workspace, given: Mapping[str, Any]) -> list[Denoise]:
     current = None if "scorer" in given else current_cutoffs(workspace)
     own = scorer_settings(workspace, current).values() if current else [{}]
     found = [workspace.settings.denoise.override(**settings).override(**given) for settings in own]
-    has_default = (workspace.root / TRAINED_HERE).is_dir()
-    return [settings for settings in found if settings.scorer is not None or has_default]
+    return [settings for settings in found if has_scorer(workspace, settings)]
 
 
 def _encoder(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, Any] | None:
