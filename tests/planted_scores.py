@@ -27,6 +27,7 @@ class Planted:
         seed: int = 0,
         answers: bool = True,
         reverse: bool = False,
+        blind: bool = False,
     ) -> None:
         random = np.random.default_rng(seed)
         self.relevant = random.random((queries, DEPTH)) < share
@@ -35,6 +36,8 @@ class Planted:
         score = np.where(self.relevant, ANSWER, 0) + spread
         self.log_odds = ANSWER * score - ANSWER**2 / 2 + np.log(share / (1 - share))
         self.logits = (4 + self.log_odds / (-2 if reverse else 2)).astype(np.float32)
+        if blind:  # logits that have nothing to do with relevance
+            self.logits = spread.astype(np.float32)
         self.labelled = np.zeros_like(self.relevant)
         if answers:  # one relevant passage of each query is labelled, drawn by chance
             for query in np.flatnonzero(self.relevant.any(axis=1)):

@@ -344,6 +344,14 @@ def test_a_scorer_that_tells_nothing_is_refused(tmp_path: Path) -> None:
         curate.calibrate(planted.workspace, scorer="judge", evidence="annotations")
 
 
+def test_labels_do_not_calibrate_a_judge_that_tells_nothing_apart(tmp_path: Path) -> None:
+    """By its scores all candidates may be relevant, and the fit would make them so."""
+    planted = Planted(tmp_path / "set", 120, blind=True)
+    with pytest.raises(StepMissing, match=r"up to \d+% of the unlabelled candidates may be relevant"):
+        curate.calibrate(planted.workspace, scorer="judge")
+    assert planted.workspace.sql("select * from calibrations").is_empty()
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_platts_form_is_logistic_regression(weighted: bool) -> None:
     """scikit-learn's, with the same small penalty on the standardised logit."""

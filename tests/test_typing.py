@@ -24,7 +24,7 @@ workspace = curate.Workspace("my-set")
 curate.load(workspace, "collection", qrels=["dev=judged.tsv"], max_rejects=3)
 mined = curate.mine(workspace, split="train", retriever="hybrid", encoder="model", depth=50)
 curate.plan_mine(workspace, split="dev").seconds
-curate.train_cross_encoder(workspace, run=mined.run_id, groups=400, dtype="bf16", devices=2)
+curate.train_cross_encoder(workspace, run=mined.run_id, groups=400, epochs=3, folds=5, dtype="bf16", devices=2)
 curate.denoise(workspace, run=mined.run_id, negative_below=0.05, cutoffs="strict").cutoffs
 curate.plan_denoise(workspace, cutoffs="strict").notes
 curate.augment(workspace, all_above=True).pseudo_labelled
@@ -42,7 +42,7 @@ WRONG = {
     "curate.plan_denoise(workspace, cutoff='strict')": "call-arg",
     "curate.export(workspace, negatives=0.5)": "arg-type",
     'curate.train_dual_encoder(workspace, masks="all")': "arg-type",
-    "curate.train_cross_encoder(workspace, epochs=3)": "call-arg",
+    "curate.train_cross_encoder(workspace, epoch=3)": "call-arg",
     "curate.load(workspace, passage=['a.jsonl'])": "call-arg",
     'curate.report(workspace, "funnel", limit="five")': "arg-type",
     "curate.evaluate(workspace, runs=['a'])": "call-arg",

@@ -26,6 +26,9 @@ QUERIES = 2_000  # drawn by hash: more would not move three parameters
 ANNOTATED, ANNOTATED_QUERIES = 30, 20
 # The slack in the share of relevant candidates (prior.py) is 0.14 for 100 positives.
 LABELLED, LABELLED_QUERIES = 100, 50
+# Labels alone bound the share of relevant candidates from above (prior.py). Where a judge tells hardly anything
+# apart, the bound lies far above the share: a fit to it once made everything relevant (benchmarks/README.md).
+MOST_RELEVANT = 0.5
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapp
             "annotations say with which chance they were drawn (inclusion), these do not"
         ]
     if not lack:
+        _refuse_loose_bound(pairs, source, scorer)
         return left_out
     if not counts["scored"]:
         raise StepMissing(
@@ -167,4 +171,15 @@ def refuse_unfit(workspace: Workspace, pairs: Pairs, source: Source, about: Mapp
     raise StepMissing(
         f"too little to calibrate {scorer} from {source} in the top {about['depth']} of run {run}: {lack}.{seen} "
         "Annotations help most: draw pairs by chance, judge them, then run: curate load --annotations FILE"
+    )
+
+
+def _refuse_loose_bound(pairs: Pairs, source: Source, scorer: str) -> None:
+    """Raise StepMissing if labels are all there is, and they allow most of the candidates to be relevant."""
+    if source != "labels" or (bound := pairs.prior("labels")) <= MOST_RELEVANT:
+        return
+    raise StepMissing(
+        f"labels cannot calibrate {scorer}: up to {bound:.0%} of the unlabelled candidates may be relevant by its "
+        "scores. Either they are, or it does not tell labelled positives from other candidates; only judged pairs "
+        "show which. Draw pairs by chance, judge them, then run: curate load --annotations FILE"
     )
