@@ -795,10 +795,16 @@ def test_options_that_do_not_suit_the_model_are_refused(texts: Workspace, tiny_c
     """They are the user's mistake, not the model's fault."""
     with pytest.raises(BadSettings, match="single logit"):
         examine(texts, tiny_cross_encoder(), relevant_class="yes")
-    with pytest.raises(BadSettings, match="pooling: of no use for the scorer"):
+    with pytest.raises(BadSettings, match="pooling: no encoder is examined here"):
         examine(texts, "models/scorer", pooling="mean")
-    with pytest.raises(BadSettings, match="max_length: of no use for the encoder"):
+    with pytest.raises(BadSettings, match="max_length: no scorer is examined here"):
         curate.doctor(texts, encoder="models/encoder", max_length=64)
+
+
+def test_an_option_of_a_model_that_is_not_there_is_refused(make_workspace: Make) -> None:
+    """The workspace uses no encoder, so that the pooling would be ignored."""
+    with pytest.raises(BadSettings, match="pooling: no encoder is examined here"):
+        curate.doctor(make_workspace({"p": "text"}, {"q": "?"}), pooling="mean")
 
 
 def test_the_plain_text_has_every_check(texts: Workspace) -> None:

@@ -87,16 +87,12 @@ class DoctorRequest:
         asked = given.keys() & {"scorer", "encoder"}
         of_scorer = {key: given[key] for key in ("scorer", *OF_SCORER) if key in given}
         of_encoder = {key: given[key] for key in ("encoder", *EMBEDDING) if key in given}
-        for named, other, useless in (("scorer", "encoder", of_encoder), ("encoder", "scorer", of_scorer)):
-            if asked == {named} and useless:
-                raise BadSettings(
-                    f"{', '.join(useless)}: of no use for the {named}. Name the {other} too: --{other}"
-                )
-        return cls(
-            scorers=_scorers(workspace, of_scorer) if "scorer" in asked or not asked else [],
-            encoder=_encoder(workspace, of_encoder) if "encoder" in asked or not asked else None,
-            queries=queries,
-        )
+        scorers = _scorers(workspace, of_scorer) if "scorer" in asked or not asked else []
+        encoder = _encoder(workspace, of_encoder) if "encoder" in asked or not asked else None
+        for kind, found, own in (("scorer", scorers, of_scorer), ("encoder", encoder, of_encoder)):
+            if own and not found:
+                raise BadSettings(f"{', '.join(own)}: no {kind} is examined here. Name one: --{kind} MODEL")
+        return cls(scorers, encoder, queries)
 
 
 def doctor(
