@@ -4,6 +4,8 @@ models/<name>.checkpoint/
   groups.parquet, or rows.parquet and the files beside it: the training data
   step-000000100/               tensors.safetensors and state.json, after 100 steps
   best-000000080.safetensors    the weights that did best on dev so far, here those of step 80
+  distilled.parquet             a cross-encoder: the groups by which it learns from the retriever's encoder
+  distilled-0123456789abcdef/   its own checkpoints while it does, and then its weights
   saving                        a marker: the writing of the model's own folder has begun
 """
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 TENSORS, STATE, SAVING = "tensors.safetensors", "state.json", "saving"
 OURS = re.compile(
     r"(groups\.parquet|rows\.parquet|queries\.arrow|passages\.arrow)(\.json)?|step-\d{9}|best-\d{9}\.safetensors"
-    r"|saving|\..*\.tmp|\.nfs.*|\.DS_Store"
+    r"|distilled\.parquet(\.json)?|distilled-[0-9a-f]{16}|saving|\..*\.tmp|\.nfs.*|\.DS_Store"
 )
 """The names in a folder of checkpoints, as listed above, those of unfinished files, and what systems leave."""
 
@@ -119,6 +121,11 @@ def save_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
     path = _best(folder, step)
     with _refused_by_disk(path), whole_file(path) as temporary:
         save_file(_weights(model), temporary)
+
+
+def has_best(folder: Path, step: int) -> bool:
+    """Return whether the weights of `step` are in `folder` as the best ones."""
+    return _best(folder, step).is_file()
 
 
 def restore_best(folder: Path, step: int, model: "torch.nn.Module") -> None:

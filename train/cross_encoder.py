@@ -19,6 +19,7 @@ from curate.denoise.judge_quality import JudgeQuality, measure_judge
 from curate.errors import BadSettings
 from curate.jobs import table_digest
 from curate.judge_split import JudgeSplit, split_queries, write_judge_queries
+from curate.models.encoder import Encoder
 from curate.models.fold_scorer import write_folds
 from curate.models.folder import fingerprint, model_folder, weights_sha256
 from curate.models.pretrained import load_tokenizer
@@ -34,6 +35,8 @@ from curate.workspace import Workspace
 
 from . import checkpoint
 from .choosing import MEASURE, choosing_pairs
+from .distillation import GROUPS, Distillation, teacher_of
+from .distilled_groups import groups_in
 from .groups import Counts, Pair, capped, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
 from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start
@@ -61,6 +64,8 @@ class TrainedCrossEncoder(Trained):
     """Groups in the whole training, that of all folds together."""
     most_groups: int
     """The groups that `groups` in the settings allows; `epochs` allows no more than `groups`."""
+    distilled_groups: int
+    """The groups before these, scored by the encoder from which it starts."""
     queries: int
     """The queries that were trained on."""
     skipped: int
@@ -85,6 +90,11 @@ class TrainedCrossEncoder(Trained):
         lines = self.lines(f"run {self.run_id}", counted(self.groups, "groups"), "groups")
         if self.folds > 1:
             lines.append(_in_folds(self.folds, self.queries))
+        if self.distilled_groups:
+            first = counted(self.distilled_groups, "groups")
+            lines.append(
+                f"Before them, it learnt from {first} how {self.init} orders passages, for spans of passages."
+            )
         if self.groups < self.most_groups:
             lines.append(_epochs_cap(self.groups, self.queries, self.folds))
         if self.skipped:
@@ -107,13 +117,14 @@ class CrossEncoderTraining:
         """Take the options, and the number of one of several judges; None: all together, or a single one."""
         given = given_options(CrossEncoderOptions, options)
         run, name = given.pop("run", None), given.pop("name", "cross-encoder")
-        self.settings = workspace.settings.train.cross_encoder.override(**given)
+        settings = workspace.settings.train.cross_encoder.override(**given)
         self.run_id, self.fold = chosen_run(workspace, run), fold
         self.progress: Progress = SILENT
         self.notes = standing.notes(workspace, [self.run_id], None, named_run=bool(run), named_cutoffs=True)
-        self.earlier = _earlier(workspace, self.settings)
-        base = model_folder(choose_initial_model(workspace, self.settings.init, [self.run_id]), workspace.root)
+        self.earlier = _earlier(workspace, settings)
+        base = model_folder(choose_initial_model(workspace, settings.init, [self.run_id]), workspace.root)
         self.start = cross_encoder_start(base)
+        self.settings, teacher = _with_teacher(workspace, self.run_id, base, settings)
         token_limit(self.start, self.settings.max_length)  # refuses more tokens than the model has positions
         before = training_in(workspace, base)
         trained_by = before.job if before else None
@@ -144,6 +155,7 @@ class CrossEncoderTraining:
             self._digests,
             fold,
         )
+        self.distillation = Distillation(self.identity, self.settings, self.run_id, teacher) if teacher else None
 
     def _digests(self) -> dict[str, str]:
         """Return the digests of what it reads besides what every training reads, by table."""
@@ -187,6 +199,8 @@ class CrossEncoderTraining:
 
     def write_data(self) -> None:
         """Write the groups unless they are there already."""
+        if self.distillation:
+            self.distillation.write_data(self.progress)
         self.write_groups(self.data, self.groups, self.identity.job.lineage)
 
     def write_groups(self, path: Path, groups: int, lineage: Lineage) -> None:
@@ -201,8 +215,10 @@ class CrossEncoderTraining:
 
         settings, identity = self.settings, self.identity
         self.progress = progress
-        model = cross_encoder_from(self.start, identity.seed)
-        task = CrossEncoderTask(model, load_tokenizer(self.start), settings, identity.dtype, world)
+        model, tokenizer = cross_encoder_from(self.start, identity.seed), load_tokenizer(self.start)
+        if self.distillation:
+            self.distillation.teach(model, tokenizer, world, progress)
+        task = CrossEncoderTask(model, tokenizer, settings, identity.dtype, world)
         asked = choosing_pairs(identity.workspace, self.run_id, self.split.choosing, identity.seed)
         every = -(-self.steps // EVALUATIONS)
         return Work(
@@ -212,7 +228,8 @@ class CrossEncoderTraining:
             total=self.groups,
             a_step=settings.batch_groups,
             unit="groups",
-            dev=Dev(every, lambda: asked.auc(task), MEASURE) if asked else None,
+            # What the encoder taught has an order, but not yet the scale that the cutoffs need.
+            dev=Dev(every, lambda: asked.auc(task), MEASURE, keeps_start=not self.distillation) if asked else None,
         )
 
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:
@@ -226,7 +243,13 @@ class CrossEncoderTraining:
         Of one of several judges only the counts: all are measured together.
         """
         split, settings = self.split, self.identity.workspace.settings.denoise
-        counts = {"folds": split.folds, "choosing": len(split.choosing), "measuring": len(split.unseen())}
+        taught = groups_in(self.distillation.data) if self.distillation else 0
+        counts = {
+            "distilled_groups": taught,
+            "folds": split.folds,
+            "choosing": len(split.choosing),
+            "measuring": len(split.unseen()),
+        }
         if self.fold:
             return counts
         low, high = settings.negative_below, settings.positive_above
@@ -360,6 +383,9 @@ def plan_train_cross_encoder(
         judges = [CrossEncoderTraining(workspace, fold=fold + 1, **options) for fold in range(split.folds)]
     total, done = sum(judge.groups for judge in judges), sum(judge.done for judge in judges)
     pairs = (total - done) * (1 + settings.negatives)
+    distillation = None if done else work.distillation
+    if distillation:
+        pairs += distillation.pairs
     seconds = pairs / (identity.rate() or _probe(judges[0])) if pairs else 0.0
     queries, skipped, most = work.counts.queries, work.counts.skipped, settings.groups * split.folds
     notes = [
@@ -367,6 +393,7 @@ def plan_train_cross_encoder(
         f"from {identity.job.settings['init']} on run {work.run_id}, {sum(judge.steps for judge in judges):,} "
         f"steps; the model goes to {identity.model}",
         f"{queries:,} train queries have a positive and negatives; {skipped:,} have no negative",
+        *([f"first, {distillation.text}"] if distillation else []),
         *([_in_folds(split.folds, queries)] if split.folds > 1 else []),
         *([_epochs_cap(total, queries, split.folds)] if total < most else []),
         *([f"held back: {_held_back(len(split.choosing), len(split.measuring))}"] if split.measuring else []),
@@ -384,6 +411,24 @@ def _earlier(workspace: Workspace, settings: TrainCrossEncoder) -> dict[str, Any
     row = cutoffs_in_force(workspace, settings.leave_out)
     read = (*IN_FORCE, *IF_JOINED) if judges.are_several(row) else IN_FORCE
     return {key: value for key, value in row.items() if key in read}
+
+
+def _with_teacher(
+    workspace: Workspace, run_id: str, base: Path, settings: TrainCrossEncoder
+) -> tuple[TrainCrossEncoder, Encoder | None]:
+    """Return the settings with the number of distilled groups, and the encoder that they are scored by, if any.
+
+    Raises BadSettings if such groups are asked for and the start is no encoder.
+    """
+    asked = settings.distilled_groups
+    teacher = teacher_of(workspace, run_id, base) if asked != 0 else None
+    if asked and not teacher:
+        raise BadSettings(
+            f"--distilled-groups {asked} needs a start that says how it embeds (modules.json), and {base} does "
+            "not. Start from an encoder, --init MODEL, or use --distilled-groups 0"
+        )
+    groups = (GROUPS if asked is None else asked) if teacher else 0
+    return settings.model_copy(update={"distilled_groups": groups}), teacher
 
 
 def _in_folds(folds: int, queries: int) -> str:

@@ -69,18 +69,10 @@ class CrossEncoderTask:
 
         groups, all_pairs: the numbers of groups and pairs in the whole batch.
         """
-        import torch
-
-        first = pairs[0]["group_number"]
-        rows = torch.tensor([pair["group_number"] - first for pair in pairs], device=logits.device)
-        slots = torch.tensor([pair["slot"] for pair in pairs], device=logits.device)
-        shape = (int(rows[-1]) + 1, 1 + self.settings.negatives)
-        matrix = logits.new_zeros(shape).index_put((rows, slots), logits)
-        present = torch.zeros(shape, dtype=torch.bool, device=logits.device)
-        present[rows, slots] = True
+        width = 1 + self.settings.negatives
+        matrix, present = grid(pairs, logits, width)
+        wanted, _ = grid(pairs, logits.new_tensor([self._target(pair) for pair in pairs]), width)
         total = self.settings.listwise_weight * listwise(matrix, present) / groups
-        targets = torch.tensor([self._target(pair) for pair in pairs], device=logits.device)
-        wanted = logits.new_zeros(shape).index_put((rows, slots), targets)
         total = total + self.settings.binary_weight * binary(matrix, present, wanted) / all_pairs
         return total, float(won(matrix, present).sum())
 
@@ -107,3 +99,16 @@ class CrossEncoderTask:
                 parts.append(self.model(**accepted(self.model, inputs)).logits[:, 0].float())
         places = torch.cat([torch.from_numpy(chosen) for chosen in order]).argsort()
         return torch.cat(parts)[places.to(on)]
+
+
+def grid(pairs: list[Pair], values: "torch.Tensor", width: int) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return the values as groups x slots, `width` of these, and which slots have one."""
+    import torch
+
+    first = pairs[0]["group_number"]
+    rows = torch.tensor([pair["group_number"] - first for pair in pairs], device=values.device)
+    slots = torch.tensor([pair["slot"] for pair in pairs], device=values.device)
+    shape = (int(rows[-1]) + 1, width)
+    present = torch.zeros(shape, dtype=torch.bool, device=values.device)
+    present[rows, slots] = True
+    return values.new_zeros(shape).index_put((rows, slots), values), present

@@ -27,7 +27,7 @@ from .initial_model import choose_initial_model
 from .lifecycle import Trained, Work, run_training
 from .loop import Dev
 from .options import DualEncoderOptions
-from .towers import check_start
+from .towers import TEMPERATURES, check_start
 from .training_source import TrainingSource
 from .world import World
 
@@ -37,7 +37,6 @@ NOT_IN_THE_WEIGHTS = {
     "init", "dtype", "temperature", "similarity",
     "checkpoint_every", "gradient_cache", "part_tokens",
 }  # fmt: skip
-TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
 QUERY_LENGTH, PASSAGE_LENGTH = 32, 128
 EVALUATIONS = 5
 """The evaluations on dev during a short training, besides the one of its start."""

@@ -63,23 +63,24 @@ class TrainingIdentity:
         return str(self.workspace.select("train/queries_digest", **asked)["digest"][0])
 
     @cached_property
-    def _start(self) -> str:
+    def start(self) -> str:
+        """The fingerprint of the initial model's files."""
         return fingerprint(self.base, {})
 
     @property
     def local_digest(self) -> str:
         """A digest of what each process finds by itself: the initial model's files, number format and settings."""
-        return digest(self._start, self.dtype, self._settings)
+        return digest(self.start, self.dtype, self._settings)
 
     @cached_property
     def job(self) -> Job:
         """The training's job; equal settings and inputs give equal weights."""
-        own = {"init": model_id(self.base, self._start), "dtype": self.dtype, "seed": self.seed}
+        own = {"init": model_id(self.base, self.start), "dtype": self.dtype, "seed": self.seed}
         inputs = {
             "passages": table_digest(self.workspace, "passages"),
             "queries": self._queries,
             **self._inputs(),
-            "init": self._start,
+            "init": self.start,
         }
         return Job(self.workspace, "train", self._job_name, {**self._settings, **own}, inputs)
 

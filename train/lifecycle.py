@@ -180,7 +180,7 @@ def _train(training: Training, world: World, progress: Progress) -> None:
     data = seen(lambda: Manifest.read(training.data), training.data)
     progress = progress if world.is_first else SILENT
     work = training.work(world, progress)
-    outcome, best = _steps(training, work, data.sha256, world, progress)
+    outcome, best = run_steps(training.identity, training.settings, work, data.sha256, world, progress)
     if world.is_first:
         training.save(work.task.model, outcome, best)
         facts = {**training.facts(data, best), **outcome}
@@ -191,15 +191,20 @@ def _train(training: Training, world: World, progress: Progress) -> None:
     world.wait()
 
 
-def _steps(
-    training: Training, work: Work[Any], plan: str, world: World, progress: Progress
+def run_steps(
+    identity: TrainingIdentity,
+    settings: Settings,
+    work: Work[Any],
+    plan: str,
+    world: World,
+    progress: Progress,
 ) -> tuple[dict[str, float], dict[str, Any] | None]:
     """Run the remaining steps; the model ends up with its best weights, which without dev are the last ones.
 
     `plan` is the sha256 of the training data. Returns two things: the loss and the share won over the last tenth
     of the steps with the total seconds and the number of threads, and the step that did best on dev.
     """
-    identity, settings, model = training.identity, training.settings, work.task.model
+    model = work.task.model
     optimizer = adamw(model, settings.weight_decay)
     state = _start(identity, plan, world)
     if state.step:

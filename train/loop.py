@@ -58,6 +58,8 @@ class Dev:
     """A function that returns the measure, the same on every process; higher is better."""
     measure: str = "dev MRR@10"
     """The name of the measure."""
+    keeps_start: bool = True
+    """Whether the start may be handed over. If not, it is measured all the same."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,10 @@ class Loop(Generic[Batch]):
         self.task.model.train()
         self.log.add_dev(done, self.dev.measure, measure)
         best = state.best or {"step": done, "measure": measure, "start": measure}
-        is_better = measure > best["measure"] or (measure == best["measure"] and best["step"] == 0)
+        is_start = best["step"] == 0
+        is_better = measure > best["measure"] or (
+            is_start and (measure == best["measure"] or not self.dev.keeps_start)
+        )
         if is_better:
             best = {**best, "step": done, "measure": measure}
             if self.world.is_first:

@@ -13,6 +13,7 @@ class CrossEncoderOptions(TypedDict, total=False):
     """The model is written to `models/<name>`; `cross-encoder` by default."""
     init: str | None
     groups: int | None
+    distilled_groups: int | None
     epochs: int | None
     folds: int | None
     negatives: int | None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The tokens of one forward pass. It takes texts of similar length, so there is little padding.
 TOKEN_BUDGET = {"cpu": 2048, "cuda": 16384, "mps": 8192}
+TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
+"""By default, scores are divided by it."""
 Embed = Callable[[Sequence[Ids]], "torch.Tensor"]
 
 

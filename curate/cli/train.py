@@ -49,6 +49,11 @@ def train() -> None:
     "--groups", type=int, help="Groups to train on; each has a positive of a query and negatives [4000]."
 )
 @click.option(
+    "--distilled-groups",
+    type=int,
+    help="Groups before these, by which it learns the scores of the encoder that it starts from; 0: none [2400].",
+)
+@click.option(
     "--epochs",
     type=int,
     help="Times that each query is seen, at most, whatever --groups says [3; up to 20 with few queries].",

@@ -1,0 +1,162 @@
+"""A cross-encoder that starts from an encoder first learns what that encoder says.
+
+An encoder has never read a query and a passage together, and a few hundred labels do not teach it to. But it can
+score as many pairs as one likes. For spans of passages as queries, the cross-encoder learns the order in which the
+encoder puts passages (KL divergence over those of a group). So it knows most of what the encoder knows before the
+labels teach it more. benchmarks/README.md says how much that helps.
+"""
+
+import copy
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.config import EMBEDDING, TrainCrossEncoder
+from curate.counted import counted
+from curate.models.encoder import Encoder
+from curate.models.folder import model_folder
+from curate.models.model_kind import is_cross_encoder, modules_of
+from curate.progress import Progress
+from curate.shards import Lineage, Manifest, digest
+from curate.workspace import Workspace
+
+from . import checkpoint
+from .cross_encoder_task import CrossEncoderTask, grid
+from .distilled_groups import WINDOWS, groups_in, write_distilled_groups
+from .groups import Pair, read_batches
+from .identity import SCRATCH, TrainingIdentity
+from .lifecycle import Work, run_steps, seen
+from .losses import kl
+from .towers import TEMPERATURES
+from .world import World
+
+if TYPE_CHECKING:
+    import torch
+
+GROUPS = 2_400
+"""By default; benchmarks/README.md compares other numbers."""
+WIDTH = len(WINDOWS) + 1
+OF_THE_LOOP = {
+    "batch_groups", "learning_rate", "warmup", "weight_decay", "clip_norm", "max_length"
+}  # fmt: skip
+
+
+def teacher_of(workspace: Workspace, run_id: str, start: Path) -> Encoder | None:
+    """Return the encoder in the folder `start`, as it is used here, or None if no file says how it embeds.
+
+    Its own files may say it, or the run that it mined.
+    """
+    if is_cross_encoder(start):
+        return None
+    record = workspace.record(run_id)
+    used = dict((record.facts.get("options") if record else None) or {})
+    mined = "encoder" in used and model_folder(used["encoder"], workspace.root) == start
+    if not mined and not modules_of(start):
+        return None
+    settings = workspace.settings.mine.about(str(start), workspace.root)
+    options: dict[str, Any] = {name: used.get(name) if mined else getattr(settings, name) for name in EMBEDDING}
+    return Encoder.open(str(start), workspace.root, **options)
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The first part of a cross-encoder's training: groups with scores of an encoder, and a place to work."""
+
+    identity: TrainingIdentity
+    """That of the training."""
+    settings: TrainCrossEncoder
+    run_id: str
+    teacher: Encoder
+
+    @property
+    def folder(self) -> Path:
+        """The folder for its files: one for all judges of a training, which share it."""
+        name = self.identity.name.partition("/")[0]
+        return self.identity.workspace.root / "models" / f"{name}{SCRATCH}"
+
+    @property
+    def data(self) -> Path:
+        """The file with the groups."""
+        return self.folder / "distilled.parquet"
+
+    @property
+    def pairs(self) -> int:
+        """The pairs in its groups, at most."""
+        return (self.settings.distilled_groups or 0) * WIDTH
+
+    @property
+    def text(self) -> str:
+        """What it does, for a terminal."""
+        groups = counted(self.settings.distilled_groups or 0, "groups")
+        return f"{groups} by which it learns how {self.teacher.path} orders passages, for spans of passages"
+
+    def write_data(self, progress: Progress) -> None:
+        """Write the groups unless they are there already."""
+        groups, workspace = self.settings.distilled_groups or 0, self.identity.workspace
+        settings = {"run": self.run_id, "groups": groups, "seed": self.identity.seed}
+        inputs = {name: self.identity.job.inputs[name] for name in ("passages", "candidates")}
+        lineage = Lineage("train", "distilled", settings, {**inputs, "encoder": self.teacher.fingerprint})
+        write_distilled_groups(workspace, self.data, self.run_id, self.teacher, groups, lineage, progress)
+
+    def teach(self, model: Any, tokenizer: Any, world: World, progress: Progress) -> None:
+        """Give `model` the weights after this part of the training; what is done already is not done again."""
+        plan = seen(lambda: Manifest.read(self.data), self.data).sha256
+        groups = groups_in(self.data)
+        steps = -(-groups // self.settings.batch_groups)
+        part = copy.copy(self.identity)
+        part.name, part.model = f"{self.identity.name} (distillation)", f"{self.identity.model}.distillation"
+        part.checkpoints = self.folder / f"distilled-{self._key(plan)}"
+        if not checkpoint.has_best(part.checkpoints, steps):
+            task = DistillationTask(
+                model,
+                tokenizer,
+                self.settings,
+                self.identity.dtype,
+                world,
+                temperature=TEMPERATURES[self.teacher.spec.similarity],
+            )
+            work = Work(
+                task=task,
+                read=partial(read_batches, self.data, self.settings.batch_groups),
+                steps=steps,
+                total=groups,
+                a_step=self.settings.batch_groups,
+                unit="groups",
+            )
+            outcome, _ = run_steps(part, self.settings, work, plan, world, progress)
+            progress.say(
+                f"{self.identity.name} puts the passage first that {self.teacher.path} does in "
+                f"{outcome['won']:.0%} of the last groups"
+            )
+            if world.is_first:
+                checkpoint.save_best(part.checkpoints, steps, model)
+            world.wait()
+        checkpoint.restore_best(part.checkpoints, steps, model)
+
+    def _key(self, plan: str) -> str:
+        """Return a digest of all that determines the weights, besides the settings of the training's own data."""
+        settings = self.settings.model_dump(include=OF_THE_LOOP)
+        return digest(plan, self.identity.start, self.identity.dtype, self.identity.seed, settings)[:16]
+
+
+class DistillationTask(CrossEncoderTask):
+    """The same, with the divergence from the teacher's scores as the loss."""
+
+    def __init__(self, *arguments: Any, temperature: float) -> None:
+        super().__init__(*arguments)
+        self.temperature = temperature
+
+    def _loss(
+        self,
+        pairs: list[Pair],
+        logits: "torch.Tensor",
+        groups: int,
+        all_pairs: int,  # noqa: ARG002 - the mean is over groups
+    ) -> "tuple[torch.Tensor, float]":
+        """Return this process's part of the loss, and in how many of its groups both put the same one first."""
+        student, present = grid(pairs, logits, WIDTH)
+        teacher, _ = grid(pairs, logits.new_tensor([pair["teacher"] for pair in pairs]), WIDTH)
+        first = [values.masked_fill(~present, float("-inf")).argmax(dim=1) for values in (student, teacher)]
+        loss = kl(student, teacher / self.temperature, present) / groups
+        return loss, float((first[0] == first[1]).sum())
