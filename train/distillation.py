@@ -6,7 +6,6 @@ encoder puts passages (KL divergence over those of a group). So it knows most of
 labels teach it more. benchmarks/README.md says how much that helps.
 """
 
-import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.config import EMBEDDING, TrainCrossEncoder
 from curate.counted import counted
+from curate.errors import CurateError
 from curate.models.encoder import Encoder
 from curate.models.folder import model_folder
 from curate.models.model_kind import is_cross_encoder, modules_of
@@ -101,38 +101,39 @@ class Distillation:
 
     def teach(self, model: Any, tokenizer: Any, world: World, progress: Progress) -> None:
         """Give `model` the weights after this part of the training; what is done already is not done again."""
+        identity = self.identity
         plan = seen(lambda: Manifest.read(self.data), self.data).sha256
-        groups = groups_in(self.data)
-        steps = -(-groups // self.settings.batch_groups)
-        part = copy.copy(self.identity)
-        part.name, part.model = f"{self.identity.name} (distillation)", f"{self.identity.model}.distillation"
-        part.checkpoints = self.folder / f"distilled-{self._key(plan)}"
-        if not checkpoint.has_best(part.checkpoints, steps):
-            task = DistillationTask(
-                model,
-                tokenizer,
-                self.settings,
-                self.identity.dtype,
-                world,
-                temperature=TEMPERATURES[self.teacher.spec.similarity],
+        part = identity.part("distillation", self.folder / f"distilled-{self._key(plan)}")
+        work = self._work(model, tokenizer, world)
+        done = not work.steps or checkpoint.has_best(part.checkpoints, work.steps)
+        if not world.agree([int(done)]):
+            raise CurateError(
+                f"only some of the processes see {part.checkpoints}. All machines need the same workspace folder."
             )
-            work = Work(
-                task=task,
-                read=partial(read_batches, self.data, self.settings.batch_groups),
-                steps=steps,
-                total=groups,
-                a_step=self.settings.batch_groups,
-                unit="groups",
-            )
-            outcome, _ = run_steps(part, self.settings, work, plan, world, progress)
-            progress.say(
-                f"{self.identity.name} puts the passage first that {self.teacher.path} does in "
-                f"{outcome['won']:.0%} of the last groups"
-            )
-            if world.is_first:
-                checkpoint.save_best(part.checkpoints, steps, model)
-            world.wait()
-        checkpoint.restore_best(part.checkpoints, steps, model)
+        if done:
+            if work.steps:
+                checkpoint.restore_best(part.checkpoints, work.steps, model)
+            return
+        outcome, _ = run_steps(part, self.settings, work, plan, world, progress)
+        progress.say(
+            f"{identity.name} puts the passage first that {self.teacher.path} does in {outcome['won']:.0%} of the "
+            "last groups"
+        )
+        if world.is_first:
+            checkpoint.save_best(part.checkpoints, work.steps, model)
+        world.wait()
+
+    def _work(self, model: Any, tokenizer: Any, world: World) -> Work[list[Pair]]:
+        settings, groups = self.settings, groups_in(self.data)
+        temperature = TEMPERATURES[self.teacher.spec.similarity]
+        return Work(
+            task=DistillationTask(model, tokenizer, settings, self.identity.dtype, world, temperature=temperature),
+            read=partial(read_batches, self.data, settings.batch_groups),
+            steps=-(-groups // settings.batch_groups),
+            total=groups,
+            a_step=settings.batch_groups,
+            unit="groups",
+        )
 
     def _key(self, plan: str) -> str:
         """Return a digest of all that determines the weights, besides the settings of the training's own data."""

@@ -1,5 +1,6 @@
 """The identity of a training: name, initial model, settings and inputs, and the record that says if it is done."""
 
+import copy
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -55,6 +56,13 @@ class TrainingIdentity:
         self.dtype, self._any_dtype = number_format(dtype), dtype == "auto"
         self.seed = workspace.settings.seed
         self._settings, self._inputs = settings, inputs
+
+    def part(self, name: str, checkpoints: Path) -> "TrainingIdentity":
+        """Return the identity of a part of this training, which has a log and checkpoints of its own."""
+        found = copy.copy(self)
+        found.name, found.model = f"{self.name} ({name})", f"{self.model}.{name}"
+        found.checkpoints = checkpoints
+        return found
 
     @property
     def _queries(self) -> str:
