@@ -159,6 +159,19 @@ def test_an_interrupted_training_ends_with_the_bytes_of_an_uninterrupted_one(
     assert not (workspace.root / "models/cross-encoder.checkpoint").exists()
 
 
+def test_two_processes_go_on_with_what_one_began(workspace: Workspace, encoder: Path) -> None:
+    """Both see the checkpoint of the distillation, and later its weights. They end close to one process alone."""
+    alone = train(workspace, encoder, name="alone")
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, encoder, checkpoint_every=2, progress=AfterSteps(3))
+    both = train(workspace, encoder, checkpoint_every=2, devices=2)
+    assert both.loss == pytest.approx(alone.loss, rel=0.2)
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, encoder, name="taught", progress=AfterSteps(7))
+    taught = train(workspace, encoder, name="taught", devices=2)
+    assert taught.loss == pytest.approx(alone.loss, rel=0.2)
+
+
 class AfterSteps(Interrupt):
     """Counts only the steps of trainings."""
 
