@@ -208,8 +208,9 @@ class TrainCrossEncoder(Section):
     and far passages first, the top ranks later."""
     batch_groups: int = Field(default=8, ge=1)
     """Groups per step."""
-    learning_rate: float = Field(default=1e-4, gt=0)
-    """The peak learning rate. The optimizer is AdamW, with a linear decay to 0."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """The peak learning rate. The optimizer is AdamW, with a linear decay to 0. By default 2e-4 for models of
+    fewer than 512 dimensions, such as MiniLM, and 1e-4 for larger ones."""
     warmup: float = Field(default=0.08, ge=0, le=1)
     """The share of the steps during which the learning rate rises."""
     weight_decay: float = Field(default=0.01, ge=0)

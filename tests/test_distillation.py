@@ -192,11 +192,14 @@ def test_it_makes_other_weights(workspace: Workspace, encoder: Path) -> None:
 
 def test_all_folds_share_it(workspace: Workspace, encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It reads no query, so it holds nothing back from any fold. It runs once."""
-    steps = []
+    steps: list[int] = []
     before = DistillationTask.backward
-    monkeypatch.setattr(
-        DistillationTask, "backward", lambda self, batch, seed: steps.append(seed) or before(self, batch, seed)
-    )
+
+    def counted(self: DistillationTask, batch: list[Any], seed: int) -> Any:
+        steps.append(seed)
+        return before(self, batch, seed)
+
+    monkeypatch.setattr(DistillationTask, "backward", counted)
     found = train(workspace, encoder, folds=2)
     assert (found.folds, found.distilled_groups, len(steps)) == (2, 24, 6)
     assert not (workspace.root / "models/cross-encoder.checkpoint").exists()

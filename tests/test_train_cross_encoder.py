@@ -233,7 +233,7 @@ def test_an_unfinished_training_refuses_other_settings(workspace: Workspace, ini
     """A training that began with one learning rate cannot continue with another."""
     with pytest.raises(KeyboardInterrupt):
         train(workspace, init, checkpoint_every=2, progress=Interrupt(3))
-    with pytest.raises(BadSettings, match=r"the unfinished training .* learning_rate was 0.0001, is 0.5"):
+    with pytest.raises(BadSettings, match=r"the unfinished training .* learning_rate was 0.0002, is 0.5"):
         train(workspace, init, learning_rate=0.5)
 
 

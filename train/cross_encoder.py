@@ -39,7 +39,7 @@ from .distillation import GROUPS, Distillation, teacher_of
 from .distilled_groups import groups_in
 from .groups import Counts, Pair, capped, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
-from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start
+from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start, usual_learning_rate
 from .lifecycle import Trained, Work, outcome_fields, run_training, seen
 from .loop import Dev
 from .options import CrossEncoderOptions
@@ -125,6 +125,7 @@ class CrossEncoderTraining:
         base = model_folder(choose_initial_model(workspace, settings.init, [self.run_id]), workspace.root)
         self.start = cross_encoder_start(base)
         self.settings, teacher = _with_teacher(workspace, self.run_id, base, settings)
+        self.learning_rate = self.settings.learning_rate or usual_learning_rate(self.start)
         token_limit(self.start, self.settings.max_length)  # refuses more tokens than the model has positions
         before = training_in(workspace, base)
         trained_by = before.job if before else None
@@ -139,6 +140,7 @@ class CrossEncoderTraining:
             )
         identity_settings = {
             **self.settings.model_dump(exclude=NOT_IN_THE_WEIGHTS),
+            "learning_rate": self.learning_rate,
             "kind": "cross-encoder",
             "run": self.run_id,
             "folds": self.split.folds,
@@ -155,7 +157,11 @@ class CrossEncoderTraining:
             self._digests,
             fold,
         )
-        self.distillation = Distillation(self.identity, self.settings, self.run_id, teacher) if teacher else None
+        self.distillation = (
+            Distillation(self.identity, self.settings, self.learning_rate, self.run_id, teacher)
+            if teacher
+            else None
+        )
 
     def _digests(self) -> dict[str, str]:
         """Return the digests of what it reads besides what every training reads, by table."""
@@ -228,6 +234,7 @@ class CrossEncoderTraining:
             total=self.groups,
             a_step=settings.batch_groups,
             unit="groups",
+            learning_rate=self.learning_rate,
             # What the encoder taught has an order, but not yet the scale that the cutoffs need.
             dev=Dev(every, lambda: asked.auc(task), MEASURE, keeps_start=not self.distillation) if asked else None,
         )

@@ -38,7 +38,7 @@ GROUPS = 2_400
 """By default; benchmarks/README.md compares other numbers."""
 WIDTH = len(WINDOWS) + 1
 OF_THE_LOOP = {
-    "batch_groups", "learning_rate", "warmup", "weight_decay", "clip_norm", "max_length"
+    "batch_groups", "warmup", "weight_decay", "clip_norm", "max_length"
 }  # fmt: skip
 
 
@@ -66,6 +66,7 @@ class Distillation:
     identity: TrainingIdentity
     """That of the training."""
     settings: TrainCrossEncoder
+    learning_rate: float
     run_id: str
     teacher: Encoder
 
@@ -133,12 +134,14 @@ class Distillation:
             total=groups,
             a_step=settings.batch_groups,
             unit="groups",
+            learning_rate=self.learning_rate,
         )
 
     def _key(self, plan: str) -> str:
         """Return a digest of all that determines the weights, besides the settings of the training's own data."""
         settings = self.settings.model_dump(include=OF_THE_LOOP)
-        return digest(plan, self.identity.start, self.identity.dtype, self.identity.seed, settings)[:16]
+        identity = self.identity
+        return digest(plan, identity.start, identity.dtype, identity.seed, self.learning_rate, settings)[:16]
 
 
 class DistillationTask(CrossEncoderTask):

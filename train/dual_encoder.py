@@ -168,6 +168,7 @@ class DualEncoderTraining:
             total=total,
             a_step=settings.batch_rows,
             unit="rows",
+            learning_rate=settings.learning_rate,
             dev=Dev(self.dev_every(steps), lambda: mrr(towers, asked, identity.dtype, world)) if asked else None,
         )
 

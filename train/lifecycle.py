@@ -72,7 +72,6 @@ class Trained:
 class Settings(Protocol):
     """The settings that all trainers share."""
 
-    learning_rate: float
     warmup: float
     weight_decay: float
     clip_norm: float
@@ -92,6 +91,8 @@ class Work(Generic[Batch]):
     a_step: int
     """The number of units in one step."""
     unit: str
+    learning_rate: float
+    """The highest one."""
     dev: Dev | None = None
 
 
@@ -217,7 +218,7 @@ def run_steps(
     loop = Loop(
         task=work.task,
         optimizer=optimizer,
-        schedule=Schedule(work.steps, settings.learning_rate, settings.warmup),
+        schedule=Schedule(work.steps, work.learning_rate, settings.warmup),
         clip_norm=settings.clip_norm,
         seed=identity.seed,
         checkpoints=identity.checkpoints,

@@ -67,7 +67,7 @@ def train() -> None:
 )
 @click.option("--negatives", type=int, help="Negatives per group [3].")
 @click.option("--batch-groups", type=int, help="Groups per step [8].")
-@click.option("--learning-rate", type=float, help="Peak learning rate [1e-4].")
+@click.option("--learning-rate", type=float, help="Peak learning rate [2e-4 below 512 dimensions, else 1e-4].")
 @click.option(
     "--easy-share", type=float, help="Share of the groups, at the start, that include a random passage [0.35]."
 )
