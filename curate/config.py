@@ -192,8 +192,8 @@ class TrainCrossEncoder(Section):
     groups: int = Field(default=4000, ge=1)
     """Groups in the whole training, at most. A group is a positive of one query with `negatives` negatives."""
     distilled_groups: int | None = Field(default=None, ge=0)
-    """Groups before these, by which a cross-encoder learns the scores of the encoder that it starts from, on spans
-    of passages. By default 2,400 if the start says how it embeds; 0: none."""
+    """Groups without labels, before the others. By them, a cross-encoder learns how the encoder that it starts
+    from orders passages, for spans of passages. By default 2,400 if the start says how it embeds; 0: none."""
     epochs: int | None = Field(default=None, ge=1)
     """How often each query is seen, at most, whatever `groups` says. By default 3 times, and few queries up to 20
     times, until there are 400 groups. After more epochs, a judge knows its own queries by heart and others less

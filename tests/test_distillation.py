@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import torch
 from conftest import Interrupt
 
 from curate import Workspace
-from curate.errors import BadSettings
+from curate.errors import BadInput, BadSettings
+from curate.mine.stage import mine
 from curate.models.encoder import Encoder
 from curate.progress import SILENT
 from curate.train.cross_encoder import (
@@ -64,7 +66,7 @@ def train(workspace: Workspace, encoder: Path, **options: Any) -> TrainedCrossEn
 def groups(workspace: Workspace, encoder: Path, **options: Any) -> pl.DataFrame:
     """Return the pairs of the groups that the encoder has scored."""
     training = CrossEncoderTraining(workspace, init=str(encoder), **{**SMALL, **options})
-    training.write_data()
+    training.write_data(SILENT)
     assert training.distillation
     found = pl.read_parquet(training.distillation.data)
     assert groups_in(training.distillation.data) == found["group_number"].n_unique()
@@ -111,15 +113,21 @@ def test_few_passages_give_few_groups(workspace: Workspace, encoder: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "shortest", "longest"), [("a b c d e f g h i j", 4, 10), ("雨がよく降る日に" * 5, 8, 32)]
+    ("text", "shortest", "longest"),
+    [
+        ("a b c d e f g h i j", 4, 10),
+        ("雨がよく降る日に" * 5, 8, 32),
+        ("雨 (Tokyo) 3 " + "雨がよく降る日に" * 20, 8, 32),
+    ],
 )
 def test_a_span_has_words_or_characters_in_a_row(text: str, shortest: int, longest: int) -> None:
     """A text without spaces, such as a Japanese one, is cut between characters. Every other span lacks words."""
     numbers = range(0, 1_000_000, 777)
     found = {span(text, number) for number in numbers}
     assert all(one in text for one in found)
-    assert any(span(text, number + 1_000_000) not in text for number in numbers) == (" " in text)
-    lengths = {len(one.split()) if " " in text else len(one) for one in found}
+    of_words = text.startswith("a b")
+    assert any(span(text, number + 1_000_000) not in text for number in numbers) == of_words
+    lengths = {len(one.split()) if of_words else len(one) for one in found}
     assert (min(lengths), max(lengths)) == (shortest, longest)
 
 
@@ -209,9 +217,7 @@ def test_only_an_encoder_teaches(workspace: Workspace, encoder: Path, tiny_cross
     """A cross-encoder knows pairs already, and the files of a bare transformer do not say how it embeds."""
     assert train(workspace, tiny_cross_encoder(), distilled_groups=None, name="from-scorer").distilled_groups == 0
     (encoder / "modules.json").unlink()
-    with pytest.raises(
-        BadSettings, match=r"needs a start that says how it embeds \(modules.json\), and .* does not"
-    ):
+    with pytest.raises(BadSettings, match=r"nothing says how .* embeds \(modules.json\), so it cannot teach"):
         train(workspace, encoder)
     assert train(workspace, encoder, distilled_groups=None).distilled_groups == 0
 
@@ -219,14 +225,49 @@ def test_only_an_encoder_teaches(workspace: Workspace, encoder: Path, tiny_cross
 def test_the_plan_tells_of_it(workspace: Workspace, encoder: Path) -> None:
     """By default there are 2,400 groups."""
     plan = plan_train_cross_encoder(workspace, init=str(encoder), **{**SMALL, "distilled_groups": None})
-    assert any(note.startswith("first, 2,400 groups by which it learns how") for note in plan.notes)
+    assert any(note.startswith("first, up to 2,400 groups of spans of passages") for note in plan.notes)
 
 
 def test_what_the_encoder_taught_is_never_handed_over_untrained(workspace: Workspace, encoder: Path) -> None:
     """Its logits have an order, but no scale. So the start is measured, but not kept."""
     training = CrossEncoderTraining(workspace, init=str(encoder), **SMALL)
     training.split = type(training.split)(1, 8, trained=[0, 1, 2, 3, 4, 5], choosing=[6, 7])
-    training.write_data()
+    training.write_data(SILENT)
     dev = training.work(World(), SILENT).dev
     assert dev
     assert not dev.keeps_start
+
+
+def test_another_way_to_embed_is_another_training(workspace: Workspace, encoder: Path) -> None:
+    """The prompts of [mine] are those of the teacher. What was learnt from another one is not gone on with."""
+    (workspace.root / "curate.toml").write_text(f'[mine]\nencoder = "{encoder}"\n', "utf-8")
+    before = train(Workspace(workspace.root), encoder, name="before")
+    with pytest.raises(KeyboardInterrupt):
+        train(Workspace(workspace.root), encoder, checkpoint_every=1, progress=AfterSteps(8))
+    toml = f'[mine]\nencoder = "{encoder}"\nquery_prompt = "snow storm hail "\n'
+    (workspace.root / "curate.toml").write_text(toml, "utf-8")
+    for name in ("before", "cross-encoder"):
+        with pytest.raises(BadSettings, match="the contents of teacher changed"):
+            train(Workspace(workspace.root), encoder, name=name)
+    assert train(Workspace(workspace.root), encoder, name="after").sha256 != before.sha256
+
+
+def test_a_start_that_cannot_embed_is_trained_from_all_the_same(workspace: Workspace, encoder: Path) -> None:
+    """It says so, and does not learn from it. Whoever asks for it gets the reason as an error."""
+    declared = {"similarity_fn_name": "euclidean"}
+    (encoder / "config_sentence_transformers.json").write_text(json.dumps(declared), "utf-8")
+    plan = plan_train_cross_encoder(workspace, init=str(encoder), **{**SMALL, "distilled_groups": None})
+    assert any("it does not learn how" in note and "euclidean" in note for note in plan.notes)
+    assert train(workspace, encoder, distilled_groups=None).distilled_groups == 0
+    with pytest.raises(BadInput, match="euclidean"):
+        train(workspace, encoder, name="asked")
+
+
+def test_a_run_whose_encoder_is_gone_is_trained_on_from_another_start(
+    workspace: Workspace, encoder: Path, tmp_path: Path
+) -> None:
+    """Only the start has to be there."""
+    copied = Path(shutil.copytree(encoder, tmp_path / "copied"))
+    mine(workspace, split="train", retriever="dense", encoder=str(encoder), depth=20)
+    shutil.rmtree(encoder)
+    assert train(workspace, copied).distilled_groups == 24

@@ -262,7 +262,7 @@ def test_the_card_names_no_path_of_this_machine(workspace: Workspace, init: Path
     for file in ("README.md", "config.json", "tokenizer_config.json"):
         assert str(workspace.root.parent) not in (workspace.root / "models/cross-encoder" / file).read_text()
     card = (workspace.root / "models/cross-encoder/README.md").read_text()
-    assert all(part in card for part in ("bm25-train", "CrossEncoder(", '"learning_rate": 0.0001', "24, 6 steps"))
+    assert all(part in card for part in ("bm25-train", "CrossEncoder(", '"learning_rate": 0.0002', "24, 6 steps"))
 
 
 def test_the_command_trains_and_plans(workspace: Workspace, init: Path) -> None:

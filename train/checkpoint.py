@@ -123,7 +123,14 @@ def save_best(folder: Path, step: int, model: "torch.nn.Module") -> None:
         save_file(_weights(model), temporary)
 
 
-def has_best(folder: Path, step: int) -> bool:
+def save_weights(folder: Path, step: int, model: "torch.nn.Module") -> None:
+    """Write the model's weights after the last step, as the best ones, and delete the checkpoints before them."""
+    save_best(folder, step, model)
+    for old in _steps(folder):
+        shutil.rmtree(old)
+
+
+def has_weights(folder: Path, step: int) -> bool:
     """Return whether the weights of `step` are in `folder` as the best ones."""
     return _best(folder, step).is_file()
 

@@ -16,7 +16,7 @@ from curate.config import TrainCrossEncoder
 from curate.counted import counted
 from curate.cutoffs import cutoffs_in_force
 from curate.denoise.judge_quality import JudgeQuality, measure_judge
-from curate.errors import BadSettings
+from curate.errors import BadInput, BadSettings
 from curate.jobs import table_digest
 from curate.judge_split import JudgeSplit, split_queries, write_judge_queries
 from curate.models.encoder import Encoder
@@ -29,14 +29,13 @@ from curate.models.trained_here import training_in
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
-from curate.shards import Lineage, Manifest
+from curate.shards import Lineage, Manifest, digest
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 from . import checkpoint
 from .choosing import MEASURE, choosing_pairs
-from .distillation import GROUPS, Distillation, teacher_of
-from .distilled_groups import groups_in
+from .distillation import GROUPS, TEACHER, Distillation, teacher_of
 from .groups import Counts, Pair, capped, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
 from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start, usual_learning_rate
@@ -122,9 +121,12 @@ class CrossEncoderTraining:
         self.progress: Progress = SILENT
         self.notes = standing.notes(workspace, [self.run_id], None, named_run=bool(run), named_cutoffs=True)
         self.earlier = _earlier(workspace, settings)
-        base = model_folder(choose_initial_model(workspace, settings.init, [self.run_id]), workspace.root)
+        init = choose_initial_model(workspace, settings.init, [self.run_id])
+        base = model_folder(init, workspace.root)
         self.start = cross_encoder_start(base)
-        self.settings, teacher = _with_teacher(workspace, self.run_id, base, settings)
+        self.teacher = self._teacher(workspace, init, settings.distilled_groups)
+        groups = settings.distilled_groups if settings.distilled_groups is not None else GROUPS
+        self.settings = settings.model_copy(update={"distilled_groups": groups if self.teacher else 0})
         self.learning_rate = self.settings.learning_rate or usual_learning_rate(self.start)
         token_limit(self.start, self.settings.max_length)  # refuses more tokens than the model has positions
         before = training_in(workspace, base)
@@ -157,16 +159,39 @@ class CrossEncoderTraining:
             self._digests,
             fold,
         )
-        self.distillation = (
-            Distillation(self.identity, self.settings, self.learning_rate, self.run_id, teacher)
-            if teacher
-            else None
-        )
+        self.distillation: Distillation | None = None
+        if self.teacher:
+            self.distillation = Distillation(
+                self.identity, self.settings, self.learning_rate, self.run_id, self.teacher, groups
+            )
+
+    def _teacher(self, workspace: Workspace, init: str, groups: int | None) -> Encoder | None:
+        """Return the encoder from which it learns before it sees a label; None without such groups.
+
+        Raises BadSettings if groups are asked for and the start can teach nothing.
+        """
+        if groups == 0:
+            return None
+        try:
+            teacher = teacher_of(workspace, self.run_id, init)
+        except (BadInput, BadSettings) as error:
+            if groups:
+                raise
+            self.notes.append(f"it does not learn how {init} orders passages before it sees labels: {error}")
+            return None
+        if groups and not teacher:
+            raise BadSettings(
+                f"--distilled-groups {groups}: nothing says how {init} embeds (modules.json), so it cannot teach. "
+                "Start from a sentence-transformers encoder, --init MODEL, or use --distilled-groups 0"
+            )
+        return teacher
 
     def _digests(self) -> dict[str, str]:
         """Return the digests of what it reads besides what every training reads, by table."""
         workspace = self.identity.workspace
         found = {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])}
+        if self.teacher:
+            found[TEACHER] = digest(self.teacher.spec.settings())
         if self.earlier:
             scorers = judges.scorers(self.earlier)
             read = {"runs": [self.run_id], "cutoffs": self.earlier["name"], "scorers": scorers}
@@ -203,10 +228,10 @@ class CrossEncoderTraining:
         steps = state.step if state else self.steps if self.identity.record else 0
         return min(steps * self.settings.batch_groups, self.groups)
 
-    def write_data(self) -> None:
+    def write_data(self, progress: Progress) -> None:
         """Write the groups unless they are there already."""
         if self.distillation:
-            self.distillation.write_data(self.progress)
+            self.distillation.write_data(progress)
         self.write_groups(self.data, self.groups, self.identity.job.lineage)
 
     def write_groups(self, path: Path, groups: int, lineage: Lineage) -> None:
@@ -222,6 +247,7 @@ class CrossEncoderTraining:
         settings, identity = self.settings, self.identity
         self.progress = progress
         model, tokenizer = cross_encoder_from(self.start, identity.seed), load_tokenizer(self.start)
+        taught = self.distillation.groups if self.distillation else 0
         if self.distillation:
             self.distillation.teach(model, tokenizer, world, progress)
         task = CrossEncoderTask(model, tokenizer, settings, identity.dtype, world)
@@ -236,7 +262,7 @@ class CrossEncoderTraining:
             unit="groups",
             learning_rate=self.learning_rate,
             # What the encoder taught has an order, but not yet the scale that the cutoffs need.
-            dev=Dev(every, lambda: asked.auc(task), MEASURE, keeps_start=not self.distillation) if asked else None,
+            dev=Dev(every, lambda: asked.auc(task), MEASURE, keeps_start=not taught) if asked else None,
         )
 
     def facts(self, data: Manifest, best: dict[str, Any] | None) -> dict[str, Any]:
@@ -250,7 +276,7 @@ class CrossEncoderTraining:
         Of one of several judges only the counts: all are measured together.
         """
         split, settings = self.split, self.identity.workspace.settings.denoise
-        taught = groups_in(self.distillation.data) if self.distillation else 0
+        taught = self.distillation.groups if self.distillation else 0
         counts = {
             "distilled_groups": taught,
             "folds": split.folds,
@@ -392,7 +418,7 @@ def plan_train_cross_encoder(
     pairs = (total - done) * (1 + settings.negatives)
     distillation = None if done else work.distillation
     if distillation:
-        pairs += distillation.pairs
+        pairs += distillation.most_pairs
     seconds = pairs / (identity.rate() or _probe(judges[0])) if pairs else 0.0
     queries, skipped, most = work.counts.queries, work.counts.skipped, settings.groups * split.folds
     notes = [
@@ -418,24 +444,6 @@ def _earlier(workspace: Workspace, settings: TrainCrossEncoder) -> dict[str, Any
     row = cutoffs_in_force(workspace, settings.leave_out)
     read = (*IN_FORCE, *IF_JOINED) if judges.are_several(row) else IN_FORCE
     return {key: value for key, value in row.items() if key in read}
-
-
-def _with_teacher(
-    workspace: Workspace, run_id: str, base: Path, settings: TrainCrossEncoder
-) -> tuple[TrainCrossEncoder, Encoder | None]:
-    """Return the settings with the number of distilled groups, and the encoder that they are scored by, if any.
-
-    Raises BadSettings if such groups are asked for and the start is no encoder.
-    """
-    asked = settings.distilled_groups
-    teacher = teacher_of(workspace, run_id, base) if asked != 0 else None
-    if asked and not teacher:
-        raise BadSettings(
-            f"--distilled-groups {asked} needs a start that says how it embeds (modules.json), and {base} does "
-            "not. Start from an encoder, --init MODEL, or use --distilled-groups 0"
-        )
-    groups = (GROUPS if asked is None else asked) if teacher else 0
-    return settings.model_copy(update={"distilled_groups": groups}), teacher
 
 
 def _in_folds(folds: int, queries: int) -> str:
@@ -468,9 +476,11 @@ def _kept(best: Mapping[str, Any] | None) -> list[str]:
     figures = (
         f"AUC {best['measure']:.4f} on the queries that choose (start {best['start']:.4f}, end {best['end']:.4f})"
     )
-    if best["step"]:
-        return [f"Kept the weights after step {best['step']:,}: {figures}."]
-    return [f"Warning: training made it worse, so it has the weights of its start: {figures}."]
+    if not best["step"]:
+        return [f"Warning: training made it worse, so it has the weights of its start: {figures}."]
+    if best["measure"] < best["start"]:
+        return [f"Warning: the labels made it worse. Kept the weights after step {best['step']:,}: {figures}."]
+    return [f"Kept the weights after step {best['step']:,}: {figures}."]
 
 
 def _probe(work: CrossEncoderTraining) -> float:

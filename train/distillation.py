@@ -6,6 +6,7 @@ encoder puts passages (KL divergence over those of a group). So it knows most of
 labels teach it more. benchmarks/README.md says how much that helps.
 """
 
+import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from curate.config import EMBEDDING, TrainCrossEncoder
 from curate.counted import counted
 from curate.errors import CurateError
 from curate.models.encoder import Encoder
-from curate.models.folder import model_folder
+from curate.models.folder import is_same_model, model_folder
 from curate.models.model_kind import is_cross_encoder, modules_of
 from curate.progress import Progress
 from curate.shards import Lineage, Manifest, digest
@@ -37,26 +38,30 @@ if TYPE_CHECKING:
 GROUPS = 2_400
 """By default; benchmarks/README.md compares other numbers."""
 WIDTH = len(WINDOWS) + 1
+TEACHER = "teacher"
+"""What the identity of a training calls the digest of how its teacher embeds."""
 OF_THE_LOOP = {
     "batch_groups", "warmup", "weight_decay", "clip_norm", "max_length"
 }  # fmt: skip
 
 
-def teacher_of(workspace: Workspace, run_id: str, start: Path) -> Encoder | None:
-    """Return the encoder in the folder `start`, as it is used here, or None if no file says how it embeds.
+def teacher_of(workspace: Workspace, run_id: str, name: str) -> Encoder | None:
+    """Return the encoder `name` as it is used here, or None if it is none, or if no file says how it embeds.
 
-    Its own files may say it, or the run that it mined.
+    Its own files may say it, or the run that it mined. Raises BadInput or BadSettings if curate cannot embed so.
     """
+    root = workspace.root
+    start = model_folder(name, root)
     if is_cross_encoder(start):
         return None
     record = workspace.record(run_id)
     used = dict((record.facts.get("options") if record else None) or {})
-    mined = "encoder" in used and model_folder(used["encoder"], workspace.root) == start
+    mined = "encoder" in used and is_same_model(used["encoder"], name, root)
     if not mined and not modules_of(start):
         return None
-    settings = workspace.settings.mine.about(str(start), workspace.root)
-    options: dict[str, Any] = {name: used.get(name) if mined else getattr(settings, name) for name in EMBEDDING}
-    return Encoder.open(str(start), workspace.root, **options)
+    settings = workspace.settings.mine.about(name, root)
+    options: dict[str, Any] = {key: used.get(key) if mined else getattr(settings, key) for key in EMBEDDING}
+    return Encoder.open(name, root, **options)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Distillation:
     learning_rate: float
     run_id: str
     teacher: Encoder
+    most_groups: int
+    """There are fewer if the run found few passages."""
 
     @property
     def folder(self) -> Path:
@@ -82,31 +89,37 @@ class Distillation:
         return self.folder / "distilled.parquet"
 
     @property
-    def pairs(self) -> int:
-        """The pairs in its groups, at most."""
-        return (self.settings.distilled_groups or 0) * WIDTH
+    def groups(self) -> int:
+        """The number of groups in the file."""
+        return groups_in(self.data)
+
+    @property
+    def most_pairs(self) -> int:
+        """The pairs in as many groups as there may be."""
+        return self.most_groups * WIDTH
 
     @property
     def text(self) -> str:
         """What it does, for a terminal."""
-        groups = counted(self.settings.distilled_groups or 0, "groups")
-        return f"{groups} by which it learns how {self.teacher.path} orders passages, for spans of passages"
+        groups = counted(self.most_groups, "groups")
+        return f"up to {groups} of spans of passages, by which it learns how {self.teacher.path} orders passages"
 
     def write_data(self, progress: Progress) -> None:
         """Write the groups unless they are there already."""
-        groups, workspace = self.settings.distilled_groups or 0, self.identity.workspace
-        settings = {"run": self.run_id, "groups": groups, "seed": self.identity.seed}
-        inputs = {name: self.identity.job.inputs[name] for name in ("passages", "candidates")}
-        lineage = Lineage("train", "distilled", settings, {**inputs, "encoder": self.teacher.fingerprint})
-        write_distilled_groups(workspace, self.data, self.run_id, self.teacher, groups, lineage, progress)
+        workspace, inputs = self.identity.workspace, self.identity.job.inputs
+        settings = {"run": self.run_id, "groups": self.most_groups, "seed": self.identity.seed}
+        read = {name: inputs[name] for name in ("passages", "candidates", "init", TEACHER)}
+        lineage = Lineage("train", "distilled", settings, read)
+        # A copy loads its weights for itself, and takes no memory during the training.
+        encoder = copy.copy(self.teacher)
+        write_distilled_groups(workspace, self.data, self.run_id, encoder, self.most_groups, lineage, progress)
 
     def teach(self, model: Any, tokenizer: Any, world: World, progress: Progress) -> None:
         """Give `model` the weights after this part of the training; what is done already is not done again."""
-        identity = self.identity
+        identity, work = self.identity, self._work(model, tokenizer, world)
         plan = seen(lambda: Manifest.read(self.data), self.data).sha256
         part = identity.part("distillation", self.folder / f"distilled-{self._key(plan)}")
-        work = self._work(model, tokenizer, world)
-        done = not work.steps or checkpoint.has_best(part.checkpoints, work.steps)
+        done = not work.steps or checkpoint.has_weights(part.checkpoints, work.steps)
         if not world.agree([int(done)]):
             raise CurateError(
                 f"only some of the processes see {part.checkpoints}. All machines need the same workspace folder."
@@ -117,18 +130,19 @@ class Distillation:
             return
         outcome, _ = run_steps(part, self.settings, work, plan, world, progress)
         progress.say(
-            f"{identity.name} puts the passage first that {self.teacher.path} does in {outcome['won']:.0%} of the "
-            "last groups"
+            f"in {outcome['won']:.0%} of the last groups, {identity.name} puts the same passage first as "
+            f"{self.teacher.path}"
         )
         if world.is_first:
-            checkpoint.save_best(part.checkpoints, work.steps, model)
+            checkpoint.save_weights(part.checkpoints, work.steps, model)
         world.wait()
 
     def _work(self, model: Any, tokenizer: Any, world: World) -> Work[list[Pair]]:
-        settings, groups = self.settings, groups_in(self.data)
-        temperature = TEMPERATURES[self.teacher.spec.similarity]
+        settings, groups = self.settings, self.groups
         return Work(
-            task=DistillationTask(model, tokenizer, settings, self.identity.dtype, world, temperature=temperature),
+            task=DistillationTask(
+                model, tokenizer, settings, self.identity.dtype, world, temperature=self._temperature
+            ),
             read=partial(read_batches, self.data, settings.batch_groups),
             steps=-(-groups // settings.batch_groups),
             total=groups,
@@ -137,15 +151,20 @@ class Distillation:
             learning_rate=self.learning_rate,
         )
 
+    @property
+    def _temperature(self) -> float:
+        return TEMPERATURES[self.teacher.spec.similarity]
+
     def _key(self, plan: str) -> str:
         """Return a digest of all that determines the weights, besides the settings of the training's own data."""
         settings = self.settings.model_dump(include=OF_THE_LOOP)
         identity = self.identity
-        return digest(plan, identity.start, identity.dtype, identity.seed, self.learning_rate, settings)[:16]
+        loop = {**settings, "learning_rate": self.learning_rate, "temperature": self._temperature}
+        return digest(plan, identity.start, identity.dtype, identity.seed, loop)[:16]
 
 
 class DistillationTask(CrossEncoderTask):
-    """The same, with the divergence from the teacher's scores as the loss."""
+    """The same, with the divergence from the teacher's scores as the loss. A group has no positive."""
 
     def __init__(self, *arguments: Any, temperature: float) -> None:
         super().__init__(*arguments)

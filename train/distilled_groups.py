@@ -30,6 +30,8 @@ WORDS = (4, 16)
 CHARACTERS = (8, 32)
 """The lengths of spans: of texts in words, and of texts without spaces, such as Chinese."""
 
+MOST_A_WORD = 15
+"""A text with more characters a word, spaces included, is not cut at its spaces."""
 LOST = 3
 """The tenths of the words that a span lacks, if it lacks some."""
 
@@ -62,19 +64,20 @@ def write_distilled_groups(
     Its rows are those of `write_groups`, with the encoder's score as `teacher`. There are fewer groups if the run
     found few passages, and smaller ones if it found hardly any. A span without a token has no group.
     """
+    if before := done(path, lineage):
+        return before
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pairs = list(_pairs(_spans(workspace, run_id, encoder, groups, progress), workspace.settings.seed))
+    found = pairs[-1]["group_number"] + 1 if pairs else 0
+    table = pa.Table.from_pylist(pairs, _schema().with_metadata({"groups": str(found)}))
 
     def write(target: Path) -> int:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        seed = workspace.settings.seed
-        pairs = list(_pairs(_spans(workspace, run_id, encoder, groups, progress), seed))
-        found = pairs[-1]["group_number"] + 1 if pairs else 0
-        table = pa.Table.from_pylist(pairs, _schema().with_metadata({"groups": str(found)}))
         pq.write_table(table, target, compression="zstd")
         return len(pairs)
 
-    return done(path, lineage) or publish(path, write, lineage)
+    return publish(path, write, lineage)
 
 
 def groups_in(path: Path) -> int:
@@ -90,7 +93,7 @@ def span(text: str, number: int) -> str:
     Every other span of words lacks some of them, so that its passage is not just the one that repeats it.
     """
     words, between, (shortest, longest) = text.split(), " ", WORDS
-    if len(words) < shortest:
+    if len(words) < shortest or len(text) > MOST_A_WORD * len(words):
         words, between, (shortest, longest) = list(text), "", CHARACTERS
     length = shortest + number % (longest - shortest + 1)
     first = number // 1_000 % max(1, len(words) - length + 1)

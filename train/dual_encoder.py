@@ -136,7 +136,7 @@ class DualEncoderTraining:
         """The counts of the training data and the number of its pairs, once it is written."""
         return training_rows.counts_in(self.data)
 
-    def write_data(self) -> None:
+    def write_data(self, progress: Progress) -> None:  # noqa: ARG002
         """Write the training data unless it is there already."""
         identity = self.identity
         training_rows.write(

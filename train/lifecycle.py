@@ -115,7 +115,7 @@ class Training(Protocol):
         """The file with the training data; its manifest lies beside it."""
         ...
 
-    def write_data(self) -> None:
+    def write_data(self, progress: Progress) -> None:
         """Write the training data unless it is there already."""
         ...
 
@@ -160,7 +160,7 @@ def run_training(
         shutil.rmtree(identity.checkpoints, ignore_errors=True)  # left over if a kill came right after the record
     elif devices > 1 and world.size == 1:
         check(devices)
-        training.write_data()  # in this one process, where errors reach the caller
+        training.write_data(progress)  # in this one process, where errors reach the caller
         launch(devices, _join, kind, workspace.root, dict(arguments), progress)
     else:
         _train(training, world, progress)
@@ -176,7 +176,7 @@ def _join(world: World, kind: type[Training], root: Path, arguments: dict[str, A
 def _train(training: Training, world: World, progress: Progress) -> None:
     """Train from the last checkpoint or from the start; write the model and the record."""
     if world.is_first:
-        training.write_data()
+        training.write_data(progress)
     world.wait()
     data = seen(lambda: Manifest.read(training.data), training.data)
     progress = progress if world.is_first else SILENT

@@ -103,6 +103,8 @@ class Pairs:
                     f"{labelled:,} labelled positives, of {queries:,} queries, where {LABELLED} and "
                     f"{LABELLED_QUERIES} are needed: with fewer, the share of relevant candidates is a guess"
                 )
+            if not self.of("unlabelled").any():
+                found.append("no unlabelled candidate, where there must be some to calibrate for")
         return "; and ".join(found)
 
     def evidence(self, source: Source) -> tuple["Pairs", Evidence, float]:

@@ -51,7 +51,8 @@ def train() -> None:
 @click.option(
     "--distilled-groups",
     type=int,
-    help="Groups before these, by which it learns the scores of the encoder that it starts from; 0: none [2400].",
+    help="Groups without labels, before the others, by which it learns how the encoder that it starts from orders "
+    "passages; 0: none [2400].",
 )
 @click.option(
     "--epochs",
