@@ -43,6 +43,7 @@ dev_passages = 40
 checkpoint_every = 2
 [train.cross_encoder]
 groups = 24
+distilled_groups = 16
 batch_groups = 4
 max_length = 48
 checkpoint_every = 2
