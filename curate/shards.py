@@ -225,6 +225,11 @@ def digest(*values: Json) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
+def drawn(*values: Json) -> int:
+    """Return a pseudo-random number below 2**60 that is a function of `values`."""
+    return int(digest(*values)[:15], 16)
+
+
 def fsync(path: Path) -> None:
     """Wait until a file or folder is written to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 import torch
 from conftest import Interrupt
+from weather import PASSAGES, weather
 
 from curate import Workspace
 from curate.errors import BadInput, BadSettings
@@ -30,9 +31,6 @@ from curate.train.world import World
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
-WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm"]
-PASSAGES = {f"p{n}": f"{WORDS[n % 8]} number {n} falls on {WORDS[n // 8]} day and night" for n in range(32)}
-QUERIES = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(8)}
 SMALL: dict[str, Any] = {
     "groups": 8, "distilled_groups": 24, "batch_groups": 4, "max_length": 48, "folds": 1, "dtype": "fp32"
 }  # fmt: skip
@@ -41,8 +39,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture
 def workspace(make_workspace: Make) -> Workspace:
     """Return a workspace with eight train queries with one positive each. The run found all passages for each."""
-    ranked = {query: [f"p{(n + shift) % 32}" for shift in range(32)] for n, query in enumerate(QUERIES)}
-    return make_workspace(PASSAGES, QUERIES, qrels=[(f"q{n}", f"p{n}") for n in range(8)], candidates=ranked)
+    return weather(make_workspace)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from conftest import Interrupt
 from safetensors.torch import load_file
+from weather import PASSAGES, QUERIES, WORDS, weather
 
 import curate
 from curate import Workspace
@@ -32,17 +33,12 @@ from curate.train.groups import read_batches
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
-WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm"]
-PASSAGES = {f"p{n}": f"{WORDS[n % 8]} number {n} falls on {WORDS[n // 8]} day" for n in range(32)}
-QUERIES = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(8)}
 
 
 @pytest.fixture
 def workspace(make_workspace: Make) -> Workspace:
     """Return a workspace with eight train queries with one positive each. The run found all passages for each."""
-    ranked = {query: [f"p{(n + shift) % 32}" for shift in range(32)] for n, query in enumerate(QUERIES)}
-    qrels = [(f"q{n}", f"p{n}") for n in range(8)]
-    return make_workspace(PASSAGES, QUERIES, qrels=qrels, candidates=ranked)
+    return weather(make_workspace)
 
 
 @pytest.fixture

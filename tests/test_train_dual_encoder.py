@@ -17,6 +17,7 @@ import torch
 from conftest import Interrupt, add_run
 from safetensors.torch import load_file
 from transformers import T5Config, T5Model
+from weather import PASSAGES, QUERIES, weather
 
 from curate import Workspace
 from curate.cutoffs import set_cutoffs
@@ -38,9 +39,6 @@ from curate.train.dual_encoder_task import DualEncoderTask
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
-WORDS = ["rain", "snow", "hail", "wind", "fog", "sun", "frost", "storm"]
-PASSAGES = {f"p{n}": f"{WORDS[n % 8]} number {n} falls on {WORDS[n // 8]} day" for n in range(32)}
-QUERIES = {f"q{n}": f"when does {WORDS[n]} fall" for n in range(8)}
 
 
 @pytest.fixture
@@ -49,9 +47,7 @@ def workspace(make_workspace: Make) -> Workspace:
 
     The run found all passages for each, and half are safe negatives.
     """
-    ranked = {query: [f"p{(n + shift) % 32}" for shift in range(32)] for n, query in enumerate(QUERIES)}
-    qrels = [(f"q{n}", f"p{n}") for n in range(8)]
-    workspace = make_workspace(PASSAGES, QUERIES, qrels=qrels, candidates=ranked)
+    workspace = weather(make_workspace)
     job = Job(workspace, "denoise", "score-1")
     pairs = workspace.scan("candidates").collect().select("query_key", "passage_key").to_dicts()
     job.write_rows(

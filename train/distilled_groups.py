@@ -14,7 +14,7 @@ from curate import sql_files
 from curate.mine.exact_search import TopPassages, exact
 from curate.models.encoder import Encoder
 from curate.progress import Progress
-from curate.shards import Lineage, Manifest, digest, done, publish
+from curate.shards import Lineage, Manifest, done, drawn, publish
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def span(text: str, number: int) -> str:
     first = number // 1_000 % max(1, len(words) - length + 1)
     chosen = words[first : first + length]
     if between and number // 1_000_000 % 2:
-        chosen = [word for place, word in enumerate(chosen) if _drawn(number, place) % 10 >= LOST] or chosen
+        chosen = [word for place, word in enumerate(chosen) if drawn(number, place) % 10 >= LOST] or chosen
     return between.join(chosen)
 
 
@@ -114,7 +114,7 @@ def _spans(workspace: Workspace, run_id: str, encoder: Encoder, groups: int, pro
     ids, passages = found["passage_id"].to_pylist(), found["passage"].to_pylist()
     groups = min(groups, SPANS_OF_ONE * len(passages))
     texts = [passages[number % len(passages)] for number in range(groups)]
-    spans = [span(text, _drawn(seed, "span", number)) for number, text in enumerate(texts)]
+    spans = [span(text, drawn(seed, "span", number)) for number, text in enumerate(texts)]
     with progress.task("embedding for the distillation", len(passages) + groups, "texts") as advance:
         vectors = np.concatenate([chunk.array for chunk in encoder.encode(passages, "passage", advance)])
         asked = np.concatenate([chunk.array for chunk in encoder.encode(spans, "query", advance)])
@@ -151,17 +151,12 @@ def _chosen(spans: Spans, found: TopPassages, number: int, seed: int) -> dict[in
     for first, end in WINDOWS:
         window: Sequence[int] = ranks[first:end].tolist()
         if window:
-            rank = window[_drawn(seed, "rank", number, first) % len(window)]
+            rank = window[drawn(seed, "rank", number, first) % len(window)]
             chosen[int(found.keys[number, rank])] = float(found.scores[number, rank])
-    anywhere = _drawn(seed, "anywhere", number) % len(spans.ids)
+    anywhere = drawn(seed, "anywhere", number) % len(spans.ids)
     if chosen and anywhere not in chosen and spans.vectors[anywhere].any():
         chosen[anywhere] = float(spans.asked[number] @ spans.vectors[anywhere])
     return chosen
-
-
-def _drawn(*parts: Any) -> int:
-    """Return a number that is a function of the parts, below 2**60."""
-    return int(digest(*parts)[:15], 16)
 
 
 def _schema() -> Any:

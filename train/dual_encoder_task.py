@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from curate.config import TrainDualEncoder
-from curate.shards import digest
+from curate.shards import drawn
 
 from .batch import Batch, Batches
 from .curve import Outcome
@@ -107,5 +107,5 @@ class DualEncoderTask:
             dtype=self.dtype,
             cached=self.settings.gradient_cache,
             part_tokens=self.settings.part_tokens,
-            seed=int(digest(seed, side, self.world.rank)[:15], 16),
+            seed=drawn(seed, side, self.world.rank),
         )

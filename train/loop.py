@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from curate.errors import CurateError, NoSpace
 from curate.progress import Advance
 from curate.shard_in_work import is_asked_to_stop, shard_in_work
-from curate.shards import digest
+from curate.shards import drawn
 
 from . import checkpoint
 from .curve import Outcome
@@ -163,7 +163,7 @@ class Loop(Generic[Batch]):
 
 def seed_of(seed: int, step: int) -> int:
     """Return the seed of torch's generator for a step, an integer below 2**63."""
-    return int(digest("step", seed, step)[:15], 16)
+    return drawn("step", seed, step)
 
 
 def _not_finite(step: int, loss: float, norm: float, names: str) -> str:
