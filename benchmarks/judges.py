@@ -4,8 +4,8 @@
 
 COLLECTION is a BEIR folder. Of the positives of N train queries, drawn by hash, 30 % are hidden by hash (one of
 each query stays). If there are qrels/train_sparse.tsv and qrels/train_hidden.tsv, these say what is hidden. The
-product mines, trains a judge with the options after `--` (of `curate train cross-encoder`), denoises, and
-calibrates the judge from the labels. The truth is joined afterwards.
+product mines, trains a judge with the options after `--` (of `curate train cross-encoder`), denoises, calibrates
+the judge from the labels, and joins it with the ranks of the run. The truth is joined afterwards.
 """
 
 import argparse
@@ -64,6 +64,11 @@ def main() -> None:
         if curate(*here, "calibrate", "--from", "labels", check=False) == 0:
             curate(*here, "cutoffs", "set", "default")
             found["calibrated"] = figures(workspace, labels, hidden)
+        if curate(*here, "calibrate", "--ranks", "--from", "labels", check=False) == 0:
+            by = [word for scorer in scorers(workspace) for word in ("--scorer", scorer)]
+            curate(*here, "cutoffs", "set", "both", *by, "--join", "mean")
+            curate(*here, "use", "--cutoffs", "both")
+            found["with_ranks"] = figures(workspace, labels, hidden)
         print(json.dumps(found), flush=True)
 
 
@@ -71,6 +76,12 @@ def curate(*arguments: object, check: bool = True) -> int:
     """Run a command as a user would; return its exit code."""
     command = [sys.executable, "-m", "curate", *map(str, arguments)]
     return subprocess.run(command, check=check, stdout=subprocess.DEVNULL).returncode
+
+
+def scorers(workspace: Workspace) -> list[str]:
+    """Return the ids of all scorers, the ranks among them."""
+    found = workspace.sql("select model_id from models where role = 'cross-encoder'")["model_id"]
+    return sorted(map(str, found))
 
 
 def hashed(*parts: str) -> float:
@@ -116,6 +127,7 @@ def figures(workspace: Workspace, labels: pl.DataFrame, hidden: pl.DataFrame) ->
     """Return what the judge does with the hidden positives and the true negatives among the candidates."""
     decided = workspace.sql(
         "select query_id, passage_id, d.rank, probability, decision from decisions d "
+        "join current_cutoffs on name = d.cutoffs "
         "join queries using (query_key) join passages using (passage_key) "
         "where within_depth and d.run_id in (select run_id from current_runs) "
         "and decision not in ('positive', 'duplicate', 'unscored')"

@@ -13,7 +13,8 @@ from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
 from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
-from curate.denoise.scoring import known_rate, plan_score, said_by_each, score_run
+from curate.denoise.rank_scores import RANKS
+from curate.denoise.scoring import known_rate, plan_score, said_by_each, score_by_each
 from curate.errors import StepMissing
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
@@ -91,7 +92,7 @@ class AugmentRequest:
     cutoffs: dict[str, Any]
     """The row in force of the view `cutoffs`."""
     mining: MineOptions
-    scoring: dict[str, Denoise]
+    scoring: dict[str | None, Denoise]
     """Scorer of the cutoffs -> the settings that score by it."""
     pseudo_positives: str
     """`best` or `all`."""
@@ -133,10 +134,7 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         progress.say(note)
     cutoffs = request.cutoffs["name"]
     mined = mine(workspace, progress=progress, **request.mining)
-    scored = [
-        score_run(workspace, mined.run_id, settings, only_by=scorer, progress=progress)
-        for scorer, settings in request.scoring.items()
-    ]
+    scored = score_by_each(workspace, mined.run_id, request.scoring, progress)
     row = set_cutoffs(workspace, cutoffs, **request.kept)
     warnings = said_by_each(workspace, mined.run_id, scored, row)
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
@@ -151,8 +149,8 @@ def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Pla
     if job.record is None:
         plan = _with_scoring(workspace, plan_mine(workspace, **request.mining), request)
     else:
-        by = list(request.scoring.values())
-        plan = plan_score(workspace, "augment", job.name, by, request.cutoffs["name"], **request.kept)
+        name = request.cutoffs["name"]
+        plan = plan_score(workspace, "augment", job.name, request.scoring, name, **request.kept)
     return replace(plan, notes=[*request.notes, *plan.notes])
 
 
@@ -160,7 +158,8 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
     """Return the plan of mining, with the scoring that follows in its time and its notes."""
     queries = workspace.select("augment/unlabeled_queries")["queries"][0]
     seconds, notes = mining.seconds, list(mining.notes)
-    for scorer, settings in request.scoring.items():
+    models = {scorer: of for scorer, of in request.scoring.items() if of.scorer != RANKS}
+    for scorer, settings in models.items():
         pairs, rate = queries * settings.depth, known_rate(workspace, scorer)
         seconds = seconds + pairs / rate if seconds is not None and rate else None
         note = f"Then {settings.scorer or scorer} scores up to {counted(pairs, 'pairs')}"
@@ -168,7 +167,7 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
     return replace(mining, stage="augment", seconds=seconds, notes=notes)
 
 
-def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> dict[str, Denoise]:
+def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any]) -> dict[str | None, Denoise]:
     """Return each scorer of the cutoffs -> the settings that score by it: depth, and the place that is given."""
     names = {"scorer", "relevant_class", "instruction"}
     own = {key: value for key, value in given.items() if key in names}

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from curate import judges
+from curate.denoise.rank_scores import is_of_ranks
 from curate.denoise.score_checks import Scale, refuse_no_scale
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, numbered
 from curate.models.folder import has_fingerprint, is_same_model
 from curate.nearest import nearest
 from curate.options import given_options
+from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 DECIDING = (
@@ -171,6 +173,12 @@ def _refuse_no_scale(workspace: Workspace, row: Mapping[str, Any]) -> None:
     """Raise StepMissing if the cutoffs in `row` mean nothing for a scorer, as far as its last run shows."""
     for alone in judges.each(row):
         scorer = alone["scorer_id"]
+        if alone["calibration_id"] is None and is_of_ranks(workspace, scorer):
+            raise StepMissing(
+                f"the scores of {scorer} are the ranks of a run, which are no probabilities. Learn which ones they "
+                "stand for",
+                run=curate_command("calibrate", "--ranks"),
+            )
         scored = [record for record in workspace.records("denoise") if record.facts.get("scorer_id") == scorer]
         if scored and alone["calibration_id"] is None:
             run, depth = (scored[-1].settings[key] for key in ("run", "depth"))

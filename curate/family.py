@@ -1,9 +1,11 @@
 """Scorers and retrievers of one family. A scorer prefers what its own family finds, so it flatters such a run."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from curate.denoise.rank_scores import RANKS
 from curate.models.family import common_base, local_folder
 from curate.models.folder import fingerprint, model_id
 from curate.models.trained_here import training_of
@@ -32,12 +34,10 @@ def kin(workspace: Workspace, run: str, scorers: Sequence[str]) -> list[Kin]:
     encoders = workspace.select("workspace/encoders_of_run", run=run).to_dicts()
     if not encoders:
         return []
-    paths = {row["model_id"]: row["path"] for row in workspace.select("workspace/scorers").to_dicts()}
-    pairs = [(scorer, encoder) for scorer in scorers if scorer in paths for encoder in encoders]
-    related = [
-        (scorer, encoder, _relation(workspace, paths[scorer], encoder["path"])) for scorer, encoder in pairs
-    ]
-    return [Kin(scorer, encoder["model_id"], why) for scorer, encoder, why in related if why]
+    known = {row["model_id"]: row for row in workspace.select("workspace/scorers").to_dicts()}
+    pairs = [(known[scorer], encoder) for scorer in scorers if scorer in known for encoder in encoders]
+    related = [(scorer, encoder, _relation(workspace, scorer, encoder)) for scorer, encoder in pairs]
+    return [Kin(scorer["model_id"], encoder["model_id"], why) for scorer, encoder, why in related if why]
 
 
 def warnings(workspace: Workspace, run: str, scorers: Sequence[str]) -> list[str]:
@@ -50,13 +50,17 @@ def warnings(workspace: Workspace, run: str, scorers: Sequence[str]) -> list[str
     ]
 
 
-def _relation(workspace: Workspace, scorer: str, encoder: str) -> str | None:
-    """Return what shows that the models at two paths are of one family, and how sure it is; else None."""
-    starts = [list(_starts(workspace, path)) for path in (scorer, encoder)]
+def _relation(workspace: Workspace, scorer: Mapping[str, Any], encoder: Mapping[str, Any]) -> str | None:
+    """Return what shows that two models, rows with a path, are of one family, and how sure it is; else None."""
+    if scorer["path"] == RANKS:
+        own = encoder["model_id"] in json.loads(scorer["settings"])["encoders"]
+        return "certain: the scores are ranks by this encoder" if own else None
+    paths = [scorer["path"], encoder["path"]]
+    starts = [list(_starts(workspace, path)) for path in paths]
     both = [start for start in starts[0] if start in starts[1]]
     if both:
         return f"certain: both were trained here from {both[0].name}"
-    folders = [local_folder(path, workspace.root) for path in (scorer, encoder)]
+    folders = [local_folder(path, workspace.root) for path in paths]
     if folders[1] and any(_is(folders[1], start) for start in starts[0]):
         return "certain: the scorer was trained here from this encoder"
     if folders[0] and folders[1]:

@@ -17,6 +17,7 @@ from curate.as_of import AsOf
 from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.damage import standing
+from curate.denoise.rank_scores import score_ranks_again
 from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, UnknownName, WorkspaceBusy
 from curate.evaluate import measure
@@ -299,6 +300,10 @@ def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
     score_again(AsOf(workspace, record), record.job, record.facts, record.settings["depth"], progress)
 
 
+def _ranks(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    score_ranks_again(AsOf(workspace, record), record)
+
+
 def _train(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
     then = AsOf(workspace, record)
     record_again(then, Job(then, "train", record.job, record.settings, record.inputs), dict(record.facts))
@@ -321,6 +326,7 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "load": _load,
     "mine": _mine,
     "denoise": _denoise,
+    "ranks": _ranks,
     "calibrate": _calibrate,
     "cutoffs": _cutoffs,
     "use": _use,

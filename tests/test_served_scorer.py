@@ -17,7 +17,8 @@ from curate import Workspace
 from curate.cli.main import run
 from curate.config import Denoise
 from curate.denoise import scoring
-from curate.denoise.scoring import Scored, plan_score, score_run
+from curate.denoise.score_job import Scored
+from curate.denoise.scoring import plan_score, score_run
 from curate.errors import BadAnswer, BadInput, BadSettings
 from curate.models.scorer import find_source
 from curate.models.scorer_options import ScorerOptions
@@ -331,7 +332,7 @@ def test_the_prompt_is_a_file_of_the_workspace_and_part_of_the_fingerprint(
     """It is written with the first scores, not by a dry run. Another prompt is another scorer."""
     server.form = "chat"
     file, scorer = small_set.root / "prompts" / "judge.txt", f"{server.address}#judge"
-    plan_score(small_set, "denoise", "bm25-train", [Denoise(scorer=scorer)], "default")
+    plan_score(small_set, "denoise", "bm25-train", {None: Denoise(scorer=scorer)}, "default")
     assert not file.exists()
     first = denoised(small_set, scorer)
     assert file.read_text("utf-8") == DEFAULT

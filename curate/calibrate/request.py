@@ -1,5 +1,6 @@
 """A request to calibrate: which scorer, on the candidates of which run, and what is asked of the cutoffs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, get_args
@@ -8,6 +9,7 @@ from curate import judges
 from curate.calibrate.pairs import Source
 from curate.choose_run import run_to_denoise
 from curate.cutoffs import NONE_YET, TO_SCORE, current_cutoffs, known_scorer, named_cutoffs
+from curate.denoise.rank_scores import RankScorer
 from curate.errors import BadSettings, StepMissing
 from curate.options import given_options
 from curate.workspace import Workspace
@@ -21,6 +23,8 @@ class CalibrateOptions(TypedDict, total=False):
 
     scorer: str | None
     """The scorer: the id, or the folder, of one that has scored here; by default that of the current cutoffs."""
+    ranks: bool | None
+    """Calibrate the ranks of the run instead of a scorer; they become scores first."""
     run: str | None
     """Id of the run whose candidates the probabilities are about; by default as in `denoise`."""
     depth: int | None
@@ -49,6 +53,8 @@ class CalibrateRequest:
     """The arguments of `calibrate`, completed."""
 
     scorer_id: str
+    of_ranks: bool
+    """Whether the scores are the ranks of the run."""
     run_id: str
     depth: int
     evidence: Source | None
@@ -64,7 +70,13 @@ class CalibrateRequest:
     def of(cls, workspace: Workspace, **options: Unpack[CalibrateOptions]) -> "CalibrateRequest":
         """Return the request; raises BadSettings for a bad value, and StepMissing if nothing is scored."""
         given = given_options(CalibrateOptions, options)
-        scorer = _scorer(workspace, given.get("scorer"))
+        run = run_to_denoise(workspace, given.get("run"))
+        of_ranks = given.get("ranks", False)
+        if of_ranks:
+            _refuse_beside_ranks(given)
+            scorer = RankScorer.of(workspace, run).scorer_id
+        else:
+            scorer = _scorer(workspace, given.get("scorer"))
         for name in ("precision", "share_false", "confidence"):
             if name in given and not 0 < given[name] < 1:
                 raise BadSettings(f"{name} must lie between 0 and 1, found {given[name]:g}")
@@ -81,7 +93,6 @@ class CalibrateRequest:
             raise BadSettings(
                 "--scale declares what logits are, so nothing is fitted. Give it without other options"
             )
-        run = run_to_denoise(workspace, given.get("run"))
         current = current_cutoffs(workspace)
         cutoffs = given.get("cutoffs") or (current["name"] if current else "default")
         before = named_cutoffs(workspace, cutoffs)
@@ -89,9 +100,10 @@ class CalibrateRequest:
             judges.only_one(before, "a promise is about one scorer", "Give other cutoffs: --cutoffs NAME")
         return cls(
             scorer_id=scorer,
+            of_ranks=of_ranks,
             run_id=run,
             depth=workspace.settings.denoise.override(
-                depth=given.get("depth") or _depth(workspace, scorer, run)
+                depth=given.get("depth") or _depth(workspace, None if of_ranks else scorer, run)
             ).depth,
             evidence=given.get("evidence"),
             hidden=Path(given["hidden"]) if "hidden" in given else None,
@@ -123,11 +135,19 @@ def _scorer(workspace: Workspace, wanted: str | None) -> str:
     raise BadSettings(f"several scorers have scored here; give one with --scorer: {', '.join(known)}")
 
 
-def _depth(workspace: Workspace, scorer: str, run: str) -> int:
-    """Return how deep the scorer judged the run, or else the default."""
+def _refuse_beside_ranks(given: Mapping[str, Any]) -> None:
+    """Raise BadSettings for options that say nothing of ranks, which decide only beside a scorer."""
+    others = sorted(given.keys() & {"scorer", "scale", "precision", "share_false"})
+    if others:
+        option = others[0].replace("_", "-")
+        raise BadSettings(f"--ranks calibrates ranks, to join them with a scorer. Give it without --{option}")
+
+
+def _depth(workspace: Workspace, scorer: str | None, run: str) -> int:
+    """Return how deep the scorer judged the run, or whichever judged it last; or else the default."""
     for record in reversed(workspace.records("denoise")):
         if (
-            record.facts.get("scorer_id") == scorer
+            scorer in (None, record.facts.get("scorer_id"))
             and record.settings.get("run") == run
             and "depth" in record.settings
         ):

@@ -15,6 +15,8 @@ from curate.calibrate.reliability import calibration_error, rows
 from curate.calibrate.request import CalibrateOptions, CalibrateRequest
 from curate.calibration import write_calibration
 from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
+from curate.counted import counted
+from curate.denoise.rank_scores import ranks_to_score, score_ranks
 from curate.errors import BadInput, BadSettings, CurateError, NotMet
 from curate.jobs import numbered
 from curate.load.checked_rows import rows as rows_of_file
@@ -76,10 +78,12 @@ def calibrate(
     """Fit how a scorer's logits become probabilities, and write it as a row of the table `calibrations`.
 
     Cutoffs that are set from then on use it. With `precision` or `share_false`, the cutoffs are set to values for
-    which that can be promised. Nothing is scored. Raises StepMissing if there is too little evidence, CurateError
+    which that can be promised. No model scores: with `ranks`, those of the run become scores first. Raises StepMissing if there is too little evidence, CurateError
     if the scorer tells nothing, and NotMet if no cutoff keeps a promise; then nothing is changed.
     """
     request = CalibrateRequest.of(workspace, **options)
+    if request.of_ranks:
+        score_ranks(workspace, request.run_id, request.depth)
     found = _declared(request) if request.declared else _fitted(workspace, request, progress)
     newest = workspace.select("workspace/newest_calibration", scorer=request.scorer_id, name="").to_dicts()
     before = newest[0]["calibration_id"] if newest else None
@@ -114,6 +118,9 @@ def plan_calibrate(workspace: Workspace, **options: Unpack[CalibrateOptions]) ->
     """Return from how many pairs `calibrate` would learn with the same options."""
     request = CalibrateRequest.of(workspace, **options)
     notes = [f"scorer: {request.scorer_id}", f"run: {request.run_id}, top {request.depth}"]
+    if request.of_ranks and (ranks := ranks_to_score(workspace, request.run_id, request.depth)):
+        told = f"the ranks of {counted(ranks, 'pairs')} become scores first"
+        return Plan("calibrate", "pairs", ranks, 0, ranks / PAIRS_A_SECOND, [*notes, told])
     if request.declared:
         return Plan("calibrate", "rows", 1, 0, 0.0, [*notes, "logits are declared to be log-odds"])
     pairs, source, left_out = _pairs(workspace, request)
@@ -274,6 +281,9 @@ def _next(workspace: Workspace, request: CalibrateRequest, cutoffs: Mapping[str,
     if cutoffs:
         return curate_command("report", "--cutoffs", cutoffs["name"])
     current = current_cutoffs(workspace)
+    if request.of_ranks and current and not judges.are_several(current):
+        both = [word for scorer in (current["scorer_id"], request.scorer_id) for word in ("--scorer", scorer)]
+        return curate_command("cutoffs", "set", "both", *both, "--join", "mean")
     if current and request.scorer_id in judges.scorers(current):
         return curate_command("cutoffs", "set", current["name"])
     return "curate denoise --scorer MODEL, which sets cutoffs on this scale and scores nothing again"

@@ -11,6 +11,9 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 @click.command()
 @click.option("--scorer", metavar="MODEL", help="Scorer: its id, or its folder [that of the current cutoffs].")
 @click.option(
+    "--ranks", is_flag=True, default=None, help="Calibrate the ranks of the run, to join them with a scorer."
+)
+@click.option(
     "--run", metavar="ID", help="Run whose candidates the probabilities are about [as in curate denoise]."
 )
 @click.option(
@@ -39,7 +42,7 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 @dry_run_option
 @json_option
 def calibrate(dry_run: bool, as_json: bool, **options: Any) -> None:
-    """Learn which probability a logit of the scorer stands for. Nothing is scored again.
+    """Learn which probability a logit of the scorer stands for. No model scores anything again.
 
     Only queries that the scorer was not trained on count. Cutoffs that are set afterwards use the calibration.
 
@@ -48,6 +51,7 @@ def calibrate(dry_run: bool, as_json: bool, **options: Any) -> None:
       curate calibrate
       curate calibrate --from labels
       curate calibrate --precision 0.9 --confidence 0.95
+      curate calibrate --ranks
     """
     here = workspace()
     if dry_run:

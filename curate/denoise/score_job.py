@@ -1,14 +1,33 @@
-"""The job that scores a run's top-k by one model, which is known without opening the model."""
+"""The job that scores a run's top-k by one scorer, which is known without opening a model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from curate.jobs import Job, table_digest
 from curate.shards import digest
 from curate.workspace import Workspace
 
+if TYPE_CHECKING:
+    import duckdb
+
 UNREADABLE = "because the scorer finds no token in their query or passage"
 """Why a pair has no score although the job is on record, as the end of a sentence."""
 
 
-def score_job(workspace: Workspace, run_id: str, depth: int, fingerprint: str) -> Job:
+@dataclass(frozen=True)
+class Scored:
+    """What a scorer has scored of a run."""
+
+    scorer_id: str
+    pairs: int
+    scored_now: int
+    seconds: float
+    warnings: list[str]
+
+
+def score_job(workspace: Workspace, run_id: str, depth: int, fingerprint: str, stage: str = "denoise") -> Job:
     """Return the job; `fingerprint` is that of the scorer. Once it is on record, it has read every pair."""
     inputs = {
         "candidates": table_digest(workspace, "candidates", of_jobs=[run_id]),
@@ -16,4 +35,13 @@ def score_job(workspace: Workspace, run_id: str, depth: int, fingerprint: str) -
         "scorer": fingerprint,
     }
     settings = {"run": run_id, "depth": depth}
-    return Job(workspace, "denoise", f"score-{run_id}-{digest(settings, inputs)[:8]}", settings, inputs)
+    return Job(workspace, stage, f"score-{run_id}-{digest(settings, inputs)[:8]}", settings, inputs)
+
+
+@contextmanager
+def ledger_before(job: Job) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """Open a connection whose view `ledger_shards` is the ledger as it was before a job began."""
+    with job.workspace.connect_lazily() as connection:
+        before = job.workspace.shards("scores", without=job.name)
+        connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
+        yield connection

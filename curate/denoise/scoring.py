@@ -13,9 +13,10 @@ from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, are_set
+from curate.denoise.rank_scores import RANKS, ranks_to_score, score_ranks
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
-from curate.denoise.score_job import UNREADABLE, score_job
+from curate.denoise.score_job import UNREADABLE, Scored, ledger_before, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
 from curate.models.scorer import Remarks, count_cut
@@ -34,17 +35,6 @@ PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
 SMALLEST_SERVED_SHARD = 512  # a language model may need minutes for as many pairs
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The result of `score_run`."""
-
-    scorer_id: str
-    pairs: int
-    scored_now: int
-    seconds: float
-    warnings: list[str]
 
 
 def said_by_each(
@@ -107,7 +97,7 @@ class Scoring:
     @cached_property
     def blocks(self) -> list[ScoreBlock]:
         """The shards of the job, each with its number of pairs and how many of them the ledger lacks."""
-        with self.connect() as connection:
+        with ledger_before(self.job) as connection:
             parameters = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
             total = sql_files.select(connection, "score/size", **parameters).fetchall()[0][0]
             smallest = SMALLEST_SERVED_SHARD if self.is_served else SMALLEST_SHARD
@@ -119,13 +109,6 @@ class Scoring:
     def is_served(self) -> bool:
         """Whether a server scores."""
         return is_address(self.scorer.source.name)
-
-    def connect(self) -> "duckdb.DuckDBPyConnection":
-        """Return a connection whose view `ledger_shards` is the ledger as it was before this job began."""
-        connection = self.workspace.connect_lazily()
-        before = self.workspace.shards("scores", without=self.job.name)
-        connection.read_parquet([str(path) for path in before]).create_view("ledger_shards")
-        return connection
 
     @cached_property
     def to_do(self) -> list[ScoreBlock]:
@@ -153,7 +136,7 @@ class Scoring:
         self.job.finish(pairs=pairs, cut=cut, **facts)
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
-        with ThreadPoolExecutor(1) as pool, self.connect() as connection:
+        with ThreadPoolExecutor(1) as pool, ledger_before(self.job) as connection:
             following = None
             for block in blocks:
                 current, following = following, pool.submit(self.prepare, sql_files.cursor(connection), block)
@@ -201,6 +184,22 @@ class Scoring:
             facts.get("cut", 0), facts.get("pairs", 0), facts.get("options", {}).get("max_length")
         )
         return [*_without_score(self.without_score), *cut]
+
+
+def score_by_each(
+    workspace: Workspace, run_id: str, by: Mapping[str | None, Denoise], progress: Progress = SILENT
+) -> list[Scored]:
+    """Score a run by each scorer, as `score_run` does; `by`: its id, or None for whichever -> its settings.
+
+    The ranks come first. They cost nothing, and what refuses them refuses the scores of the models in vain.
+    """
+    ranks_first = sorted(by, key=lambda scorer: by[scorer].scorer != RANKS)
+    return [
+        score_ranks(workspace, run_id, by[scorer].depth, scorer)
+        if by[scorer].scorer == RANKS
+        else score_run(workspace, run_id, by[scorer], only_by=scorer, progress=progress)
+        for scorer in ranks_first
+    ]
 
 
 def score_run(
@@ -261,28 +260,38 @@ def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
 
 
 def plan_score(
-    workspace: Workspace, stage: str, run_id: str, by: Sequence[Denoise], cutoffs: str, **values: Any
+    workspace: Workspace,
+    stage: str,
+    run_id: str,
+    by: Mapping[str | None, Denoise],
+    cutoffs: str,
+    **values: Any,
 ) -> Plan:
-    """Return how many pairs `score_run` would score, by one scorer or several, and how long that takes.
+    """Return how many pairs `score_by_each` would score, and how long that takes.
 
-    The time is that at each scorer's measured rate. If every pair has its scores, the plan says whether the
-    cutoffs `cutoffs` must still be set to `values`.
+    The time is that at each scorer's measured rate; ranks take none. If every pair has its scores, the plan says
+    whether the cutoffs `cutoffs` must still be set to `values`.
     """
-    scorings = [Scoring.of(workspace, run_id, settings) for settings in by]
-    total = sum(block.pairs for scoring in scorings for block in scoring.blocks)
+    ranks = sum(
+        ranks_to_score(workspace, run_id, settings.depth, scorer)
+        for scorer, settings in by.items()
+        if settings.scorer == RANKS
+    )
+    scorings = [Scoring.of(workspace, run_id, settings) for settings in by.values() if settings.scorer != RANKS]
     left = {scoring: sum(block.unscored for block in scoring.to_do) for scoring in scorings}
+    total = ranks + sum(block.pairs for scoring in scorings for block in scoring.blocks)
     scorers = [scoring.scorer for scoring in scorings]
     notes = [*(f"scorer: {one.scorer_id}: {one.source.spec.text}" for one in scorers), f"run: {run_id}"]
-    if pending := sum(left.values()):
+    if pending := ranks + sum(left.values()):
         seconds = sum(pairs / _rate(scoring) for scoring, pairs in left.items() if pairs)
         return Plan(stage, "pairs", total, total - pending, seconds, notes)
-    only: CutoffOptions = {"scorer_id": scorers[0].scorer_id} if len(scorers) == 1 else {}
+    only: CutoffOptions = {"scorer_id": scorers[0].scorer_id} if len(by) == len(scorers) == 1 else {}
     if are_set(workspace, cutoffs, **{**only, **values}):
         return Plan(stage, "pairs", total, total, 0.0, notes)
     return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is already scored: only the cutoffs are set"])
 
 
-def known_rate(workspace: Workspace, scorer_id: str) -> float | None:
+def known_rate(workspace: Workspace, scorer_id: str | None) -> float | None:
     """Return the pairs per second of the scorer's last job here; None without one."""
     for record in reversed(workspace.records("denoise")):
         if record.facts.get("scorer_id") == scorer_id and record.facts.get("pairs"):
@@ -294,7 +303,7 @@ def _rate(scoring: Scoring) -> float:
     """Return pairs per second, from the scorer's last job here or else measured on a few pairs of a block."""
     if known := known_rate(scoring.workspace, scoring.scorer.scorer_id):
         return known
-    with scoring.connect() as connection:
+    with ledger_before(scoring.job) as connection:
         rows = scoring.prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]
     scoring.scorer.model.score(rows[:8])
     started = time.monotonic()

@@ -22,8 +22,10 @@ from curate.cutoffs import (
     set_cutoffs,
 )
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
+from curate.denoise.rank_scores import is_of_ranks
 from curate.denoise.resolve_scorer import TRAINED_HERE, has_scorer
-from curate.denoise.scoring import Scored, plan_score, said_by_each, score_run
+from curate.denoise.score_job import Scored
+from curate.denoise.scoring import plan_score, said_by_each, score_by_each
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
@@ -194,10 +196,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         scored = _as_it_stands(workspace, request.run_id, row)
         quality = _qualities(workspace, request.run_id, row)
     else:
-        scored = [
-            score_run(workspace, request.run_id, settings, only_by=scorer, progress=progress)
-            for scorer, settings in request.scoring.items()
-        ]
+        scored = score_by_each(workspace, request.run_id, request.scoring, progress)
         only = scored[0].scorer_id if len(scored) == 1 else None
         values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
         quality = _qualities(workspace, request.run_id, as_set(workspace, request.cutoffs, **values))
@@ -228,14 +227,16 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
         done = are_set(workspace, request.cutoffs, **request.only_cutoffs)
         only = f"every score stays: only the cutoffs '{request.cutoffs}' are set"
         return Plan("denoise", "cutoffs", 1, int(done), 0.0, [*notes, only])
-    by = list(request.scoring.values())
-    plan = plan_score(workspace, "denoise", request.run_id, by, request.cutoffs, **request.cutoff_values)
+    plan = plan_score(
+        workspace, "denoise", request.run_id, request.scoring, request.cutoffs, **request.cutoff_values
+    )
     return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
 
 
 def _qualities(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> dict[str, JudgeQuality]:
-    """Return each scorer of the cutoffs `row` -> how good it is by itself."""
-    return {alone["scorer_id"]: judge_quality(workspace, run_id, alone) for alone in judges.each(row)}
+    """Return each scorer of the cutoffs `row` -> how good it is by itself. Ranks beside a model are left out."""
+    models = [alone for alone in judges.each(row) if not is_of_ranks(workspace, alone["scorer_id"])]
+    return {alone["scorer_id"]: judge_quality(workspace, run_id, alone) for alone in models or judges.each(row)}
 
 
 def _as_it_stands(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> list[Scored]:

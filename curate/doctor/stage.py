@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from curate import judges
 from curate.config import EMBEDDING, Denoise
 from curate.cutoffs import current_cutoffs, scorer_settings
+from curate.denoise.rank_scores import RANKS
 from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer, has_scorer
 from curate.doctor import consistency, judgement, reading
 from curate.doctor.check import Check, Diagnosis, Subject
@@ -126,7 +127,8 @@ def _scorers(workspace: Workspace, given: Mapping[str, Any]) -> list[Denoise]:
     current = None if "scorer" in given else current_cutoffs(workspace)
     own = scorer_settings(workspace, current).values() if current else [{}]
     found = [workspace.settings.denoise.override(**settings).override(**given) for settings in own]
-    return [settings for settings in found if has_scorer(workspace, settings)]
+    models = [settings for settings in found if settings.scorer != RANKS]
+    return [settings for settings in models if has_scorer(workspace, settings)]
 
 
 def _encoder(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, Any] | None:

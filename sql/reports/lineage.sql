@@ -29,7 +29,7 @@ jobs as (
     where
         stages.number < (
             select min(judged.number) from stages as judged
-            where judged.stage in ('denoise', 'augment') and judged.inputs ->> 'scorer' = scorer.fingerprint
+            where judged.stage in ('denoise', 'ranks', 'augment') and judged.inputs ->> 'scorer' = scorer.fingerprint
         )
     union
     select stages.job, wanted.model_id
@@ -42,7 +42,7 @@ jobs as (
     from stages
     inner join wanted on wanted.run_id = stages.settings ->> 'run'
     inner join scorer on scorer.fingerprint = stages.inputs ->> 'scorer'
-    where stages.stage in ('denoise', 'augment')
+    where stages.stage in ('denoise', 'ranks', 'augment')
     union
     select judges.calibration_id as job, judges.scorer_id as model_id
     from judges
