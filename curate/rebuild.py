@@ -210,10 +210,13 @@ def _without(workspace: Workspace, record: Record, damaged: list[str], error: Cu
         (workspace.root / name).unlink(missing_ok=True)
     left = {name: sha256 for name, sha256 in record.outputs.items() if name not in damaged}
     replace(record, outputs=left, facts={**record.facts, "lost": sorted(damaged)}).write(workspace.stages)
-    again = ("calibrate", "--ranks") if record.stage == RANKS else ("denoise", "--scorer", "MODEL")
+    of_run = ("--run", record.settings["run"])
+    again = (
+        ("calibrate", *of_run, "--ranks") if record.stage == RANKS else ("denoise", *of_run, "--scorer", "MODEL")
+    )
     return (
         f"{', '.join(damaged)}: these scores are lost ({error}), and their pairs are unscored now. "
-        f"Score them again: {curate_command(*again, '--run', record.settings['run'])}"
+        f"Score them again: {curate_command(*again)}"
     )
 
 

@@ -342,7 +342,7 @@ def test_scores_that_were_lost_with_their_run_come_back_with_it(workspace: Works
     (shard,) = workspace.shards("scores")
     shard.unlink()
     (told,) = [note for note in curate.rebuild(workspace).mended if "are lost" in note]
-    assert told.endswith(f"Score them again: curate calibrate --ranks --run {run}")
+    assert told.endswith(f"Score them again: curate calibrate --run {run} --ranks")
     curate.mine(workspace, split="train", retriever="bm25", depth=4)
     score_ranks(workspace, run, 3)
     assert scores(workspace) == before
