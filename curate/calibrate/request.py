@@ -9,7 +9,7 @@ from curate import judges
 from curate.calibrate.pairs import Source
 from curate.choose_run import run_to_denoise
 from curate.cutoffs import NONE_YET, TO_SCORE, current_cutoffs, known_scorer, named_cutoffs
-from curate.denoise.rank_scores import RankScorer, ranks_here
+from curate.denoise.rank_scores import RankScorer, models_among
 from curate.errors import BadSettings, StepMissing
 from curate.options import given_options
 from curate.workspace import Workspace
@@ -121,21 +121,19 @@ class CalibrateRequest:
 
 
 def _scorer(workspace: Workspace, wanted: str | None) -> str:
-    ranks = ranks_here(workspace)
     if wanted is not None:
         scorer = known_scorer(workspace, wanted)
-        if scorer in ranks:
+        if not models_among(workspace, [scorer]):
             raise BadSettings(f"{scorer} is no model. Ranks are calibrated by: curate calibrate --ranks")
         return scorer
     current = current_cutoffs(workspace)
     if current:
-        models = [scorer for scorer in judges.scorers(current) if scorer not in ranks]
+        models = models_among(workspace, judges.scorers(current))
         one = "curate calibrate learns the scale of one scorer"
         return models[0] if len(models) == 1 else judges.only_one(current, one, "Give one of them: --scorer MODEL")
-    scorers = workspace.select("workspace/scorers")["model_id"].to_list()
-    known = [scorer for scorer in scorers if scorer not in ranks]
+    known = models_among(workspace, workspace.select("workspace/scorers")["model_id"].to_list())
     if len(known) == 1:
-        return str(known[0])
+        return known[0]
     if not known:
         raise StepMissing(NONE_YET, run=TO_SCORE)
     raise BadSettings(f"several scorers have scored here; give one with --scorer: {', '.join(known)}")

@@ -16,7 +16,7 @@ from curate.calibrate.request import CalibrateOptions, CalibrateRequest
 from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
-from curate.denoise.rank_scores import ranks_here, ranks_to_score, score_ranks
+from curate.denoise.rank_scores import models_among, ranks_to_score, score_ranks
 from curate.errors import BadInput, BadSettings, CurateError, NotMet
 from curate.jobs import numbered
 from curate.load.checked_rows import rows as rows_of_file
@@ -297,8 +297,7 @@ def _to_join(workspace: Workspace, ranks: str, current: Mapping[str, Any] | None
     if current is None:
         then = f"curate cutoffs set both --scorer MODEL --scorer {ranks} --join mean"
         return f"curate denoise --scorer MODEL, then: {then}"
-    others = ranks_here(workspace)
-    scorers = [*(scorer for scorer in judges.scorers(current) if scorer not in others), ranks]
+    scorers = [*models_among(workspace, judges.scorers(current)), ranks]
     name, join = (current["name"], current["joined"]) if judges.are_several(current) else ("both", "mean")
     words = [word for scorer in scorers for word in ("--scorer", scorer)]
     return curate_command("cutoffs", "set", name, *words, "--join", join)

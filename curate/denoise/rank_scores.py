@@ -20,7 +20,7 @@ from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
@@ -82,6 +82,12 @@ def ranks_here(workspace: Workspace) -> set[str]:
     """Return the ids of the scorers that are no models, but the ranks of a retriever."""
     rows = workspace.select("workspace/scorers").to_dicts()
     return {row["model_id"] for row in rows if row["role"] == RANKS}
+
+
+def models_among(workspace: Workspace, scorers: "Iterable[str]") -> list[str]:
+    """Return the scorers that are models, in their order."""
+    ranks = ranks_here(workspace)
+    return [scorer for scorer in scorers if scorer not in ranks]
 
 
 def score_ranks(workspace: Workspace, run_id: str, depth: int, only: str | None = None) -> RankScorer:
