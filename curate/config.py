@@ -26,6 +26,8 @@ EMBEDDING = (
 LARGEST = 2**31 - 1
 Split = Literal["train", "dev", "test", "unlabeled"]
 Retriever = Literal["bm25", "dense", "hybrid"]
+EXACT = "exact"
+"""The index that is none: every passage is compared."""
 Language = Literal[
     "none",
     "arabic",
@@ -82,7 +84,7 @@ class Mine(Section):
     """Candidates per query. A hybrid run takes this many from each source."""
     language: Language | None = None
     """The language whose stemmer and stop words BM25 uses, or `none`. By default the passages decide."""
-    index: str = "exact"
+    index: str = EXACT
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     own_copies: bool = False
     """Keep a query's own copy among its candidates: the passage with the query's id and text."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, get_args
 from curate import family, judges, sql_files
 from curate.bootstrap import Interval, interval
 from curate.choose_run import chosen_run, newest_first
-from curate.config import Split
+from curate.config import EXACT, Split
 from curate.counted import counted
 from curate.cutoffs import current_cutoffs
 from curate.errors import BadSettings, StepMissing, UnknownName
@@ -112,7 +112,7 @@ class EvaluateRequest:
             split or (SPLIT if models else None),
             chosen_run(workspace, against) if against else None,
             [
-                MineOptions(split=split or SPLIT, retriever="dense", index="exact", depth=depth, encoder=model)
+                MineOptions(split=split or SPLIT, retriever="dense", index=EXACT, depth=depth, encoder=model)
                 for model in models
             ],
         )

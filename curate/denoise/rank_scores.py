@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
+from curate.config import EXACT
 from curate.denoise.score_job import ledger_before, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.job_record import Record
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 RANKS = "ranks"
 """The role of such a scorer in the table `models`, and the stage of the job that writes its scores."""
-EXACT = "exact"
 BATCH = 1_000_000
 
 

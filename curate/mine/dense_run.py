@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from curate.config import EXACT
 from curate.counted import counted
 from curate.job_record import Record
 from curate.jobs import Job
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-EXACT = "exact"
 SPARE = 1000  # more passages that faiss looks for, because those without tokens are dropped
 SAMPLE = 200  # queries that measure the recall of an approximate index
 
