@@ -15,8 +15,7 @@ Array = np.ndarray
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use several tiles and groups even for small data."""
-    monkeypatch.setattr(exact_search, "TILE", 16)
-    monkeypatch.setattr(exact_search, "GROUP", 5)
+    monkeypatch.setitem(exact_search.SIZES, "cpu", exact_search.Sizes(5, 16, 2000, 7))
 
 
 @pytest.mark.parametrize("depth", [1, 3, 10, 16, 40, 200])
