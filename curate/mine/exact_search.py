@@ -40,11 +40,12 @@ class Sizes:
     """Passages in a matrix product; a multiple of FOLD."""
     chunk: int
     """Bytes of passages that are in memory, before they are rounded."""
-    pairs: int
-    """Pairs that are scored at once. No more, no less: a GPU may sum up other numbers of pairs in another order."""
+    rows: int
+    """Passages that are rounded, or pairs that are scored, at once. Of pairs no fewer: a GPU may sum up other numbers
+    of pairs in another order."""
 
 
-SIZES = {"cpu": Sizes(1024, 8192, 128 << 20, 512), "cuda": Sizes(2048, 32_768, 2 << 30, 65_536)}
+SIZES = {"cpu": Sizes(1024, 8192, 128 << 20, 256), "cuda": Sizes(2048, 32_768, 2 << 30, 65_536)}
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def exact(
         centre = None
         for start, array in chunks(passages, sizes.chunk):
             vectors = torch.from_numpy(array).to(where)
-            centre = vectors.mean(0, dtype=torch.float32) if centre is None else centre
+            if centre is None:
+                centre = vectors[:: -(-len(vectors) // sizes.passages)].mean(0, dtype=torch.float32)
             chunk = _Chunk(start, vectors, centre, sizes, dtype)
             for group in groups:
                 _Look(group, chunk).run()
@@ -149,15 +151,17 @@ class _Chunk:
         """Subtract `centre` before rounding: what all vectors share changes no order, and would take digits."""
         import torch
 
-        there = vectors.any(1)
+        there = vectors[:, 0] != 0  # looking at all of each vector takes longer
+        there[~there] = vectors[~there].any(1)
         self.keys = start + there.nonzero()[:, 0]
         self.vectors = vectors if len(self.keys) == len(vectors) else vectors[there]
         self.centre = centre
         rows = -(-len(self.keys) // FOLD) * FOLD
-        self.rounded = torch.zeros((rows, len(centre)), dtype=dtype, device=vectors.device)
+        self.rounded = torch.empty((rows, len(centre)), dtype=dtype, device=vectors.device)
+        self.rounded[len(self.keys) :] = 0
         lengths = torch.zeros(3, device=vectors.device)
-        for at in range(0, len(self.keys), sizes.passages):
-            whole = self.vectors[at : at + sizes.passages].float()
+        for at in range(0, len(self.keys), sizes.rows):
+            whole = self.vectors[at : at + sizes.rows].float()
             centred = whole - centre
             self.rounded[at : at + len(whole)] = centred
             lost = centred - self.rounded[at : at + len(whole)].float()
@@ -230,6 +234,7 @@ class _Look:
         self.fold = max(fold for fold in (1, 2, 4, 8, FOLD) if fold == 1 or width >= 4 * fold * depth)
         shape = len(group.best), width // self.fold
         self.highest = torch.full(shape, self.least, dtype=self.room.bits, device=group.best.device)
+        self.last = self.highest[:, 0].clone()
         self.filled = torch.zeros(len(group.best), dtype=torch.int64, device=group.best.device)
 
     def run(self) -> None:
@@ -266,11 +271,16 @@ class _Look:
 
         columns = self.highest[:, : highest.shape[1]]
         torch.maximum(columns, highest, out=columns)
-        unit = torch.finfo(self.room.dtype).eps / 2  # the relative error of the products, which are rounded too
-        floor = self.reached - self.error
         if self.highest.shape[1] >= self.group.depth:
-            last = _largest(self.highest, self.group.depth)[:, -1].contiguous().view(self.room.dtype).float()
-            floor = torch.maximum(floor, last * (1 - unit) - 2 * self.error)
+            self.last = _largest(self.highest, self.group.depth)[:, -1]
+        self._set_floor()
+
+    def _set_floor(self) -> None:
+        import torch
+
+        unit = torch.finfo(self.room.dtype).eps / 2  # the relative error of the products, which are rounded, too
+        last = self.last.contiguous().view(self.room.dtype).float()
+        floor = torch.maximum(self.reached - self.error, last * (1 - unit) - 2 * self.error)
         bits = (floor * (1 - 2 * unit)).to(self.room.dtype).view(self.room.bits)
         self.floor = bits.masked_fill(~(floor > 0), self.least).masked_fill(self.group.silent, self.most)
 
@@ -289,24 +299,33 @@ class _Look:
         self.filled += counts
 
     def _settle(self) -> None:
-        """Score the passages that were put aside and are still above the floor; let the best of them in."""
+        """Score the passages that were put aside, those first that raise the floor for the others."""
         import torch
 
-        group, width = self.group, int(self.filled.max())
+        width = int(self.filled.max())
         values = self.room.values[: len(self.filled), :width]
-        there = torch.arange(width, device=values.device) < self.filled[:, None]
-        row, column = (there & (values >= self.floor[:, None])).nonzero(as_tuple=True)
-        place = self.room.places[row, column].long()
-        ranks = torch.full((len(self.filled), width), NONE, device=values.device)
-        ranks[row, column] = _ranks(self._score(row, place), self.chunk.keys[place])
-        group.best = _largest(torch.cat([group.best, ranks], 1), group.depth)
-        self.reached = group.reached(self.chunk)
+        aside = torch.arange(width, device=values.device) < self.filled[:, None]
+        first = aside & (values >= torch.maximum(self.last, self.floor)[:, None])
+        self._let_in(first)
+        self._let_in(aside & ~first & (values >= self.floor[:, None]))
         self.filled.zero_()
+
+    def _let_in(self, chosen: "torch.Tensor") -> None:
+        """Score the passages at the chosen places, and let the best of them in."""
+        import torch
+
+        row, column = chosen.nonzero(as_tuple=True)
+        place = self.room.places[row, column].long()
+        ranks = torch.full(chosen.shape, NONE, device=chosen.device)
+        ranks[row, column] = _ranks(self._score(row, place), self.chunk.keys[place])
+        self.group.best = _largest(torch.cat([self.group.best, ranks], 1), self.group.depth)
+        self.reached = self.group.reached(self.chunk)
+        self._set_floor()
 
     def _score(self, row: "torch.Tensor", place: "torch.Tensor") -> "torch.Tensor":
         import torch
 
-        size = self.room.sizes.pairs
+        size = self.room.sizes.rows
         pairs, scores = len(row), torch.empty(len(row) + size, device=row.device)
         row, place = (torch.nn.functional.pad(each, (0, -len(each) % size)) for each in (row, place))
         for at in range(0, len(row), size):
