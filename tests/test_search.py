@@ -1,21 +1,30 @@
 """Search, which gives the same canonical list for any sharding, either exactly or with known recall."""
 
+import math
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.mine import exact_search, faiss_search
+from curate.models import pretrained
 
 Array = np.ndarray
 
 
-@pytest.fixture(autouse=True)
-def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use several tiles and groups even for small data."""
-    monkeypatch.setitem(exact_search.SIZES, "cpu", exact_search.Sizes(5, 16, 2000, 7))
+SMALL = exact_search.Sizes(queries=5, passages=16, chunk=2000, rows=7)
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["bf16", "fp32"])
+def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use several blocks even for small data; round to either format in the first pass."""
+    monkeypatch.setitem(exact_search.SIZES, "cpu", SMALL)
+    monkeypatch.setattr(pretrained, "multiplies_bf16", lambda _where: request.param)
 
 
 @pytest.mark.parametrize("depth", [1, 3, 10, 16, 40, 200])
@@ -31,7 +40,7 @@ def test_the_order_is_score_then_key_even_where_scores_tie(depth: int, values: i
 
 @pytest.mark.parametrize("cuts", [[], [1], [16, 32], [7, 8, 50, 99], list(range(1, 103))])
 def test_any_sharding_of_the_passages_gives_the_same_bits(cuts: list[int]) -> None:
-    """Tiles start at fixed passage numbers, however the passages are divided into files."""
+    """The division of the passages into files decides nothing."""
     random = np.random.default_rng(3)
     queries = random.standard_normal((9, 24)).astype("float16")
     passages = random.standard_normal((103, 24)).astype("float16")
@@ -43,6 +52,96 @@ def test_any_sharding_of_the_passages_gives_the_same_bits(cuts: list[int]) -> No
     assert whole.scores.tobytes() == parts.scores.tobytes()
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        exact_search.Sizes(1024, 8192, 1 << 20, 256),
+        exact_search.Sizes(1, 16, 1, 1),
+        exact_search.Sizes(3, 48, 4000, 64),
+    ],
+)
+def test_blocks_of_any_size_and_any_number_of_threads_give_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, sizes: exact_search.Sizes
+) -> None:
+    """Neither does the format of the first pass: the scores are those of `exact_scores`."""
+    random = np.random.default_rng(3)
+    queries = random.standard_normal((9, 24)).astype("float16")
+    passages = random.standard_normal((103, 24)).astype("float16")
+    before = torch.get_num_threads()
+
+    monkeypatch.setitem(exact_search.SIZES, "cpu", sizes)
+    torch.set_num_threads(2)
+    found = exact_search.exact(queries, [passages], 10)
+    torch.set_num_threads(before)
+
+    assert rows(found) == in_order(exact_scores(queries, passages), 10)
+
+
+@pytest.mark.parametrize("depth", [1, 3, 10])
+def test_what_the_rounding_of_the_first_pass_cannot_tell_apart_is_in_order(depth: int) -> None:
+    """All vectors are nearly the same, and differ by less than bfloat16 has digits."""
+    random = np.random.default_rng(4)
+    shared = 1 + random.random(32)
+    queries = (shared + random.standard_normal((7, 32)) / 500).astype("float32")
+    passages = (shared + random.standard_normal((300, 32)) / 5000).astype("float32")
+    passages[random.permutation(300)[:60]] = passages[7]
+
+    found = exact_search.exact(queries, [passages], depth)
+
+    assert rows(found) == in_order(exact_scores(queries, passages), depth)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-3, 1e4, 1e15])
+def test_vectors_of_any_length_are_found(scale: float) -> None:
+    """Also where most of a collection is negative, and lengths differ by the factor of a thousand."""
+    random = np.random.default_rng(5)
+    queries = (random.standard_normal((6, 16)) * scale).astype("float32")
+    passages = (random.standard_normal((200, 16)) * 10 ** random.uniform(-1, 2, (200, 1)) * scale).astype("float32")
+    passages[:, 0] = -abs(passages[:, 0])
+    queries[:, 0] = abs(queries[:, 0]) * 3
+
+    found = exact_search.exact(queries, [passages], 12)
+
+    assert rows(found) == in_order(exact_scores(queries, passages), 12)
+
+
+def test_few_pairs_reach_the_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first pass, which is fast, drops most of them."""
+    scored = []
+    score = exact_search._Look._score
+
+    def counted(look: Any, row: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        scored.append(len(row))
+        return score(look, row, place)
+
+    monkeypatch.setattr(exact_search._Look, "_score", counted)
+    monkeypatch.setitem(exact_search.SIZES, "cpu", exact_search.Sizes(64, 512, 1 << 20, 64))
+    random = np.random.default_rng(6)
+
+    exact_search.exact(random.standard_normal((10, 64)), [random.standard_normal((4000, 64))], 10)
+
+    assert 100 <= sum(scored) < 300
+
+
+def test_a_text_without_tokens_finds_nothing_and_is_not_found() -> None:
+    """Its vector is zero. The others score less than zero."""
+    queries = np.array([[1, 1], [0, 0]], "float16")
+    passages = np.array([[-1, -2], [0, 0], [-1, -1], [0, 0], [0, -1]], "float16")
+
+    found = exact_search.exact(queries, [passages], 5)
+
+    assert rows(found) == [[(-1.0, 4), (-2.0, 2), (-3.0, 0)], []]
+
+
+def test_nothing_is_found_for_no_query_or_in_no_passage() -> None:
+    """Neither is an error."""
+    vectors = np.ones((3, 4), "float32")
+
+    assert exact_search.exact(vectors[:0], [vectors], 5).keys.shape == (0, 5)
+    assert rows(exact_search.exact(vectors, [], 5)) == [[], [], []]
+    assert rows(exact_search.exact(vectors, [vectors[:0], vectors * 0], 5)) == [[], [], []]
+
+
 def test_passages_that_all_score_the_same_come_in_the_order_of_their_keys() -> None:
     """This is the worst case of ties."""
     found = exact_search.exact(np.ones((2, 4), "float32"), [np.ones((90, 4), "float32")], 20)
@@ -50,10 +149,11 @@ def test_passages_that_all_score_the_same_come_in_the_order_of_their_keys() -> N
     assert found.keys.tolist() == [list(range(20))] * 2
 
 
-def test_a_score_that_is_not_finite_is_an_error() -> None:
+@pytest.mark.parametrize(("query", "passage"), [(3e38, 3e38), (1, np.nan), (np.nan, 1), (1, np.inf), (1e20, 1e20)])
+def test_a_score_that_is_not_finite_is_an_error(query: float, passage: float) -> None:
     """Infinity would rank first and mean nothing."""
     with pytest.raises(BadInput, match="not finite"):
-        exact_search.exact(np.full((1, 2), 3e38, "float32"), [np.full((4, 2), 3e38, "float32")], 2)
+        exact_search.exact(np.full((1, 2), query, "float32"), [np.full((4, 2), passage, "float32")], 2)
 
 
 def test_a_flat_faiss_index_finds_what_exact_search_finds() -> None:
@@ -86,6 +186,41 @@ def test_recall_is_the_share_of_the_exact_list_that_was_found() -> None:
     found = exact_search.TopPassages(np.array([[2, 9], [4, -1]]), np.zeros((2, 2), "float32"))
 
     assert faiss_search.recall(found, truth) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "depth", "expected"),
+    [("cuda", 2, 100, "GPUs"), ("cuda", 0, 100, "CPU"), ("cpu", 2, 100, "CPU"), ("cuda", 2, 5000, "CPU")],
+)
+def test_an_index_is_searched_on_all_gpus_if_models_run_there(
+    monkeypatch: pytest.MonkeyPatch, device: str, gpus: int, depth: int, expected: str
+) -> None:
+    """faiss finds at most 2,048 passages on a GPU. The copy has the nprobe that was set before."""
+    faiss = pytest.importorskip("faiss")
+    index = faiss_search.build("IVF200,Flat", lambda: [whole_numbers(400, 100, seed=6)], 400)
+    monkeypatch.setattr(faiss_search, "device", lambda: device)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: gpus)
+    monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", lambda index: SimpleNamespace(nprobe=index.nprobe))
+
+    ready = faiss_search.on_gpus(index, depth)
+
+    assert (ready is index) == (expected == "CPU")
+    assert ready.nprobe == 200 // faiss_search.LISTS_PROBED
+
+
+def test_an_index_that_has_no_form_for_a_gpu_stays_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """faiss says so with a RuntimeError, for HNSW and for lack of memory alike."""
+    faiss = pytest.importorskip("faiss")
+    index = faiss_search.build("HNSW8", lambda: [whole_numbers(50, 100, seed=6)], 50)
+
+    def refuse(_index: Any) -> None:
+        raise RuntimeError("This index type is not implemented on GPU.")
+
+    monkeypatch.setattr(faiss_search, "device", lambda: "cuda")
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", refuse)
+
+    assert faiss_search.on_gpus(index, 5) is index
 
 
 @pytest.mark.parametrize("factory", ["Nonsense", "IVF5000,Flat"])
@@ -122,10 +257,21 @@ def rows(found: exact_search.TopPassages) -> list[list[tuple[float, int]]]:
 
 def brute_force(queries: Array, passages: Array, depth: int) -> list[list[tuple[float, int]]]:
     """Return the best passages by sorting every score."""
+    return in_order(queries @ passages.T, depth)
+
+
+def exact_scores(queries: Array, passages: Array) -> Array:
+    """Return the scores as exact sums of products in float32, rounded to float32."""
+    products = queries[:, None].astype("float32") * passages[None].astype("float32")
+    return np.array([[math.fsum(pair) for pair in row] for row in products.tolist()]).astype("float32")
+
+
+def in_order(scores: Array, depth: int) -> list[list[tuple[float, int]]]:
+    """Return the largest scores of each row with their places."""
 
     def lists() -> Iterator[list[tuple[float, int]]]:
-        for scores in (queries @ passages.T).tolist():
-            pairs = sorted(((score, key) for key, score in enumerate(scores)), key=lambda p: (-p[0], p[1]))
+        for row in scores.tolist():
+            pairs = sorted(((score, key) for key, score in enumerate(row)), key=lambda p: (-p[0], p[1]))
             yield pairs[:depth]
 
     return list(lists())

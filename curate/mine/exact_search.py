@@ -88,6 +88,8 @@ def exact(
     from curate.models.threads import use_threads
 
     use_threads()
+    if not len(queries):
+        return _unpacked(torch.empty((0, depth), dtype=torch.int64))
     where = "cuda" if (where or device()) == "cuda" else "cpu"  # mps has no float64
     sizes, dtype = SIZES[where], torch.bfloat16 if multiplies_bf16(where) else torch.float32
     with torch.inference_mode(), _summed_in_float32():
@@ -100,7 +102,7 @@ def exact(
             if centre is None:
                 centre = vectors[:: -(-len(vectors) // sizes.passages)].mean(0, dtype=torch.float32)
             chunk = _Chunk(start, vectors, centre, sizes, dtype)
-            for group in groups:
+            for group in groups if len(chunk.keys) else ():
                 _Look(group, chunk).run()
         return _unpacked(torch.cat([group.best for group in groups]).cpu())
 
