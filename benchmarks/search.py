@@ -28,7 +28,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    queries, passages = vectors(options.queries, options.dimension, 1), vectors(options.passages, options.dimension, 2)
+    queries, passages = (
+        vectors(options.queries, options.dimension, 1),
+        vectors(options.passages, options.dimension, 2),
+    )
     tools: dict[str, Callable[[], Any]] = {
         "curate": lambda: curate(queries, passages, options.depth, bf16=True),
         "curate, fp32": lambda: curate(queries, passages, options.depth, bf16=False),
@@ -43,8 +46,13 @@ def main() -> None:
     for name, (clock, processor) in seconds.items():
         print(f"| {name} | {clock:.2f} | {processor:.2f} | {processor / seconds['curate'][1]:.2f} |")
     keys = [rounds[0][name][2] for name in list(tools)[:3]]
-    print(f"\ncurate finds the same in fp32: {np.array_equal(keys[0], keys[1])}; of what faiss finds, it finds", end=" ")
-    print(f"{np.mean([len(np.intersect1d(*rows)) for rows in zip(keys[0], keys[2], strict=True)]) / options.depth:.6f}")
+    print(
+        f"\ncurate finds the same in fp32: {np.array_equal(keys[0], keys[1])}; of what faiss finds, it finds",
+        end=" ",
+    )
+    print(
+        f"{np.mean([len(np.intersect1d(*rows)) for rows in zip(keys[0], keys[2], strict=True)]) / options.depth:.6f}"
+    )
 
 
 def vectors(count: int, dimension: int, seed: int) -> np.ndarray:

@@ -96,7 +96,9 @@ def test_vectors_of_any_length_are_found(scale: float) -> None:
     """Also where most of a collection is negative, and lengths differ by the factor of a thousand."""
     random = np.random.default_rng(5)
     queries = (random.standard_normal((6, 16)) * scale).astype("float32")
-    passages = (random.standard_normal((200, 16)) * 10 ** random.uniform(-1, 2, (200, 1)) * scale).astype("float32")
+    passages = (random.standard_normal((200, 16)) * 10 ** random.uniform(-1, 2, (200, 1)) * scale).astype(
+        "float32"
+    )
     passages[:, 0] = -abs(passages[:, 0])
     queries[:, 0] = abs(queries[:, 0]) * 3
 
