@@ -3,8 +3,8 @@
     python benchmarks/search.py [--queries N] [--passages N] [--dimension N] [--depth N] [--threads N] [--rounds N]
 
 The vectors are random, of length 1, and rounded to float16, as curate keeps them. faiss gets them in float32. The
-matrix products have the blocks of curate's search. `curate, fp32` is the search without bfloat16. The script prints
-the median seconds, of the clock and of the processor, and whether all three find the same passages.
+matrix products have the blocks of curate's search. `curate, fp32` is the search without bfloat16. Printed are the
+median seconds, of the clock and of the processor, and whether all three find the same passages.
 """
 
 import argparse
@@ -45,14 +45,9 @@ def main() -> None:
     print("|---|---|---|---|")
     for name, (clock, processor) in seconds.items():
         print(f"| {name} | {clock:.2f} | {processor:.2f} | {processor / seconds['curate'][1]:.2f} |")
-    keys = [rounds[0][name][2] for name in list(tools)[:3]]
-    print(
-        f"\ncurate finds the same in fp32: {np.array_equal(keys[0], keys[1])}; of what faiss finds, it finds",
-        end=" ",
-    )
-    print(
-        f"{np.mean([len(np.intersect1d(*rows)) for rows in zip(keys[0], keys[2], strict=True)]) / options.depth:.6f}"
-    )
+    ours, ours_in_fp32, theirs = ([set(row) for row in rounds[0][name][2].tolist()] for name in list(tools)[:3])
+    shared = sum(len(one & other) for one, other in zip(ours, theirs, strict=True)) / sum(map(len, theirs))
+    print(f"\ncurate finds the same in fp32: {ours == ours_in_fp32}. Of what faiss finds, it finds {shared:.6f}.")
 
 
 def vectors(count: int, dimension: int, seed: int) -> np.ndarray:
@@ -93,7 +88,7 @@ def flat_index(queries: np.ndarray, passages: np.ndarray, depth: int, threads: i
 
 def product(queries: np.ndarray, passages: np.ndarray, dtype: torch.dtype) -> None:
     """Multiply in blocks, and drop the result."""
-    from curate.mine.exact_search import SIZES
+    from curate.mine.two_passes import SIZES
 
     sizes = SIZES["cpu"]
     asked, columns = (torch.from_numpy(each).to(dtype) for each in (queries, passages))

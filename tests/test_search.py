@@ -11,19 +11,19 @@ import pytest
 import torch
 
 from curate.errors import BadInput, BadSettings, NotAvailable
-from curate.mine import exact_search, faiss_search
+from curate.mine import exact_search, faiss_search, two_passes
 from curate.models import pretrained
 
 Array = np.ndarray
 
 
-SMALL = exact_search.Sizes(queries=5, passages=16, chunk=2000, rows=7)
+SMALL = two_passes.Sizes(queries=5, passages=16, chunk=2000, rows=7)
 
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["bf16", "fp32"])
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use several blocks even for small data; round to either format in the first pass."""
-    monkeypatch.setitem(exact_search.SIZES, "cpu", SMALL)
+    monkeypatch.setitem(two_passes.SIZES, "cpu", SMALL)
     monkeypatch.setattr(pretrained, "multiplies_bf16", lambda _where: request.param)
 
 
@@ -55,13 +55,13 @@ def test_any_sharding_of_the_passages_gives_the_same_bits(cuts: list[int]) -> No
 @pytest.mark.parametrize(
     "sizes",
     [
-        exact_search.Sizes(1024, 8192, 1 << 20, 256),
-        exact_search.Sizes(1, 16, 1, 1),
-        exact_search.Sizes(3, 48, 4000, 64),
+        two_passes.Sizes(1024, 8192, 1 << 20, 256),
+        two_passes.Sizes(1, 16, 1, 1),
+        two_passes.Sizes(3, 48, 4000, 64),
     ],
 )
 def test_blocks_of_any_size_and_any_number_of_threads_give_the_same_bits(
-    monkeypatch: pytest.MonkeyPatch, sizes: exact_search.Sizes
+    monkeypatch: pytest.MonkeyPatch, sizes: two_passes.Sizes
 ) -> None:
     """Neither does the format of the first pass: the scores are those of `exact_scores`."""
     random = np.random.default_rng(3)
@@ -69,7 +69,7 @@ def test_blocks_of_any_size_and_any_number_of_threads_give_the_same_bits(
     passages = random.standard_normal((103, 24)).astype("float16")
     before = torch.get_num_threads()
 
-    monkeypatch.setitem(exact_search.SIZES, "cpu", sizes)
+    monkeypatch.setitem(two_passes.SIZES, "cpu", sizes)
     torch.set_num_threads(2)
     found = exact_search.exact(queries, [passages], 10)
     torch.set_num_threads(before)
@@ -107,17 +107,29 @@ def test_vectors_of_any_length_are_found(scale: float) -> None:
     assert rows(found) == in_order(exact_scores(queries, passages), 12)
 
 
+def test_passages_that_are_much_shorter_than_the_first_ones_are_in_order() -> None:
+    """The centre of the first ones, which is subtracted, is much longer than they are."""
+    random = np.random.default_rng(8)
+    queries = random.standard_normal((6, 16)).astype("float32")
+    passages = (1 + random.random((300, 16)) * np.geomspace(1e-3, 1, 300)[:, None]).astype("float32")
+    passages[:100] *= -1e5
+
+    found = exact_search.exact(queries, [passages], 120)
+
+    assert rows(found) == in_order(exact_scores(queries, passages), 120)
+
+
 def test_few_pairs_reach_the_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first pass, which is fast, drops most of them."""
     scored = []
-    score = exact_search._Look._score
+    score = two_passes.Look.score
 
     def counted(look: Any, row: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         scored.append(len(row))
         return score(look, row, place)
 
-    monkeypatch.setattr(exact_search._Look, "_score", counted)
-    monkeypatch.setitem(exact_search.SIZES, "cpu", exact_search.Sizes(64, 512, 1 << 20, 64))
+    monkeypatch.setattr(two_passes.Look, "score", counted)
+    monkeypatch.setitem(two_passes.SIZES, "cpu", two_passes.Sizes(64, 512, 1 << 20, 64))
     random = np.random.default_rng(6)
 
     exact_search.exact(random.standard_normal((10, 64)), [random.standard_normal((4000, 64))], 10)
@@ -197,7 +209,7 @@ def test_recall_is_the_share_of_the_exact_list_that_was_found() -> None:
 def test_an_index_is_searched_on_all_gpus_if_models_run_there(
     monkeypatch: pytest.MonkeyPatch, device: str, gpus: int, depth: int, expected: str
 ) -> None:
-    """faiss finds at most 2,048 passages on a GPU. The copy has the nprobe that was set before."""
+    """Faiss finds at most 2,048 passages on a GPU. The copy has the nprobe that was set before."""
     faiss = pytest.importorskip("faiss")
     index = faiss_search.build("IVF200,Flat", lambda: [whole_numbers(400, 100, seed=6)], 400)
     monkeypatch.setattr(faiss_search, "device", lambda: device)
@@ -211,7 +223,7 @@ def test_an_index_is_searched_on_all_gpus_if_models_run_there(
 
 
 def test_an_index_that_has_no_form_for_a_gpu_stays_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """faiss says so with a RuntimeError, for HNSW and for lack of memory alike."""
+    """Faiss says so with a RuntimeError, for HNSW and for lack of memory alike."""
     faiss = pytest.importorskip("faiss")
     index = faiss_search.build("HNSW8", lambda: [whole_numbers(50, 100, seed=6)], 50)
 
