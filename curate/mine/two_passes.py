@@ -1,8 +1,8 @@
 """The two passes of exact search.
 
 The first multiplies vectors that are rounded to the format in which the processor is fastest. It drops the
-passages that cannot be among the best, by a bound on how far such a product is from the true one. The second scores
-the remaining pairs one by one, and decides. So the first pass changes no result, whatever its format and blocks.
+passages that cannot be among the best, by a bound on how far such a product is from the true one. The second
+scores the remaining pairs one by one, and decides. So the first changes no result, whatever its format and blocks.
 """
 
 from collections.abc import Iterator
@@ -118,9 +118,8 @@ class Group:
     def error(self, chunk: Chunk) -> "torch.Tensor":
         """Bound, for every query, how far a product may be from the true one.
 
-        Of rounded vectors: qp - (q - dq)(p - dp) = dq p + (q - dq) dp, which is at most |dq||p| + (|q| + |dq|)|dp|.
-        A sum of n products in float32 is off by less than n ulp. The last term is for numbers so small that they
-        are lost.
+        Of rounded vectors: qp - (q - dq)(p - dp) = dq p + (q - dq) dp, at most |dq||p| + (|q| + |dq|)|dp|. A sum
+        of n products in float32 is off by less than n ulp. The last term is for numbers so small that they vanish.
         """
         if not float(self.length.max()) * chunk.length < LARGEST:
             raise BadInput("a score is not finite: the embeddings contain NaN or numbers that are too large")
