@@ -93,8 +93,8 @@ def product(queries: np.ndarray, passages: np.ndarray, dtype: torch.dtype) -> No
     sizes = SIZES["cpu"]
     asked, columns = (torch.from_numpy(each).to(dtype) for each in (queries, passages))
     out = torch.empty(sizes.queries * sizes.passages, dtype=dtype)
-    for rows in asked.split(sizes.queries):
-        for block in columns.split(sizes.passages):
+    for rows in torch.split(asked, sizes.queries):
+        for block in torch.split(columns, sizes.passages):
             torch.mm(rows, block.T, out=out[: len(rows) * len(block)].view(len(rows), len(block)))
 
 

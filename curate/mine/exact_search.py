@@ -63,8 +63,8 @@ def exact(
     sizes, dtype = SIZES[where], torch.bfloat16 if multiplies_bf16(where) else torch.float32
     with torch.inference_mode(), summed_in_float32():
         room = Room(min(sizes.queries, len(queries)), sizes, dtype, where)
-        asked = torch.from_numpy(queries).to(where).float().split(sizes.queries)
-        groups = [Group(vectors, depth, room) for vectors in asked]
+        asked = torch.from_numpy(queries).to(where).float()
+        groups = [Group(vectors, depth, room) for vectors in torch.split(asked, sizes.queries)]
         centre = None
         for start, array in chunks(passages, sizes.chunk):
             vectors = torch.from_numpy(array).to(where)

@@ -131,11 +131,13 @@ class Group:
 
     def reached(self, chunk: Chunk) -> "torch.Tensor":
         """Return the score of the last of the best, less that of the centre; -inf if there is room for more."""
+        import torch
+
         if self.best.shape[1] < self.depth:
-            return self.length.new_full((len(self.best),), float("-inf"))
+            return torch.full_like(self.length, float("-inf"))
         last = self.best[:, -1]
         scores: torch.Tensor = scores_of(last).double() - self.vectors.double() @ chunk.centre.double()
-        return scores.float().masked_fill(last == NONE, float("-inf"))
+        return torch.where(last == NONE, float("-inf"), scores.float())
 
 
 class Look:

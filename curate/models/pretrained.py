@@ -68,8 +68,6 @@ def number_format(wanted: str = "auto") -> str:
 
     If that is "auto" too: bf16 if the processor computes in it (GPU, avx512_bf16, AMX), else fp32.
     """
-    import torch
-
     if wanted == "auto":
         wanted = os.environ.get("CURATE_DTYPE", "auto")
     if wanted not in ("auto", "bf16", "fp32"):
@@ -84,7 +82,7 @@ def multiplies_bf16(where: str) -> bool:
     import torch
 
     if where == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
 
