@@ -1,7 +1,7 @@
 """Exact search by inner product: queries stay in memory, passages stream by, and each query keeps its best.
 
-A score is the sum, in float64, of products in float32, rounded to float32. The order is canonical: score
-descending, then passage_key ascending. `two_passes.py` finds it, the same whatever the blocks and the threads.
+A score is the inner product in float64, rounded to float32. The order is canonical: score descending, then
+passage_key ascending. `two_passes.py` finds it, the same whatever the blocks and the threads.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-SCORE = "sum in float64"
+SCORE = "float64"
 """What a score is. It is part of the identity of all that keeps scores, and changes when their bytes change."""
 
 
@@ -50,51 +50,60 @@ def exact(
     is not found. where: cuda or cpu; by default where models run. Raises BadInput if a number is not finite, or so
     large that a score may not be.
     """
+    import numpy as np
     import torch
 
-    from curate.mine.two_passes import SIZES, Chunk, Group, Look, Room, summed_in_float32
+    from curate.mine.two_passes import NONE, SIZES, Block, Group, summed_in_float32
     from curate.models.pretrained import device, multiplies_bf16
     from curate.models.threads import use_threads
 
     use_threads()
-    if not len(queries):
-        return _unpacked(torch.empty((0, depth), dtype=torch.int64))
     where = "cuda" if (where or device()) == "cuda" else "cpu"  # mps has no float64
     sizes, dtype = SIZES[where], torch.bfloat16 if multiplies_bf16(where) else torch.float32
+    asked = np.array(queries, "float32", order="C")  # a copy, which torch can take whatever the array is
+    asks = torch.from_numpy(asked.any(axis=1))
+    best = torch.full((len(asked), depth), NONE)
+    if not asks.any():
+        return _unpacked(best)
     with torch.inference_mode(), summed_in_float32():
-        room = Room(min(sizes.queries, len(queries)), sizes, dtype, where)
-        asked = torch.from_numpy(queries).to(where).float()
-        groups = [Group(vectors, depth, room) for vectors in torch.split(asked, sizes.queries)]
-        centre = None
-        for start, array in chunks(passages, sizes.chunk):
-            vectors = torch.from_numpy(array).to(where)
-            if centre is None:
-                centre = vectors[:: -(-len(vectors) // sizes.passages)].mean(0, dtype=torch.float32)
-            chunk = Chunk(start, vectors, centre, sizes, dtype)
-            for group in groups if len(chunk.keys) else ():
-                Look(group, chunk).run()
-        return _unpacked(torch.cat([group.best for group in groups]).cpu())
+        vectors = torch.from_numpy(asked)[asks].to(where)
+        rows = min(sizes.queries, len(vectors))
+        products = torch.empty(rows * sizes.block(vectors.shape[1]), dtype=dtype, device=where)
+        groups = [Group(part, depth, sizes, products) for part in vectors.split(rows)]
+        for start, array in blocks(passages, sizes.block(vectors.shape[1])):
+            block = Block(start, torch.from_numpy(array).to(where), sizes, dtype)
+            for group in groups if len(block.keys) else ():
+                group.look(block)
+        best[asks] = torch.cat([group.best for group in groups]).cpu()
+    return _unpacked(best)
 
 
-def chunks(arrays: Iterable["np.ndarray"], size: int) -> Iterator[tuple[int, "np.ndarray"]]:
-    """Yield (number of the first row, rows) of about `size` bytes; the next rows take the place of the last."""
+def score(query: "np.ndarray", passage: "np.ndarray") -> float:
+    """Return the score of one pair."""
+    import numpy as np
+
+    return float(np.float32((query.astype("float64") * passage.astype("float64")).sum()))
+
+
+def blocks(arrays: Iterable["np.ndarray"], size: int) -> Iterator[tuple[int, "np.ndarray"]]:
+    """Yield (number of the first row, `size` rows in float32); the next rows take the place of the last."""
     import numpy as np
 
     start = filled = 0
-    chunk = np.empty((0, 0))
+    block = np.empty((0, 0), "float32")
     for array in arrays:
-        if not len(chunk):
-            chunk = np.empty((max(1, size // (array.shape[1] * array.itemsize)), array.shape[1]), array.dtype)
+        if not len(block):
+            block = np.empty((size, array.shape[1]), "float32")
         taken = 0
         while taken < len(array):
-            step = min(len(chunk) - filled, len(array) - taken)
-            chunk[filled : filled + step] = array[taken : taken + step]
+            step = min(size - filled, len(array) - taken)
+            block[filled : filled + step] = array[taken : taken + step]
             taken, filled = taken + step, filled + step
-            if filled == len(chunk):
-                yield start, chunk
-                start, filled = start + filled, 0
+            if filled == size:
+                yield start, block
+                start, filled = start + size, 0
     if filled:
-        yield start, chunk[:filled]
+        yield start, block[:filled]
 
 
 def _unpacked(ranks: "torch.Tensor") -> TopPassages:

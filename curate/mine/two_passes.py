@@ -3,8 +3,10 @@
 The first multiplies vectors that are rounded to the format in which the processor is fastest. It drops the
 passages that cannot be among the best, by a bound on how far such a product is from the true one. The second
 scores the remaining pairs one by one, and decides. So the first changes no result, whatever its format and blocks.
+Where it drops too little, because scores are closer than its digits, products in float64 take its place.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 
 FOLD = 16
 """The largest of so many products is looked at first."""
+CROWDED = 32
+"""If more than 1 in so many passages may be among the best, a product in float64 takes less time than pairs."""
+FAR = 2
+"""A passage that is farther from the centre than so many times the median passes by the first pass."""
 LARGEST = 1e38
-"""Products below it have room in float32 and bfloat16."""
+"""Scores below it have room in float32."""
 KEYS = (1 << 32) - 1
 NONE = -(1 << 63)
 """The rank of no passage, below all others."""
@@ -31,15 +37,19 @@ class Sizes:
     queries: int
     """Queries in a matrix product."""
     passages: int
-    """Passages in a matrix product; a multiple of FOLD."""
-    chunk: int
-    """Bytes of passages that are in memory, before they are rounded."""
+    """Passages in a matrix product, at most; a multiple of FOLD."""
+    bytes: int
+    """Bytes of the passages in a matrix product, in float32, at most."""
     rows: int
-    """Passages that are rounded, or pairs that are scored, at once. Of pairs never fewer: a GPU may sum up another
-    number of pairs in another order."""
+    """Pairs that are scored, or passages that are rounded or multiplied in float64, at once. Of pairs never fewer:
+    a GPU may sum up another number of pairs in another order."""
+
+    def block(self, dimension: int) -> int:
+        """Return the number of passages in a block."""
+        return max(FOLD, min(self.passages, self.bytes // (4 * dimension)) // FOLD * FOLD)
 
 
-SIZES = {"cpu": Sizes(1024, 16_384, 128 << 20, 256), "cuda": Sizes(2048, 32_768, 2 << 30, 65_536)}
+SIZES = {"cpu": Sizes(256, 65_536, 128 << 20, 256), "cuda": Sizes(1024, 65_536, 256 << 20, 8192)}
 
 
 @contextmanager
@@ -47,224 +57,203 @@ def summed_in_float32() -> Iterator[None]:
     """Let products of float32 and bfloat16 be summed up in float32, as the bound supposes."""
     import torch
 
-    matmul, precision = torch.backends.cuda.matmul, torch.get_float32_matmul_precision()
-    reduced = matmul.allow_bf16_reduced_precision_reduction
-    matmul.allow_bf16_reduced_precision_reduction = False
-    torch.set_float32_matmul_precision("highest")
+    cuda = torch.backends.cuda.matmul
+    switches = [(cuda, "allow_bf16_reduced_precision_reduction", False)]
+    by_name = hasattr(cuda, "fp32_precision")  # since torch 2.9; then the older function may raise
+    if by_name:
+        switches += [(each, "fp32_precision", "ieee") for each in (cuda, torch.backends.mkldnn.matmul)]
+    before = [getattr(each, name) for each, name, _ in switches]
+    precision = None if by_name else torch.get_float32_matmul_precision()
     try:
+        for each, name, value in switches:
+            setattr(each, name, value)
+        if precision:
+            torch.set_float32_matmul_precision("highest")
         yield
     finally:
-        matmul.allow_bf16_reduced_precision_reduction = reduced
-        torch.set_float32_matmul_precision(precision)
+        for (each, name, _), value in zip(switches, before, strict=True):
+            setattr(each, name, value)
+        if precision:
+            torch.set_float32_matmul_precision(precision)
 
 
-class Chunk:
-    """Passages with a token, as they are and rounded."""
+class Block:
+    """Passages with a token: as they are; and without their centre, times a power of two, rounded.
 
-    def __init__(
-        self, start: int, vectors: "torch.Tensor", centre: "torch.Tensor", sizes: Sizes, dtype: "torch.dtype"
-    ) -> None:
-        """Subtract `centre` before rounding: what all vectors share changes no order, and would take digits."""
+    What all vectors share changes no order, and would take digits. The power of two keeps the digits of numbers so
+    small that they would vanish.
+    """
+
+    def __init__(self, start: int, vectors: "torch.Tensor", sizes: Sizes, dtype: "torch.dtype") -> None:
+        """Round float32 vectors, the first of which is passage `start`; raises BadInput if one is not finite."""
         import torch
 
         there = vectors[:, 0] != 0  # looking at all of each vector takes longer
         there[~there] = vectors[~there].any(1)
         self.keys = start + there.nonzero()[:, 0]
         self.vectors = vectors if len(self.keys) == len(vectors) else vectors[there]
-        self.centre = centre
-        rows = -(-len(self.keys) // FOLD) * FOLD
-        self.rounded = torch.empty((rows, len(centre)), dtype=dtype, device=vectors.device)
-        self.rounded[len(self.keys) :] = 0
-        lengths = torch.zeros(3, device=vectors.device)
-        for at in range(0, len(self.keys), sizes.rows):
-            whole = self.vectors[at : at + sizes.rows].float()
-            centred = whole - centre
-            self.rounded[at : at + len(whole)] = centred
-            lost = centred - self.rounded[at : at + len(whole)].float()
-            longest = [torch.linalg.vector_norm(each, dim=1).max() for each in (whole, centred, lost)]
-            lengths = torch.maximum(lengths, torch.stack(longest))
-        length, self.centred, self.lost = lengths.tolist()
-        self.length: float = (
-            length + self.centred
-        )  # at least that of each vector, centred or not, and of the centre
-
-
-class Room:
-    """Memory that the groups use in turn, because fresh memory takes time."""
-
-    def __init__(self, queries: int, sizes: Sizes, dtype: "torch.dtype", where: str) -> None:
-        import torch
-
-        self.sizes, self.dtype = sizes, dtype
-        self.bits, self.dropped = (torch.int16, 16) if dtype == torch.bfloat16 else (torch.int32, 0)
-        self.products = torch.empty(queries * sizes.passages, dtype=dtype, device=where)
-        self.places = torch.empty((queries, sizes.passages), dtype=torch.int32, device=where)
-        self.values = torch.empty((queries, sizes.passages), dtype=self.bits, device=where)
+        count, dimension = self.vectors.shape
+        if not count:
+            return
+        low, high = torch.stack(torch.aminmax(self.vectors)).tolist()
+        self.largest = max(-low, high) if low == low else math.nan
+        sample = self.vectors[:: -(-count // sizes.rows)]
+        self.scale = power_of_two(sample.abs().amax(1)).median()
+        self.centre = (
+            sample.sort(0).values[len(sample) // 2] * self.scale
+        )  # a passage that is far from all others hardly moves it
+        self.rounded = torch.zeros((-(-count // FOLD) * FOLD, dimension), dtype=dtype, device=vectors.device)
+        lengths, lost = (torch.empty(count, device=vectors.device) for _ in range(2))
+        for at in range(0, count, sizes.rows):
+            part = slice(at, min(at + sizes.rows, count))
+            centred = self.vectors[part] * self.scale - self.centre
+            self.rounded[part] = centred
+            lengths[part] = torch.linalg.vector_norm(centred, dim=1)
+            lost[part] = torch.linalg.vector_norm(centred - self.rounded[part].float(), dim=1)
+        near = lengths <= FAR * lengths.median()
+        self.near, self.far = near.nonzero()[:, 0], (~near).nonzero()[:, 0]
+        self.rounded[self.far] = 0
+        self.length, self.lost = lengths[near].max(), lost[near].max()
+        self.whole = self.length + torch.linalg.vector_norm(self.centre)  # at least the length of each near vector
 
 
 class Group:
     """Some queries, and the best passages found for them so far."""
 
-    def __init__(self, vectors: "torch.Tensor", depth: int, room: Room) -> None:
+    def __init__(self, vectors: "torch.Tensor", depth: int, sizes: Sizes, products: "torch.Tensor") -> None:
+        """Take float32 queries that have a token.
+
+        products: memory that groups use in turn, because fresh memory takes time.
+        """
         import torch
 
-        self.vectors, self.depth, self.room = vectors, depth, room
-        self.rounded = vectors.to(room.dtype)
-        self.silent = ~vectors.any(1)
-        self.length = torch.linalg.vector_norm(vectors, dim=1)
-        self.lost = torch.linalg.vector_norm(vectors - self.rounded.float(), dim=1)
-        self.best = torch.empty((len(vectors), 0), dtype=torch.int64, device=vectors.device)
+        self.vectors, self.sizes, self.products = vectors, sizes, products
+        self.best = torch.full((len(vectors), depth), NONE, device=vectors.device)
+        self.seen = 0
+        self.largest = float(vectors.abs().max())
+        self.scale = power_of_two(vectors.abs().amax(1))
+        self.scaled = vectors * self.scale[:, None]
+        self.rounded = self.scaled.to(products.dtype)
+        self.length = torch.linalg.vector_norm(self.scaled, dim=1)
+        self.lost = torch.linalg.vector_norm(self.scaled - self.rounded.float(), dim=1)
+        self.bits, self.dropped = (torch.int16, 16) if products.dtype == torch.bfloat16 else (torch.int32, 0)
 
-    def error(self, chunk: Chunk) -> "torch.Tensor":
-        """Bound, for every query, how far a product may be from the true one.
+    def look(self, block: Block) -> None:
+        """Let the best of the passages in; raises BadInput if a score may not be finite."""
+        import torch
 
-        Of rounded vectors: qp - (q - dq)(p - dp) = dq p + (q - dq) dp, at most |dq||p| + (|q| + |dq|)|dp|. A sum
-        of n products in float32 is off by less than n ulp. The last term is for numbers so small that they vanish.
-        """
-        if not float(self.length.max()) * chunk.length < LARGEST:
+        if not self.largest * block.largest * self.vectors.shape[1] < LARGEST:
             raise BadInput("a score is not finite: the embeddings contain NaN or numbers that are too large")
-        rounding = self.lost * chunk.centred + (self.length + self.lost) * chunk.lost
-        summing = (self.vectors.shape[1] + 1) * 2.0**-22 * self.length * chunk.length
-        lost = 2.0**-50 * (1 + self.length) * (1 + chunk.length)
-        error: torch.Tensor = 1.001 * rounding + summing + lost
+        everyone = torch.arange(len(self.vectors), device=self.vectors.device)
+        if len(block.far):
+            self._multiply(block, everyone, block.far)
+        shape = len(self.vectors), len(block.rounded)
+        products = self.products[: math.prod(shape)].view(shape)
+        torch.mm(self.rounded, block.rounded.T, out=products)
+        bits = products.view(self.bits).view(shape[0], FOLD, -1)
+        highest = bits.amax(1)
+        floor = self._floor(block, highest)
+        row, column = (highest >= floor[:, None]).nonzero(as_tuple=True)
+        crowded = torch.bincount(row, minlength=shape[0]) > shape[1] // CROWDED
+        if crowded.any():
+            self._multiply(block, everyone[crowded], block.near)
+            row, column = (each[~crowded[row]] for each in (row, column))
+        hit, layer = (bits.transpose(1, 2)[row, column] >= floor[row, None]).nonzero(as_tuple=True)
+        self._let_in(block, row[hit], layer * highest.shape[1] + column[hit])
+        self.seen += len(block.keys)
+
+    def _floor(self, block: Block, highest: "torch.Tensor") -> "torch.Tensor":
+        """Return the least bits that the product of a passage among the best may have.
+
+        highest: the largest of FOLD products each. They belong to different passages, so that as many passages as
+        are wanted reach the last of so many largest. Numbers above zero have the order of their bits, and integers
+        are compared several times faster. A query whose floor would not be above zero lets every passage through.
+        """
+        import torch
+
+        depth, dtype = self.best.shape[1], self.products.dtype
+        error, last = self._error(block), self.best[:, -1]
+        of_centre = self.scaled.double() @ block.centre.double()
+        reached = scores_of(last).double() * self.scale * block.scale - of_centre
+        floor = torch.where(last == NONE, -math.inf, reached) - error
+        if self.seen < depth <= highest.shape[1]:
+            least = _largest(highest, depth)[:, -1].contiguous().view(dtype).double()
+            floor = torch.maximum(floor, least * (1 - torch.finfo(dtype).eps / 2) - 2 * error)
+        bits = (floor.float().view(torch.int32) >> self.dropped).to(self.bits)  # rounded down
+        return bits.masked_fill(bits <= 0, torch.iinfo(self.bits).min)
+
+    def _error(self, block: Block) -> "torch.Tensor":
+        """Bound, for every query q, how far the product with a passage may be from its score less the centre's.
+
+        Let p be the passage without the centre c, n the dimension, dq and dp what rounding took from q and p, and
+        u = 2**-24 the rounding of a number in float32.
+        Rounding: qp - (q - dq)(p - dp) = dq p + (q - dq) dp, at most |dq||p| + (|q| + |dq|)|dp|.
+        Summing: n products and their sum in float32 are off by (n + 1) u |q||p|, or twice that if a processor cuts
+        numbers off instead of rounding them; the same again is room for the subtraction of c, off by u |q||p|.
+        Scores: one is off by u |q||p + c|, and two are compared.
+        Last comes what numbers lose that are too small for float32.
+        """
+        n, lengths = self.vectors.shape[1], self.length.double()
+        rounding = 1.001 * (self.lost * block.length + (self.length + self.lost) * block.lost)
+        summing = lengths * (2.0**-22 * (n + 1) * block.length + 2.0**-23 * block.whole)
+        vanished = 2.0**-60 * (1 + lengths) * (1 + block.whole) + 2.0**-148 * self.scale.double() * block.scale
+        error: torch.Tensor = rounding + summing + vanished
         return error
 
-    def reached(self, chunk: Chunk) -> "torch.Tensor":
-        """Return the score of the last of the best, less that of the centre; -inf if there is room for more."""
-        import torch
+    def _multiply(self, block: Block, rows: "torch.Tensor", places: "torch.Tensor") -> None:
+        """Let in the best of the passages at some places, for some queries, by products in float64.
 
-        if self.best.shape[1] < self.depth:
-            return torch.full_like(self.length, float("-inf"))
-        last = self.best[:, -1]
-        scores: torch.Tensor = scores_of(last).double() - self.vectors.double() @ chunk.centre.double()
-        return torch.where(last == NONE, float("-inf"), scores.float())
-
-
-class Look:
-    """A look at the passages of a chunk for a group of queries.
-
-    Numbers above zero have the order of their bits, and integers are compared several times faster. A query whose
-    `floor` would not be above zero lets every passage through.
-    """
-
-    def __init__(self, group: Group, chunk: Chunk) -> None:
-        import torch
-
-        self.group, self.chunk, self.room = group, chunk, group.room
-        self.error, self.reached = group.error(chunk), group.reached(chunk)
-        self.least, self.most = (getattr(torch.iinfo(self.room.bits), name) for name in ("min", "max"))
-        width, depth = min(self.room.sizes.passages, len(chunk.rounded)), group.depth
-        self.fold = max(fold for fold in (1, 2, 4, 8, FOLD) if fold == 1 or width >= 4 * fold * depth)
-        shape = len(group.best), width // self.fold
-        self.highest = torch.full(shape, self.least, dtype=self.room.bits, device=group.best.device)
-        self.last = self.highest[:, 0].clone()
-        self.filled = torch.zeros(len(group.best), dtype=torch.int64, device=group.best.device)
-
-    def run(self) -> None:
-        """Multiply, keep what may be among the best, score it."""
-        width = self.room.sizes.passages
-        for at in range(0, len(self.chunk.rounded), width):
-            products = self._products(self.chunk.rounded[at : at + width])
-            highest = products.amax(1)
-            self._raise_floor(highest)
-            row, column = (highest >= self.floor[:, None]).nonzero(as_tuple=True)
-            cells = products.transpose(1, 2)[row, column]
-            hit, layer = (cells >= self.floor[row, None]).nonzero(as_tuple=True)
-            place = at + layer * products.shape[2] + column[hit]
-            there = place < len(self.chunk.keys)  # the last rows only fill up
-            self._keep(row[hit][there], place[there], cells[hit, layer][there])
-        self._settle()
-
-    def _products(self, columns: "torch.Tensor") -> "torch.Tensor":
-        """Return the bits of the products: queries x fold x the rest of the passages."""
-        import torch
-
-        rows, width = len(self.group.rounded), len(columns)
-        products = self.room.products[: rows * width].view(rows, width)
-        torch.mm(self.group.rounded, columns.T, out=products)
-        return products.view(self.room.bits).view(rows, self.fold, width // self.fold)
-
-    def _raise_floor(self, highest: "torch.Tensor") -> None:
-        """Find the least bits that a product among the best may have, by `highest` of the next passages.
-
-        The largest products of folds belong to different passages, so that `depth` passages reach the last of the
-        `depth` largest.
+        They leave open only scores that are halfway between two numbers in float32: even of equal ones few pass.
         """
         import torch
 
-        columns = self.highest[:, : highest.shape[1]]
-        torch.maximum(columns, highest, out=columns)
-        if self.highest.shape[1] >= self.group.depth:
-            self.last = _largest(self.highest, self.group.depth)[:, -1]
-        self._set_floor()
+        queries = self.vectors[rows].double()
+        slack = torch.linalg.vector_norm(queries, dim=1) * queries.shape[1] * 2.0**-50
+        for some in torch.split(places, self.sizes.rows):
+            passages = block.vectors[some].double()
+            most = torch.addr(queries @ passages.T, slack, torch.linalg.vector_norm(passages, dim=1)).float()
+            row, column = (_ranks(most, block.keys[some]) > self.best[rows, -1:]).nonzero(as_tuple=True)
+            self._let_in(block, rows[row], some[column])
 
-    def _set_floor(self) -> None:
+    def _let_in(self, block: Block, row: "torch.Tensor", place: "torch.Tensor") -> None:
+        """Score pairs of a query and a place in the block, and let the best in; `row` ascends."""
         import torch
 
-        unit = torch.finfo(self.room.dtype).eps / 2  # the relative error of the products, which are rounded, too
-        last = self.last.contiguous().view(self.room.dtype).float()
-        floor = torch.maximum(self.reached - self.error, last * (1 - unit) - 2 * self.error)
-        bits = ((floor * (1 - unit)).view(torch.int32) >> self.room.dropped).to(self.room.bits)  # rounded down
-        self.floor = bits.masked_fill(~(floor > 0), self.least).masked_fill(self.group.silent, self.most)
+        rows, inverse, counts = torch.unique_consecutive(row, return_inverse=True, return_counts=True)
+        if not len(rows):
+            return
+        column = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[inverse]
+        ranks = torch.full((len(rows), int(counts.max())), NONE, device=row.device)
+        ranks[inverse, column] = _ranks(self.scores(block, row, place), block.keys[place])
+        self.best[rows] = _largest(torch.cat([self.best[rows], ranks], 1), self.best.shape[1])
 
-    def _keep(self, row: "torch.Tensor", place: "torch.Tensor", value: "torch.Tensor") -> None:
-        """Put passages aside; `row` ascends."""
+    def scores(self, block: Block, row: "torch.Tensor", place: "torch.Tensor") -> "torch.Tensor":
+        """Return the scores of pairs of a query and a place in the block."""
         import torch
 
-        counts = torch.bincount(row, minlength=len(self.filled))
-        width = self.room.places.shape[1]
-        if int((self.filled + counts).max()) > width:
-            self._settle()
-        first = torch.arange(len(self.filled), device=row.device) * width + self.filled - counts.cumsum(0) + counts
-        target = first[row] + torch.arange(len(row), device=row.device)
-        self.room.places.view(-1)[target] = place.int()
-        self.room.values.view(-1)[target] = value
-        self.filled += counts
+        size = self.sizes.rows
+        scores = torch.empty(-(-len(row) // size) * size, device=row.device)
+        padded = [torch.nn.functional.pad(each, (0, len(scores) - len(row))).split(size) for each in (row, place)]
+        for part, queries, passages in zip(scores.split(size), *padded, strict=True):
+            products = self.vectors.index_select(0, queries).double()
+            products *= block.vectors.index_select(0, passages).double()
+            part[:] = products.sum(1)
+        return scores[: len(row)]
 
-    def _settle(self) -> None:
-        """Score the passages that were put aside, those first that raise the floor for the others."""
-        import torch
 
-        width = int(self.filled.max())
-        values = self.room.values[: len(self.filled), :width]
-        aside = torch.arange(width, device=values.device) < self.filled[:, None]
-        first = aside & (values >= torch.maximum(self.last, self.floor)[:, None])
-        self._let_in(first)
-        self._let_in(aside & ~first & (values >= self.floor[:, None]))
-        self.filled.zero_()
+def power_of_two(numbers: "torch.Tensor") -> "torch.Tensor":
+    """Return powers of two, in float32, which times the numbers, greater than 0, are near 1."""
+    import torch
 
-    def _let_in(self, chosen: "torch.Tensor") -> None:
-        """Score the passages at the chosen places, and let the best of them in."""
-        import torch
-
-        row, column = chosen.nonzero(as_tuple=True)
-        place = self.room.places[row, column].long()
-        ranks = torch.full(chosen.shape, NONE, device=chosen.device)
-        ranks[row, column] = _ranks(self.score(row, place), self.chunk.keys[place])
-        self.group.best = _largest(torch.cat([self.group.best, ranks], 1), self.group.depth)
-        self.reached = self.group.reached(self.chunk)
-        self._set_floor()
-
-    def score(self, row: "torch.Tensor", place: "torch.Tensor") -> "torch.Tensor":
-        """Return the scores of pairs of a query and a place in the chunk."""
-        import torch
-
-        size = self.room.sizes.rows
-        pairs, scores = len(row), torch.empty(len(row) + size, device=row.device)
-        row, place = (torch.nn.functional.pad(each, (0, -len(each) % size)) for each in (row, place))
-        for at in range(0, len(row), size):
-            queries = self.group.vectors.index_select(0, row[at : at + size])
-            queries *= self.chunk.vectors.index_select(0, place[at : at + size]).float()
-            scores[at : at + size] = queries.sum(1, dtype=torch.float64)
-        return scores[:pairs]
+    exponents = torch.frexp(numbers).exponent.clamp(-126, 126)
+    return (127 - exponents << 23).view(torch.float32)
 
 
 def _largest(numbers: "torch.Tensor", count: int) -> "torch.Tensor":
-    """Return the `count` largest integers of each row, or all if there are fewer, the largest first."""
+    """Return the `count` largest integers of each row, the largest first."""
     import numpy as np
     import torch
 
-    count = min(count, numbers.shape[1])
     if numbers.device.type != "cpu":
         return numbers.topk(count, dim=1).values
     ordered = np.sort(numbers.numpy(), axis=1)  # twenty times faster than torch
