@@ -101,7 +101,9 @@ def _faiss(job: Job, files: "list[Path]", tokenless: "np.ndarray", progress: Pro
         progress.say(f"building the index {factory} over {counted(rows, 'passages')}")
         publish(path, partial(faiss_search.save, faiss_search.build(factory, lambda: load(files), rows)), lineage)
     spare = min(len(tokenless), SPARE)
-    index = faiss_search.on_gpus(faiss_search.read(path), job.settings["depth"] + 1 + spare)  # 1 for its own copy
+    index = faiss_search.Index.ready(
+        faiss_search.read(path), job.settings["depth"] + 1 + spare
+    )  # 1 for its own copy
 
     def search(queries: "np.ndarray", depth: int) -> TopPassages:
         found = faiss_search.approximate(index, queries, depth + spare)

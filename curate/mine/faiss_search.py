@@ -5,6 +5,7 @@ faiss comes with the extras `cpu` and `gpu`.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,24 +68,43 @@ def read(path: Path) -> Any:
     return faiss().read_index(str(path))
 
 
-def on_gpus(index: Any, depth: int) -> Any:
-    """Return an index that finds `depth` passages, as it searches here: a copy on all GPUs if models run on one.
+@dataclass
+class Index:
+    """A faiss index, and its copy on all GPUs if it is searched there."""
 
-    It stays on the CPU if faiss has no GPU, or no form of this index for it (HNSW), or the GPUs no room.
-    """
-    module = faiss()
-    probed = _look_wider(index, depth)
-    if device() == "cuda" and module.get_num_gpus() and max(depth, probed) <= MOST_ON_GPU:
-        with suppress(RuntimeError):
-            return module.index_cpu_to_all_gpus(index)
-    return index
+    here: Any
+    on_gpus: Any = None
+
+    @classmethod
+    def ready(cls, index: Any, depth: int) -> "Index":
+        """Return an index that is searched for `depth` passages: on all GPUs if models run on one.
+
+        It stays on the CPU if faiss has no GPU, or no form of this index for it (HNSW), or the GPUs no room.
+        """
+        module = faiss()
+        probed = _look_wider(index, depth)
+        if device() == "cuda" and module.get_num_gpus() and max(depth, probed) <= MOST_ON_GPU:
+            with suppress(RuntimeError):
+                return cls(index, module.index_cpu_to_all_gpus(index))
+        return cls(index)
+
+    def search(self, queries: "np.ndarray", depth: int) -> tuple["np.ndarray", "np.ndarray"]:
+        """Return scores and keys as faiss does. If the memory of the GPUs is not enough, the CPU searches."""
+        if self.on_gpus is not None:
+            with suppress(RuntimeError):
+                found: tuple[np.ndarray, np.ndarray] = self.on_gpus.search(queries, depth)
+                return found
+            self.on_gpus = None
+        _look_wider(self.here, depth)
+        found = self.here.search(queries, depth)
+        return found
 
 
-def approximate(index: Any, queries: "np.ndarray", depth: int) -> TopPassages:
-    """Return at most `depth` passages that an index made ready by `on_gpus` finds, in canonical order."""
+def approximate(index: Index, queries: "np.ndarray", depth: int) -> TopPassages:
+    """Return at most `depth` passages that an index finds for every query, in canonical order."""
     import numpy as np
 
-    depth = min(depth, index.ntotal)
+    depth = min(depth, index.here.ntotal)
     scores, keys = index.search(queries.astype("float32"), depth)
     scores = np.where(keys < 0, -np.inf, scores).astype("float32")
     order = np.lexsort((keys, -scores))
@@ -141,6 +161,6 @@ def agrees_with_exact() -> bool:
     import numpy as np
 
     vectors = np.random.default_rng(0).standard_normal((256, 16), np.float32)
-    found = approximate(on_gpus(build("Flat", lambda: [vectors], len(vectors)), 5), vectors[:8], 5)
+    found = approximate(Index.ready(build("Flat", lambda: [vectors], len(vectors)), 5), vectors[:8], 5)
     expected = np.argsort(-(vectors[:8] @ vectors.T), axis=1, kind="stable")[:, :5]
     return bool(np.array_equal(found.keys, expected))
