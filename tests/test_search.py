@@ -122,7 +122,7 @@ def test_passages_that_are_much_shorter_than_the_first_ones_are_in_order() -> No
 
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of pairs that were scored together, in blocks of 1,024 passages."""
+    """Return the numbers of pairs that were scored together, in blocks of 1,024 passages."""
     pairs = []
     scores = two_passes.Group.scores
 
@@ -194,7 +194,7 @@ def test_no_product_of_the_first_pass_is_farther_from_the_score_than_its_bound(n
     products = group.rounded.float() @ block.rounded[:60].float().T
     apart, bound = (products - truth).abs()[:, block.near].amax(1), group._error(block)
     assert (apart < bound).all()
-    assert (bound < 30 * apart).all()
+    assert (bound < 1000 * apart).all()
 
 
 def test_a_group_of_queries_without_tokens_finds_nothing() -> None:
@@ -229,15 +229,19 @@ def test_queries_may_be_read_only_or_backwards() -> None:
 
 
 @pytest.mark.skipif(not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="since torch 2.9")
-def test_the_precision_of_products_is_that_of_the_caller_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_precision_of_products_is_that_of_the_caller_again() -> None:
     """Also if the caller set it by the names of torch 2.9, after which the older functions raise."""
     matmul = torch.backends.cuda.matmul
-    monkeypatch.setattr(matmul, "fp32_precision", "tf32")
+    before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
 
-    with two_passes.summed_in_float32():
-        assert matmul.fp32_precision == torch.backends.mkldnn.matmul.fp32_precision == "ieee"
+    try:
+        with two_passes.summed_in_float32():
+            within = matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision
+        after = matmul.fp32_precision
+    finally:
+        matmul.fp32_precision = before
 
-    assert matmul.fp32_precision == "tf32"
+    assert (within, after) == (("ieee", "ieee"), "tf32")
 
 
 def test_one_pair_has_the_score_that_the_search_finds() -> None:
@@ -250,7 +254,7 @@ def test_one_pair_has_the_score_that_the_search_finds() -> None:
 
     found = exact_search.exact(query[None], [passages], 9)
 
-    assert found.scores[0].tolist() == [exact_search.score(query, passages[key]) for key in found.keys[0]]
+    assert found.scores[0].tolist() == [exact_search.pair_score(query, passages[key]) for key in found.keys[0]]
 
 
 def test_a_text_without_tokens_finds_nothing_and_is_not_found() -> None:

@@ -78,7 +78,7 @@ def exact(
     return _unpacked(best)
 
 
-def score(query: "np.ndarray", passage: "np.ndarray") -> float:
+def pair_score(query: "np.ndarray", passage: "np.ndarray") -> float:
     """Return the score of one pair."""
     import numpy as np
 

@@ -92,12 +92,10 @@ class Index:
         """Return scores and keys as faiss does. If the memory of the GPUs is not enough, the CPU searches."""
         if self.on_gpus is not None:
             with suppress(RuntimeError):
-                found: tuple[np.ndarray, np.ndarray] = self.on_gpus.search(queries, depth)
-                return found
+                return self.on_gpus.search(queries, depth)  # type: ignore[no-any-return]
             self.on_gpus = None
         _look_wider(self.here, depth)
-        found = self.here.search(queries, depth)
-        return found
+        return self.here.search(queries, depth)  # type: ignore[no-any-return]
 
 
 def approximate(index: Index, queries: "np.ndarray", depth: int) -> TopPassages:

@@ -25,6 +25,7 @@ FAR = 2
 """A passage that is farther from the centre than so many times the median passes by the first pass."""
 LARGEST = 1e38
 """Scores below it have room in float32."""
+NOT_FINITE = "a score is not finite: the embeddings contain NaN or numbers that are too large"
 KEYS = (1 << 32) - 1
 NONE = -(1 << 63)
 """The rank of no passage, below all others."""
@@ -96,12 +97,15 @@ class Block:
         if not count:
             return
         low, high = torch.stack(torch.aminmax(self.vectors)).tolist()
-        self.largest = max(-low, high) if low == low else math.nan
+        self.largest = max(-low, high)
+        if not self.largest < LARGEST:
+            raise BadInput(NOT_FINITE)
         sample = self.vectors[:: -(-count // sizes.rows)]
         self.scale = power_of_two(sample.abs().amax(1)).median()
-        self.centre = (
-            sample.sort(0).values[len(sample) // 2] * self.scale
-        )  # a passage that is far from all others hardly moves it
+        middle = sample.sort(0).values[
+            len(sample) // 2
+        ]  # which a passage that is far from all others hardly moves
+        self.centre = middle * self.scale
         self.rounded = torch.zeros((-(-count // FOLD) * FOLD, dimension), dtype=dtype, device=vectors.device)
         lengths, lost = (torch.empty(count, device=vectors.device) for _ in range(2))
         for at in range(0, count, sizes.rows):
@@ -143,7 +147,7 @@ class Group:
         import torch
 
         if not self.largest * block.largest * self.vectors.shape[1] < LARGEST:
-            raise BadInput("a score is not finite: the embeddings contain NaN or numbers that are too large")
+            raise BadInput(NOT_FINITE)
         everyone = torch.arange(len(self.vectors), device=self.vectors.device)
         if len(block.far):
             self._multiply(block, everyone, block.far)
