@@ -106,7 +106,8 @@ class Block:
             len(sample) // 2
         ]  # which a passage that is far from all others hardly moves
         self.centre = middle * self.scale
-        self.rounded = torch.zeros((-(-count // FOLD) * FOLD, dimension), dtype=dtype, device=vectors.device)
+        self.rounded = torch.empty((-(-count // FOLD) * FOLD, dimension), dtype=dtype, device=vectors.device)
+        self.rounded[count:] = 0
         lengths, lost = (torch.empty(count, device=vectors.device) for _ in range(2))
         for at in range(0, count, sizes.rows):
             part = slice(at, min(at + sizes.rows, count))
