@@ -135,6 +135,21 @@ def test_one_retriever_has_one_id_for_every_split_and_depth(
     assert (of("train", 4) == of("train", 5)) == (retriever != "hybrid")
 
 
+def test_a_dense_run_made_before_scores_had_a_name_has_the_same_id(
+    workspace: Workspace, tiny_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its settings do not say how it was scored, which changes no rank worth the name."""
+    run = curate.mine(workspace, retriever="dense", depth=4, encoder=str(tiny_encoder())).run_id
+    scorer = RankScorer.of(workspace, run)
+    record = workspace.record(run)
+    assert record is not None
+    assert record.settings.pop("score")
+
+    monkeypatch.setattr(Workspace, "record", lambda *_: record)
+
+    assert RankScorer.of(workspace, run) == scorer
+
+
 def test_another_encoder_is_another_retriever(workspace: Workspace, tmp_path: Path) -> None:
     models = [str(write_tiny_model(tmp_path / f"encoder-{seed}", head=False, seed=seed)) for seed in (0, 1)]
     runs = [curate.mine(workspace, retriever="dense", depth=4, encoder=model).run_id for model in models]

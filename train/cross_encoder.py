@@ -19,6 +19,7 @@ from curate.denoise.judge_quality import JudgeQuality, measure_judge
 from curate.errors import BadInput, BadSettings
 from curate.jobs import table_digest
 from curate.judge_split import JudgeSplit, split_queries, write_judge_queries
+from curate.mine.exact_search import SCORE
 from curate.models.encoder import Encoder
 from curate.models.fold_scorer import write_folds
 from curate.models.folder import fingerprint, model_folder, weights_sha256
@@ -191,7 +192,7 @@ class CrossEncoderTraining:
         workspace = self.identity.workspace
         found = {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])}
         if self.teacher:
-            found[TEACHER] = digest(self.teacher.spec.settings())
+            found[TEACHER] = digest(self.teacher.spec.settings(), SCORE)
         if self.earlier:
             scorers = judges.scorers(self.earlier)
             read = {"runs": [self.run_id], "cutoffs": self.earlier["name"], "scorers": scorers}

@@ -68,18 +68,23 @@ def number_format(wanted: str = "auto") -> str:
 
     If that is "auto" too: bf16 if the processor computes in it (GPU, avx512_bf16, AMX), else fp32.
     """
-    import torch
-
     if wanted == "auto":
         wanted = os.environ.get("CURATE_DTYPE", "auto")
     if wanted not in ("auto", "bf16", "fp32"):
         raise BadSettings(f"the number format is '{wanted}': {nearest(wanted, ('auto', 'bf16', 'fp32'))}")
     if wanted != "auto":
         return wanted
-    if device() == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if multiplies_bf16(device()) else "fp32"
+
+
+def multiplies_bf16(where: str) -> bool:
+    """Return whether the processor computes in bf16, which is faster than fp32 then."""
+    import torch
+
+    if where == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
+    return bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
 
 
 def torch_dtype(name: str) -> "torch.dtype":
