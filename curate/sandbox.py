@@ -28,8 +28,9 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
     try:
         with workspace.connect(memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
             records = workspace.records()
-            paths = [str(path) for table in sql_files.TABLES for path in workspace.shards(table, records)]
-            sql_files.execute(connection, "workspace/sandbox_paths", paths=paths)
+            paths = [path for table in sql_files.TABLES for path in workspace.shards(table, records)]
+            paths += workspace.scored_candidates(records).found(connection)
+            sql_files.execute(connection, "workspace/sandbox_paths", paths=[str(path) for path in paths])
             sql_files.execute(connection, "workspace/sandbox_access")
             sql_files.execute(connection, "workspace/sandbox_lock")
             yield connection

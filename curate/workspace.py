@@ -7,6 +7,7 @@ my-set/
   embeddings/  indexes/  models/  exports/
 """
 
+import logging
 import os
 import platform
 import re
@@ -22,7 +23,7 @@ from curate import sql_files
 from curate.catalogue import Catalogue
 from curate.config import Settings, read_settings
 from curate.damage import Damage, all_contents, all_standing, refuse
-from curate.errors import BadSettings, Damaged, NoSpace, NoWorkspace, UnknownName, WorkspaceBusy
+from curate.errors import BadSettings, CurateError, Damaged, NoSpace, NoWorkspace, UnknownName, WorkspaceBusy
 from curate.job_record import (
     COPIES,
     NAMED,
@@ -36,11 +37,14 @@ from curate.job_record import (
     without_copy,
 )
 from curate.nearest import nearest
+from curate.scored_candidates import ScoredCandidates
 from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
+
+LOGGER = logging.getLogger("curate.workspace")
 
 CONFIG = "curate.toml"
 OWN = ("tables", "embeddings", "indexes", "models")
@@ -286,12 +290,14 @@ class Workspace:
         connection = sql_files.connect(temp_directory=str(spill), **config)
         records = self.records()
         self.define(connection, records, names)
+        self._use_scored_candidates(connection, records, names)
         defined, checked, one_at_a_time = set(names), set[str](), Lock()
 
         def prepare(asking: "duckdb.DuckDBPyConnection", read: frozenset[str]) -> None:
             with one_at_a_time:
                 if missing := read - defined:
                     self.define(asking, records, missing)
+                    self._use_scored_candidates(asking, records, missing)
                     defined.update(missing)
                 if unchecked := sql_files.tables_of(read) - checked:
                     self.check(unchecked, records)
@@ -320,6 +326,29 @@ class Workspace:
         except duckdb.Error:
             self.check(sql_files.TABLES, records)  # a shard whose end is damaged cannot even be opened
             raise
+
+    def _use_scored_candidates(
+        self, connection: "duckdb.DuckDBPyConnection", records: list[Record], names: Collection[str]
+    ) -> None:
+        """Have the view `judged_candidates`, if it is among `names`, read the files of scored candidates."""
+        if "judged_candidates" in names and (found := self.scored_candidates(records).found(connection)):
+            connection.read_parquet([str(path) for path in found]).create_view("scored_candidates", replace=True)
+            connection.execute(sql_files.text("score/judged_candidates"))
+
+    def scored_candidates(self, records: list[Record]) -> ScoredCandidates:
+        """Return the files of scored candidates for the shards that count."""
+        return ScoredCandidates(self.root, self._shards("candidates", records), self._shards("scores", records))
+
+    def keep_scored_candidates(self) -> None:
+        """Bring the files of scored candidates up to date. As nothing depends on them, an error is only logged."""
+        import duckdb
+
+        try:
+            scored = self.scored_candidates(self.records())
+            with self.connect_lazily() as connection:
+                scored.keep(connection)
+        except (CurateError, duckdb.Error, OSError) as error:
+            LOGGER.warning("no scored candidates are kept: %s", error)
 
     def _define_stages(self, connection: "duckdb.DuckDBPyConnection", records: list[Record]) -> None:
         connection.execute(sql_files.text("tables/stages"))
