@@ -1,8 +1,8 @@
-"""Files of candidates beside their logits: two tables, joined beforehand, with which decisions take a third of the time.
+"""Files of candidates beside their logits: a join made once, so that decisions take a third of the time.
 
-Each file in `indexes/scored-candidates/` holds the candidates of one job with the logits of one scorer. Its name is a
-digest of the shards that it was made from. So a file is found only while it says what the tables say, and nothing has
-to notice that they changed. Nothing depends on the files: without them, the tables are joined for each question.
+Each file in `indexes/scored-candidates/` holds the candidates of one job with the logits of one scorer. Its name
+is a digest of the shards that it was made from. So a file is found only while it says what the tables say, and
+nothing has to notice that they changed. Nothing depends on the files: without them, a question joins the tables.
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ class ScoredCandidates:
         """
         sql_files.prepare(connection, "cutoffs")
         kept = set()
-        for path, lineage, shards in self._wanted(connection) if self.pay else ():
+        for path, lineage, shards in self._wanted(connection):
             kept.add(path)
             if not done(path, lineage):
                 connection.read_parquet([str(shard.path) for shard in shards]).create_view(

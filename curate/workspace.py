@@ -345,8 +345,9 @@ class Workspace:
 
         try:
             scored = self.scored_candidates(self.records())
-            with self.connect_lazily() as connection:
-                scored.keep(connection)
+            if scored.pay:
+                with self.connect_lazily() as connection:
+                    scored.keep(connection)
         except (CurateError, duckdb.Error, OSError) as error:
             LOGGER.warning("no scored candidates are kept: %s", error)
 
