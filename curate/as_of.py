@@ -48,9 +48,6 @@ class AsOf(Workspace):
         """Leave the catalogue as it is, because it shows the present."""
         return True
 
-    def keep_scored_candidates(self) -> None:
-        """Leave the files of scored candidates as they are, because they too show the present."""
-
     def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
         whole = self.outputs([self._made_by])
         return [shard for shard in super()._unnamed(table, named) if shard in whole]

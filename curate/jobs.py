@@ -74,7 +74,7 @@ class Job:
             shutil.rmtree(self.shard(table, 0).parent, ignore_errors=True)
 
     def finish(self, **facts: Any) -> Record:
-        """Write the job's record, which makes its shards count, and refresh what is derived from them."""
+        """Write the job's record, which makes its shards count, and refresh the catalogue."""
         number, before = self.workspace.next_number, self.workspace.record(self.name)
         self.workspace.complete_copies()
         if before and before.number != number:
@@ -94,7 +94,6 @@ class Job:
         record.write(self.workspace.stages)
         LOGGER.info("finished in %.1f s", record.seconds, extra={"stage": self.stage, "run": self.name})
         self.workspace.refresh_catalogue()
-        self.workspace.keep_scored_candidates()
         return record
 
     @property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from curate import sql_files
 from curate.errors import BadSettings, CurateError, NoSpace
+from curate.snapshot import Snapshot
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,11 +27,9 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
     import duckdb
 
     try:
-        with workspace.connect(memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
-            records = workspace.records()
-            paths = [path for table in sql_files.TABLES for path in workspace.shards(table, records)]
-            paths += workspace.scored_candidates(records).found(connection)
-            sql_files.execute(connection, "workspace/sandbox_paths", paths=[str(path) for path in paths])
+        now = Snapshot(workspace)
+        with workspace.connect(now, memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
+            sql_files.execute(connection, "workspace/sandbox_paths", paths=[str(path) for path in now.files()])
             sql_files.execute(connection, "workspace/sandbox_access")
             sql_files.execute(connection, "workspace/sandbox_lock")
             yield connection

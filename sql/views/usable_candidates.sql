@@ -2,4 +2,5 @@
 create or replace view usable_candidates as
 select candidates.run_id, candidates.query_key, candidates.passage_key, candidates.rank, candidates.score
 from candidates
-anti join withdrawn on withdrawn.run_id = candidates.run_id and withdrawn.query_key = candidates.query_key;
+anti join withdrawn_queries as withdrawn
+    on withdrawn.run_id = candidates.run_id and withdrawn.query_key = candidates.query_key;
