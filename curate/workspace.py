@@ -262,15 +262,15 @@ class Workspace:
         """
         return self._connect(sql_files.known_names(), now, **config)
 
-    def connect_lazily(self, **config: Any) -> "duckdb.DuckDBPyConnection":
+    def connect_lazily(self, now: Snapshot | None = None, **config: Any) -> "duckdb.DuckDBPyConnection":
         """Return a connection as `connect` does, which gets a table or view when `sql_files` first reads it.
 
         DuckDB binds every view that it creates. For all of them, that takes longer than most steps' queries.
         """
-        return self._connect(frozenset(), **config)
+        return self._connect(frozenset(), now, **config)
 
     def _connect(
-        self, names: frozenset[str], now: Snapshot | None = None, **config: Any
+        self, names: frozenset[str], now: Snapshot | None, **config: Any
     ) -> "duckdb.DuckDBPyConnection":
         spill = self.root / f"{_spills()}{os.getpid()}"
         connection = sql_files.connect(temp_directory=str(spill), **config)
@@ -326,8 +326,9 @@ class Workspace:
         import duckdb
 
         try:
-            with self.connect_lazily() as connection:
-                scored_candidates.keep(connection, Snapshot(self), progress, anew=anew)
+            now = Snapshot(self)
+            with self.connect_lazily(now) as connection:
+                scored_candidates.keep(connection, now, progress, anew=anew)
         except duckdb.InterruptException as error:
             raise KeyboardInterrupt from error
         except (CurateError, duckdb.Error, OSError) as error:

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import curate
-from curate import Workspace, scored_candidates, sql_files
+from curate import Workspace, damage, scored_candidates, sql_files
 from curate.calibration import write_calibration
 from curate.cli.main import run
-from curate.cutoffs import every, set_cutoffs
-from curate.errors import NoSpace
+from curate.cutoffs import set_cutoffs
+from curate.errors import Damaged, NoSpace
 from curate.jobs import Job
+from curate.progress import Silent
+from curate.sandbox import sandbox
+from curate.shard_in_work import State
+from curate.shards import Manifest
+from curate.snapshot import Snapshot
 
 ALL = "select * from decisions order by all"
 PASSAGES = {f"p{key}": text for key, text in enumerate(("rain", "RAIN!", "snow", "hail", "Hail.", "fog"))}
@@ -43,6 +50,7 @@ def here(tmp_path: Path) -> Workspace:
     )  # fmt: skip
     score(workspace, "judge", {(0, 1): -5, (0, 2): -5, (3, 3): 5})
     set_cutoffs(workspace, "default", scorer_id="judge", depth=2, negative_below=0.1, positive_above=0.9)
+    workspace.keep_scored_candidates()
     return workspace
 
 
@@ -58,31 +66,48 @@ def score(workspace: Workspace, scorer: str, logits: dict[Pair, float]) -> None:
     job.finish(scorer_id=scorer, run="bm25-train")
 
 
+def score_more(workspace: Workspace) -> Job:
+    """Write a shard of scores, which counts although its job has no record yet."""
+    job = Job(workspace, "denoise", "score-more", {"run": "bm25-train", "depth": 50})
+    job.write_rows("scores", [{"scorer_id": "judge", "query_key": 3, "passage_key": 4, "logit": 5.0}])
+    return job
+
+
 def files(workspace: Workspace) -> list[Path]:
     """Return the files that a question would read now."""
-    with workspace.connect_lazily() as connection:
-        sql_files.prepare(connection, "cutoffs")
-        return workspace.scored_candidates(workspace.records()).found(connection)
+    now = Snapshot(workspace)
+    with workspace.connect_lazily(now) as connection:
+        sql_files.prepare(connection, "scored_candidates")
+        return [file.shard.path for file in now.scored]
 
 
 def kept(workspace: Workspace) -> set[Path]:
-    return set(workspace.root.glob("indexes/scored-candidates/*/*.parquet"))
+    """Return what lies in the folder, without the manifests."""
+    return {path for path in (workspace.root / scored_candidates.FOLDER).iterdir() if path.suffix != ".json"}
 
 
 def answers(workspace: Workspace, *, from_files: bool = True) -> list[Any]:
     """Return all decisions, and check whether they come from the files."""
     with workspace.connect_lazily() as connection:
         found = sql_files.query(connection, ALL).fetchall()
-        views = connection.sql("select view_name from duckdb_views()").fetchall()
-    assert (("scored_candidates",) in views) == from_files
+        assert bool(connection.table("scored_runs").fetchall()) == from_files
     return found
 
 
 def plain(workspace: Workspace) -> list[Any]:
     """Return all decisions by the views over the tables."""
     with sql_files.connect() as connection:
-        workspace.define(connection, workspace.records(), sql_files.names_read(ALL))
+        workspace.define(connection, Snapshot(workspace), sql_files.names_read(ALL))
         return connection.sql(ALL).fetchall()
+
+
+def decisions(rows: list[Any]) -> set[str]:
+    return {row[7] for row in rows}
+
+
+def a_day_ago(path: Path) -> None:
+    then = time.time() - scored_candidates.DAY - 1
+    os.utime(path, (then, then))
 
 
 CALIBRATION = {
@@ -162,103 +187,262 @@ def test_they_give_the_decisions_of_the_tables_after_every_change(changes: list[
         set_cutoffs(workspace, "default", scorer_id="anna", depth=2, negative_below=0.1, positive_above=0.9)
         for change, *of in [(score, "anna", {}), *changes]:
             change(workspace, *of)
-            alone = any(row["scorer_id"] for row in every(workspace).values())
-            assert answers(workspace, from_files=alone) == plain(workspace)
+            assert answer(workspace) == plain(workspace)  # some files may be superseded or missing
+            workspace.keep_scored_candidates()
+            assert answer(workspace) == plain(workspace)
+
+
+def answer(workspace: Workspace) -> list[Any]:
+    with workspace.connect_lazily() as connection:
+        return sql_files.query(connection, ALL).fetchall()
 
 
 def test_a_new_score_counts_at_once(here: Workspace) -> None:
-    """The files of the older scores are not found any more, although nobody told them."""
+    """The file of the older scores is not found any more, although nobody told it."""
     before = files(here)
     assert "unscored" in decisions(answers(here))
-    job = Job(here, "denoise", "score-more", {"run": "bm25-train", "depth": 50})
-    job.write_rows("scores", [{"scorer_id": "judge", "query_key": 3, "passage_key": 4, "logit": 5.0}])
-    # The shard counts before its job has a record.
+    score_more(here).finish(scorer_id="judge", run="bm25-train")
     assert "unscored" not in decisions(answers(here, from_files=False))
-    job.finish()
+    here.keep_scored_candidates()
     assert "unscored" not in decisions(answers(here))
     assert len(files(here)) == 1
     assert files(here) != before
 
 
-def decisions(rows: list[Any]) -> set[str]:
-    return {row[7] for row in rows}
-
-
 def test_only_what_changed_is_made_again(here: Workspace) -> None:
-    """Another threshold makes no file, another run makes its own, and other scores make all of them."""
+    """Another threshold, another run and another scorer's scores leave the file; a score of its own does not."""
     first = files(here)
     written = first[0].stat().st_mtime_ns
     set_cutoffs(here, "default", negative_below=0.3)
-    assert (files(here), first[0].stat().st_mtime_ns) == (first, written)
     mine(here, "train", {1: [0, 1]})
-    assert set(first) < set(files(here))
-    assert first[0].stat().st_mtime_ns == written
-    score(here, "judge", {(1, 0): 5.0})
-    assert not set(first) & set(files(here))
-    assert len(files(here)) == 2
+    score(here, "another", {(1, 0): 5.0})
+    here.keep_scored_candidates()
+    assert (files(here), first[0].stat().st_mtime_ns) == (first, written)
+    score_more(here)  # as long as its job has no record, it may be anyone's
+    assert files(here) == []
+
+
+def test_only_a_run_that_a_deciding_scorer_has_scored_has_a_file(here: Workspace) -> None:
+    """The others have no logit, so that a file would take room for nothing. The tables answer for them."""
+    mine(here, "dev", {1: [0, 1]})
+    score(here, "another", {(0, 1): 5.0, (0, 2): 5.0})
+    here.keep_scored_candidates()
+    assert len(kept(here)) == 1
+    set_cutoffs(here, "other", scorer_id="another", depth=2, negative_below=0.1, positive_above=0.9)
+    assert answers(here) == plain(here)
+    here.keep_scored_candidates()
+    assert len(kept(here)) == 2
+    assert answers(here) == plain(here)
+    assert {row[1] for row in answers(here)} == {"bm25-train", "run-5"}
 
 
 def test_a_reader_keeps_what_it_opened(here: Workspace) -> None:
-    """A connection answers as of its time after a job, although the files of that time are superseded."""
+    """Files are deleted a day after they were superseded, or by `curate rebuild`, never by the next commands."""
     before, superseded = answers(here), kept(here)
+    for path in superseded:
+        a_day_ago(path)  # made long ago, and superseded now
     with here.connect_lazily() as connection:
         sql_files.prepare(connection, ALL)
-        score(here, "judge", {(3, 4): 5.0})
-        assert connection.sql(ALL).fetchall() == before
-    assert answers(here) != before
-    assert superseded < kept(here)
-    set_cutoffs(here, "default", depth=3)  # the next job
+        for passage in (0, 1, 2):
+            score(here, "judge", {(3, passage): 5.0})
+            here.keep_scored_candidates()
+        assert sql_files.query(connection, ALL).fetchall() == before
+        assert connection.table("scored_runs").fetchall()
+        assert len(kept(here)) == 4
+        for path in superseded:
+            a_day_ago(path)
+        here.keep_scored_candidates()
+        assert len(kept(here)) == 3
+        assert not superseded & kept(here)
+        assert sql_files.query(connection, ALL).fetchall() == before
+    curate.rebuild(here)
     assert kept(here) == set(files(here))
-    assert not superseded & kept(here)
 
 
-@pytest.mark.parametrize("damage", ["missing", "changed", "without its manifest"])
-def test_a_file_that_is_not_whole_is_not_read(here: Workspace, damage: str) -> None:
+def test_what_a_kill_left_goes_after_a_day(here: Workspace) -> None:
+    """A temporary file that is younger may be another process's work."""
+    (file,) = files(here)
+    old, new = (file.with_name(f".{name}.parquet.tmp") for name in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    a_day_ago(old)
+    here.keep_scored_candidates()
+    assert kept(here) == {file, new}
+    curate.rebuild(here)
+    assert kept(here) == {file}
+    assert Manifest.path(file).exists()
+
+
+def damaged(path: Path, damage: str) -> None:
+    content = bytearray(path.read_bytes())
+    if damage == "changed":
+        content[len(content) // 2] ^= 1
+    if damage == "unreadable from its end":
+        content[-9:] = b"!" * 9
+    path.unlink()
+    if damage == "a folder":
+        path.mkdir()
+    elif damage != "missing":
+        path.write_bytes(content)
+    if damage == "without its manifest":
+        Manifest.path(path).unlink()
+
+
+DAMAGE = ("missing", "changed", "unreadable from its end", "without its manifest")
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_file_that_is_not_whole_is_not_read(here: Workspace, what: str) -> None:
     """The tables answer in its place, and `curate rebuild` makes it again."""
     expected, (path,) = answers(here), files(here)
-    if damage == "changed":
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes(content)
-    else:
-        (path if damage == "missing" else path.with_name(f"{path.name}.json")).unlink()
+    damaged(path, what)
     assert answers(here, from_files=False) == expected
     curate.rebuild(here)
     assert files(here) == [path]
     assert answers(here) == expected
 
 
-def test_a_kill_while_a_file_is_written_costs_only_the_file(
+@pytest.mark.parametrize("what", [*DAMAGE[:3], "a folder"])
+def test_a_file_may_vanish_under_an_open_connection(here: Workspace, what: str) -> None:
+    """The next question reads the tables."""
+    with here.connect_lazily() as connection:
+        expected = sql_files.query(connection, ALL).fetchall()
+        damaged(files(here)[0], what)
+        assert sql_files.query(connection, ALL).fetchall() == expected
+        assert connection.table("scored_runs").fetchall() == []
+
+
+def test_a_file_that_may_not_be_read_is_not_read(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,), known = files(here), damage.known_sha256
+
+    def refused(of: Path) -> str:
+        if of == path:
+            raise PermissionError(13, "Permission denied", str(of))
+        return known(of)
+
+    monkeypatch.setattr(damage, "known_sha256", refused)
+    assert answers(here, from_files=False) == plain(here)
+
+
+def test_damage_to_the_cutoffs_is_found_before_they_are_read(here: Workspace) -> None:
+    """Which scorers decide is known from the records."""
+    (path,) = here.shards("cutoffs")
+    damaged(path, "changed")
+    with here.connect_lazily() as connection, pytest.raises(Damaged, match="tables/cutoffs"):
+        sql_files.query(connection, ALL)
+
+
+def test_to_connect_reads_the_bytes_of_no_file(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read for a question about decisions."""
+    (path,), known, read = files(here), damage.known_sha256, []
+    monkeypatch.setattr(damage, "known_sha256", lambda of: read.append(of) or known(of))
+    with here.connect() as connection:
+        sql_files.query(connection, "select count(*) from candidates").fetchall()
+        assert path not in read
+        sql_files.query(connection, "select count(*) from decisions").fetchall()
+        assert path in read
+
+
+def test_a_connection_reads_one_state_of_the_ledger(here: Workspace) -> None:
+    """What counts is listed once, even if a shard of scores comes before the files are looked for."""
+    expected = answers(here)
+    with here.connect_lazily() as connection:
+        assert sql_files.query(connection, "select count(*) from scores").fetchall() == [(3,)]
+        score_more(here)
+        assert sql_files.query(connection, ALL).fetchall() == expected
+        assert sql_files.query(connection, "select count(*) from scores").fetchall() == [(3,)]
+        assert connection.table("scored_runs").fetchall() == [("bm25-train", "judge")]
+
+
+def test_the_sandbox_may_read_what_its_connection_opened(
     here: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job is complete, the tables answer, and the next job makes the file."""
+    """Even if a job ends between the two steps."""
+    expected, connect = answers(here), Workspace.connect
 
-    def killed(connection: Any, lineage: Any, path: Path) -> int:
-        path.write_bytes(b"PAR1 and not much more")
-        raise SystemExit(137)
+    def slowly(workspace: Workspace, *args: Any, **config: Any) -> duckdb.DuckDBPyConnection:
+        opened = connect(workspace, *args, **config)
+        score(workspace, "judge", {(3, 4): 5.0})
+        workspace.keep_scored_candidates()
+        return opened
+
+    monkeypatch.setattr(Workspace, "connect", slowly)
+    with sandbox(here) as connection:
+        assert sql_files.query(connection, ALL).fetchall() == expected
+        assert connection.table("scored_runs").fetchall() == [("bm25-train", "judge")]
+
+
+def test_a_command_that_scored_makes_them_once_at_its_end(
+    here: Workspace, tiny_cross_encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run and scorer is announced when its file is begun."""
+    said: list[str] = []
+
+    class Said(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    made, make = [], scored_candidates.ScoredRun.make
+    monkeypatch.setattr(
+        scored_candidates.ScoredRun, "make", lambda of, connection: made.append(of) or make(of, connection)
+    )
+    model = str(tiny_cross_encoder())
+    options: Any = {"scorer": model, "cutoffs": "tiny", "depth": 3, "accept_judge": True}
+    scorer = curate.denoise(here, progress=Said(), **options).scorer_id
+    assert [(of.run_id, of.scorer_id) for of in made] == [("bm25-train", scorer)]
+    assert said[-1] == f"joining bm25-train with the scores of {scorer}, for later questions"
+    curate.denoise(here, **options)
+    assert len(made) == 1
+    assert answers(here) == plain(here)
+
+
+def test_a_request_to_stop_does_not_wait_for_a_file(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The results are saved, what there is of the file is deleted, and the tables answer."""
+    score(here, "judge", {(3, 4): 5.0})
+    before = kept(here)
+
+    def interrupted(*_: Any, path: str, **__: Any) -> None:
+        assert State.in_work == {}
+        Path(path).write_bytes(b"PAR1 and not much more")
+        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
 
     with monkeypatch.context() as patch:
-        patch.setattr(scored_candidates, "_write", killed)
-        with pytest.raises(SystemExit):
-            score(here, "judge", {(3, 4): 5.0})
-    assert "unscored" not in decisions(answers(here, from_files=False))
-    set_cutoffs(here, "default", depth=3)
-    assert answers(here) == plain(here)
+        patch.setattr(sql_files, "execute", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            here.keep_scored_candidates()
+    assert kept(here) == before
+    assert answers(here, from_files=False) == plain(here)
 
 
 def test_a_full_disk_is_no_reason_to_fail(
     here: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All results are saved when a file is made, so the job ends well and the log has the reason."""
+    """All results are saved when a file is made, so the command ends well and the log has the reason."""
 
-    def full(*_: Any) -> int:
+    def full(*_: Any, **__: Any) -> None:
         raise NoSpace("the disk is full")
 
-    monkeypatch.setattr(scored_candidates, "_write", full)
+    monkeypatch.setattr(sql_files, "execute", full)
+    score(here, "judge", {(3, 4): 5.0})
     with caplog.at_level(logging.WARNING, "curate"):
-        score(here, "judge", {(3, 4): 5.0})
+        here.keep_scored_candidates()
     assert "no scored candidates are kept: the disk is full" in caplog.text
     assert answers(here, from_files=False) == plain(here)
+
+
+def test_the_views_are_there_without_files(here: Workspace) -> None:
+    """They have the same columns, and no row."""
+    columns = []
+    with here.connect_lazily() as connection, sql_files.connect() as bare:
+        sql_files.prepare(connection, ALL)
+        bare_names = sql_files.names_read(ALL)
+        here.define(bare, Snapshot(here), bare_names)
+        for view in ("scored_candidates", "scored_runs"):
+            of = [(each.table(view).columns, each.table(view).types) for each in (connection, bare)]
+            assert of[0] == of[1]
+            columns += of[0][0]
+            assert len(connection.table(view)) > len(bare.table(view)) == 0
+    assert columns[-2:] == ["run_id", "scorer_id"]
 
 
 def test_polars_the_command_line_and_other_clients_read_the_same(
@@ -270,10 +454,10 @@ def test_polars_the_command_line_and_other_clients_read_the_same(
     monkeypatch.chdir(here.root)
     assert run(["sql", ALL, "--json"]) == 0
     assert [tuple(row.values()) for row in json.loads(capsys.readouterr().out)] == expected
-    here.catalogue.write(lambda c: here.define(c, here.records(), sql_files.known_names()), here.records())
+    here.catalogue.write(lambda c: here.define(c, Snapshot(here), sql_files.known_names()), here.records())
     with duckdb.connect(str(here.catalogue.path), read_only=True) as connection:
         assert connection.sql(ALL).fetchall() == expected
-        assert "scored_candidates" not in str(connection.sql("select sql from duckdb_views()").fetchall())
+        assert "scored-candidates" not in str(connection.sql("select sql from duckdb_views()").fetchall())
 
 
 def test_a_small_workspace_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,5 +466,6 @@ def test_a_small_workspace_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     workspace = write_workspace(tmp_path / "set", PASSAGES, QUERIES, candidates={"q0": ["p0"]})
     score(workspace, "judge", {(0, 0): -5.0})
     set_cutoffs(workspace, "default", scorer_id="judge", negative_below=0.1, positive_above=0.9)
+    workspace.keep_scored_candidates()
     assert not (workspace.root / "indexes").exists()
     assert files(workspace) == []
