@@ -50,9 +50,10 @@ def build(root: Path, queries: int) -> None:
     mine.write_rows("runs", [{"run_id": "dense-train", "retriever": "dense", "split": "train", "depth": DEPTH,
                               "queries": queries, "sources": [], "round": 1}])  # fmt: skip
     mine.finish()
-    scores.finish()
+    scores.finish(scorer_id="judge", run="dense-train")
     set_cutoffs(workspace, "default", scorer_id="judge", depth=DEPTH, negative_below=0.1, positive_above=0.9)
     set_cutoffs(workspace, "other", scorer_id="judge", depth=DEPTH, negative_below=0.05, positive_above=0.8)
+    workspace.keep_scored_candidates()
 
 
 def _passage(query: np.ndarray, rank: np.ndarray) -> np.ndarray:

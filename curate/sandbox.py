@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from curate import sql_files
 from curate.errors import BadSettings, CurateError, NoSpace
-from curate.snapshot import Snapshot
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
     import duckdb
 
     try:
-        now = Snapshot(workspace)
+        now = workspace.snapshot()
         with workspace.connect(now, memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
             sql_files.execute(connection, "workspace/sandbox_paths", paths=[str(path) for path in now.files()])
             sql_files.execute(connection, "workspace/sandbox_access")

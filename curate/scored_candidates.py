@@ -6,6 +6,7 @@ nothing has to notice that they changed. Nothing depends on the files: without o
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -100,7 +101,7 @@ def scored_runs(now: Snapshot) -> Iterator[ScoredRun]:
             shard for shard in now.shards("scores") if scorer_of.get(shard.path.parent.name, scorer) == scorer
         ]
         if candidates and scores:
-            yield ScoredRun(now.workspace.root, run, scorer, candidates, scores)
+            yield ScoredRun(now.root, run, scorer, candidates, scores)
 
 
 def use(connection: "duckdb.DuckDBPyConnection", now: Snapshot) -> None:
@@ -155,7 +156,7 @@ def keep(connection: "duckdb.DuckDBPyConnection", now: Snapshot, progress: Progr
         if not file or (anew and not _is_whole(file)):
             progress.say(f"joining {scored.run_id} with the scores of {scored.scorer_id}, for later questions")
             scored.make(connection)
-    _sweep(now.workspace.root / FOLDER, {scored.path for scored in runs}, 0.0 if anew else DAY)
+    _sweep(now.root / FOLDER, {scored.path for scored in runs}, 0.0 if anew else DAY)
 
 
 def _sweep(folder: Path, kept: set[Path], seconds: float) -> None:
@@ -171,7 +172,7 @@ def _sweep(folder: Path, kept: set[Path], seconds: float) -> None:
     wanted = kept | {Manifest.path(path) for path in kept}
     for path in set(folder.glob("*")) | set(folder.glob(".*")):
         if path not in wanted and time.time() - path.stat().st_mtime >= seconds:
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _digest(shards: list[Shard]) -> str:

@@ -1,16 +1,13 @@
 """What one connection reads: the records of a workspace, and the shards that count, as they were at one moment."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from curate import sql_files
 from curate.damage import all_contents, all_standing, refuse
+from curate.job_record import Record
 from curate.shards import Shard
-
-if TYPE_CHECKING:
-    from curate.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -25,17 +22,27 @@ class ScoredFile:
 class Snapshot:
     """The shards of each table are listed once, so that all that is read through a snapshot fits together."""
 
-    def __init__(self, workspace: "Workspace") -> None:
-        """Read the records of the workspace."""
-        self.workspace, self.records = workspace, workspace.records()
+    def __init__(
+        self,
+        root: Path,
+        records: list[Record],
+        counted: Callable[[str], list[Shard]],
+        empty: Callable[[str], Path],
+    ) -> None:
+        """Take the workspace's folder and records; `Workspace.snapshot` gives them.
+
+        counted: a function that lists the shards of a table that count. empty: one that gives its shard without rows.
+        """
+        self.root, self.records = root, records
+        self._counted, self._empty = counted, empty
+        self._shards: dict[str, list[Shard]] = {}
         self.scored: list[ScoredFile] = []
         """The files that a connection reads for the view scored_candidates (curate/scored_candidates.py)."""
-        self._shards: dict[str, list[Shard]] = {}
 
     def shards(self, table: str) -> list[Shard]:
         """Return the shards of a table that count, in the order of their jobs."""
         if table not in self._shards:
-            self._shards[table] = self.workspace.counted_shards(table, self.records)
+            self._shards[table] = self._counted(table)
         return self._shards[table]
 
     def paths(self, table: str, *, without: str = "") -> list[Path]:
@@ -45,20 +52,18 @@ class Snapshot:
         not its size or its manifest.
         """
         shards = self.shards(table)
-        refuse(self.workspace.root, all_standing(shards))
+        refuse(self.root, all_standing(shards))
         # The shard without rows is used only if there is no other. DuckDB estimates a relation's size from its
         # first file, and an estimate of 0 makes it hash the largest table (measured: 24 s instead of 3 s).
         paths = [shard.path for shard in shards if shard.path.parent.name != without]
-        return paths or [self.workspace.schema_shard(table)]
+        return paths or [self._empty(table)]
 
     def check(self, tables: Iterable[str]) -> None:
         """Raise Damaged if a shard of `tables` has not the bytes that were written.
 
         A process reads each shard for this once, as long as the file stays as it is.
         """
-        refuse(
-            self.workspace.root, all_contents(shard for table in sorted(tables) for shard in self.shards(table))
-        )
+        refuse(self.root, all_contents(shard for table in sorted(tables) for shard in self.shards(table)))
 
     def files(self) -> list[Path]:
         """Return every file that a connection to this snapshot may read."""

@@ -227,10 +227,14 @@ class Workspace:
 
     def shards(self, table: str, *, without: str = "") -> list[Path]:
         """Return the Parquet shards of a table that count now, as `Snapshot.paths` does."""
-        return Snapshot(self).paths(table, without=without)
+        return self.snapshot().paths(table, without=without)
 
-    def counted_shards(self, table: str, records: list[Record]) -> list[Shard]:
-        """Return the shards of a table that records name, and those that count without a record."""
+    def snapshot(self) -> Snapshot:
+        """Return the records and shards that count now, for what must not change while it is read."""
+        records = self.records()
+        return Snapshot(self.root, records, lambda table: self._shards(table, records), self.schema_shard)
+
+    def _shards(self, table: str, records: list[Record]) -> list[Shard]:
         prefix = f"tables/{table}/"
         named = [
             Shard(self.root / name, sha256)
@@ -269,12 +273,10 @@ class Workspace:
         """
         return self._connect(frozenset(), now, **config)
 
-    def _connect(
-        self, names: frozenset[str], now: Snapshot | None, **config: Any
-    ) -> "duckdb.DuckDBPyConnection":
+    def _connect(self, names: frozenset[str], now: Snapshot | None, **config: Any) -> "duckdb.DuckDBPyConnection":
         spill = self.root / f"{_spills()}{os.getpid()}"
         connection = sql_files.connect(temp_directory=str(spill), **config)
-        reads = now or Snapshot(self)
+        reads = now or self.snapshot()
         defined, checked, one_at_a_time = set[str](), set[str](), Lock()
 
         def define(asking: "duckdb.DuckDBPyConnection", missing: frozenset[str]) -> None:
@@ -326,7 +328,7 @@ class Workspace:
         import duckdb
 
         try:
-            now = Snapshot(self)
+            now = self.snapshot()
             with self.connect_lazily(now) as connection:
                 scored_candidates.keep(connection, now, progress, anew=anew)
         except duckdb.InterruptException as error:
@@ -360,7 +362,7 @@ class Workspace:
         import polars as pl
 
         if name in sql_files.TABLES and name not in sql_files.SHARDS_OF:
-            now = Snapshot(self)
+            now = self.snapshot()
             now.check([name])
             return pl.scan_parquet(now.paths(name))
         known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
@@ -382,7 +384,7 @@ class Workspace:
         Tables and views that users created in the file stay. Nothing depends on the file, and the next command
         refreshes it again. Raises CurateError if DuckDB cannot write it.
         """
-        now, names = Snapshot(self), sql_files.known_names()
+        now, names = self.snapshot(), sql_files.known_names()
         return self.catalogue.write(lambda connection: self.define(connection, now, names), now.records)
 
     def catalogue_is_current(self) -> bool:

@@ -25,7 +25,6 @@ from curate.progress import Silent
 from curate.sandbox import sandbox
 from curate.shard_in_work import State
 from curate.shards import Manifest
-from curate.snapshot import Snapshot
 
 ALL = "select * from decisions order by all"
 PASSAGES = {f"p{key}": text for key, text in enumerate(("rain", "RAIN!", "snow", "hail", "Hail.", "fog"))}
@@ -75,7 +74,7 @@ def score_more(workspace: Workspace) -> Job:
 
 def files(workspace: Workspace) -> list[Path]:
     """Return the files that a question would read now."""
-    now = Snapshot(workspace)
+    now = workspace.snapshot()
     with workspace.connect_lazily(now) as connection:
         sql_files.prepare(connection, "scored_candidates")
         return [file.shard.path for file in now.scored]
@@ -97,7 +96,7 @@ def answers(workspace: Workspace, *, from_files: bool = True) -> list[Any]:
 def plain(workspace: Workspace) -> list[Any]:
     """Return all decisions by the views over the tables."""
     with sql_files.connect() as connection:
-        workspace.define(connection, Snapshot(workspace), sql_files.names_read(ALL))
+        workspace.define(connection, workspace.snapshot(), sql_files.names_read(ALL))
         return connection.sql(ALL).fetchall()
 
 
@@ -354,9 +353,7 @@ def test_a_connection_reads_one_state_of_the_ledger(here: Workspace) -> None:
         assert connection.table("scored_runs").fetchall() == [("bm25-train", "judge")]
 
 
-def test_the_sandbox_may_read_what_its_connection_opened(
-    here: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sandbox_may_read_what_its_connection_opened(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if a job ends between the two steps."""
     expected, connect = answers(here), Workspace.connect
 
@@ -436,7 +433,7 @@ def test_the_views_are_there_without_files(here: Workspace) -> None:
     with here.connect_lazily() as connection, sql_files.connect() as bare:
         sql_files.prepare(connection, ALL)
         bare_names = sql_files.names_read(ALL)
-        here.define(bare, Snapshot(here), bare_names)
+        here.define(bare, here.snapshot(), bare_names)
         for view in ("scored_candidates", "scored_runs"):
             of = [(each.table(view).columns, each.table(view).types) for each in (connection, bare)]
             assert of[0] == of[1]
@@ -454,7 +451,7 @@ def test_polars_the_command_line_and_other_clients_read_the_same(
     monkeypatch.chdir(here.root)
     assert run(["sql", ALL, "--json"]) == 0
     assert [tuple(row.values()) for row in json.loads(capsys.readouterr().out)] == expected
-    here.catalogue.write(lambda c: here.define(c, Snapshot(here), sql_files.known_names()), here.records())
+    here.catalogue.write(lambda c: here.define(c, here.snapshot(), sql_files.known_names()), here.records())
     with duckdb.connect(str(here.catalogue.path), read_only=True) as connection:
         assert connection.sql(ALL).fetchall() == expected
         assert "scored-candidates" not in str(connection.sql("select sql from duckdb_views()").fetchall())
