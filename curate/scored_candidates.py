@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 LOGGER = logging.getLogger("curate.scored_candidates")
+VIEWS = ("scored_candidates", "scored_runs")
 FOLDER = "indexes/scored-candidates"
 LEAST = 8 << 20
 """The bytes of a scorer's scores from which files are made: about a million scores, whose join takes 0.2 s."""
@@ -105,14 +106,14 @@ def scored_runs(now: Snapshot) -> Iterator[ScoredRun]:
 
 
 def use(connection: "duckdb.DuckDBPyConnection", now: Snapshot) -> None:
-    """Have the view `scored_candidates` read the files that there are; their bytes are not read here."""
+    """Have the VIEWS read the files that there are; the bytes of the files are not read here."""
     with suppress(OSError):
         now.scored = [file for scored in scored_runs(now) if (file := scored.file)]
     _read(connection, now)
 
 
 def check(connection: "duckdb.DuckDBPyConnection", now: Snapshot) -> None:
-    """Have the view `scored_candidates` read only those of its files that have the bytes that were written."""
+    """Have the VIEWS read only those of their files that have the bytes that were written."""
     whole = [file for file in now.scored if _is_whole(file)]
     if len(whole) < len(now.scored):
         LOGGER.warning("a file in %s is damaged or gone: the tables are read. Run: curate rebuild", FOLDER)
@@ -141,7 +142,7 @@ def _read(connection: "duckdb.DuckDBPyConnection", now: Snapshot) -> None:
     except duckdb.Error as error:
         LOGGER.warning("the files in %s cannot be read, so the tables are: %s", FOLDER, error)
         now.scored = []
-    for view in ("scored_candidates", "scored_runs"):
+    for view in VIEWS:
         connection.execute(sql_files.text(f"views/{view}"))
 
 

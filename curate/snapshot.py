@@ -31,8 +31,8 @@ class Snapshot:
     ) -> None:
         """Take the workspace's folder and records; `Workspace.snapshot` gives them.
 
-        counted: a function that lists the shards of a table that count. empty: one that gives the shard without rows
-        of a table.
+        counted: a function that lists the shards of a table that count. empty: a function that gives a table's
+        shard without rows.
         """
         self.root, self.records = root, records
         self._counted, self._empty = counted, empty

@@ -281,7 +281,7 @@ class Workspace:
 
         def define(asking: "duckdb.DuckDBPyConnection", missing: frozenset[str]) -> None:
             self.define(asking, reads, missing)
-            if "scored_candidates" in missing:
+            if not missing.isdisjoint(scored_candidates.VIEWS):
                 scored_candidates.use(asking, reads)
             defined.update(missing)
 
@@ -292,7 +292,9 @@ class Workspace:
                 if unchecked := sql_files.tables_of(read) - checked:
                     reads.check(unchecked)
                     checked.update(unchecked)
-                if "scored_candidates" in read:  # each time, because these files may go at any time
+                if not read.isdisjoint(
+                    scored_candidates.VIEWS
+                ):  # each time, because these files may go at any time
                     scored_candidates.check(asking, reads)
 
         define(connection, names)

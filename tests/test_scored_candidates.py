@@ -427,6 +427,14 @@ def test_a_full_disk_is_no_reason_to_fail(
     assert answers(here, from_files=False) == plain(here)
 
 
+@pytest.mark.parametrize("first", ["select * from scored_candidates", "select * from scored_runs"])
+def test_the_two_views_go_together_whichever_is_read_first(here: Workspace, first: str) -> None:
+    expected = plain(here)
+    with here.connect_lazily() as connection:
+        assert sql_files.query(connection, first).fetchall()
+        assert sql_files.query(connection, ALL).fetchall() == expected
+
+
 def test_the_views_are_there_without_files(here: Workspace) -> None:
     """They have the same columns, and no row."""
     columns = []
