@@ -292,9 +292,7 @@ class Workspace:
                 if unchecked := sql_files.tables_of(read) - checked:
                     reads.check(unchecked)
                     checked.update(unchecked)
-                if not read.isdisjoint(
-                    scored_candidates.VIEWS
-                ):  # each time, because these files may go at any time
+                if not read.isdisjoint(scored_candidates.VIEWS):  # each time: files may go
                     scored_candidates.check(asking, reads)
 
         define(connection, names)
