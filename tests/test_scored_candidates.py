@@ -272,18 +272,18 @@ def test_what_a_kill_left_goes_after_a_day(here: Workspace) -> None:
     assert Manifest.path(file).exists()
 
 
-def damaged(path: Path, damage: str) -> None:
+def damaged(path: Path, what: str) -> None:
     content = bytearray(path.read_bytes())
-    if damage == "changed":
+    if what == "changed":
         content[len(content) // 2] ^= 1
-    if damage == "unreadable from its end":
+    if what == "unreadable from its end":
         content[-9:] = b"!" * 9
     path.unlink()
-    if damage == "a folder":
+    if what == "a folder":
         path.mkdir()
-    elif damage != "missing":
+    elif what != "missing":
         path.write_bytes(content)
-    if damage == "without its manifest":
+    if what == "without its manifest":
         Manifest.path(path).unlink()
 
 
@@ -333,8 +333,14 @@ def test_damage_to_the_cutoffs_is_found_before_they_are_read(here: Workspace) ->
 
 def test_to_connect_reads_the_bytes_of_no_file(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read for a question about decisions."""
-    (path,), known, read = files(here), damage.known_sha256, []
-    monkeypatch.setattr(damage, "known_sha256", lambda of: read.append(of) or known(of))
+    (path,), known = files(here), damage.known_sha256
+    read: list[Path] = []
+
+    def noted(of: Path) -> str:
+        read.append(of)
+        return known(of)
+
+    monkeypatch.setattr(damage, "known_sha256", noted)
     with here.connect() as connection:
         sql_files.query(connection, "select count(*) from candidates").fetchall()
         assert path not in read
@@ -379,14 +385,18 @@ def test_a_command_that_scored_makes_them_once_at_its_end(
         def say(self, text: str) -> None:
             said.append(text)
 
-    made, make = [], scored_candidates.ScoredRun.make
-    monkeypatch.setattr(
-        scored_candidates.ScoredRun, "make", lambda of, connection: made.append(of) or make(of, connection)
-    )
+    made: list[tuple[str, str]] = []
+    make = scored_candidates.ScoredRun.make
+
+    def noted(of: scored_candidates.ScoredRun, connection: duckdb.DuckDBPyConnection) -> None:
+        made.append((of.run_id, of.scorer_id))
+        make(of, connection)
+
+    monkeypatch.setattr(scored_candidates.ScoredRun, "make", noted)
     model = str(tiny_cross_encoder())
     options: Any = {"scorer": model, "cutoffs": "tiny", "depth": 3, "accept_judge": True}
     scorer = curate.denoise(here, progress=Said(), **options).scorer_id
-    assert [(of.run_id, of.scorer_id) for of in made] == [("bm25-train", scorer)]
+    assert made == [("bm25-train", scorer)]
     assert said[-1] == f"joining bm25-train with the scores of {scorer}, for later questions"
     curate.denoise(here, **options)
     assert len(made) == 1
