@@ -137,6 +137,7 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     mined = mine(workspace, progress=progress, **request.mining)
     scored = score_by_each(workspace, mined.run_id, request.scoring, progress)
     row = set_cutoffs(workspace, cutoffs, **request.kept)
+    workspace.keep_scored_candidates(progress)
     warnings = said_by_each(workspace, mined.run_id, scored, row)
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
     scorer = judges.in_words(request.cutoffs)

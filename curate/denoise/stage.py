@@ -208,6 +208,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
             for scorer, found in quality.items():
                 refuse_worse(found, scorer)
         row = set_cutoffs(workspace, request.cutoffs, **values)
+    workspace.keep_scored_candidates(progress)
     first, *others = quality
     return Denoised(
         run_id=request.run_id,
