@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from curate.errors import BadInput, BadSettings
-from curate.models.batching import padded, token_batches
+from curate.models.batching import model_inputs, token_batches
 from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec, read_embedding_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.layers import dense
 from curate.models.pretrained import (
+    attention_form,
     check_fits,
     device,
+    load_config,
     load_tokenizer,
     load_transformer,
     number_format,
     padding_id,
     token_vectors,
 )
+from curate.models.transfer import Coming, at_once, one_ahead, prepared
 from curate.progress import Advance
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 Side = Literal["query", "passage"]
+Tokens = dict[str, list[list[int]]]
 
 CHUNK = 4096  # texts that are tokenized and sorted by length together
 BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens per batch, padding included
@@ -44,6 +48,17 @@ class Vectors:
     """float32, texts x dimension. The vectors of texts without a token are zero, and a search leaves them out."""
     truncated: int
     """The number of texts that were longer than the maximum and were cut."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Texts whose vectors are on their way."""
+
+    texts: int
+    there: int
+    """The texts that have tokens."""
+    truncated: int
+    batches: "Iterable[tuple[np.ndarray, Coming]]"
 
 
 class Encoder:
@@ -71,7 +86,10 @@ class Encoder:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The settings that, besides the files, determine the vectors."""
-        return {**self.spec.settings(), "dtype": self.dtype, "device": device()}
+        settings = {**self.spec.settings(), "dtype": self.dtype, "device": device()}
+        if device() == "cpu":
+            return settings  # without loading transformers
+        return {**settings, **attention_form(load_config(self.folder / self.spec.transformer), self.dtype)}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -96,15 +114,12 @@ class Encoder:
         The batches depend only on the chunk, so equal chunks give equal bits. Raises BadInput if a vector is not
         finite, or if it depends on what else is in the batch.
         """
-        import torch
-
         rest = iter(texts)
-        with torch.inference_mode():
-            self._probe(side)
-        while chunk := list(islice(rest, CHUNK)):
-            with torch.inference_mode():
-                vectors = self._chunk(chunk, side, advance)
-            yield vectors
+        self._probe(side)
+        chunks = iter(lambda: list(islice(rest, CHUNK)), [])
+        tokenized = prepared(chunks, lambda texts: self.tokenize(texts, side))
+        for chunk in one_ahead(self._begun(*found, side) for found in tokenized):
+            yield self._finished(chunk, side, advance)
 
     def _probe(self, side: Side) -> None:
         """Check, the first time, that texts have the same vectors alone and side by side."""
@@ -123,31 +138,38 @@ class Encoder:
             )
         self._probed.add(side)
 
-    def _chunk(self, texts: list[str], side: Side, advance: Advance) -> Vectors:
+    def _begun(self, tokens: Tokens, truncated: int, tokenless: "np.ndarray", side: Side) -> "_Chunk":
         import numpy as np
 
-        tokens, truncated, tokenless = self.tokenize(texts, side)
         there = np.flatnonzero(~tokenless)
+        batches = token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()])
+        begun = (
+            (there[batch], Coming(self._vectors(tokens, there[batch].tolist(), side))) for batch in batches
+        )
+        return _Chunk(len(tokenless), len(there), truncated, at_once(begun))
+
+    def _finished(self, chunk: "_Chunk", side: Side, advance: Advance) -> Vectors:
+        import numpy as np
+
         array: np.ndarray | None = None
-        for batch in token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()]):
-            chosen = there[batch]
-            vectors = self._vectors(tokens, chosen.tolist(), side).cpu().numpy()
-            array = np.zeros((len(texts), vectors.shape[1]), "float32") if array is None else array
+        for chosen, coming in chunk.batches:
+            vectors = coming.array()
+            array = np.zeros((chunk.texts, vectors.shape[1]), "float32") if array is None else array
             array[chosen] = vectors
-            advance(len(batch))
-        if len(there) < len(texts):
-            advance(len(texts) - len(there))
+            advance(len(chosen))
+        if chunk.there < chunk.texts:
+            advance(chunk.texts - chunk.there)
         if array is None:
-            array = np.zeros((len(texts), self._dimension(side)), "float32")
+            array = np.zeros((chunk.texts, self._dimension(side)), "float32")
         if not np.isfinite(array).all():
             raise BadInput(f"{self.path} gives vectors that are not finite (NaN or infinity)")
-        return Vectors(array, truncated)
+        return Vectors(array, chunk.truncated)
 
     def _dimension(self, side: Side) -> int:
         tokens, _, _ = self.tokenize([PROBES[0]], side)
         return int(self._vectors(tokens, [0], side).shape[1])
 
-    def tokenize(self, texts: list[str], side: Side) -> tuple[dict[str, list[list[int]]], int, "np.ndarray"]:
+    def tokenize(self, texts: list[str], side: Side) -> tuple[Tokens, int, "np.ndarray"]:
         """Return the tokens, how many texts were cut, and for each text whether it adds no token to the prompt.
 
         Raises BadSettings if the prompt leaves no room for a text.
@@ -171,16 +193,15 @@ class Encoder:
     def _prompt(self, side: Side) -> str:
         return self.spec.query_prompt if side == "query" else self.spec.passage_prompt
 
-    def _vectors(self, tokens: dict[str, list[list[int]]], chosen: list[int], side: Side) -> "torch.Tensor":
+    def _vectors(self, tokens: Tokens, chosen: list[int], side: Side) -> "torch.Tensor":
         """Return the float32 vectors of the chosen texts of `tokens`, computed in one batch."""
         import torch
 
         model, prompt = self.query_model if side == "query" else self.model, self._prompt(side)
-        arrays = padded(
-            {name: [rows[at] for at in chosen] for name, rows in tokens.items()}, padding_id(model, self.tokenizer)
-        )
-        batch = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
-        return self._forward(model, batch, prompt).float()
+        columns = {name: [rows[at] for at in chosen] for name, rows in tokens.items()}
+        with torch.inference_mode():
+            batch = model_inputs(model, columns, padding_id(model, self.tokenizer))
+            return self._forward(model, batch, prompt).float()
 
     def _forward(self, model: Any, batch: "dict[str, torch.Tensor]", prompt: str) -> "torch.Tensor":
         hidden = token_vectors(model, batch)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.adapters import MERGED, merged
 from curate.models.model_kind import adapter, adds_code, read_json
+from curate.models.packed import LAYOUT, can_pack, pack
 from curate.models.threads import use_threads
 from curate.nearest import nearest
 
@@ -82,6 +83,22 @@ def number_format(wanted: str = "auto") -> str:
     return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
 
 
+def attention_form(config: Any, dtype: str) -> dict[str, str]:
+    """Return the setting that says how a GPU computes attention, on which the last bits depend; none elsewhere.
+
+    config: that of the model; None: one that is never packed.
+    """
+    on = device()
+    return {"attention": "packed" if can_pack(config, dtype, on) else "padded"} if on == "cuda" else {}
+
+
+def compile_no_attention() -> None:
+    """Keep torch from cuDNN's attention, which compiles a plan of 85 ms for every new width of a batch."""
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def torch_dtype(name: str) -> "torch.dtype":
     """Return the torch dtype for bf16 or fp32."""
     import torch
@@ -92,6 +109,8 @@ def torch_dtype(name: str) -> "torch.dtype":
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
     """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`, its adapter merged.
 
+    It is packed if it can be (curate/models/packed.py), which changes the last bits of its vectors.
+
     Raises BadInput if the model has no safetensors, comes with code of its own, lacks weights (other than those
     whose names start with one of `may_lack`), has weights that are left out, or are damaged or not finite.
     """
@@ -100,6 +119,7 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
 
     quiet()
     use_threads()
+    compile_no_attention()
     load_config(folder)
     check_weights(folder)
     try:
@@ -118,7 +138,8 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
         model = merged(model, folder / MERGED)
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
-    return model.eval().to(device())
+    model = model.eval().to(device())
+    return pack(model) if can_pack(model.config, dtype, device()) else model
 
 
 def check_weights(folder: Path) -> None:
@@ -228,7 +249,7 @@ def scores_in_fp32(model: Any, outputs: int) -> None:
 
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
-    names = inspect.signature(model.forward).parameters
+    names = {*inspect.signature(model.forward).parameters, LAYOUT}
     return {name: value for name, value in inputs.items() if name in names}
 
 

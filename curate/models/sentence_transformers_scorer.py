@@ -23,7 +23,15 @@ from curate.models.pair_batches import (
     refuse_if_not_finite,
     refuse_if_the_batch_matters,
 )
-from curate.models.pretrained import check_weights, device, number_format, quiet, scores_in_fp32, torch_dtype
+from curate.models.pretrained import (
+    check_weights,
+    compile_no_attention,
+    device,
+    number_format,
+    quiet,
+    scores_in_fp32,
+    torch_dtype,
+)
 from curate.models.scale import SAID, Scale, activation_scale
 from curate.models.threads import use_threads
 from curate.shards import known_sha256
@@ -105,6 +113,7 @@ class SentenceTransformersScorer:
         """Load the model in `folder`. Raises BadInput if it is not whole, or if no class is chosen of several."""
         quiet()
         use_threads()
+        compile_no_attention()
         self.spec = spec
         dtype = number_format()
         self.model = _load(folder, spec, dtype)

@@ -1,0 +1,196 @@
+"""Batches without padding on a GPU: all texts in one sequence, whose attention keeps them apart.
+
+A packed model takes padded rows and gives padded vectors, as any other does, so heads and poolings stay what they
+are. In between, its transformer computes the tokens alone, in one row, where the positions of each text begin
+anew. The attention is torch's for texts of various lengths, which compiles nothing for a new length.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import torch
+
+# The model types whose vectors and logits are those of the padded form: tests/test_packed.py proves each of them.
+TYPES = (
+    "bert", "camembert", "distilbert", "electra", "llama", "mistral", "modernbert", "qwen2", "qwen3", "roberta",
+    "xlm-roberta",
+)  # fmt: skip
+ATTENTION = "curate_packed"
+LAYOUT = "packed"  # the argument that brings the layout of a batch to the layers
+ALLOWED = 0.02  # how far the attention of numbers around 1 in bf16 may be from that in fp32
+PROBED = (1, 70, 7, 130)  # tokens of the texts on which the attention is tried
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the tokens of a padded batch stand once the padding is left out."""
+
+    rows: int
+    width: int
+    places: "torch.Tensor"
+    """int64: for each token its place in the padded batch, row after row."""
+    offsets: "torch.Tensor"
+    """int32, texts + 1: the tokens before each text, and of all."""
+    longest: int
+    """The tokens of the longest text."""
+
+    def flat(self, values: "torch.Tensor") -> "torch.Tensor":
+        """Return 1 x tokens from rows x width."""
+        return values.flatten()[self.places][None]
+
+    def padded(self, vectors: "torch.Tensor") -> "torch.Tensor":
+        """Return rows x width x dimension from 1 x tokens x dimension. Padding is zero."""
+        empty = vectors.new_zeros(self.rows * self.width, vectors.shape[-1])
+        return empty.index_copy(0, self.places, vectors[0]).view(self.rows, self.width, -1)
+
+
+def layout(mask: "npt.NDArray[np.int64]") -> tuple["npt.NDArray[np.int64]", "npt.NDArray[np.int32]", int]:
+    """Return the places, the offsets and the longest text of a `Layout` from a batch's mask (rows x width)."""
+    import numpy as np
+
+    lengths = mask.sum(1)
+    offsets = np.concatenate([[0], lengths.cumsum()]).astype(np.int32)
+    return np.flatnonzero(mask), offsets, int(lengths.max())
+
+
+def is_packed(model: Any) -> bool:
+    """Return whether `pack` was applied to the model."""
+    return bool(model.config._attn_implementation == ATTENTION)  # noqa: SLF001 - transformers has no other name
+
+
+def can_pack(config: Any, dtype: str, on: str) -> bool:
+    """Return whether a model with this configuration is packed on the device `on` in the number format `dtype`.
+
+    It is on a GPU, in bf16, if its type is one of TYPES and torch's attention gives the right numbers there.
+    """
+    if on != "cuda" or dtype != "bf16" or config is None or config.model_type not in TYPES:
+        return False
+    return _is_right(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+
+
+def pack(model: Any) -> Any:
+    """Make the transformer of `model` leave out the padding of its batches, and return the model.
+
+    Each call then needs the `Layout` of its batch as the argument LAYOUT.
+    """
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(ATTENTION, _attention)
+    model.set_attn_implementation(ATTENTION)
+    model.base_model.register_forward_pre_hook(_without_padding, with_kwargs=True)
+    model.base_model.register_forward_hook(_with_padding, with_kwargs=True)
+    return model
+
+
+def varlen(
+    query: "torch.Tensor",
+    key: "torch.Tensor",
+    value: "torch.Tensor",
+    offsets: "torch.Tensor",
+    longest: int,
+    scale: float | None,
+    window: tuple[int, int],
+) -> "torch.Tensor":
+    """Return the attention within each text (tokens x heads x dimension), as the three arguments are.
+
+    window: the tokens that a token sees before and behind itself; -1: all.
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    found: torch.Tensor = varlen_attn(
+        query, key, value, offsets, offsets, longest, longest, scale=scale, window_size=window
+    )
+    return found
+
+
+def _attention(
+    module: Any,
+    query: "torch.Tensor",
+    key: "torch.Tensor",
+    value: "torch.Tensor",
+    _mask: None,
+    *,
+    packed: Layout,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    is_causal: bool | None = None,
+    **_others: Any,
+) -> "tuple[torch.Tensor, None]":
+    """Return the attention (1 x tokens x heads x dimension) in the form that transformers asks for."""
+    groups = query.shape[1] // key.shape[1]
+    query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    before = -1 if sliding_window is None else sliding_window - 1
+    behind = 0 if (module.is_causal if is_causal is None else is_causal) else before
+    return varlen(query, key, value, packed.offsets, packed.longest, scaling, (before, behind))[None], None
+
+
+def _without_padding(
+    transformer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[()], dict[str, Any]]:
+    """Return the arguments of a forward pass over the tokens alone."""
+    batch: Layout = kwargs[LAYOUT]
+    ids = args[0] if args else kwargs["input_ids"]
+    changed = {"input_ids": ids, "position_ids": _positions(transformer, ids)}
+    if kwargs.get("token_type_ids") is not None:
+        changed["token_type_ids"] = kwargs["token_type_ids"]
+    flat = {name: batch.flat(values) for name, values in changed.items()}
+    return (), {**kwargs, **flat, "attention_mask": None}
+
+
+def _with_padding(transformer: Any, _args: Any, kwargs: dict[str, Any], output: Any) -> Any:
+    """Return the output of a forward pass as of padded rows."""
+    output.last_hidden_state = kwargs[LAYOUT].padded(output.last_hidden_state)
+    if output.get("pooler_output") is not None:
+        output.pooler_output = transformer.pooler(output.last_hidden_state)
+    return output
+
+
+def _positions(transformer: Any, ids: "torch.Tensor") -> "torch.Tensor":
+    """Return the position of each token of padded rows.
+
+    Models in the manner of RoBERTa count from behind the padding id, and leave out the tokens that have this id.
+    """
+    import torch
+
+    table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    if padding is None:
+        return torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    counted = ids.ne(padding).long()
+    return counted.cumsum(1) * counted + int(padding)
+
+
+@cache
+def _is_right(dimension: int) -> bool:
+    """Return whether torch's attention gives the right numbers on this GPU, for heads of this dimension.
+
+    A version of torch that lacks it, or a GPU that it does not know, gives none.
+    """
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    drawn = torch.randn(3, sum(PROBED), 2, dimension, generator=torch.Generator().manual_seed(0))
+    offsets = torch.tensor([0, *PROBED]).cumsum(0)
+    for window in ((-1, -1), (-1, 0), (9, 9), (9, 0)):
+        expected = []
+        for text in drawn.tensor_split(offsets[1:-1], dim=1):
+            at = torch.arange(text.shape[1])
+            apart = at[:, None] - at[None, :]  # how far the second token stands before the first
+            seen = (apart <= window[0] if window[0] >= 0 else apart == apart) & (
+                -apart <= window[1] if window[1] >= 0 else apart == apart
+            )
+            expected.append(scaled_dot_product_attention(*text.transpose(1, 2), attn_mask=seen).transpose(0, 1))
+        query, key, value = drawn.to("cuda", torch.bfloat16)
+        try:
+            found = varlen(query, key, value, offsets.int().cuda(), max(PROBED), None, window).float().cpu()
+        except (ImportError, TypeError, ValueError, RuntimeError):
+            return False
+        if not bool(((found - torch.cat(expected)).abs() < ALLOWED).all()):
+            return False
+    return True
