@@ -246,7 +246,8 @@ class CrossEncoderTraining:
 
         settings, identity = self.settings, self.identity
         self.progress = progress
-        model, tokenizer = cross_encoder_from(self.start, identity.seed), load_tokenizer(self.start)
+        model = cross_encoder_from(self.start, identity.seed, identity.dtype)
+        tokenizer = load_tokenizer(self.start)
         taught = self.distillation.groups if self.distillation else 0
         if self.distillation:
             self.distillation.teach(model, tokenizer, world, progress)
@@ -491,7 +492,7 @@ def _probe(work: CrossEncoderTraining) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "groups.parquet"
         work.write_groups(path, 2 * settings.batch_groups, Lineage("train", "probe"))
-        model = cross_encoder_from(work.start, identity.seed).train()
+        model = cross_encoder_from(work.start, identity.seed, identity.dtype).train()
         task = CrossEncoderTask(model, load_tokenizer(work.start), settings, identity.dtype)
         (_, first), (_, second) = read_batches(path, settings.batch_groups)
         task.backward(first, 0)

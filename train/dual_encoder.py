@@ -155,7 +155,8 @@ class DualEncoderTraining:
         from .towers import towers_from
 
         settings, identity = self.settings, self.identity
-        towers = towers_from(identity.base, self.spec, separate=settings.towers == "separate")
+        separate = settings.towers == "separate"
+        towers = towers_from(identity.base, self.spec, separate=separate, dtype=identity.dtype)
         batches = Batches(identity.checkpoints, world, cross_batch=settings.cross_batch)
         for note in self.spec.notes:
             progress.say(note)

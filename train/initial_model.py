@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from curate.errors import BadInput, BadSettings
 from curate.models.embedding_spec import passage_transformer, transformer_settings
 from curate.models.model_kind import ENCODER, check_kind, is_cross_encoder, read_json
+from curate.models.packed import can_pack, drops_attention, pack
 from curate.models.pretrained import (
     check_fits,
     device,
@@ -92,20 +93,23 @@ def _refuse_lower_case(folder: Path, start: Path, task: str) -> None:
         )
 
 
-def cross_encoder_from(folder: Path, seed: int) -> Any:
+def cross_encoder_from(folder: Path, seed: int, dtype: str = "fp32") -> Any:
     """Return an fp32 cross-encoder with one logit: the one in `folder`, or its encoder with a new head.
 
-    New weights are drawn from `seed`. Raises BadInput if the encoder lacks weights, or if the tokenizer is not its
-    own.
+    New weights are drawn from `seed`. dtype: the number format in which the training computes. Raises BadInput if
+    the encoder lacks weights, or if the tokenizer is not its own.
     """
     model, tokenizer = _with_head(folder, seed), load_tokenizer(folder)
     check_fits(folder, tokenizer, model)
     padding_id(model, tokenizer)
-    return _for_training(model)
+    return _for_training(model, dtype)
 
 
-def tower_from(folder: Path) -> Any:
-    """Return the fp32 transformer in `folder`; a pooler gets no gradients, because it is not used."""
+def tower_from(folder: Path, dtype: str = "fp32") -> Any:
+    """Return the fp32 transformer in `folder`; a pooler gets no gradients, because it is not used.
+
+    dtype: the number format in which the training computes.
+    """
     import torch
 
     torch.manual_seed(0)  # a pooler that the folder lacks is drawn at random and saved all the same
@@ -114,13 +118,15 @@ def tower_from(folder: Path) -> Any:
     padding_id(tower, tokenizer)
     if getattr(tower, "pooler", None) is not None:
         tower.pooler.requires_grad_(False)
-    return _for_training(tower)
+    return _for_training(tower, dtype)
 
 
-def _for_training(model: Any) -> Any:
+def _for_training(model: Any, dtype: str) -> Any:
     if device() == "cpu":
         # On a CPU, fused attention lacks dropout and has a slow backward pass; eager attention is a tenth faster.
         model.set_attn_implementation("eager")
+    elif can_pack(model.config, dtype, device()) and not drops_attention(model.config):
+        pack(model)
     return model
 
 

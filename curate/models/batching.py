@@ -74,7 +74,7 @@ def _rounded(
     import numpy as np
 
     width = arrays["attention_mask"].shape[1]
-    step = max(8, 1 << (width - 1).bit_length() - 4)
+    step = 1 << max(3, (width - 1).bit_length() - 4)
     more = -width % step
     first = max(2, (getattr(config, "pad_token_id", None) or 0) + 1)
     if width + more > (getattr(config, "max_position_embeddings", None) or 0) - first:

@@ -143,9 +143,7 @@ class Encoder:
 
         there = np.flatnonzero(~tokenless)
         batches = token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()])
-        begun = (
-            (there[batch], Coming(self._vectors(tokens, there[batch].tolist(), side))) for batch in batches
-        )
+        begun = ((there[batch], Coming(self._vectors(tokens, there[batch].tolist(), side))) for batch in batches)
         return _Chunk(len(tokenless), len(there), truncated, at_once(begun))
 
     def _finished(self, chunk: "_Chunk", side: Side, advance: Advance) -> Vectors:

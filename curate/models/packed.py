@@ -69,7 +69,13 @@ def can_pack(config: Any, dtype: str, on: str) -> bool:
     """
     if on != "cuda" or dtype != "bf16" or config is None or config.model_type not in TYPES:
         return False
-    return _is_right(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    heads = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return is_right(heads, on)
+
+
+def drops_attention(config: Any) -> bool:
+    """Return whether the model is trained with dropout inside its attention, which a packed one does not have."""
+    return any(getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout"))
 
 
 def pack(model: Any) -> Any:
@@ -116,13 +122,17 @@ def _attention(
     *,
     packed: Layout,
     scaling: float | None = None,
+    dropout: float = 0.0,
     sliding_window: int | None = None,
     is_causal: bool | None = None,
     **_others: Any,
 ) -> "tuple[torch.Tensor, None]":
     """Return the attention (1 x tokens x heads x dimension) in the form that transformers asks for."""
+    if dropout:
+        raise RuntimeError("packed attention has no dropout")
     groups = query.shape[1] // key.shape[1]
-    query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))
+    # Autocast leaves the vectors that were turned by their positions in fp32.
+    query, key, value = (part[0].transpose(0, 1).to(value.dtype) for part in (query, key, value))
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     before = -1 if sliding_window is None else sliding_window - 1
@@ -167,8 +177,8 @@ def _positions(transformer: Any, ids: "torch.Tensor") -> "torch.Tensor":
 
 
 @cache
-def _is_right(dimension: int) -> bool:
-    """Return whether torch's attention gives the right numbers on this GPU, for heads of this dimension.
+def is_right(dimension: int, on: str) -> bool:
+    """Return whether `varlen` gives the right numbers on the device `on`, for heads of this dimension.
 
     A version of torch that lacks it, or a GPU that it does not know, gives none.
     """
@@ -176,21 +186,22 @@ def _is_right(dimension: int) -> bool:
     from torch.nn.functional import scaled_dot_product_attention
 
     drawn = torch.randn(3, sum(PROBED), 2, dimension, generator=torch.Generator().manual_seed(0))
-    offsets = torch.tensor([0, *PROBED]).cumsum(0)
-    for window in ((-1, -1), (-1, 0), (9, 9), (9, 0)):
-        expected = []
-        for text in drawn.tensor_split(offsets[1:-1], dim=1):
-            at = torch.arange(text.shape[1])
-            apart = at[:, None] - at[None, :]  # how far the second token stands before the first
-            seen = (apart <= window[0] if window[0] >= 0 else apart == apart) & (
-                -apart <= window[1] if window[1] >= 0 else apart == apart
-            )
-            expected.append(scaled_dot_product_attention(*text.transpose(1, 2), attn_mask=seen).transpose(0, 1))
-        query, key, value = drawn.to("cuda", torch.bfloat16)
+    offsets = torch.tensor([0, *PROBED], dtype=torch.int32).cumsum(0, dtype=torch.int32)
+    of_text = torch.arange(len(PROBED)).repeat_interleave(torch.tensor(PROBED))
+    at = torch.arange(len(of_text))
+    behind = at[None, :] - at[:, None]  # how far the second token stands behind the first
+    for before, after in ((-1, -1), (-1, 0), (9, 9), (9, 0)):
+        seen = of_text[:, None] == of_text[None, :]
+        if before >= 0:
+            seen &= behind >= -before
+        if after >= 0:
+            seen &= behind <= after
+        expected = scaled_dot_product_attention(*drawn.transpose(1, 2), attn_mask=seen).transpose(0, 1)
+        query, key, value = drawn.to(on, torch.bfloat16)
         try:
-            found = varlen(query, key, value, offsets.int().cuda(), max(PROBED), None, window).float().cpu()
+            found = varlen(query, key, value, offsets.to(on), max(PROBED), None, (before, after)).cpu()
         except (ImportError, TypeError, ValueError, RuntimeError):
             return False
-        if not bool(((found - torch.cat(expected)).abs() < ALLOWED).all()):
+        if not torch.allclose(found.float(), expected, rtol=0, atol=ALLOWED):
             return False
     return True

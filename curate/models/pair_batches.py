@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from curate.errors import BadInput, CurateError
 from curate.models.batching import token_batches
 from curate.models.pretrained import attention_form, device
 from curate.models.transfer import Coming, one_ahead
+
+if TYPE_CHECKING:
+    import torch
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -57,7 +60,13 @@ def machine_settings(dtype: str, config: Any = None) -> dict[str, Any]:
     """
     last = {} if dtype == "fp32" else {"last_layer": "fp32"}
     on = device()
-    return {"dtype": dtype, **last, "device": on, "token_budget": TOKEN_BUDGET[on], **attention_form(config, dtype)}
+    return {
+        "dtype": dtype,
+        **last,
+        "device": on,
+        "token_budget": TOKEN_BUDGET[on],
+        **attention_form(config, dtype),
+    }
 
 
 def score_in_batches(

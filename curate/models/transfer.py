@@ -42,7 +42,7 @@ class Coming:
 
 
 def one_ahead(begun: Iterable[T]) -> Iterator[T]:
-    """Yield items in order. On a GPU, the next one is begun before an item is yielded, so that the GPU has work."""
+    """Yield items in order. On a GPU, the next one is begun before an item is yielded, so that it has work."""
     if device() != "cuda":
         yield from begun
         return
