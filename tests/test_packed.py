@@ -213,10 +213,21 @@ def wrong_window(*given: Any) -> torch.Tensor:
     return one_text_after_the_other(*given[:-1], (-1, -1))
 
 
+def wider_window(*given: Any) -> torch.Tensor:
+    """Return an attention that sees one token more before each."""
+    before, behind = given[-1]
+    return one_text_after_the_other(*given[:-1], (before + (before >= 0), behind))
+
+
 def wrong_texts(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *given: Any) -> torch.Tensor:
     """Return an attention that sees all texts as one."""
     offsets = torch.tensor([0, len(query)], dtype=torch.int32)
     return one_text_after_the_other(query, key, value, offsets, len(query), *given[2:])
+
+
+def wrong_gradient(query: torch.Tensor, *given: Any) -> torch.Tensor:
+    """Return an attention whose gradient forgets the queries."""
+    return one_text_after_the_other(query.detach(), *given) + 0 * query
 
 
 def without_window(*_given: Any) -> torch.Tensor:
@@ -226,7 +237,13 @@ def without_window(*_given: Any) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("attention", "right"),
-    [(one_text_after_the_other, True), (wrong_window, False), (wrong_texts, False), (without_window, False)],
+    [
+        (one_text_after_the_other, True),
+        (wrong_window, False),
+        (wrong_texts, False),
+        (wrong_gradient, False),
+        (without_window, False),
+    ],
 )
 def test_the_attention_is_tried_before_it_is_used(
     attention: Callable[..., torch.Tensor], right: bool, monkeypatch: pytest.MonkeyPatch

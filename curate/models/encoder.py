@@ -87,7 +87,7 @@ class Encoder:
     def settings(self) -> dict[str, Any]:
         """The settings that, besides the files, determine the vectors."""
         settings = {**self.spec.settings(), "dtype": self.dtype, "device": device()}
-        if device() == "cpu":
+        if device() != "cuda":
             return settings  # without loading transformers
         return {**settings, **attention_form(load_config(self.folder / self.spec.transformer), self.dtype)}
 
