@@ -87,7 +87,8 @@ def pack(model: Any) -> Any:
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION, _attention)
-    model.set_attn_implementation(ATTENTION)
+    for part in (model, model.base_model):  # set_attn_implementation refuses ModernBERT in old versions
+        part.config._attn_implementation = ATTENTION  # noqa: SLF001
     model.base_model.register_forward_pre_hook(_without_padding, with_kwargs=True)
     model.base_model.register_forward_hook(_with_padding, with_kwargs=True)
     return model
