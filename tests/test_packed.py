@@ -45,6 +45,7 @@ HEADS = [
 ]
 QUERIES = ["what is rain", "x", "a query of many more words than the others have"]
 PASSAGES = ["rain falls from the clouds and runs into the sea", "y", "snow."]
+ON_A_GPU = packed.varlen
 LENGTHS = (1, 60, 2, 17, 90, 5, 33)
 
 
@@ -314,3 +315,18 @@ def test_widths_of_a_gpu_are_few(width: int, rounded: int, monkeypatch: pytest.M
     assert inputs["input_ids"].shape == inputs["attention_mask"].shape == (2, rounded)
     assert inputs["attention_mask"].sum(1).tolist() == [width, 1]
     assert (inputs["input_ids"] == torch.where(inputs["attention_mask"] == 1, 7, 3)).all()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("kind", packed.TYPES)
+def test_a_gpu_gives_packed_what_it_gives_padded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the attention of torch itself, in bf16."""
+    monkeypatch.setattr(packed, "varlen", ON_A_GPU)
+    assert packed.is_right.__wrapped__(8, "cuda")
+    ours, expected = (
+        outputs(model(kind, "AutoModel", is_packed=is_packed).to("cuda", torch.bfloat16), texts()).flatten(0, 1)
+        for is_packed in (True, False)
+    )
+    there = expected.abs().sum(1) > 0
+    assert bool((torch.cosine_similarity(ours[there], expected[there]) > 0.99).all())

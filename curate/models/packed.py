@@ -70,8 +70,8 @@ def can_pack(config: Any, dtype: str, on: str) -> bool:
     """
     if on != "cuda" or dtype != "bf16" or config is None or config.model_type not in TYPES:
         return False
-    heads = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return is_right(heads, on)
+    dimension = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return is_right(dimension, on)
 
 
 def drops_attention(config: Any) -> bool:
@@ -109,10 +109,11 @@ def varlen(
     """
     from torch.nn.attention.varlen import varlen_attn
 
-    found: torch.Tensor = varlen_attn(
+    found: Any = varlen_attn(
         query, key, value, offsets, offsets, longest, longest, scale=scale, window_size=window
     )
-    return found
+    result: torch.Tensor = found
+    return result
 
 
 def _attention(
@@ -199,8 +200,8 @@ def is_right(dimension: int, on: str) -> bool:
         seen = (of_text[:, None] == of_text[None, :]) & (distance >= -before) & (distance <= behind)
 
         def expected(*parts: torch.Tensor) -> torch.Tensor:
-            turned = [part.transpose(0, 1) for part in parts]
-            return scaled_dot_product_attention(*turned, attn_mask=seen).transpose(0, 1)
+            query, key, value = (part.transpose(0, 1) for part in parts)
+            return scaled_dot_product_attention(query, key, value, attn_mask=seen).transpose(0, 1)
 
         def found(*parts: torch.Tensor) -> torch.Tensor:
             query, key, value = (part.to(on, torch.bfloat16) for part in parts)

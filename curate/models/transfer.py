@@ -28,7 +28,7 @@ class Coming:
     def __init__(self, tensor: "torch.Tensor") -> None:
         import torch
 
-        self.arrived = torch.cuda.Event() if tensor.is_cuda else None
+        self.arrived = torch.cuda.Event() if tensor.is_cuda else None  # type: ignore[no-untyped-call]
         self.tensor = tensor.to("cpu", non_blocking=tensor.is_cuda)
         if self.arrived:
             self.arrived.record()
