@@ -64,11 +64,13 @@ def one_text_after_the_other(
     before, behind = (len(query) if side < 0 else side for side in window)
     found = []
     for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
-        text = [part[start:end].transpose(0, 1) for part in (query, key, value)]
+        asking, asked, read = (part[start:end].transpose(0, 1) for part in (query, key, value))
         at = torch.arange(end - start)
         apart = at[None, :] - at[:, None]
         seen = (apart >= -before) & (apart <= behind)
-        found.append(scaled_dot_product_attention(*text, attn_mask=seen, scale=scale).transpose(0, 1))
+        found.append(
+            scaled_dot_product_attention(asking, asked, read, attn_mask=seen, scale=scale).transpose(0, 1)
+        )
     return torch.cat(found)
 
 
@@ -97,10 +99,10 @@ def outputs(of: Any, batch: list[np.ndarray], **more: list[np.ndarray]) -> torch
     """Return what a model gives for a batch: logits, or the vectors of the tokens and zeros for the padding."""
     inputs = model_inputs(of, {"input_ids": batch, **more}, padding=1)
     with torch.inference_mode():
-        if not type(of).__name__.endswith("Model"):
-            found = of(**accepted(of, inputs)).logits
-            return found if found.ndim == 2 else found * inputs["attention_mask"][..., None]
-        return token_vectors(of, inputs) * inputs["attention_mask"][..., None]
+        has_head = not type(of).__name__.endswith("Model")
+        found: torch.Tensor = of(**accepted(of, inputs)).logits if has_head else token_vectors(of, inputs)
+        there: torch.Tensor = inputs["attention_mask"]
+        return found if found.ndim == 2 else found * there[..., None]
 
 
 def same(ours: torch.Tensor, expected: torch.Tensor) -> None:
@@ -211,19 +213,21 @@ def test_what_is_packed(
 
 def wrong_window(*given: Any) -> torch.Tensor:
     """Return an attention that sees all tokens of a text."""
-    return one_text_after_the_other(*given[:-1], (-1, -1))
+    *others, _window = given
+    return one_text_after_the_other(*[*others, (-1, -1)])
 
 
 def wider_window(*given: Any) -> torch.Tensor:
     """Return an attention that sees one token more before each."""
-    before, behind = given[-1]
-    return one_text_after_the_other(*given[:-1], (before + (before >= 0), behind))
+    *others, (before, behind) = given
+    return one_text_after_the_other(*[*others, (before + (before >= 0), behind)])
 
 
-def wrong_texts(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *given: Any) -> torch.Tensor:
+def wrong_texts(*given: Any) -> torch.Tensor:
     """Return an attention that sees all texts as one."""
+    query, key, value, _offsets, _longest, *others = given
     offsets = torch.tensor([0, len(query)], dtype=torch.int32)
-    return one_text_after_the_other(query, key, value, offsets, len(query), *given[2:])
+    return one_text_after_the_other(query, key, value, offsets, len(query), *others)
 
 
 def wrong_gradient(query: torch.Tensor, *given: Any) -> torch.Tensor:
@@ -265,15 +269,17 @@ def test_scores_and_vectors_are_the_same_packed(
         if kind == "causal"
         else tiny_model(tmp_path / "m", head=kind == "cross-encoder")
     )
-    ours, expected = [], []
+    ours: list[np.ndarray] = []
+    expected: list[np.ndarray] = []
     for found, is_packed in ((ours, True), (expected, False)):
         monkeypatch.setattr(pretrained, "can_pack", lambda *_, is_packed=is_packed: is_packed)
         if kind == "encoder":
-            opened = Encoder.open(str(folder))
-            found.extend(vectors.array for vectors in opened.encode([*QUERIES, *PASSAGES], "passage"))
-            assert packed.is_packed(opened.model) is is_packed
+            encoder = Encoder.open(str(folder))
+            found.extend(vectors.array for vectors in encoder.encode([*QUERIES, *PASSAGES], "passage"))
+            assert packed.is_packed(encoder.model) is is_packed
         else:
-            scorer = find_source(str(folder), tmp_path).open()
+            scorer: Any = find_source(str(folder), tmp_path).open()
+            assert packed.is_packed(scorer.model) is is_packed
             rows = scorer.prepare(QUERIES, PASSAGES, np.array([[q, p] for q in range(3) for p in range(3)]))
             found.append(scorer.score(rows))
     assert float(np.ptp(expected[0])) > 0.1
