@@ -38,7 +38,13 @@ from .choosing import MEASURE, choosing_pairs
 from .distillation import GROUPS, TEACHER, Distillation, teacher_of
 from .groups import Counts, Pair, capped, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
-from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start, usual_learning_rate
+from .initial_model import (
+    choose_initial_model,
+    cross_encoder_form,
+    cross_encoder_from,
+    cross_encoder_start,
+    usual_learning_rate,
+)
 from .lifecycle import Trained, Work, outcome_fields, run_training, seen
 from .loop import Dev
 from .options import CrossEncoderOptions
@@ -157,7 +163,8 @@ class CrossEncoderTraining:
             self.settings.dtype,
             identity_settings,
             self._digests,
-            fold,
+            form=partial(cross_encoder_form, self.start),
+            fold=fold,
         )
         self.distillation: Distillation | None = None
         if self.teacher:
@@ -300,7 +307,7 @@ class CrossEncoderTraining:
 
         identity, settings = self.identity, self.settings
         facts = {
-            "trained from": identity.job.settings["init"],
+            "trained from": identity.init,
             "run": self.run_id,
             "groups": f"{self.groups:,}, {self.steps:,} steps of {settings.batch_groups}",
             "computed in": identity.dtype,
@@ -424,7 +431,7 @@ def plan_train_cross_encoder(
     queries, skipped, most = work.counts.queries, work.counts.skipped, settings.groups * split.folds
     notes = [
         *work.notes,
-        f"from {identity.job.settings['init']} on run {work.run_id}, {sum(judge.steps for judge in judges):,} "
+        f"from {identity.init} on run {work.run_id}, {sum(judge.steps for judge in judges):,} "
         f"steps; the model goes to {identity.model}",
         f"{queries:,} train queries have a positive and negatives; {skipped:,} have no negative",
         *([f"first, {distillation.text}"] if distillation else []),

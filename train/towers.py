@@ -9,7 +9,7 @@ from curate.errors import BadSettings
 from curate.models.batching import model_inputs, token_batches
 from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec
 from curate.models.encoder import pooled, steps_after
-from curate.models.pretrained import device, token_vectors
+from curate.models.pretrained import device, token_vectors, without_cudnn_attention
 from curate.models.transfer import sent
 
 from .dropout import quick_dropout
@@ -117,9 +117,9 @@ class Embedded:
 
 @contextmanager
 def computing(dtype: str) -> Iterator[None]:
-    """Compute in bf16 if `dtype` asks for it, and with the quick dropout on a CPU."""
+    """Compute in bf16 if `dtype` asks for it, with the quick dropout on a CPU and for any width on a GPU."""
     import torch
 
     on = device()
-    with torch.autocast(on, torch.bfloat16, enabled=dtype == "bf16"), quick_dropout(on):
+    with torch.autocast(on, torch.bfloat16, enabled=dtype == "bf16"), quick_dropout(on), without_cudnn_attention():
         yield

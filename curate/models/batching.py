@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from curate.models.packed import LAYOUT, Layout, is_packed, layout
-from curate.models.pretrained import device
 from curate.models.transfer import sent
 
 if TYPE_CHECKING:
@@ -53,33 +52,9 @@ def model_inputs(
 ) -> dict[str, Any]:
     """Return `padded` columns as tensors on the device, and for a packed model the layout of the batch."""
     arrays = padded(columns, padding)
+    inputs: dict[str, Any] = {name: sent(array) for name, array in arrays.items()}
     if is_packed(model):
         rows, width = arrays["attention_mask"].shape
         places, offsets, longest = layout(arrays["attention_mask"])
-        batch = {LAYOUT: Layout(rows, width, sent(places), sent(offsets), longest)}
-    else:
-        batch = {}
-        if device() == "cuda":
-            arrays = _rounded(arrays, padding, model.config)
-    return {**{name: sent(array) for name, array in arrays.items()}, **batch}
-
-
-def _rounded(
-    arrays: "dict[str, npt.NDArray[np.int64]]", padding: int, config: Any
-) -> "dict[str, npt.NDArray[np.int64]]":
-    """Return the arrays with their width rounded up, if the model surely has positions for it.
-
-    There are eight widths between a power of two and the next: a GPU then meets few sizes, with little padding.
-    """
-    import numpy as np
-
-    width = arrays["attention_mask"].shape[1]
-    step = 1 << max(3, (width - 1).bit_length() - 4)
-    more = -width % step
-    first = max(2, (getattr(config, "pad_token_id", None) or 0) + 1)
-    if width + more > (getattr(config, "max_position_embeddings", None) or 0) - first:
-        return arrays
-    return {
-        name: np.pad(array, ((0, 0), (0, more)), constant_values=padding if name == "input_ids" else 0)
-        for name, array in arrays.items()
-    }
+        inputs[LAYOUT] = Layout(rows, width, sent(places), sent(offsets), longest)
+    return inputs

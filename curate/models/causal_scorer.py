@@ -31,6 +31,7 @@ from curate.models.pretrained import (
     accepted,
     check_fits,
     in_fp32,
+    inference,
     load_pretrained,
     load_tokenizer,
     number_format,
@@ -76,7 +77,7 @@ class CausalScorer:
             "template": "query, title + text",
             "truncation": "passage, then query",
             **spec.settings(),
-            **machine_settings(dtype, self.model.config),
+            **machine_settings(dtype, self.model),
         }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -108,7 +109,7 @@ class CausalScorer:
         """Return the logits of pairs that are computed together, as float32 on the device."""
         import torch
 
-        with torch.inference_mode():
+        with inference():
             inputs = model_inputs(self.model, {"input_ids": [row.ids for row in rows]}, self.padding)
             logits = self.model(**accepted(self.model, inputs)).logits
             last = inputs["attention_mask"].sum(1) - 1

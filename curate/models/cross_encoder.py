@@ -29,6 +29,7 @@ from curate.models.pair_batches import (
 from curate.models.pretrained import (
     accepted,
     check_fits,
+    inference,
     load_pretrained,
     load_tokenizer,
     load_transformer,
@@ -98,7 +99,7 @@ class CrossEncoder:
             "template": "query, title + text",
             "truncation": "longest_first",
             **self.spec.settings(),
-            **machine_settings(dtype, self.model.config),
+            **machine_settings(dtype, self.model),
         }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -155,12 +156,10 @@ class CrossEncoder:
 
     def _forward(self, rows: list[TokenizedPair]) -> "torch.Tensor":
         """Return the logits of pairs that are computed together, as float32 on the device."""
-        import torch
-
         columns: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
         if "token_type_ids" in self.tokenizer.model_input_names:
             columns["token_type_ids"] = [row.segments for row in rows]
-        with torch.inference_mode():
+        with inference():
             inputs = model_inputs(self.model, columns, self.padding)
             logits = (
                 self.head(token_vectors(self.model, inputs), inputs["attention_mask"])

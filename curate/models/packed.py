@@ -7,7 +7,6 @@ anew. The attention is torch's for texts of various lengths, which compiles noth
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ TYPES = (
 )  # fmt: skip
 ATTENTION = "curate_packed"
 LAYOUT = "packed"  # the argument that brings the layout of a batch to the layers
-ALLOWED = 0.05  # how far the attention of numbers around 1 in bf16 may be from that in fp32
-PROBED = (1, 70, 7, 130)  # tokens of the texts on which the attention is tried
 
 
 @dataclass(frozen=True)
@@ -64,14 +61,18 @@ def is_packed(model: Any) -> bool:
 
 
 def can_pack(config: Any, dtype: str, on: str) -> bool:
-    """Return whether a model with this configuration is packed on the device `on` in the number format `dtype`.
+    """Return whether a model with this configuration may be packed on the device `on` in the format `dtype`.
 
-    It is on a GPU, in bf16, if its type is one of TYPES and torch's attention gives the right numbers there.
+    It may on a GPU, in bf16, if its type is one of TYPES. Whether it is, its trial says (packed_trial.py).
     """
-    if on != "cuda" or dtype != "bf16" or config is None or config.model_type not in TYPES:
-        return False
-    dimension = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return is_right(dimension, on)
+    # For a decoder that sees both sides, a padded window is one token wider than what the attention is told.
+    wider = not getattr(config, "is_causal", True)
+    return (
+        on == "cuda"
+        and dtype == "bf16"
+        and config.model_type in TYPES
+        and not (wider and getattr(config, "sliding_window", None))
+    )
 
 
 def drops_attention(config: Any) -> bool:
@@ -79,19 +80,32 @@ def drops_attention(config: Any) -> bool:
     return any(getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout"))
 
 
-def pack(model: Any) -> Any:
-    """Make the transformer of `model` leave out the padding of its batches, and return the model.
+def pack(model: Any) -> Callable[[], None]:
+    """Make the transformer of `model` leave out the padding of its batches. Return a function that undoes it.
 
     Each call then needs the `Layout` of its batch as the argument LAYOUT.
     """
     from transformers import AttentionInterface
 
-    AttentionInterface.register(ATTENTION, _attention)
-    for part in (model, model.base_model):  # set_attn_implementation refuses ModernBERT in old versions
-        part.config._attn_implementation = ATTENTION  # noqa: SLF001
-    model.base_model.register_forward_pre_hook(_without_padding, with_kwargs=True)
-    model.base_model.register_forward_hook(_with_padding, with_kwargs=True)
-    return model
+    AttentionInterface.register(ATTENTION, attention)
+    configs = [model.config, model.base_model.config]
+    before = [config._attn_implementation for config in configs]  # noqa: SLF001
+    hooks = [
+        model.base_model.register_forward_pre_hook(_without_padding, with_kwargs=True),
+        model.base_model.register_forward_hook(_with_padding, with_kwargs=True),
+    ]
+
+    def attend(names: list[str]) -> None:
+        for config, name in zip(configs, names, strict=True):  # set_attn_implementation refuses old ModernBERT
+            config._attn_implementation = name  # noqa: SLF001
+
+    def undo() -> None:
+        attend(before)
+        for hook in hooks:
+            hook.remove()
+
+    attend([ATTENTION, ATTENTION])
+    return undo
 
 
 def varlen(
@@ -116,7 +130,7 @@ def varlen(
     return result
 
 
-def _attention(
+def attention(
     module: Any,
     query: "torch.Tensor",
     key: "torch.Tensor",
@@ -177,45 +191,3 @@ def _positions(transformer: Any, ids: "torch.Tensor") -> "torch.Tensor":
         return torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
     counted = ids.ne(padding).long()
     return counted.cumsum(1) * counted + int(padding)
-
-
-@cache
-def is_right(dimension: int, on: str) -> bool:
-    """Return whether `varlen` gives the right numbers on the device `on`, for heads of this dimension.
-
-    Its gradients are tried too. A version of torch that lacks it, or a GPU that it does not know, gives none.
-    """
-    import torch
-    from torch.nn.functional import scaled_dot_product_attention
-
-    random = torch.randn(4, sum(PROBED), 2, dimension, generator=torch.Generator().manual_seed(0))
-    *drawn, direction = random.bfloat16().float()
-    offsets = torch.tensor([0, *PROBED], dtype=torch.int32).cumsum(0, dtype=torch.int32).to(on)
-    of_text = torch.arange(len(PROBED)).repeat_interleave(torch.tensor(PROBED))
-    at = torch.arange(len(of_text))
-    distance = at[None, :] - at[:, None]
-
-    def tried(window: tuple[int, int]) -> bool:
-        before, behind = (len(at) if side < 0 else side for side in window)
-        seen = (of_text[:, None] == of_text[None, :]) & (distance >= -before) & (distance <= behind)
-
-        def expected(*parts: torch.Tensor) -> torch.Tensor:
-            query, key, value = (part.transpose(0, 1) for part in parts)
-            return scaled_dot_product_attention(query, key, value, attn_mask=seen).transpose(0, 1)
-
-        def found(*parts: torch.Tensor) -> torch.Tensor:
-            query, key, value = (part.to(on, torch.bfloat16) for part in parts)
-            return varlen(query, key, value, offsets, max(PROBED), None, window).float().cpu()
-
-        def everything(attention: Callable[..., torch.Tensor]) -> torch.Tensor:
-            parts = [part.clone().requires_grad_() for part in drawn]
-            result = attention(*parts)
-            return torch.stack([result.detach(), *torch.autograd.grad(result, parts, direction)])
-
-        return torch.allclose(everything(found), everything(expected), rtol=0.02, atol=ALLOWED)
-
-    with torch.inference_mode(False), torch.enable_grad():
-        try:
-            return all(tried(window) for window in ((-1, -1), (-1, 0), (9, 9), (9, 0)))
-        except (ImportError, TypeError, ValueError, RuntimeError):
-            return False

@@ -52,11 +52,11 @@ NO_TOKENS = TokenizedPair(np.empty(0, np.int32), np.empty(0, np.int8))
 Row = TypeVar("Row")
 
 
-def machine_settings(dtype: str, config: Any = None) -> dict[str, Any]:
-    """Return the settings of the machine that determine a logit of a model with the configuration `config`.
+def machine_settings(dtype: str, model: Any = None) -> dict[str, Any]:
+    """Return the settings of the machine that determine a logit of a loaded model.
 
-    They are number formats, class of device, token budget, and on a GPU the form of the attention. config: None
-    means a model that is never packed.
+    They are number formats, class of device, token budget, and on a GPU the form of the attention. model: None
+    means one that is never packed.
     """
     last = {} if dtype == "fp32" else {"last_layer": "fp32"}
     on = device()
@@ -65,7 +65,7 @@ def machine_settings(dtype: str, config: Any = None) -> dict[str, Any]:
         **last,
         "device": on,
         "token_budget": TOKEN_BUDGET[on],
-        **attention_form(config, dtype),
+        **attention_form(model),
     }
 
 

@@ -8,14 +8,16 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.adapters import MERGED, merged
 from curate.models.model_kind import adapter, adds_code, read_json
-from curate.models.packed import LAYOUT, can_pack, pack
+from curate.models.packed import LAYOUT, is_packed
+from curate.models.packed_trial import pack_if_right
 from curate.models.threads import use_threads
 from curate.nearest import nearest
 
@@ -83,20 +85,35 @@ def number_format(wanted: str = "auto") -> str:
     return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
 
 
-def attention_form(config: Any, dtype: str) -> dict[str, str]:
+def attention_form(model: Any) -> dict[str, str]:
     """Return the setting that says how a GPU computes attention, on which the last bits depend; none elsewhere.
 
-    config: that of the model; None: one that is never packed.
+    model: the one that is loaded; None: one that is never packed.
     """
-    on = device()
-    return {"attention": "packed" if can_pack(config, dtype, on) else "padded"} if on == "cuda" else {}
+    if device() != "cuda":
+        return {}
+    return {"attention": "packed" if model is not None and is_packed(model) else "padded"}
 
 
-def compile_no_attention() -> None:
-    """Keep torch from cuDNN's attention, which compiles a plan of 85 ms for every new width of a batch."""
+@contextmanager
+def without_cudnn_attention() -> Iterator[None]:
+    """Keep a GPU from cuDNN's attention, which compiles a plan of 85 ms for every new width of a batch."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    if device() != "cuda":
+        yield
+        return
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):
+        yield
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Compute without gradients, for batches of any width."""
     import torch
 
-    torch.backends.cuda.enable_cudnn_sdp(False)
+    with torch.inference_mode(), without_cudnn_attention():
+        yield
 
 
 def torch_dtype(name: str) -> "torch.dtype":
@@ -109,7 +126,7 @@ def torch_dtype(name: str) -> "torch.dtype":
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
     """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`, its adapter merged.
 
-    It is packed if it can be (curate/models/packed.py), which changes the last bits of its vectors.
+    It is packed if it can be (curate/models/packed_trial.py), which changes the last bits of its vectors.
 
     Raises BadInput if the model has no safetensors, comes with code of its own, lacks weights (other than those
     whose names start with one of `may_lack`), has weights that are left out, or are damaged or not finite.
@@ -119,7 +136,6 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
 
     quiet()
     use_threads()
-    compile_no_attention()
     load_config(folder)
     check_weights(folder)
     try:
@@ -130,6 +146,7 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            return_dict=True,
         )
     except (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError) as error:
         raise BadInput(f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
@@ -138,8 +155,8 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
         model = merged(model, folder / MERGED)
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
-    model = model.eval().to(device())
-    return pack(model) if can_pack(model.config, dtype, device()) else model
+    with without_cudnn_attention():
+        return pack_if_right(model.eval().to(device()), dtype)
 
 
 def check_weights(folder: Path) -> None:

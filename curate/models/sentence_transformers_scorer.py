@@ -25,12 +25,12 @@ from curate.models.pair_batches import (
 )
 from curate.models.pretrained import (
     check_weights,
-    compile_no_attention,
     device,
     number_format,
     quiet,
     scores_in_fp32,
     torch_dtype,
+    without_cudnn_attention,
 )
 from curate.models.scale import SAID, Scale, activation_scale
 from curate.models.threads import use_threads
@@ -113,7 +113,6 @@ class SentenceTransformersScorer:
         """Load the model in `folder`. Raises BadInput if it is not whole, or if no class is chosen of several."""
         quiet()
         use_threads()
-        compile_no_attention()
         self.spec = spec
         dtype = number_format()
         self.model = _load(folder, spec, dtype)
@@ -162,7 +161,8 @@ class SentenceTransformersScorer:
         options = {"batch_size": BATCH, "activation_fn": torch.nn.Identity(), "show_progress_bar": False}
         if self.spec.instruction is not None:
             options["prompt"] = self.spec.instruction
-        return np.asarray(self.model.predict(rows, **options), np.float32)
+        with without_cudnn_attention():
+            return np.asarray(self.model.predict(rows, **options), np.float32)
 
 
 def _load(folder: Path, spec: LibrarySpec, dtype: str) -> Any:
