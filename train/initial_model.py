@@ -157,7 +157,7 @@ def _packs(load: Callable[[Path], Any], folder: Path, dtype: str) -> bool:
     if not can_pack(config, dtype, "cuda") or drops_attention(config):
         return False
     with without_cudnn_attention():
-        packs = is_packed(pack_if_right(load(folder), dtype, trained=True))
+        packs = is_packed(pack_if_right(load(folder).eval(), dtype, trained=True))
     torch.cuda.empty_cache()  # another process may train
     return packs
 
@@ -193,7 +193,7 @@ def _with_head(folder: Path, seed: int) -> Any:
         raise BadInput(f"{folder} lacks weights of {type(model).__name__}: {', '.join(lacking[:5])}")
     known = {id(value) for name, value in model.base_model.named_parameters() if name in weights}
     _draw_head([value for value in model.parameters() if id(value) not in known])
-    return model.to(device())
+    return model.to(encoder.device)
 
 
 def _draw_head(weights: "Iterable[torch.Tensor]") -> None:
