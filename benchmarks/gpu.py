@@ -3,11 +3,11 @@
     python benchmarks/gpu.py [PART ...] [--folder DIR] [--tiny]
 
 Each part runs in a process of its own with a time limit, after one that only imports, and prints each result at
-once as a line of JSON; a table of all follows. The models have random weights, which changes no speed, and 118 tokens
-a pair; tokenizing counts. sentence-transformers computes in the same number format, as it comes and without cuDNN's
-attention, with two batch sizes each; `ratio` is that to its fastest so far. `share` is that of the matmul rate of
-`machine`, for the tokens without padding; gradient caching computes the forward pass twice, which counts. `--tiny`
-proves the script without a GPU.
+once as a line of JSON; a table of all follows. The models have random weights, which changes no speed, and 118
+tokens a pair; tokenizing counts. sentence-transformers computes in the same number format, as it comes and without
+cuDNN's attention, with two batch sizes each; `ratio` is that to its fastest so far. `share` is that of the matmul
+rate of `machine`, for the tokens without padding; gradient caching computes the forward pass twice, which counts.
+`--tiny` proves the script without a GPU.
 """
 
 import argparse

@@ -122,7 +122,7 @@ def _texts(config: Any, on: str, trained: bool) -> "tuple[dict[str, torch.Tensor
     window = getattr(config, "sliding_window", None) or 0
     longest = min(positions, 70 if window + 20 > LONG[trained] else max(70, window + 20))
     lengths = np.asarray([*(min(length, longest) for length in SHORT), longest])
-    special = [padding, *_numbers(config.bos_token_id), *_numbers(config.eos_token_id)]
+    special = [padding, *_numbers(config, "bos_token_id"), *_numbers(config, "eos_token_id")]
     words = np.setdiff1d(np.arange(config.vocab_size), special)
     there = np.arange(longest) < lengths[:, None]
     drawn = np.random.default_rng(0).choice(words, there.shape)
@@ -135,7 +135,8 @@ def _texts(config: Any, on: str, trained: bool) -> "tuple[dict[str, torch.Tensor
     return inputs, Layout(*there.shape, *placed, longest)
 
 
-def _numbers(setting: int | list[int] | None) -> list[int]:
+def _numbers(config: Any, name: str) -> list[int]:
+    setting = getattr(config, name, None)
     return setting if isinstance(setting, list) else [] if setting is None else [setting]
 
 
