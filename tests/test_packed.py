@@ -20,9 +20,10 @@ import transformers
 from tiny_causal import RERANK, write_causal
 from torch.nn.functional import scaled_dot_product_attention
 
-from curate.models import batching, encoder, packed, packed_trial, pretrained, transfer
+from curate.models import batching, cross_encoder, encoder, packed, packed_trial, pretrained, transfer
 from curate.models.batching import model_inputs
 from curate.models.encoder import Encoder
+from curate.models.fold_scorer import FoldScorer, write_folds
 from curate.models.packed_trial import pack_if_right
 from curate.models.pretrained import accepted, quiet, token_vectors
 from curate.models.scorer import find_source
@@ -550,6 +551,22 @@ def test_the_fingerprint_of_a_gpu_has_the_form_of_each_tower(
     padded = opened()
     assert padded.settings["attention"] == "padded"
     assert not {"model", "tokenizer"} & {*padded.__dict__}
+
+
+def test_judges_of_different_forms_are_another_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several judges that score as one, a single one may have failed in its trial."""
+    write_folds(tmp_path, 2, {})
+
+    def opened(*forms: str) -> FoldScorer:
+        settings = iter([{"dtype": "bf16", "attention": form} for form in forms])
+        made = lambda _folder, spec: SimpleNamespace(spec=spec, settings=next(settings))  # noqa: E731
+        monkeypatch.setattr(cross_encoder, "CrossEncoder", made)
+        return FoldScorer(tmp_path)
+
+    alike, unlike = opened("packed", "packed"), opened("packed", "padded")
+    assert alike.settings["attention"] == "packed"
+    assert unlike.settings["attention"] == ["packed", "padded"]
+    assert alike.fingerprint != unlike.fingerprint
 
 
 def test_a_training_on_a_gpu_has_one_form(
