@@ -601,7 +601,7 @@ def test_a_gpu_gives_packed_what_it_gives_padded(
 ) -> None:
     """With the attention of torch itself, in bf16: vectors, logits, and gradients in the trial of a training."""
     monkeypatch.setattr(packed, "varlen", ON_A_GPU)
-    size = {"dim" if kind == "distilbert" else "hidden_size": 4 * dimension}
+    size: dict[str, Any] = {"dim" if kind == "distilbert" else "hidden_size": 4 * dimension}
     size |= {"head_dim": dimension} if kind in DECODERS else {}
     padded, ours = (model(kind, head, **size).to("cuda", torch.bfloat16) for _ in range(2))
     assert packed.is_packed(pack_if_right(ours, "bf16")), caplog.text

@@ -131,8 +131,8 @@ def _texts(config: Any, on: str, trained: bool) -> "tuple[dict[str, torch.Tensor
         arrays["token_type_ids"] = np.where(there, np.arange(longest) >= lengths[:, None] // 2, 0)
     inputs = {name: torch.from_numpy(array.astype(np.int64)).to(on) for name, array in arrays.items()}
     places, offsets, _ = layout(arrays["attention_mask"])
-    placed = (torch.from_numpy(array).to(on) for array in (places, offsets))
-    return inputs, Layout(*there.shape, *placed, longest)
+    rows, width = there.shape
+    return inputs, Layout(rows, width, torch.from_numpy(places).to(on), torch.from_numpy(offsets).to(on), longest)
 
 
 def _numbers(config: Any, name: str) -> list[int]:
