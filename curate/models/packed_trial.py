@@ -92,9 +92,10 @@ def attention_is_right(
     def found(*parts: torch.Tensor) -> torch.Tensor:
         # As transformers gives them: heads before tokens, of which the values are the transposed view.
         query, key, value = (part.to(on, torch.bfloat16)[None].transpose(1, 2) for part in parts)
+        query, key = query.contiguous(), key.contiguous()
         module = SimpleNamespace(is_causal=is_causal)
-        given = {"packed": batch, "scaling": scale, "sliding_window": window}
-        return attention(module, query.contiguous(), key.contiguous(), value, None, **given)[0][0].float().cpu()
+        result, _ = attention(module, query, key, value, None, packed=batch, scaling=scale, sliding_window=window)
+        return result[0].float().cpu()
 
     def expected(*parts: torch.Tensor) -> torch.Tensor:
         query, key, value = (part.transpose(0, 1) for part in parts)
