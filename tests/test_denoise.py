@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+import torch
 
 import curate
 from curate import Workspace
@@ -169,7 +169,7 @@ def test_scores_that_are_not_finite_are_refused(
     small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NaN would be above every cutoff."""
-    monkeypatch.setattr(CrossEncoder, "_forward", lambda _self, rows: np.full(len(rows), np.inf, np.float32))
+    monkeypatch.setattr(CrossEncoder, "_forward", lambda _self, rows: torch.full((len(rows),), torch.inf))
     with pytest.raises(CurateError, match="not finite"):
         curate.denoise(small_set, scorer=str(tiny_cross_encoder()))
     assert ledger(small_set) == []

@@ -39,7 +39,13 @@ from .choosing import MEASURE, choosing_pairs
 from .distillation import GROUPS, TEACHER, Distillation, teacher_of
 from .groups import Counts, Pair, capped, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
-from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start, usual_learning_rate
+from .initial_model import (
+    choose_initial_model,
+    cross_encoder_form,
+    cross_encoder_from,
+    cross_encoder_start,
+    usual_learning_rate,
+)
 from .lifecycle import Trained, Work, outcome_fields, run_training, seen
 from .loop import Dev
 from .options import CrossEncoderOptions
@@ -158,7 +164,8 @@ class CrossEncoderTraining:
             self.settings.dtype,
             identity_settings,
             self._digests,
-            fold,
+            form=partial(cross_encoder_form, self.start),
+            fold=fold,
         )
         self.distillation: Distillation | None = None
         if self.teacher:
@@ -247,7 +254,8 @@ class CrossEncoderTraining:
 
         settings, identity = self.settings, self.identity
         self.progress = progress
-        model, tokenizer = cross_encoder_from(self.start, identity.seed), load_tokenizer(self.start)
+        model = cross_encoder_from(self.start, identity.seed, identity.dtype)
+        tokenizer = load_tokenizer(self.start)
         taught = self.distillation.groups if self.distillation else 0
         if self.distillation:
             self.distillation.teach(model, tokenizer, world, progress)
@@ -300,7 +308,7 @@ class CrossEncoderTraining:
 
         identity, settings = self.identity, self.settings
         facts = {
-            "trained from": identity.job.settings["init"],
+            "trained from": identity.init,
             "run": self.run_id,
             "groups": f"{self.groups:,}, {self.steps:,} steps of {settings.batch_groups}",
             "computed in": identity.dtype,
@@ -424,7 +432,7 @@ def plan_train_cross_encoder(
     queries, skipped, most = work.counts.queries, work.counts.skipped, settings.groups * split.folds
     notes = [
         *work.notes,
-        f"from {identity.job.settings['init']} on run {work.run_id}, {sum(judge.steps for judge in judges):,} "
+        f"from {identity.init} on run {work.run_id}, {sum(judge.steps for judge in judges):,} "
         f"steps; the model goes to {identity.model}",
         f"{queries:,} train queries have a positive and negatives; {skipped:,} have no negative",
         *([f"first, {distillation.text}"] if distillation else []),
@@ -492,7 +500,7 @@ def _probe(work: CrossEncoderTraining) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "groups.parquet"
         work.write_groups(path, 2 * settings.batch_groups, Lineage("train", "probe"))
-        model = cross_encoder_from(work.start, identity.seed).train()
+        model = cross_encoder_from(work.start, identity.seed, identity.dtype).train()
         task = CrossEncoderTask(model, load_tokenizer(work.start), settings, identity.dtype)
         (_, first), (_, second) = read_batches(path, settings.batch_groups)
         task.backward(first, 0)

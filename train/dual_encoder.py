@@ -23,7 +23,7 @@ from curate.workspace import Workspace
 from . import checkpoint, training_rows
 from .batch import Batch, Batches
 from .identity import TrainingIdentity
-from .initial_model import choose_initial_model
+from .initial_model import choose_initial_model, towers_form
 from .lifecycle import Trained, Work, run_training
 from .loop import Dev
 from .options import DualEncoderOptions
@@ -114,8 +114,16 @@ class DualEncoderTraining:
             identity_settings["truncate_dim"] = self.spec.truncate_dim
         if not self.settings.cross_batch:
             identity_settings["processes"] = processes  # a query's negatives then come from its own process
+        separate = self.settings.towers == "separate"
+        towers = [base / self.spec.query_folder, *([base / self.spec.transformer] if separate else [])]
         self.identity = TrainingIdentity(
-            workspace, name, base, self.settings.dtype, identity_settings, lambda: self.source.digests
+            workspace,
+            name,
+            base,
+            self.settings.dtype,
+            identity_settings,
+            lambda: self.source.digests,
+            form=partial(towers_form, towers),
         )
 
     @cached_property
@@ -155,7 +163,8 @@ class DualEncoderTraining:
         from .towers import towers_from
 
         settings, identity = self.settings, self.identity
-        towers = towers_from(identity.base, self.spec, separate=settings.towers == "separate")
+        separate = settings.towers == "separate"
+        towers = towers_from(identity.base, self.spec, separate=separate, dtype=identity.dtype)
         batches = Batches(identity.checkpoints, world, cross_batch=settings.cross_batch)
         for note in self.spec.notes:
             progress.say(note)
@@ -185,7 +194,7 @@ class DualEncoderTraining:
         identity = self.identity
         total, steps = self.total_and_steps(self.drawn[0].queries)
         facts = {
-            "trained from": identity.job.settings["init"],
+            "trained from": identity.init,
             "runs": ", ".join(self.source.runs) or "none",
             "rows": f"{total:,}, {steps:,} steps of {self.settings.batch_rows:,}",
             "similarity": self.similarity,
@@ -255,7 +264,7 @@ def plan_train_dual_encoder(
     )
     notes = [
         *work.notes,
-        f"from {identity.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
+        f"from {identity.init}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
         f"the model goes to {identity.model}",
         f"{counts.queries:,} queries ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",

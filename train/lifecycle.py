@@ -281,6 +281,6 @@ def seen(look: Callable[[], T | None], path: Path, patience: float = 60.0) -> T:
 
 def outcome_fields(identity: TrainingIdentity, record: Record, *, now: bool) -> dict[str, Any]:
     """Return the fields of an outcome: the common ones, and the facts in the record."""
-    start = identity.job.settings["init"]
+    start = identity.init
     named = {"name": identity.name, "model": identity.model, "init": start}
     return {**named, "trained_now": now, "whole_seconds": record.seconds, **record.facts}

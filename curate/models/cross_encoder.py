@@ -7,12 +7,12 @@ by length across all queries and batched by a token budget, so there is almost n
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from curate.errors import BadSettings
-from curate.models.batching import padded
+from curate.models.batching import model_inputs
 from curate.models.folder import fingerprint, model_id
 from curate.models.modular_head import ModularHead
 from curate.models.pair_batches import (
@@ -29,7 +29,7 @@ from curate.models.pair_batches import (
 from curate.models.pretrained import (
     accepted,
     check_fits,
-    device,
+    inference,
     load_pretrained,
     load_tokenizer,
     load_transformer,
@@ -39,6 +39,10 @@ from curate.models.pretrained import (
     token_vectors,
 )
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
+from curate.models.transfer import Coming
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class CrossEncoder:
             "template": "query, title + text",
             "truncation": "longest_first",
             **self.spec.settings(),
-            **machine_settings(dtype),
+            **machine_settings(dtype, self.model),
         }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -104,7 +108,7 @@ class CrossEncoder:
         probes = self._tokenize_pairs(
             [self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE]
         )
-        refuse_if_the_batch_matters(folder, dtype, probes, self._forward)
+        refuse_if_the_batch_matters(folder, dtype, probes, lambda rows: Coming(self._forward(rows)).array())
 
     def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit.
@@ -150,26 +154,23 @@ class CrossEncoder:
         """
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
-    def _forward(self, rows: list[TokenizedPair]) -> Floats:
-        import torch
-
+    def _forward(self, rows: list[TokenizedPair]) -> "torch.Tensor":
+        """Return the logits of pairs that are computed together, as float32 on the device."""
         columns: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
         if "token_type_ids" in self.tokenizer.model_input_names:
             columns["token_type_ids"] = [row.segments for row in rows]
-        arrays = padded(columns, self.padding)
-        with torch.inference_mode():
-            inputs = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+        with inference():
+            inputs = model_inputs(self.model, columns, self.padding)
             logits = (
                 self.head(token_vectors(self.model, inputs), inputs["attention_mask"])
                 if self.head
                 else self.model(**accepted(self.model, inputs)).logits.float()
             )
-        values = logits[:, 0]
-        if self.spec.relevant_class is not None:
-            others = [number for number in range(logits.shape[1]) if number != self.spec.relevant_class]
-            values = logits[:, self.spec.relevant_class] - logits[:, others].logsumexp(1)
-        result: Floats = values.cpu().numpy()
-        return result
+            values: torch.Tensor = logits[:, 0]
+            if self.spec.relevant_class is not None:
+                others = [number for number in range(logits.shape[1]) if number != self.spec.relevant_class]
+                values = logits[:, self.spec.relevant_class] - logits[:, others].logsumexp(1)
+        return values
 
     def _refuse_if_the_prompt_fills_the_pair(self) -> None:
         """Raise BadSettings if the prompt leaves no room for a query beside a long passage."""

@@ -86,6 +86,9 @@ class FoldScorer:
             CrossEncoder(fold_folder(folder, fold), spec=spec) for fold in range(1, found.folds + 1)
         ]
         self.spec, self.settings = self.judges[0].spec, self.judges[0].settings
+        forms = [judge.settings.get("attention") for judge in self.judges]
+        if len({*forms}) > 1:
+            self.settings = {**self.settings, "attention": forms}
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
 

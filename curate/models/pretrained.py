@@ -8,13 +8,16 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.adapters import MERGED, merged
 from curate.models.model_kind import adapter, adds_code, read_json
+from curate.models.packed import LAYOUT, is_packed
+from curate.models.packed_trial import pack_if_right
 from curate.models.threads import use_threads
 from curate.nearest import nearest
 
@@ -87,6 +90,37 @@ def multiplies_bf16(where: str) -> bool:
     return bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
 
 
+def attention_form(model: Any) -> dict[str, str]:
+    """Return the setting that says how a GPU computes attention, on which the last bits depend; none elsewhere.
+
+    model: the one that is loaded; None: one that is never packed.
+    """
+    if device() != "cuda":
+        return {}
+    return {"attention": "packed" if model is not None and is_packed(model) else "padded"}
+
+
+@contextmanager
+def without_cudnn_attention() -> Iterator[None]:
+    """Keep a GPU from cuDNN's attention, which compiles a plan of 85 ms for every new width of a batch."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    if device() != "cuda":
+        yield
+        return
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):
+        yield
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Compute without gradients, for batches of any width."""
+    import torch
+
+    with torch.inference_mode(), without_cudnn_attention():
+        yield
+
+
 def torch_dtype(name: str) -> "torch.dtype":
     """Return the torch dtype for bf16 or fp32."""
     import torch
@@ -96,6 +130,8 @@ def torch_dtype(name: str) -> "torch.dtype":
 
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
     """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`, its adapter merged.
+
+    It is packed if it can be (curate/models/packed_trial.py), which changes the last bits of its vectors.
 
     Raises BadInput if the model has no safetensors, comes with code of its own, lacks weights (other than those
     whose names start with one of `may_lack`), has weights that are left out, or are damaged or not finite.
@@ -115,6 +151,7 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            return_dict=True,
         )
     except (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError) as error:
         raise BadInput(f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
@@ -123,7 +160,8 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
         model = merged(model, folder / MERGED)
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
-    return model.eval().to(device())
+    with without_cudnn_attention():
+        return pack_if_right(model.eval().to(device()), dtype)
 
 
 def check_weights(folder: Path) -> None:
@@ -233,7 +271,7 @@ def scores_in_fp32(model: Any, outputs: int) -> None:
 
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
-    names = inspect.signature(model.forward).parameters
+    names = {*inspect.signature(model.forward).parameters, LAYOUT}
     return {name: value for name, value in inputs.items() if name in names}
 
 
