@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import curate
-from curate import Workspace, damage, scored_candidates, sql_files
+from curate import Workspace, scored_candidates, sql_files
 from curate.calibration import write_calibration
 from curate.cli.main import run
 from curate.cutoffs import set_cutoffs
@@ -24,7 +24,7 @@ from curate.jobs import Job
 from curate.progress import Silent
 from curate.sandbox import sandbox
 from curate.shard_in_work import State
-from curate.shards import Manifest
+from curate.shards import Manifest, known_sha256
 
 ALL = "select * from decisions order by all"
 PASSAGES = {f"p{key}": text for key, text in enumerate(("rain", "RAIN!", "snow", "hail", "Hail.", "fog"))}
@@ -312,14 +312,14 @@ def test_a_file_may_vanish_under_an_open_connection(here: Workspace, what: str) 
 
 
 def test_a_file_that_may_not_be_read_is_not_read(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    (path,), known = files(here), damage.known_sha256
+    (path,) = files(here)
 
     def refused(of: Path) -> str:
         if of == path:
             raise PermissionError(13, "Permission denied", str(of))
-        return known(of)
+        return known_sha256(of)
 
-    monkeypatch.setattr(damage, "known_sha256", refused)
+    monkeypatch.setattr("curate.damage.known_sha256", refused)
     assert answers(here, from_files=False) == plain(here)
 
 
@@ -333,14 +333,14 @@ def test_damage_to_the_cutoffs_is_found_before_they_are_read(here: Workspace) ->
 
 def test_to_connect_reads_the_bytes_of_no_file(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read for a question about decisions."""
-    (path,), known = files(here), damage.known_sha256
+    (path,) = files(here)
     read: list[Path] = []
 
     def noted(of: Path) -> str:
         read.append(of)
-        return known(of)
+        return known_sha256(of)
 
-    monkeypatch.setattr(damage, "known_sha256", noted)
+    monkeypatch.setattr("curate.damage.known_sha256", noted)
     with here.connect() as connection:
         sql_files.query(connection, "select count(*) from candidates").fetchall()
         assert path not in read

@@ -231,12 +231,13 @@ def test_queries_may_be_read_only_or_backwards() -> None:
 @pytest.mark.skipif(not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="since torch 2.9")
 def test_the_precision_of_products_is_that_of_the_caller_again() -> None:
     """Also if the caller set it by the names of torch 2.9, after which the older functions raise."""
-    matmul = torch.backends.cuda.matmul
+    backends: Any = torch.backends
+    matmul = backends.cuda.matmul
     before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
 
     try:
         with two_passes.summed_in_float32():
-            within = matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision
+            within = matmul.fp32_precision, backends.mkldnn.matmul.fp32_precision
         after = matmul.fp32_precision
     finally:
         matmul.fp32_precision = before

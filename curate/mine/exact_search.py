@@ -69,7 +69,7 @@ def exact(
         vectors = torch.from_numpy(asked)[asks].to(where)
         rows = min(sizes.queries, len(vectors))
         products = torch.empty(rows * sizes.block(vectors.shape[1]), dtype=dtype, device=where)
-        groups = [Group(part, depth, sizes, products) for part in vectors.split(rows)]
+        groups = [Group(part, depth, sizes, products) for part in torch.split(vectors, rows)]
         for start, array in blocks(passages, sizes.block(vectors.shape[1])):
             block = Block(start, torch.from_numpy(array).to(where), sizes, dtype)
             for group in groups if len(block.keys) else ():

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput
 
@@ -58,11 +58,12 @@ def summed_in_float32() -> Iterator[None]:
     """Let products of float32 and bfloat16 be summed up in float32, as the bound supposes."""
     import torch
 
-    cuda = torch.backends.cuda.matmul
-    switches = [(cuda, "allow_bf16_reduced_precision_reduction", False)]
+    backends: Any = torch.backends  # torch's types lack the newer switches
+    cuda = backends.cuda.matmul
+    switches: list[tuple[Any, str, Any]] = [(cuda, "allow_bf16_reduced_precision_reduction", False)]
     by_name = hasattr(cuda, "fp32_precision")  # since torch 2.9; then the older function may raise
     if by_name:
-        switches += [(each, "fp32_precision", "ieee") for each in (cuda, torch.backends.mkldnn.matmul)]
+        switches += [(each, "fp32_precision", "ieee") for each in (cuda, backends.mkldnn.matmul)]
     before = [getattr(each, name) for each, name, _ in switches]
     precision = None if by_name else torch.get_float32_matmul_precision()
     try:
@@ -238,8 +239,9 @@ class Group:
 
         size = self.sizes.rows
         scores = torch.empty(-(-len(row) // size) * size, device=row.device)
-        padded = [torch.nn.functional.pad(each, (0, len(scores) - len(row))).split(size) for each in (row, place)]
-        for part, queries, passages in zip(scores.split(size), *padded, strict=True):
+        padded = [torch.nn.functional.pad(each, (0, len(scores) - len(row))) for each in (row, place)]
+        parts = [torch.split(each, size) for each in (scores, *padded)]
+        for part, queries, passages in zip(*parts, strict=True):
             products = self.vectors.index_select(0, queries).double()
             products *= block.vectors.index_select(0, passages).double()
             part[:] = products.sum(1)
