@@ -87,6 +87,8 @@ def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
 def _known(workspace: Workspace, source: Source) -> str:
     for row in _rows(workspace):
         settings = json.loads(row["settings"])
+        if settings.get("backend", "torch") != source.options.backend:
+            continue
         if source.spec.is_in(settings) and source.fingerprint(settings) == row["fingerprint"]:
             return str(row["fingerprint"])
     return ""

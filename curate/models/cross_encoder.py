@@ -7,7 +7,7 @@ by length across all queries and batched by a token budget, so there is almost n
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from curate.errors import BadSettings
 from curate.models.batching import padded
 from curate.models.folder import fingerprint, model_id
 from curate.models.modular_head import ModularHead
+from curate.models.openvino_model import OpenVinoModel
 from curate.models.pair_batches import (
     ALONE,
     NO_TOKENS,
@@ -23,6 +24,7 @@ from curate.models.pair_batches import (
     Ints,
     TokenizedPair,
     machine_settings,
+    refuse_if_converted_wrong,
     refuse_if_the_batch_matters,
     score_in_batches,
 )
@@ -39,6 +41,9 @@ from curate.models.pretrained import (
     token_vectors,
 )
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -70,20 +75,23 @@ class CrossEncoder:
         max_length: int | None = None,
         relevant_class: str | None = None,
         spec: ScorerSpec | None = None,
+        backend: str = "torch",
     ) -> None:
         """Load the model in `folder`, which scores as `spec` says, or else as its files and the options do.
 
-        Raises BadInput if it is not a cross-encoder with a trained head.
+        Raises BadInput if it is not a cross-encoder with a trained head, or if the back end gives other scores.
         """
         self.spec = spec or read_scorer_spec(folder, max_length, relevant_class)
         place = folder / self.spec.transformer
         self.tokenizer = load_tokenizer(place, lower_case=bool(self.spec.lower_case))
         dtype = number_format()
+        of_machine = machine_settings(dtype, backend)
         self.head = ModularHead(folder, self.spec.head) if self.spec.head else None
+        loaded = dtype if backend == "torch" else "fp32"
         self.model = (
-            load_transformer(place, dtype)
+            load_transformer(place, loaded)
             if self.head
-            else load_pretrained("AutoModelForSequenceClassification", place, dtype)
+            else load_pretrained("AutoModelForSequenceClassification", place, loaded)
         )
         if not self.head:
             scores_in_fp32(self.model, self.model.config.num_labels)
@@ -95,7 +103,7 @@ class CrossEncoder:
             "template": "query, title + text",
             "truncation": "longest_first",
             **self.spec.settings(),
-            **machine_settings(dtype),
+            **of_machine,
         }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -104,6 +112,8 @@ class CrossEncoder:
         probes = self._tokenize_pairs(
             [self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE]
         )
+        if backend == "openvino":
+            self._convert(folder, dtype, probes)
         refuse_if_the_batch_matters(folder, dtype, probes, self._forward)
 
     def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
@@ -150,19 +160,30 @@ class CrossEncoder:
         """
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
-    def _forward(self, rows: list[TokenizedPair]) -> Floats:
+    def _convert(self, folder: Path, dtype: str, probes: list[TokenizedPair]) -> None:
+        before, outputs = self._forward(probes), 0 if self.head else self.model.config.num_labels
+        example = accepted(self.model, self._inputs(probes))
+        self.model = OpenVinoModel(self.model, example, dtype, outputs)
+        refuse_if_converted_wrong(folder, dtype, before, self._forward(probes))
+
+    def _inputs(self, rows: list[TokenizedPair]) -> "dict[str, torch.Tensor]":
         import torch
 
         columns: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
         if "token_type_ids" in self.tokenizer.model_input_names:
             columns["token_type_ids"] = [row.segments for row in rows]
         arrays = padded(columns, self.padding)
+        return {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+
+    def _forward(self, rows: list[TokenizedPair]) -> Floats:
+        import torch
+
         with torch.inference_mode():
-            inputs = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+            inputs = self._inputs(rows)
             logits = (
                 self.head(token_vectors(self.model, inputs), inputs["attention_mask"])
                 if self.head
-                else self.model(**accepted(self.model, inputs)).logits.float()
+                else self.model(**accepted(self.model, inputs))[0].float()
             )
         values = logits[:, 0]
         if self.spec.relevant_class is not None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from curate.errors import BadInput, CurateError
 from curate.models.batching import token_batches
+from curate.models.openvino_model import openvino_settings
 from curate.models.pretrained import device
 
 Ints = npt.NDArray[np.int64]
@@ -49,10 +50,14 @@ Forward = Callable[[list[TokenizedPair]], Floats]
 Row = TypeVar("Row")
 
 
-def machine_settings(dtype: str) -> dict[str, Any]:
-    """Return the settings of the machine that determine a logit: number formats, class of device, token budget."""
+def machine_settings(dtype: str, backend: str = "torch") -> dict[str, Any]:
+    """Return the settings of the machine that determine a logit: number formats, class of device, token budget.
+
+    Raises what `openvino_settings` does for that back end.
+    """
     last = {} if dtype == "fp32" else {"last_layer": "fp32"}
-    return {"dtype": dtype, **last, "device": device(), "token_budget": TOKEN_BUDGET[device()]}
+    own = openvino_settings() if backend == "openvino" else {}
+    return {"dtype": dtype, **last, "device": device(), "token_budget": TOKEN_BUDGET[device()], **own}
 
 
 def score_in_batches(
@@ -91,9 +96,23 @@ def refuse_if_the_batch_matters(
     if not (np.isfinite(alone).all() and np.isfinite(together).all()):
         return  # `score_in_batches` tells it
     difference = float(np.abs(alone - together).max())
-    share, constant = ALLOWED[dtype]
-    if difference > share * float(np.ptp(alone)) + constant:
+    if difference > _allowed(alone, dtype):
         raise BadInput(
             f"{folder} gives a pair another score beside longer pairs than alone ({difference:.3g} apart), so "
             "its scores depend on the batch, which curate does not support. Check pad_token_id in config.json."
         )
+
+
+def refuse_if_converted_wrong(folder: Path, dtype: str, before: Floats, after: Floats) -> None:
+    """Raise BadInput if the logits that torch gives in float32 are others after the conversion for OpenVINO."""
+    difference = float(np.abs(before - after).max())
+    if not difference <= _allowed(before, dtype):
+        raise BadInput(
+            f"{folder} has other scores when OpenVINO computes it ({difference:.3g} apart from those of torch). "
+            "Let torch compute it: --backend torch"
+        )
+
+
+def _allowed(logits: Floats, dtype: str) -> float:
+    share, constant = ALLOWED[dtype]
+    return share * float(np.ptp(logits)) + constant

@@ -8,7 +8,8 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,20 @@ def number_format(wanted: str = "auto") -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
+
+
+@contextmanager
+def computing_in_float32() -> Iterator[None]:
+    """Have models that are opened in this block compute in float32."""
+    before = os.environ.get("CURATE_DTYPE")
+    os.environ["CURATE_DTYPE"] = "fp32"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CURATE_DTYPE"]
+        else:
+            os.environ["CURATE_DTYPE"] = before
 
 
 def torch_dtype(name: str) -> "torch.dtype":
@@ -217,18 +232,23 @@ def in_fp32(layer: "torch.nn.Linear") -> "torch.nn.Linear":
     return layer
 
 
-def scores_in_fp32(model: Any, outputs: int) -> None:
-    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+def last_linear(model: Any, outputs: int) -> str | None:
+    """Return the name of the last linear layer of `model` if it gives the logits, which are `outputs`."""
     import torch
 
-    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
-    if layers and layers[-1].out_features == outputs:
-        in_fp32(layers[-1])
+    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
+    return layers[-1][0] if layers and layers[-1][1].out_features == outputs else None
+
+
+def scores_in_fp32(model: Any, outputs: int) -> None:
+    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+    if name := last_linear(model, outputs):
+        in_fp32(model.get_submodule(name))
 
 
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
-    names = inspect.signature(model.forward).parameters
+    names = getattr(model, "input_names", None) or inspect.signature(model.forward).parameters
     return {name: value for name, value in inputs.items() if name in names}
 
 

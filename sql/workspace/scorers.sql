@@ -8,4 +8,5 @@ select
     models.settings ->> 'relevant_class' as relevant_class,
     models.settings ->> 'instruction' as instruction,
     models.settings ->> 'prompt_file' as prompt,
+    coalesce(models.settings ->> 'backend', 'torch') as backend,
 from models where "role" = 'cross-encoder' order by model_id;
