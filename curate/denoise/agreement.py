@@ -38,7 +38,7 @@ class Agreement:
 
     @classmethod
     def of(cls, backend: str, logits: "Floats", precise: "Floats", settings: Denoise) -> "Agreement":
-        """Return how far `logits` agree with the `precise` ones of the same pairs, at the cutoffs in `settings`."""
+        """Return how far `logits` agree with the `precise` ones of the same pairs at the cutoffs of `settings`."""
         import numpy as np
 
         from curate.calibrate.forms import sigmoid
