@@ -19,6 +19,7 @@ import curate
 from curate import Workspace
 from curate.cli.main import run
 from curate.config import Denoise
+from curate.denoise import choose_backend, scoring
 from curate.denoise.agreement import Agreement
 from curate.errors import BadInput, BadSettings, NotAvailable, NotMet
 from curate.models import cross_encoder, openvino_model
@@ -27,7 +28,6 @@ from curate.models.fold_scorer import write_folds
 from curate.models.scorer import find_source
 from curate.models.scorer_options import ScorerOptions
 from curate.rebuild import rebuild
-from curate.status import status
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -173,18 +173,12 @@ def test_denoise_tells_how_far_the_back_end_agrees(
 def test_too_many_flips_are_refused_before_anything_is_scored(
     stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cutoffs lie around the median logit, so that half of the pairs move over one of them."""
-    folder = tiny_cross_encoder()
-    plain = logits(CrossEncoder(folder))
-    middle = float(1 / (1 + np.exp(-np.median(plain))))
-    monkeypatch.setattr(stand_in, "shift", 0.5)
+    """A back end that calls every pair relevant flips all that are not. Whoever wants its scores can have them."""
+    monkeypatch.setattr(stand_in, "shift", 1e3)
     monkeypatch.setattr(cross_encoder, "refuse_if_converted_wrong", lambda *_: None)
-    options: dict[str, Any] = {"scorer": str(folder), "positive_above": middle, "negative_below": middle}
-    options |= {"accept_judge": True, **OPENVINO}
-    if not 1e-3 < middle < 1 - 1e-3:
-        pytest.fail("the tiny model has no logit near 0, so this test shows nothing")
+    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, **OPENVINO}
     with pytest.raises(NotMet, match="Nothing was scored"):
-        curate.denoise(small_set, **options, max_flips=0.0)
+        curate.denoise(small_set, **options)
     assert not list(small_set.root.glob("tables/scores/**/*.parquet"))
     assert not list(small_set.root.glob("tables/models/**/*.parquet"))
     assert curate.denoise(small_set, **options, max_flips=1.0).scored_now == 20
@@ -206,7 +200,6 @@ def test_the_scorer_of_the_cutoffs_keeps_its_back_end(
     shard.unlink()
     rebuild(small_set)
     assert shard.read_bytes() == before
-    assert status(small_set)
 
 
 def test_another_version_is_another_scorer(
@@ -220,6 +213,69 @@ def test_another_version_is_another_scorer(
     assert curate.denoise(small_set, **options, depth=5).scored_now == 0
     new = curate.denoise(small_set, **options, depth=10)
     assert (new.scorer_id != old.scorer_id, new.scored_now) == (True, 20)
+
+
+def set_speed(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> list[str]:
+    """Let a back end take so many seconds in the measurement; return the list of those that are measured."""
+    measured: list[str] = []
+
+    def take(scorer: CrossEncoder, _rows: Any) -> float:
+        measured.append(scorer.settings.get("backend", "torch"))
+        return seconds[measured[-1]]
+
+    monkeypatch.setattr(choose_backend, "_seconds", take)
+    return measured
+
+
+@pytest.mark.parametrize(("of_openvino", "chosen"), [(1.0, "openvino"), (3.0, None)])
+def test_auto_takes_the_faster_back_end_and_never_asks_again(
+    stand_in: type[StandIn],
+    small_set: Workspace,
+    tiny_cross_encoder: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    of_openvino: float,
+    chosen: str | None,
+) -> None:
+    """The other one may be faster the next time: what this scorer has scored stays in use."""
+    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, "max_flips": 1.0}
+    options["backend"] = "auto"
+    measured = set_speed(monkeypatch, {"torch": 2.0, "openvino": of_openvino})
+    first = curate.denoise(small_set, **options, depth=5)
+    assert set(measured) == {"torch", "openvino"}
+    (settings,) = small_set.sql("select settings ->> 'backend' as backend from models")["backend"].to_list()
+    assert settings == chosen
+    measured = set_speed(monkeypatch, {"torch": 3.0 - of_openvino, "openvino": 2.0})
+    deeper = curate.denoise(small_set, **options, depth=10)
+    assert (deeper.scorer_id, deeper.scored_now > 0, measured) == (first.scorer_id, True, [])
+
+
+def test_auto_goes_on_with_the_job_that_was_killed(
+    stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scorer is in no record yet, but the job has written who scores."""
+    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, "max_flips": 1.0}
+    options["backend"] = "auto"
+    set_speed(monkeypatch, {"torch": 2.0, "openvino": 1.0})
+    with monkeypatch.context() as killed:
+        killed.setattr(scoring, "refuse_if_alike", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            curate.denoise(small_set, **options)
+    measured = set_speed(monkeypatch, {"torch": 1.0, "openvino": 2.0})
+    (found,) = curate.denoise(small_set, **options).agreement.values()
+    assert (found.backend, measured) == ("openvino in bf16", [])
+
+
+def test_auto_is_torch_without_openvino(
+    small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_there(_name: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(openvino_model, "version", not_there)
+    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True}
+    first = curate.denoise(small_set, **options, backend="auto")
+    again = curate.denoise(small_set, **options)
+    assert (first.scored_now, again.scored_now, again.scorer_id) == (20, 0, first.scorer_id)
 
 
 def test_the_command_line_names_the_back_end(

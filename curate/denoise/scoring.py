@@ -14,6 +14,7 @@ from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, are_set
 from curate.denoise.agreement import PAIRS, Agreement
+from curate.denoise.choose_backend import settled
 from curate.denoise.rank_scores import RANKS, ranks_to_score, score_ranks
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
@@ -86,7 +87,8 @@ class Scoring:
     @classmethod
     def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
         """Return the work that `settings` ask for. If pairs are still unscored, the scorer is `of_today`."""
-        scoring = cls(workspace, run_id, settings.depth, find_scorer(workspace, settings))
+        scorer = find_scorer(workspace, settled(workspace, run_id, settings))
+        scoring = cls(workspace, run_id, settings.depth, scorer)
         today = scoring.scorer.of_today() if scoring.to_do else scoring.scorer
         return scoring if today is scoring.scorer else cls(workspace, run_id, settings.depth, today)
 

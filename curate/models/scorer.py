@@ -79,12 +79,17 @@ class PairScorer(Protocol):
 
 def score_texts(scorer: PairScorer, pairs: "pa.Table") -> "Floats":
     """Return the logits of pairs that are given by their texts, in the columns `query` and `passage`."""
+    return scorer.score(rows_of_texts(scorer, pairs))
+
+
+def rows_of_texts(scorer: PairScorer, pairs: "pa.Table") -> Sequence[Any]:
+    """Return what `score` reads of such pairs, in order."""
     import numpy as np
 
     columns = [pairs[side].dictionary_encode().combine_chunks() for side in ("query", "passage")]
     queries, passages = [column.dictionary.to_pylist() for column in columns]
     indices = np.stack([column.indices.to_numpy() for column in columns], axis=1).astype(np.int64)
-    return scorer.score(scorer.prepare(queries, passages, indices))
+    return scorer.prepare(queries, passages, indices)
 
 
 def count_cut(rows: Sequence[Any]) -> int:
