@@ -36,7 +36,7 @@ PASSAGES = {f"p{number}": f"passage {letter} about {letter * 3}" for number, let
 QUERIES = {"q1": "what about aaa", "q2": "what about bbb and a few more"}
 FOUND = {"q1": list(PASSAGES)[:10], "q2": list(PASSAGES)[10:]}
 PAIRS = np.array([[q, p] for q in range(2) for p in range(20)])
-OPENVINO = {"backend": "openvino"}
+OPENVINO: dict[str, Any] = {"backend": "openvino"}
 
 needs_openvino = pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="OpenVINO is not installed")
 

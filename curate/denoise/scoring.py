@@ -144,9 +144,10 @@ class Scoring:
             pairs = sql_files.select(
                 connection, "score/sample", run=self.run_id, depth=self.depth, pairs=PAIRS
             ).to_arrow_table()
-        logits = [score_texts(scorer, pairs) for scorer in (self.scorer.model, in_float32(source))]
-        name = f"{source.options.backend} in {self.scorer.model.settings['dtype']}"
-        found = Agreement.of(name, *logits, settings)
+        scorer = self.scorer.model
+        logits, precise = score_texts(scorer, pairs), score_texts(in_float32(source), pairs)
+        name = f"{source.options.backend} in {scorer.settings['dtype']}"
+        found = Agreement.of(name, logits, precise, settings)
         found.refuse_above(settings.max_flips)
         return found
 
@@ -256,7 +257,7 @@ def score_run(
     if pending:
         scoring.run(progress)
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
-        scoring.finish(pending, scoring.cut, agreement and asdict(agreement))
+        scoring.finish(pending, scoring.cut, asdict(agreement) if agreement else None)
     _make_last(workspace, run_id, scoring.scorer)
     warnings = scoring.warnings()
     if pending and isinstance(scoring.scorer.model, Remarks):

@@ -101,7 +101,7 @@ def _first_output(model: Any, names: tuple[str, ...]) -> "torch.nn.Module":
 def _openvino() -> Any:
     """Return the library, imported without the package that would send data."""
     before = sys.modules.get(TELEMETRY)
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment] - an import of it fails, and OpenVINO does without
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # it cannot be imported, and OpenVINO does without
     try:
         import openvino
     finally:

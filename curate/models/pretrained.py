@@ -236,8 +236,9 @@ def last_linear(model: Any, outputs: int) -> str | None:
     """Return the name of the last linear layer of `model` if it gives the logits, which are `outputs`."""
     import torch
 
-    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
-    return layers[-1][0] if layers and layers[-1][1].out_features == outputs else None
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    last: str | None = next(reversed(layers), None)
+    return last if last is not None and layers[last].out_features == outputs else None
 
 
 def scores_in_fp32(model: Any, outputs: int) -> None:
