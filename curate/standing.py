@@ -8,6 +8,7 @@ from curate.as_of import AsOf
 from curate.config import Mine
 from curate.counted import counted
 from curate.cutoffs import cutoffs_in_force
+from curate.denoise.rank_scores import ranks_here
 from curate.denoise.score_job import UNREADABLE, score_job
 from curate.job_record import Record
 from curate.suggest import curate_command, option_words
@@ -60,7 +61,9 @@ def _queries_missing(workspace: Workspace, runs: Iterable[Record]) -> dict[str, 
 
 def _all_read(workspace: Workspace, run_id: str, cutoffs: str | None) -> bool:
     row = cutoffs_in_force(workspace, cutoffs)
-    prints = judges.fingerprints(row)
+    ranks = ranks_here(workspace)  # these read no text
+    by = zip(judges.scorers(row), judges.fingerprints(row), strict=True)
+    prints = [print_ for scorer, print_ in by if scorer not in ranks]
     records = [score_job(workspace, run_id, row["depth"], print_).record for print_ in prints if print_]
     return len(records) == len(prints) and all(record and "lost" not in record.facts for record in records)
 

@@ -1,6 +1,5 @@
 """The job that scores a run's top-k by one scorer, which is known without opening a model."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from curate.shards import digest
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
 
     from curate.denoise.agreement import Agreement

@@ -15,7 +15,7 @@ from curate.counted import counted
 from curate.cutoffs import CutoffOptions, are_set
 from curate.denoise.agreement import PAIRS, Agreement
 from curate.denoise.choose_backend import settled
-from curate.denoise.rank_scores import RANKS, ranks_to_score, score_ranks
+from curate.denoise.rank_scores import ranks_here, ranks_to_score, score_ranks
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, Scored, ledger_before, score_job
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+ScoredBy = Mapping[str | None, Denoise]
+"""The id of a scorer, or None for whichever the settings name -> the settings that score by it."""
 PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
@@ -215,20 +217,28 @@ class Scoring:
         return [*_without_score(self.without_score), *cut]
 
 
-def score_by_each(
-    workspace: Workspace, run_id: str, by: Mapping[str | None, Denoise], progress: Progress = SILENT
-) -> list[Scored]:
-    """Score a run by each scorer, as `score_run` does; `by`: its id, or None for whichever -> its settings.
+def score_by_each(workspace: Workspace, run_id: str, by: ScoredBy, progress: Progress = SILENT) -> list[Scored]:
+    """Score a run by each scorer, as `score_run` does; return what the models have scored.
 
-    The ranks come first. They cost nothing, and what refuses them refuses the scores of the models in vain.
+    Ranks are written first, and nothing is said of them. They cost nothing, and if they are refused, no model has
+    scored in vain.
     """
-    ranks_first = sorted(by, key=lambda scorer: by[scorer].scorer != RANKS)
+    models, ranks = _apart(workspace, by)
+    for scorer, settings in ranks.items():
+        score_ranks(workspace, run_id, settings.depth, scorer)
     return [
-        score_ranks(workspace, run_id, by[scorer].depth, scorer)
-        if by[scorer].scorer == RANKS
-        else score_run(workspace, run_id, by[scorer], only_by=scorer, progress=progress)
-        for scorer in ranks_first
+        score_run(workspace, run_id, settings, only_by=scorer, progress=progress)
+        for scorer, settings in models.items()
     ]
+
+
+def _apart(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, ScoredBy]:
+    """Return the models in `by`, and the ranks."""
+    ranks = ranks_here(workspace)
+    return (
+        {scorer: settings for scorer, settings in by.items() if scorer not in ranks},
+        {scorer: settings for scorer, settings in by.items() if scorer in ranks},
+    )
 
 
 def score_run(
@@ -294,26 +304,27 @@ def plan_score(
     workspace: Workspace,
     stage: str,
     run_id: str,
-    by: Mapping[str | None, Denoise],
+    by: ScoredBy,
     cutoffs: str,
     **values: Any,
 ) -> Plan:
     """Return how many pairs `score_by_each` would score, and how long that takes.
 
-    The time is that at each scorer's measured rate; ranks take none. If every pair has its scores, the plan says
-    whether the cutoffs `cutoffs` must still be set to `values`.
+    The time is that at each scorer's measured rate; ranks take none, and do not count. If every pair has its
+    scores, the plan says whether the cutoffs `cutoffs` must still be set to `values`.
     """
-    ranks = sum(
-        ranks_to_score(workspace, run_id, settings.depth, scorer)
-        for scorer, settings in by.items()
-        if settings.scorer == RANKS
+    models, ranks = _apart(workspace, by)
+    unwritten = sum(
+        ranks_to_score(workspace, run_id, settings.depth, scorer) for scorer, settings in ranks.items()
     )
-    scorings = [Scoring.of(workspace, run_id, settings) for settings in by.values() if settings.scorer != RANKS]
+    scorings = [Scoring.of(workspace, run_id, settings) for settings in models.values()]
     left = {scoring: sum(block.unscored for block in scoring.to_do) for scoring in scorings}
-    total = ranks + sum(block.pairs for scoring in scorings for block in scoring.blocks)
+    total = sum(block.pairs for scoring in scorings for block in scoring.blocks)
     scorers = [scoring.scorer for scoring in scorings]
     notes = [*(f"scorer: {one.scorer_id}: {one.source.spec.text}" for one in scorers), f"run: {run_id}"]
-    if pending := ranks + sum(left.values()):
+    if unwritten:
+        notes.append(f"the ranks of {counted(unwritten, 'pairs')} become scores, too")
+    if pending := sum(left.values()):
         seconds = sum(pairs / _rate(scoring) for scoring, pairs in left.items() if pairs)
         return Plan(stage, "pairs", total, total - pending, seconds, notes)
     only: CutoffOptions = {"scorer_id": scorers[0].scorer_id} if len(by) == len(scorers) == 1 else {}

@@ -23,7 +23,7 @@ from curate.cutoffs import (
 )
 from curate.denoise.agreement import Agreement
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
-from curate.denoise.rank_scores import is_of_ranks
+from curate.denoise.rank_scores import ranks_here
 from curate.denoise.resolve_scorer import TRAINED_HERE, has_scorer
 from curate.denoise.score_job import Scored
 from curate.denoise.scoring import plan_score, said_by_each, score_by_each
@@ -173,7 +173,11 @@ class DenoiseRequest:
         """Return which run, scorer and cutoffs are used, as far as they were not named."""
         used = [] if "run" in self.named else [f"run {self.run_id}"]
         if not self.only_cutoffs and "scorer" not in self.named:
-            scorers = [settings.scorer or TRAINED_HERE for settings in self.scoring.values()]
+            ranks = ranks_here(workspace)
+            scorers = [
+                scorer if scorer in ranks else settings.scorer or TRAINED_HERE
+                for scorer, settings in self.scoring.items()
+            ]
             used.append(f"scorer {' and '.join(scorers)}")
         if "depth" not in self.named and not self.only_cutoffs:
             used.append(f"the top {self.settings.depth}")
@@ -203,7 +207,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         quality = _qualities(workspace, request.run_id, row)
     else:
         scored = score_by_each(workspace, request.run_id, request.scoring, progress)
-        only = scored[0].scorer_id if len(scored) == 1 else None
+        only = scored[0].scorer_id if len(request.scoring) == 1 else None
         values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
         quality = _qualities(workspace, request.run_id, as_set(workspace, request.cutoffs, **values))
         if not request.settings.accept_judge:
@@ -241,9 +245,10 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
 
 
 def _qualities(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> dict[str, JudgeQuality]:
-    """Return each scorer of the cutoffs `row` -> how good it is by itself. Ranks beside a model are left out."""
-    models = [alone for alone in judges.each(row) if not is_of_ranks(workspace, alone["scorer_id"])]
-    return {alone["scorer_id"]: judge_quality(workspace, run_id, alone) for alone in models or judges.each(row)}
+    """Return each scorer of the cutoffs `row` -> how good it is by itself. Ranks are left out."""
+    ranks = ranks_here(workspace)
+    models = [alone for alone in judges.each(row) if alone["scorer_id"] not in ranks]
+    return {alone["scorer_id"]: judge_quality(workspace, run_id, alone) for alone in models}
 
 
 def _as_it_stands(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> list[Scored]:
