@@ -4,6 +4,7 @@ Where OpenVINO is not installed, a stand-in takes its place: the torch model its
 """
 
 import importlib.util
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -21,6 +22,10 @@ from curate.cli.main import run
 from curate.config import Denoise
 from curate.denoise import choose_backend, scoring
 from curate.denoise.agreement import Agreement
+from curate.denoise.choose_backend import settled
+from curate.denoise.resolve_scorer import find_scorer
+from curate.denoise.score_job import Scored
+from curate.denoise.scoring import score_run
 from curate.errors import BadInput, BadSettings, NotAvailable, NotMet
 from curate.models import cross_encoder, openvino_model
 from curate.models.cross_encoder import CrossEncoder
@@ -36,6 +41,7 @@ PASSAGES = {f"p{number}": f"passage {letter} about {letter * 3}" for number, let
 QUERIES = {"q1": "what about aaa", "q2": "what about bbb and a few more"}
 FOUND = {"q1": list(PASSAGES)[:10], "q2": list(PASSAGES)[10:]}
 PAIRS = np.array([[q, p] for q in range(2) for p in range(20)])
+RUN = "bm25-train"
 OPENVINO: dict[str, Any] = {"backend": "openvino"}
 
 needs_openvino = pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="OpenVINO is not installed")
@@ -58,12 +64,13 @@ class StandIn:
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
-    """Let OpenVINO be installed, in version 1.0."""
+    """Let OpenVINO be installed, in version 1.0. `curate.duckdb`, which nothing reads, is not written."""
     monkeypatch.setattr(openvino_model, "version", lambda _name: "1.0")
     monkeypatch.setattr(cross_encoder, "OpenVinoModel", StandIn)
     monkeypatch.setenv("CURATE_DTYPE", "bf16")  # whose tolerance lets a small shift pass
     monkeypatch.setattr(StandIn, "shift", 0.0)
     monkeypatch.setattr(StandIn, "conversions", 0)
+    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _self: None)
     return StandIn
 
 
@@ -74,6 +81,15 @@ def small_set(make_workspace: Make) -> Workspace:
 
 def logits(scorer: CrossEncoder, pairs: np.ndarray = PAIRS) -> np.ndarray:
     return scorer.score(scorer.prepare(list(QUERIES.values()), list(PASSAGES.values()), pairs))
+
+
+def score(workspace: Workspace, scorer: Path, backend: str = "openvino", depth: int = 10, **given: Any) -> Scored:
+    """Score as `curate denoise` does, without setting cutoffs."""
+    return score_run(workspace, RUN, settings(scorer, backend, depth=depth, **given))
+
+
+def settings(scorer: Path, backend: str, **given: Any) -> Denoise:
+    return Denoise(scorer=str(scorer), **{"backend": backend, "max_flips": 1.0, **given})
 
 
 def in_format(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, backend: str = "openvino") -> CrossEncoder:
@@ -167,7 +183,6 @@ def test_denoise_tells_how_far_the_back_end_agrees(
     assert "openvino in bf16 beside torch in float32, on 20 pairs of the run" in result.text()
     again = curate.denoise(small_set, **options)
     assert (again.scored_now, again.agreement) == (0, result.agreement)
-    assert curate.denoise(small_set, scorer=scorer, accept_judge=True).agreement == {}
 
 
 def test_too_many_flips_are_refused_before_anything_is_scored(
@@ -176,25 +191,27 @@ def test_too_many_flips_are_refused_before_anything_is_scored(
     """A back end that calls every pair relevant flips all that are not. Whoever wants its scores can have them."""
     monkeypatch.setattr(stand_in, "shift", 1e3)
     monkeypatch.setattr(cross_encoder, "refuse_if_converted_wrong", lambda *_: None)
-    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, **OPENVINO}
+    folder = tiny_cross_encoder()
     with pytest.raises(NotMet, match="Nothing was scored"):
-        curate.denoise(small_set, **options)
+        score(small_set, folder, max_flips=0.01)
     assert not list(small_set.root.glob("tables/scores/*/*.parquet"))
     assert not list(small_set.root.glob("tables/models/*/*.parquet"))
-    assert curate.denoise(small_set, **options, max_flips=1.0).scored_now == 20
+    assert score(small_set, folder, max_flips=1.0).scored_now == 20
 
 
 def test_the_scorer_of_the_cutoffs_keeps_its_back_end(
     stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model
 ) -> None:
     """What names no back end goes on with that of the cutoffs, and a job that is made again has its own."""
-    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, "max_flips": 1.0}
-    first = curate.denoise(small_set, **options, **OPENVINO, depth=5)
+    folder = tiny_cross_encoder()
+    options: dict[str, Any] = {"accept_judge": True, "max_flips": 1.0}
+    first = curate.denoise(small_set, scorer=str(folder), depth=5, **OPENVINO, **options)
     assert stand_in.conversions == 1
-    deeper = curate.denoise(small_set, cutoffs="default", depth=10, accept_judge=True, max_flips=1.0)
+    deeper = curate.denoise(small_set, cutoffs="default", depth=10, **options)
     assert (deeper.scorer_id, deeper.scored_now > 0) == (first.scorer_id, True)
-    by_torch = curate.denoise(small_set, **options, cutoffs="torch", backend="torch")
+    by_torch = score(small_set, folder, "torch")
     assert (by_torch.scorer_id != first.scorer_id, by_torch.scored_now) == (True, 20)
+    assert by_torch.agreement is None
     (shard, *_) = sorted(small_set.root.glob("tables/scores/*/*.parquet"))
     before = shard.read_bytes()
     shard.unlink()
@@ -206,12 +223,11 @@ def test_another_version_is_another_scorer(
     stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores of two versions never mix. Without a new pair, nothing is scored again."""
-    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, "max_flips": 1.0}
-    options |= OPENVINO
-    old = curate.denoise(small_set, **options, depth=5)
+    folder = tiny_cross_encoder()
+    old = score(small_set, folder, depth=5)
     monkeypatch.setattr(openvino_model, "version", lambda _name: "2.0")
-    assert curate.denoise(small_set, **options, depth=5).scored_now == 0
-    new = curate.denoise(small_set, **options, depth=10)
+    assert score(small_set, folder, depth=5).scored_now == 0
+    new = score(small_set, folder, depth=10)
     assert (new.scorer_id != old.scorer_id, new.scored_now) == (True, 20)
 
 
@@ -227,42 +243,43 @@ def set_speed(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> lis
     return measured
 
 
-@pytest.mark.parametrize(("of_openvino", "chosen"), [(1.0, "openvino"), (3.0, None)])
+@pytest.mark.parametrize(("of_openvino", "chosen"), [(1.0, "openvino"), (3.0, "torch")])
 def test_auto_takes_the_faster_back_end_and_never_asks_again(
     stand_in: type[StandIn],
     small_set: Workspace,
     tiny_cross_encoder: Model,
     monkeypatch: pytest.MonkeyPatch,
     of_openvino: float,
-    chosen: str | None,
+    chosen: str,
 ) -> None:
     """The other one may be faster the next time: what this scorer has scored stays in use."""
-    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, "max_flips": 1.0}
-    options["backend"] = "auto"
+    folder = tiny_cross_encoder()
     measured = set_speed(monkeypatch, {"torch": 2.0, "openvino": of_openvino})
-    first = curate.denoise(small_set, **options, depth=5)
+    first = score(small_set, folder, "auto", depth=5)
     assert set(measured) == {"torch", "openvino"}
-    (settings,) = small_set.sql("select settings ->> 'backend' as backend from models")["backend"].to_list()
-    assert settings == chosen
+    (backend,) = small_set.sql("select coalesce(settings ->> 'backend', 'torch') as backend from models")[
+        "backend"
+    ]
+    assert backend == chosen
     measured = set_speed(monkeypatch, {"torch": 3.0 - of_openvino, "openvino": 2.0})
-    deeper = curate.denoise(small_set, **options, depth=10)
-    assert (deeper.scorer_id, deeper.scored_now > 0, measured) == (first.scorer_id, True, [])
+    auto = settings(folder, "auto")
+    assert (settled(small_set, RUN, auto).backend, measured) == (chosen, [])
+    assert find_scorer(small_set, auto).scorer_id == first.scorer_id
 
 
 def test_auto_goes_on_with_the_job_that_was_killed(
     stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its scorer is in no record yet, but the job has written who scores."""
-    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True, "max_flips": 1.0}
-    options["backend"] = "auto"
+    folder = tiny_cross_encoder()
     set_speed(monkeypatch, {"torch": 2.0, "openvino": 1.0})
     with monkeypatch.context() as killed:
         killed.setattr(scoring, "refuse_if_alike", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            curate.denoise(small_set, **options)
+            score(small_set, folder, "auto")
     measured = set_speed(monkeypatch, {"torch": 1.0, "openvino": 2.0})
-    (found,) = curate.denoise(small_set, **options).agreement.values()
-    assert (found.backend, measured) == ("openvino in bf16", [])
+    assert settled(small_set, RUN, settings(folder, "auto", depth=10)).backend == "openvino"
+    assert measured == []
 
 
 def test_auto_is_torch_without_openvino(
@@ -272,10 +289,8 @@ def test_auto_is_torch_without_openvino(
         raise PackageNotFoundError
 
     monkeypatch.setattr(openvino_model, "version", not_there)
-    options: dict[str, Any] = {"scorer": str(tiny_cross_encoder()), "accept_judge": True}
-    first = curate.denoise(small_set, **options, backend="auto")
-    again = curate.denoise(small_set, **options)
-    assert (first.scored_now, again.scored_now, again.scorer_id) == (20, 0, first.scorer_id)
+    auto = settings(tiny_cross_encoder(), "auto")
+    assert settled(small_set, RUN, auto).backend == "torch"
 
 
 def test_the_command_line_names_the_back_end(
@@ -291,8 +306,10 @@ def test_the_command_line_names_the_back_end(
     (small_set.root / "curate.toml").write_text('[denoise]\nbackend = "openvino"\nmax_flips = 1.0\n', "utf-8")
     assert run(["denoise", "--scorer", scorer, "--accept-judge"]) == 0
     assert "openvino in bf16 beside torch in float32" in capsys.readouterr().out
-    assert run(["denoise", "--scorer", scorer, "--accept-judge", "--backend", "torch"]) == 0
-    assert "beside torch" not in capsys.readouterr().out
+    for backend, left in (("openvino", 0), ("torch", 20)):
+        assert run(["denoise", "--scorer", scorer, "--backend", backend, "--dry-run", "--json"]) == 0
+        plan = json.loads(capsys.readouterr().out)
+        assert plan["total"] - plan["cached"] == left
     assert run(["denoise", "--backend", "tensorrt"]) == 2
 
 
