@@ -89,7 +89,8 @@ def score(workspace: Workspace, scorer: Path, backend: str = "openvino", depth: 
 
 
 def settings(scorer: Path, backend: str, **given: Any) -> Denoise:
-    return Denoise(scorer=str(scorer), **{"backend": backend, "max_flips": 1.0, **given})
+    asked: dict[str, Any] = {"scorer": str(scorer), "backend": backend, "max_flips": 1.0, **given}
+    return Denoise(**asked)
 
 
 def in_format(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, backend: str = "openvino") -> CrossEncoder:
