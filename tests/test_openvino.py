@@ -70,7 +70,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
     monkeypatch.setenv("CURATE_DTYPE", "bf16")  # whose tolerance lets a small shift pass
     monkeypatch.setattr(StandIn, "shift", 0.0)
     monkeypatch.setattr(StandIn, "conversions", 0)
-    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _self: None)
+    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _self: True)
     return StandIn
 
 
