@@ -180,7 +180,8 @@ def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any])
         )
         return {scorer: workspace.settings.denoise.override(depth=row["depth"], **own)}
     found = scorer_settings(workspace, row).items()
-    return {scorer: workspace.settings.denoise.override(**{**asked, **own}) for scorer, asked in found}
+    cuts = {key: row[key] for key in ("negative_below", "positive_above")}
+    return {scorer: workspace.settings.denoise.override(**{**asked, **cuts, **own}) for scorer, asked in found}
 
 
 def _refuse_other_ranks(workspace: Workspace, row: dict[str, Any], repeated: str | None) -> None:

@@ -130,7 +130,7 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return each scorer of the cutoffs in `row` -> the keys of `[denoise]` that score by it: model and depth."""
     known = {scorer["model_id"]: scorer for scorer in _scorers(workspace)}
-    own = ("max_length", "relevant_class", "instruction", "prompt")
+    own = ("max_length", "relevant_class", "instruction", "prompt", "backend")
     models = {
         name: {"scorer": known[name]["path"], **{key: known[name][key] for key in own}} if name in known else {}
         for name in judges.scorers(row)

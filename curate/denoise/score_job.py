@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from curate.denoise.agreement import Agreement
+
 UNREADABLE = "because the scorer finds no token in their query or passage"
 """Why a pair has no score although the job is on record, as the end of a sentence."""
 
@@ -26,6 +28,8 @@ class Scored:
     scored_now: int
     seconds: float
     warnings: list[str]
+    agreement: "Agreement | None" = None
+    """Of another back end than torch: how far its scores agree with those of torch in float32."""
 
 
 def score_job(workspace: Workspace, run_id: str, depth: int, fingerprint: str, stage: str = "denoise") -> Job:

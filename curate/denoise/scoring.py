@@ -13,13 +13,15 @@ from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, are_set
+from curate.denoise.agreement import PAIRS, Agreement
+from curate.denoise.choose_backend import settled
 from curate.denoise.rank_scores import ranks_here, ranks_to_score, score_ranks
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, Scored, ledger_before, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.jobs import Job, numbered
-from curate.models.scorer import Remarks, count_cut
+from curate.models.scorer import Remarks, ScorerFolder, count_cut, in_float32, score_texts
 from curate.models.served.address import is_address
 from curate.models.served.judge_prompt import keep_prompt
 from curate.plan import Plan
@@ -87,7 +89,8 @@ class Scoring:
     @classmethod
     def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
         """Return the work that `settings` ask for. If pairs are still unscored, the scorer is `of_today`."""
-        scoring = cls(workspace, run_id, settings.depth, find_scorer(workspace, settings))
+        scorer = find_scorer(workspace, settled(workspace, run_id, settings))
+        scoring = cls(workspace, run_id, settings.depth, scorer)
         today = scoring.scorer.of_today() if scoring.to_do else scoring.scorer
         return scoring if today is scoring.scorer else cls(workspace, run_id, settings.depth, today)
 
@@ -131,11 +134,37 @@ class Scoring:
                 self.cut += count_cut(prepared.rows)
                 self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
 
-    def finish(self, pairs: int, cut: int) -> None:
+    def agree(self, settings: Denoise) -> Agreement | None:
+        """Return how far the back end agrees with torch in float32; None if it is torch.
+
+        Raises NotMet if more decisions flip than `settings` allow.
+        """
+        source = self.scorer.source
+        if not isinstance(source, ScorerFolder) or source.options.backend == "torch":
+            return None
+        with ledger_before(self.job) as connection:
+            pairs = sql_files.select(
+                connection, "score/sample", run=self.run_id, depth=self.depth, pairs=PAIRS
+            ).to_arrow_table()
+        scorer = self.scorer.model
+        logits, precise = score_texts(scorer, pairs), score_texts(in_float32(source), pairs)
+        name = f"{source.options.backend} in {scorer.settings['dtype']}"
+        found = Agreement.of(name, logits, precise, settings)
+        found.refuse_above(settings.max_flips)
+        return found
+
+    def finish(self, pairs: int, cut: int, agreement: Mapping[str, Any] | None) -> None:
         """Write the job's record; `pairs` were scored by this call, `cut` of them without the end of a text."""
         options = {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
         facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": options}
-        self.job.finish(pairs=pairs, cut=cut, **facts)
+        agreed = {"agreement": dict(agreement)} if agreement else {}
+        self.job.finish(pairs=pairs, cut=cut, **facts, **agreed)
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """What `agree` found when the scores were made, by the job's record; None if there was nothing to find."""
+        facts = self.job.record.facts if self.job.record else {}
+        return Agreement(**facts["agreement"]) if "agreement" in facts else None
 
     def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, ledger_before(self.job) as connection:
@@ -234,16 +263,18 @@ def score_run(
             "scorer: --cutoffs NAME"
         )
     pending = sum(block.unscored for block in scoring.to_do)
+    agreement = scoring.agree(settings) if pending else None
     if pending:
         scoring.run(progress)
     if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
-        scoring.finish(pending, scoring.cut)
+        scoring.finish(pending, scoring.cut, asdict(agreement) if agreement else None)
     _make_last(workspace, run_id, scoring.scorer)
     warnings = scoring.warnings()
     if pending and isinstance(scoring.scorer.model, Remarks):
         warnings += scoring.scorer.model.remarks()
     pairs = sum(block.pairs for block in scoring.blocks)
-    return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
+    seconds = time.monotonic() - started
+    return Scored(scoring.scorer.scorer_id, pairs, pending, seconds, warnings, scoring.agreement)
 
 
 def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth: int, progress: Progress) -> None:
@@ -256,7 +287,7 @@ def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth:
     if scoring.job.name != job:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
-    scoring.finish(facts["pairs"], facts.get("cut", 0))
+    scoring.finish(facts["pairs"], facts.get("cut", 0), facts.get("agreement"))
 
 
 def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 from curate import judges, named_queries, standing
 from curate.choose_run import chosen_run, run_to_denoise
-from curate.config import Denoise
+from curate.config import Backend, Denoise
 from curate.counted import counted
 from curate.cutoffs import (
     CutoffOptions,
@@ -21,6 +21,7 @@ from curate.cutoffs import (
     scorer_settings,
     set_cutoffs,
 )
+from curate.denoise.agreement import Agreement
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.rank_scores import ranks_here
 from curate.denoise.resolve_scorer import TRAINED_HERE, has_scorer
@@ -53,6 +54,8 @@ class Denoised:
     audit: dict[str, list[dict[str, Any]]]
     other_judges: dict[str, JudgeQuality] = field(default_factory=dict)
     """Scorer -> the same for the others, if the cutoffs join several."""
+    agreement: dict[str, Agreement] = field(default_factory=dict)
+    """Scorer that another back end than torch computes -> how far it agrees with torch in float32."""
 
     def text(self) -> str:
         """Return the result for a terminal. The reports print the tables of the audit."""
@@ -70,6 +73,7 @@ class Denoised:
                 f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
                 f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
+                *(f"{found.text}." for found in self.agreement.values()),
                 *(f"Warning: {warning}." for warning in self.warnings),
                 *self._judges,
             ]
@@ -102,6 +106,8 @@ class DenoiseOptions(TypedDict, total=False):
     prompt: str | None
     requests: int | None
     timeout: float | None
+    backend: Backend | None
+    max_flips: float | None
     accept_judge: bool | None
 
 
@@ -221,6 +227,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         judge=quality[first],
         audit=audit(workspace, request.run_id, request.cutoffs, request.settings.negatives),
         other_judges={scorer: quality[scorer] for scorer in others},
+        agreement={one.scorer_id: one.agreement for one in scored if one.agreement},
     )
 
 

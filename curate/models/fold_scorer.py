@@ -73,7 +73,7 @@ class Folds:
 class FoldScorer:
     """Several cross-encoders that score as one."""
 
-    def __init__(self, folder: Path, spec: "ScorerSpec | None" = None) -> None:
+    def __init__(self, folder: Path, spec: "ScorerSpec | None" = None, backend: str = "torch") -> None:
         """Load all judges in `folder`, which score as `spec` says, or else as the files of each do.
 
         Raises BadInput if one of them is missing or no cross-encoder.
@@ -83,7 +83,8 @@ class FoldScorer:
         found = Folds.read(folder)
         self.fold_of_text = found.of_text
         self.judges: list[CrossEncoder] = [
-            CrossEncoder(fold_folder(folder, fold), spec=spec) for fold in range(1, found.folds + 1)
+            CrossEncoder(fold_folder(folder, fold), spec=spec, backend=backend)
+            for fold in range(1, found.folds + 1)
         ]
         self.spec, self.settings = self.judges[0].spec, self.judges[0].settings
         forms = [judge.settings.get("attention") for judge in self.judges]

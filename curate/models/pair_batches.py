@@ -110,9 +110,23 @@ def refuse_if_the_batch_matters(
     if not (np.isfinite(alone).all() and np.isfinite(together).all()):
         return  # `score_in_batches` tells it
     difference = float(np.abs(alone - together).max())
-    share, constant = ALLOWED[dtype]
-    if difference > share * float(np.ptp(alone)) + constant:
+    if difference > _allowed(alone, dtype):
         raise BadInput(
             f"{folder} gives a pair another score beside longer pairs than alone ({difference:.3g} apart), so "
             "its scores depend on the batch, which curate does not support. Check pad_token_id in config.json."
         )
+
+
+def refuse_if_converted_wrong(folder: Path, dtype: str, before: Floats, after: Floats) -> None:
+    """Raise BadInput if the logits that torch gives in float32 are others after the conversion for OpenVINO."""
+    difference = float(np.abs(before - after).max())
+    if not difference <= _allowed(before, dtype):
+        raise BadInput(
+            f"{folder} has other scores when OpenVINO computes it ({difference:.3g} apart from those of torch). "
+            "Let torch compute it: --backend torch"
+        )
+
+
+def _allowed(logits: Floats, dtype: str) -> float:
+    share, constant = ALLOWED[dtype]
+    return share * float(np.ptp(logits)) + constant

@@ -121,6 +121,20 @@ def inference() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def computing_in_float32() -> Iterator[None]:
+    """Have models that are opened in this block compute in float32."""
+    before = os.environ.get("CURATE_DTYPE")
+    os.environ["CURATE_DTYPE"] = "fp32"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CURATE_DTYPE"]
+        else:
+            os.environ["CURATE_DTYPE"] = before
+
+
 def torch_dtype(name: str) -> "torch.dtype":
     """Return the torch dtype for bf16 or fp32."""
     import torch
@@ -260,18 +274,24 @@ def in_fp32(layer: "torch.nn.Linear") -> "torch.nn.Linear":
     return layer
 
 
-def scores_in_fp32(model: Any, outputs: int) -> None:
-    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+def last_linear(model: Any, outputs: int) -> str | None:
+    """Return the name of the last linear layer of `model` if it gives the logits, which are `outputs`."""
     import torch
 
-    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
-    if layers and layers[-1].out_features == outputs:
-        in_fp32(layers[-1])
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    last: str | None = next(reversed(layers), None)
+    return last if last is not None and layers[last].out_features == outputs else None
+
+
+def scores_in_fp32(model: Any, outputs: int) -> None:
+    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+    if name := last_linear(model, outputs):
+        in_fp32(model.get_submodule(name))
 
 
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
-    names = {*inspect.signature(model.forward).parameters, LAYOUT}
+    names = getattr(model, "input_names", None) or {*inspect.signature(model.forward).parameters, LAYOUT}
     return {name: value for name, value in inputs.items() if name in names}
 
 
