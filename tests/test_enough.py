@@ -1,0 +1,272 @@
+"""`curate denoise --enough N`: ranks are scored in waves, and a query with N hard negatives gets no more scores."""
+
+import math
+import random
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import write_workspace
+from toy_scorer import ToyScorer
+
+import curate
+from curate import Workspace
+from curate.cutoffs import set_cutoffs
+from curate.denoise import resolve_scorer, scoring
+from curate.denoise.score_job import first_waves, later_waves
+from curate.denoise.stage import plan_denoise
+from curate.errors import BadSettings, StepMissing
+from curate.standing import states, warnings
+
+RUN = "bm25-train"
+QUERIES, DEPTH, ENOUGH = 130, 16, 2
+ENDS = [4, 8, 16]
+"""Twice as many ranks as negatives are enough, then as many again as there were before."""
+NEGATIVE, UNCERTAIN, RELEVANT, LABELLED = -4.0, 0.0, 3.0, 4.0
+chance = random.Random(5)
+# Most candidates of a query are alike, so that some queries need one wave and others all of them.
+LOGITS = [
+    [chance.choices((NEGATIVE, UNCERTAIN, RELEVANT), (hard, 3, 2))[0] for _ in range(DEPTH)]
+    for hard in (chance.choice((1, 4, 20)) for _ in range(QUERIES))
+]
+LABEL = [chance.randrange(DEPTH) for _ in range(QUERIES)]
+for _query, _rank in enumerate(LABEL):
+    LOGITS[_query][_rank] = LABELLED
+
+
+def known_logit(query: str, passage: str) -> float:
+    """The logit of `question 3` and `passage 3 7`, the candidate at place 7; passages of others are irrelevant."""
+    owner, place = map(int, passage.split()[1:])
+    return LOGITS[owner][place] if query == f"question {owner}" else -6.0
+
+
+def strict_logit(query: str, passage: str) -> float:
+    """A second judge, which rejects fewer: of the irrelevant, those at even places."""
+    logit = known_logit(query, passage)
+    return UNCERTAIN if logit == NEGATIVE and int(passage.split()[2]) % 2 else logit
+
+
+@pytest.fixture
+def judges(monkeypatch: pytest.MonkeyPatch) -> dict[str, ToyScorer]:
+    """Two judges that every workspace of a test knows by name; shards are small."""
+    found = {name: ToyScorer(name, logit) for name, logit in (("toy", known_logit), ("strict", strict_logit))}
+    monkeypatch.setattr(resolve_scorer, "find_source", lambda name, *_: found[name])
+    monkeypatch.setattr(scoring, "SMALLEST_SHARD", 800)
+    return found
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Workspace]:
+    def write(name: str = "set", **options: Any) -> Workspace:
+        names = {(q, p): f"p{q}-{p}" for q in range(QUERIES) for p in range(DEPTH)}
+        return write_workspace(
+            tmp_path / name,
+            {name: f"passage {q} {p}" for (q, p), name in names.items()},
+            {f"q{q}": f"question {q}" for q in range(QUERIES)},
+            candidates={f"q{q}": [names[q, p] for p in range(DEPTH)] for q in range(QUERIES)},
+            **{"qrels": [(f"q{q}", names[q, p]) for q, p in enumerate(LABEL)], **options},
+        )
+
+    return write
+
+
+def brute_force(workspace: Workspace, scorer: str, enough: int = ENOUGH) -> set[tuple[int, int]]:
+    """The pairs (query, passage) that waves score, by a loop over queries; labels are no negatives."""
+    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{scorer}')").rows()  # noqa: S608
+    sample = {query for (query,) in rows}
+    pairs = set(workspace.sql(f"select query_key, passage_key from random_pairs('{RUN}')").rows())  # noqa: S608
+    for query, logits in enumerate(LOGITS):
+        scored = 0
+        for end in [DEPTH] if query in sample else ENDS:
+            if sum(logit == NEGATIVE for logit in logits[:scored]) >= enough:
+                break
+            scored = end
+        pairs |= {(query, query * DEPTH + place) for place in (*range(scored), LABEL[query])}
+    return pairs
+
+
+def ledger(workspace: Workspace, scorer: str = "toy") -> list[tuple[int, int]]:
+    return workspace.sql(f"select query_key, passage_key from scores where scorer_id = '{scorer}'").rows()  # noqa: S608
+
+
+def scores(workspace: Workspace) -> dict[str, bytes]:
+    tables = workspace.root / "tables"
+    return {str(path.relative_to(tables)): path.read_bytes() for path in tables.glob("scores/**/*.parquet")}
+
+
+def test_the_ranks_looked_at_double_from_wave_to_wave() -> None:
+    """A query gets at most twice the scores that it needs. Together, the waves are the whole depth once."""
+    row = {"enough": 4, "depth": 50, "name": "default", "scorer_id": "toy", "negative_below": 0.1}
+    row |= {"positive_above": 0.9, "calibration_id": None, "joined": None, "judges": None}
+    waves = [*first_waves(50, 4), *later_waves(row)]
+    assert [(wave.queries, wave.above, wave.last) for wave in waves] == [
+        ("sample", 0, 50),
+        ("others", 0, 8),
+        ("short", 8, 16),
+        ("short", 16, 32),
+        ("short", 32, 50),
+    ]
+    assert [(wave.queries, wave.last) for wave in first_waves(50, None)] == [("every", 50)]
+    assert later_waves({**row, "enough": 25}) == []  # twice 25 ranks are all of them
+
+
+def test_waves_score_what_a_loop_over_the_queries_scores(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
+) -> None:
+    """Positives, random passages and the sample are scored too, nothing twice. The rest is unscored and told."""
+    workspace = make()
+    result = curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    expected = brute_force(workspace, "toy")
+    assert sorted(ledger(workspace)) == sorted(expected)
+    assert len(judges["toy"].asked) == result.scored_now == result.pairs == len(expected)
+    left = sum((q, q * DEPTH + p) not in expected for q in range(QUERIES) for p in range(DEPTH))
+    assert result.left_unscored == left > 0
+    assert f"{left} candidates were left unscored, because their queries have 2 hard negatives" in result.text()
+
+    # Nothing calls them a fault.
+    (state,) = states(workspace, [RUN], "default")
+    assert (state["unscored"], state["left"]) == (left, left)
+    assert warnings(state, "default") == []
+    assert f"{left} need no score (--enough 2)" in curate.status(workspace).text()
+    assert not curate.status(workspace).next.startswith("curate denoise")
+
+    # Shares are those of all candidates, or unknown. Of the first four ranks, every candidate is scored.
+    for row in result.audit["denoised_by_rank"]:
+        assert (row["denoised_rate"] is None) == (row["unscored"] > 0) == (row["last_rank"] > 4), row
+    exported = curate.export(workspace, format="triplet", negatives=2)
+    assert "unjudged ones were denoised" in exported.text() and "%" not in exported.text()
+    assert "scoring a query stopped at 2 hard negatives" in exported.text()
+
+
+def test_the_judge_is_measured_on_queries_drawn_by_chance(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+) -> None:
+    """Queries without enough negatives have all their scores, too, but they are those on which it found few."""
+    stopped, whole = make("stopped"), make("whole")
+    early = curate.denoise(stopped, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    full = curate.denoise(whole, scorer="toy", depth=DEPTH)
+    assert (early.judge.queries, full.judge.queries) == (100, QUERIES)
+    parameters = {"run": RUN, "cutoffs": "default", "scorer": "toy"}
+    of_all = {row["query_id"]: row for row in rows(whole, parameters)}
+    sampled = rows(stopped, parameters)
+    assert [row["query_id"] for row in sampled] == list(of_all)[:100]
+    ranks = ("judge_rr", "retriever_rr", "positives", "recognised", "lost")
+    assert all(row[key] == of_all[row["query_id"]][key] for row in sampled for key in ranks)
+
+
+def rows(workspace: Workspace, parameters: dict[str, str]) -> list[dict[str, Any]]:
+    from curate import named_queries
+
+    with workspace.connect_lazily() as connection:
+        return named_queries.rows(connection, "judge", parameters)
+
+
+@pytest.mark.parametrize("after", [150, 1_700, 1_900])
+def test_a_command_that_is_killed_goes_on_to_the_same_bytes(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer], after: int
+) -> None:
+    """What a wave scores depends on the waves before it alone, wherever the kill was."""
+    whole, killed = make("whole"), make("killed")
+    curate.denoise(whole, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    judges["toy"].asked, judges["toy"].dies_after = [], after
+    with pytest.raises(KeyboardInterrupt):
+        curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    judges["toy"].dies_after = None
+    curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    assert scores(killed) == scores(whole)
+    again = curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    assert again.scored_now == 0
+
+
+def test_more_negatives_or_all_scores_need_only_what_is_missing(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
+) -> None:
+    """No pair is scored twice. At the end the ledger is that of a full denoising."""
+    workspace = make()
+    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    more = curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=2 * ENOUGH)
+    assert 0 < more.scored_now < len(judges["toy"].asked)
+    full = curate.denoise(workspace, scorer="toy", depth=DEPTH)
+    assert (full.left_unscored, full.cutoffs["enough"]) == (0, None)
+    assert len(judges["toy"].asked) == len(set(judges["toy"].asked)) == len(ledger(workspace))
+    assert {(q, q * DEPTH + p) for q in range(QUERIES) for p in range(DEPTH)} <= set(ledger(workspace))
+    assert all(row["denoised_rate"] is not None for row in full.audit["denoised_by_rank"])
+
+
+def test_what_lacks_negatives_under_other_cutoffs_is_said(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+) -> None:
+    """Below 0.01 nothing is a negative any more, so every query needs all of its scores."""
+    workspace = make()
+    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    strict = curate.denoise(workspace, negative_below=0.01, cutoffs="strict")
+    (state,) = states(workspace, [RUN], "strict")
+    assert (state["left"], state["unscored"]) == (0, strict.cutoffs["depth"] * QUERIES - strict.pairs)
+    command = f"curate denoise --run {RUN} --cutoffs strict --enough 2"
+    said = f"{state['unscored']:,} of {QUERIES * DEPTH:,} candidates of run {RUN} are unscored. Run: {command}"
+    assert warnings(state, "strict") == strict.warnings[:1] == [said]
+    curate.denoise(workspace, run=RUN, cutoffs="strict", enough=ENOUGH)
+    assert states(workspace, [RUN], "strict")[0]["unscored"] == 0
+
+
+def test_joined_judges_score_each_wave_together(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
+) -> None:
+    """With `all`, a candidate is a negative once both reject it: those at odd places are not."""
+    workspace = make()
+    for name in judges:
+        curate.denoise(workspace, scorer=name, depth=1)
+    set_cutoffs(workspace, "both", scorer=list(judges), join="all", depth=DEPTH)
+    curate.denoise(workspace, cutoffs="both", enough=ENOUGH)
+    pairs = {name: set(ledger(workspace, name)) for name in judges}
+    assert pairs["toy"] == pairs["strict"]
+    sample = {query for (query,) in workspace.sql(f"select query_key from sampled_queries('{RUN}', 'toy')").rows()}  # noqa: S608
+    both = [[logit == NEGATIVE and not p % 2 for p, logit in enumerate(logits)] for logits in LOGITS]
+    for query in set(range(QUERIES)) - sample:
+        scored = [(query, query * DEPTH + place) in pairs["toy"] for place in range(DEPTH)]
+        for above, end in pairwise([0, *ENDS]):
+            expected = above == 0 or sum(both[query][:above]) < ENOUGH
+            assert all(scored[place] == expected for place in range(above, end) if place != LABEL[query])
+
+
+def test_scores_of_a_later_wave_that_are_lost_are_made_again(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+) -> None:
+    """A wave is a job, which can be run again as of its time."""
+    workspace = make()
+    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    before = scores(workspace)
+    later = [record for record in workspace.records("denoise") if record.settings["wave"]["queries"] == "short"]
+    lost = next(workspace.root / name for record in later for name in record.outputs if "/scores/" in name)
+    lost.unlink()
+    curate.rebuild(workspace)
+    assert scores(workspace) == before
+
+
+def test_early_stopping_is_refused_where_all_scores_count(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+) -> None:
+    """Runs that measure need all scores. A calibration takes the ranks that all queries have scores of."""
+    with pytest.raises(BadSettings, match="is over dev: its scores measure and calibrate the judge"):
+        curate.denoise(make("dev", split="dev"), run=RUN, scorer="toy", enough=ENOUGH)
+    workspace = make()
+    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    with pytest.raises(StepMissing, match=r"scoring stopped early.*--depth 4") as refused:
+        curate.plan_calibrate(workspace)
+    assert refused.value.run == f"curate denoise --run {RUN}"
+
+
+def test_a_dry_run_says_how_many_pairs_there_are_at_most(
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+) -> None:
+    """Where scoring stops depends on scores. Once all is done, nothing is left."""
+    workspace = make()
+    plan = plan_denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    assert plan.total - plan.cached >= QUERIES * DEPTH
+    assert any(note.startswith("at most: ") for note in plan.notes)
+    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    done = plan_denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    assert done.total == done.cached
+    assert math.isclose(done.seconds or 0, 0)
