@@ -13,8 +13,8 @@ from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
 from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
-from curate.denoise.rank_scores import RANKS
 from curate.denoise.plan_scoring import known_pace, plan_score
+from curate.denoise.rank_scores import RANKS
 from curate.denoise.scoring import said_by_each, score_by_each
 from curate.errors import StepMissing
 from curate.mine.request import MineOptions, MineRequest

@@ -81,7 +81,8 @@ def as_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) ->
     """Return the row that `set_cutoffs` with these arguments would put in force; raises BadSettings as it does."""
     before = named_cutoffs(workspace, name)
     row = _row(workspace, before, options)
-    workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above", "enough")})
+    checked = ("depth", "negative_below", "positive_above", "enough")
+    workspace.settings.denoise.override(**{key: row[key] for key in checked})
     if before and all(before[key] == row[key] for key in DECIDING):
         return before
     return {**row, "name": name, "revision": (before or {"revision": 0})["revision"] + 1}

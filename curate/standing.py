@@ -25,9 +25,10 @@ WHY = {
 def states(workspace: Workspace, runs: Iterable[str], cutoffs: str | None) -> list[dict[str, Any]]:
     """Return the rows of `sql/workspace/run_states.sql`: what of each run is scored, and what it lacks.
 
-    With left: those of the unscored that are no work left, because their query has enough hard negatives at better
-    ranks; queries_missing: queries of its split that were not there when it was made; all_read: whether a model has
-    read all its pairs, so that those without a score can have none; and mined_by: the command that mines it anew.
+    With left: those of the unscored that need no score, because their query has enough hard negatives at better
+    ranks; queries_missing: queries of its split that were not there when it was made; all_read: whether a model
+    has read all its pairs, so that those without a score can have none; and mined_by: the command that mines it
+    anew.
     """
     rows = workspace.select("workspace/run_states", runs=list(runs), cutoffs=cutoffs).to_dicts()
     for row in rows:

@@ -1,6 +1,5 @@
-"""`curate denoise --enough N`: ranks are scored in waves, and a query with N hard negatives gets no more scores."""
+"""`curate denoise --enough N`: ranks are scored in waves, and N hard negatives are enough for a query."""
 
-import math
 import random
 from collections.abc import Callable
 from itertools import pairwise
@@ -37,13 +36,13 @@ for _query, _rank in enumerate(LABEL):
 
 
 def known_logit(query: str, passage: str) -> float:
-    """The logit of `question 3` and `passage 3 7`, the candidate at place 7; passages of others are irrelevant."""
+    """Return the logit of `question 3` and `passage 3 7`, its candidate at place 7; others are irrelevant."""
     owner, place = map(int, passage.split()[1:])
     return LOGITS[owner][place] if query == f"question {owner}" else -6.0
 
 
 def strict_logit(query: str, passage: str) -> float:
-    """A second judge, which rejects fewer: of the irrelevant, those at even places."""
+    """Return the logit of a second judge, which rejects fewer: of the irrelevant, those at even places."""
     logit = known_logit(query, passage)
     return UNCERTAIN if logit == NEGATIVE and int(passage.split()[2]) % 2 else logit
 
@@ -73,10 +72,10 @@ def make(tmp_path: Path) -> Callable[..., Workspace]:
 
 
 def brute_force(workspace: Workspace, scorer: str, enough: int = ENOUGH) -> set[tuple[int, int]]:
-    """The pairs (query, passage) that waves score, by a loop over queries; labels are no negatives."""
-    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{scorer}')").rows()  # noqa: S608
+    """Return the pairs (query, passage) that waves score, by a loop over queries; labels are no negatives."""
+    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{scorer}')").rows()
     sample = {query for (query,) in rows}
-    pairs = set(workspace.sql(f"select query_key, passage_key from random_pairs('{RUN}')").rows())  # noqa: S608
+    pairs = set(workspace.sql(f"select query_key, passage_key from random_pairs('{RUN}')").rows())
     for query, logits in enumerate(LOGITS):
         scored = 0
         for end in [DEPTH] if query in sample else ENDS:
@@ -88,7 +87,7 @@ def brute_force(workspace: Workspace, scorer: str, enough: int = ENOUGH) -> set[
 
 
 def ledger(workspace: Workspace, scorer: str = "toy") -> list[tuple[int, int]]:
-    return workspace.sql(f"select query_key, passage_key from scores where scorer_id = '{scorer}'").rows()  # noqa: S608
+    return workspace.sql(f"select query_key, passage_key from scores where scorer_id = '{scorer}'").rows()
 
 
 def scores(workspace: Workspace) -> dict[str, bytes]:
@@ -136,12 +135,13 @@ def test_waves_score_what_a_loop_over_the_queries_scores(
     for row in result.audit["denoised_by_rank"]:
         assert (row["denoised_rate"] is None) == (row["unscored"] > 0) == (row["last_rank"] > 4), row
     exported = curate.export(workspace, format="triplet", negatives=2)
-    assert "unjudged ones were denoised" in exported.text() and "%" not in exported.text()
+    assert "unjudged ones were denoised" in exported.text()
+    assert "%" not in exported.text()
     assert "scoring a query stopped at 2 hard negatives" in exported.text()
 
 
 def test_the_judge_is_measured_on_queries_drawn_by_chance(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
 ) -> None:
     """Queries without enough negatives have all their scores, too, but they are those on which it found few."""
     stopped, whole = make("stopped"), make("whole")
@@ -196,7 +196,7 @@ def test_more_negatives_or_all_scores_need_only_what_is_missing(
 
 
 def test_what_lacks_negatives_under_other_cutoffs_is_said(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
 ) -> None:
     """Below 0.01 nothing is a negative any more, so every query needs all of its scores."""
     workspace = make()
@@ -222,7 +222,7 @@ def test_joined_judges_score_each_wave_together(
     curate.denoise(workspace, cutoffs="both", enough=ENOUGH)
     pairs = {name: set(ledger(workspace, name)) for name in judges}
     assert pairs["toy"] == pairs["strict"]
-    sample = {query for (query,) in workspace.sql(f"select query_key from sampled_queries('{RUN}', 'toy')").rows()}  # noqa: S608
+    sample = {query for (query,) in workspace.sql(f"select query_key from sampled_queries('{RUN}', 'toy')").rows()}
     both = [[logit == NEGATIVE and not p % 2 for p, logit in enumerate(logits)] for logits in LOGITS]
     for query in set(range(QUERIES)) - sample:
         scored = [(query, query * DEPTH + place) in pairs["toy"] for place in range(DEPTH)]
@@ -232,7 +232,7 @@ def test_joined_judges_score_each_wave_together(
 
 
 def test_scores_of_a_later_wave_that_are_lost_are_made_again(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
 ) -> None:
     """A wave is a job, which can be run again as of its time."""
     workspace = make()
@@ -246,7 +246,7 @@ def test_scores_of_a_later_wave_that_are_lost_are_made_again(
 
 
 def test_early_stopping_is_refused_where_all_scores_count(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
 ) -> None:
     """Runs that measure need all scores. A calibration takes the ranks that all queries have scores of."""
     with pytest.raises(BadSettings, match="is over dev: its scores measure and calibrate the judge"):
@@ -259,7 +259,7 @@ def test_early_stopping_is_refused_where_all_scores_count(
 
 
 def test_a_dry_run_says_how_many_pairs_there_are_at_most(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]  # noqa: ARG001
+    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
 ) -> None:
     """Where scoring stops depends on scores. Once all is done, nothing is left."""
     workspace = make()
@@ -269,4 +269,3 @@ def test_a_dry_run_says_how_many_pairs_there_are_at_most(
     curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
     done = plan_denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
     assert done.total == done.cached
-    assert math.isclose(done.seconds or 0, 0)

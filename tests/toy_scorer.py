@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.models.scorer import AS_FOUND
 from curate.models.scorer_options import ScorerOptions
 
 Logit = Callable[[str, str], float]
@@ -25,7 +26,7 @@ class ToyScorer:
     dies_after: int | None = None
     """A KeyboardInterrupt stops it once it has scored so many pairs, like Ctrl-C."""
     text: str = "a toy"
-    options: ScorerOptions = ScorerOptions()
+    options: ScorerOptions = AS_FOUND
 
     @property
     def spec(self) -> "ToyScorer":
@@ -46,7 +47,7 @@ class ToyScorer:
     def is_in(self, settings: Mapping[str, Any]) -> bool:
         return settings.get("toy") == self.name
 
-    def path(self, root: Path) -> str:  # noqa: ARG002
+    def path(self, root: Path) -> str:
         return self.name
 
     def open(self) -> "ToyScorer":

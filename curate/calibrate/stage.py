@@ -18,7 +18,7 @@ from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
 from curate.counted import counted
 from curate.denoise.rank_scores import ranks_to_score, score_ranks
 from curate.denoise.score_job import Wave
-from curate.errors import BadInput, BadSettings, CurateError, NotMet
+from curate.errors import BadInput, BadSettings, CurateError, NotMet, StepMissing
 from curate.jobs import numbered
 from curate.load.checked_rows import rows as rows_of_file
 from curate.load.input_files import Input
@@ -202,11 +202,11 @@ def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Sour
 
 
 def _refuse_selected(workspace: Workspace, request: CalibrateRequest) -> None:
-    """Raise StepMissing if scoring stopped early: deep ranks then have the scores of queries with few negatives."""
+    """Raise StepMissing if scoring stopped early: deep ranks then have scores of queries with few negatives."""
     jobs = [
         record.settings
         for record in workspace.records("denoise")
-        if record.facts.get("scorer_id") == request.scorer_id and record.settings["run"] == request.run_id
+        if record.facts.get("scorer_id") == request.scorer_id and record.settings.get("run") == request.run_id
     ]
     of_all = [wave.last for wave in map(Wave.read, jobs) if wave.queries in ("every", "others")]
     scored_for_all = max(of_all, default=request.depth)
@@ -217,8 +217,8 @@ def _refuse_selected(workspace: Workspace, request: CalibrateRequest) -> None:
         raise StepMissing(
             f"{unscored:,} candidates in the top {request.depth:,} of run {request.run_id} are unscored, because "
             "scoring stopped early (--enough). Those that are scored are no sample: deep ranks are those of "
-            f"queries with few negatives. Calibrate the ranks that all queries have (--depth {scored_for_all}), or "
-            "score all",
+            f"queries with few negatives. Calibrate the ranks that all queries have (--depth {scored_for_all}), "
+            "or score all",
             run=curate_command("denoise", "--run", request.run_id),
         )
 

@@ -29,8 +29,8 @@ def plan_score(
     """Return how many pairs the scorers `by` would score, how many tokens these have, and how long that takes.
 
     The time is that at each scorer's measured rate; ranks take none. If every pair has its scores, the plan says
-    whether the cutoffs `cutoffs` must still be set to `values`. If these have `enough`, the pairs are the most that
-    there can be.
+    whether the cutoffs `cutoffs` must still be set to `values`. If these have `enough`, the pairs are the most
+    that there can be.
     """
     ranks = sum(
         ranks_to_score(workspace, run_id, settings.depth, scorer)
@@ -100,6 +100,6 @@ def _at_most(workspace: Workspace, scorings: list[Scoring], enough: int) -> str:
         for wave in first_waves(one.depth, enough)
     )
     return (
-        f"at most: {counted(first, 'pairs')} of them come first, and a query with {enough:,} hard negatives then needs "
-        "no more"
+        f"at most: {counted(first, 'pairs')} of them come first, and a query with {enough:,} hard negatives then "
+        "needs no more"
     )

@@ -43,7 +43,7 @@ class Wave:
 
 
 def first_waves(depth: int, enough: int | None) -> list[Wave]:
-    """Return the waves that no decision changes: all at once, or the sample and twice as many ranks as are enough."""
+    """Return the waves that no decision changes: all at once, or the sample and twice `enough` ranks."""
     if enough is None or 2 * enough >= depth:
         return [Wave("every", 0, depth)]
     return [Wave("sample", 0, depth), Wave("others", 0, 2 * enough)]

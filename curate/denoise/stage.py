@@ -22,9 +22,9 @@ from curate.cutoffs import (
     set_cutoffs,
 )
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
+from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.rank_scores import is_of_ranks
 from curate.denoise.resolve_scorer import TRAINED_HERE, has_scorer
-from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.score_job import Scored, first_waves, later_waves
 from curate.denoise.scoring import ScoringByEach, said_by_each
 from curate.errors import BadSettings
@@ -90,8 +90,8 @@ class Denoised:
         saved = "" if self.saved_seconds is None else f", which saves about {duration(self.saved_seconds)}"
         were = counted(self.left_unscored, "candidates were", "candidate was")
         return [
-            f"{were} left unscored, because their queries have {self.cutoffs['enough']:,} hard negatives at better "
-            f"ranks{saved}."
+            f"{were} left unscored, because their queries have {self.cutoffs['enough']:,} hard negatives at "
+            f"better ranks{saved}."
         ]
 
     @property
@@ -278,9 +278,7 @@ def _refuse_early_stop(workspace: Workspace, run_id: str) -> None:
         )
 
 
-def _left_unscored(
-    workspace: Workspace, run_id: str, row: Mapping[str, Any]
-) -> tuple[int, float | None]:
+def _left_unscored(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> tuple[int, float | None]:
     """Return how many candidates a run leaves unscored, and the seconds that the scorers would need for them."""
     left = standing.left_unscored(workspace, run_id, row["name"]) if row["enough"] else 0
     models = [scorer for scorer in judges.scorers(row) if not is_of_ranks(workspace, scorer)]

@@ -145,7 +145,8 @@ def _blocks(
 
 
 def _share(denoised: int, unjudged: int, enough: int | None) -> str:
-    share = f" ({denoised / unjudged:.0%})" if unjudged and not enough else ""  # no share of all if scoring stopped
+    # Where scoring stopped early, the share would be that of queries with few negatives.
+    share = f" ({denoised / unjudged:.0%})" if unjudged and not enough else ""
     return f"{denoised:,}{share} of the {unjudged:,} unjudged ones were denoised"
 
 
