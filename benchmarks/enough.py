@@ -2,8 +2,8 @@
 
     python benchmarks/enough.py WORKSPACE [--enough 2 4 8 16]
 
-Nothing is scored: the waves are counted on the known decisions. Beside the waves of curate, whose ranks double from
-2 N on, stand the fewest scores that any waves need, and waves of N ranks each, which are many.
+Nothing is scored: the waves are counted on the known decisions. Beside the waves of curate, whose ranks double
+from 2 N on, stand the fewest scores that any waves need, and waves of N ranks each, which are many.
 """
 
 import argparse

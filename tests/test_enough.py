@@ -1,7 +1,8 @@
 """`curate denoise --enough N`: ranks are scored in waves, and N hard negatives are enough for a query."""
 
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from conftest import write_workspace
 from toy_scorer import ToyScorer
 
 import curate
-from curate import Workspace
+from curate import Workspace, named_queries
 from curate.cutoffs import set_cutoffs
 from curate.denoise import resolve_scorer, scoring
 from curate.denoise.score_job import first_waves, later_waves
-from curate.denoise.stage import plan_denoise
+from curate.denoise.stage import Denoised, DenoiseOptions, plan_denoise
 from curate.errors import BadSettings, StepMissing
 from curate.standing import states, warnings
 
@@ -47,34 +48,54 @@ def strict_logit(query: str, passage: str) -> float:
     return UNCERTAIN if logit == NEGATIVE and int(passage.split()[2]) % 2 else logit
 
 
-@pytest.fixture
-def judges(monkeypatch: pytest.MonkeyPatch) -> dict[str, ToyScorer]:
-    """Two judges that every workspace of a test knows by name; shards are small."""
+@pytest.fixture(scope="module", autouse=True)
+def judges() -> Iterator[dict[str, ToyScorer]]:
+    """Two judges that every workspace knows by name; shards are small."""
     found = {name: ToyScorer(name, logit) for name, logit in (("toy", known_logit), ("strict", strict_logit))}
-    monkeypatch.setattr(resolve_scorer, "find_source", lambda name, *_: found[name])
-    monkeypatch.setattr(scoring, "SMALLEST_SHARD", 800)
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resolve_scorer, "find_source", lambda name, *_: found[name])
+        patch.setattr(scoring, "SMALLEST_SHARD", 800)
+        yield found
+
+
+def write(folder: Path, split: str = "train") -> Workspace:
+    """Write the collection, not denoised."""
+    names = {(q, p): f"p{q}-{p}" for q in range(QUERIES) for p in range(DEPTH)}
+    return write_workspace(
+        folder,
+        {name: f"passage {q} {p}" for (q, p), name in names.items()},
+        {f"q{q}": f"question {q}" for q in range(QUERIES)},
+        candidates={f"q{q}": [names[q, p] for p in range(DEPTH)] for q in range(QUERIES)},
+        qrels=[(f"q{q}", names[q, p]) for q, p in enumerate(LABEL)],
+        split=split,
+    )
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory, judges: dict[str, ToyScorer]) -> tuple[Workspace, Denoised]:
+    """Return a workspace that was denoised with --enough, which tests only read, and the outcome."""
+    judges["toy"].asked = []
+    workspace = write(tmp_path_factory.mktemp("enough") / "set")
+    result = curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    assert len(judges["toy"].asked) == result.scored_now
+    return workspace, result
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Workspace]:
-    def write(name: str = "set", **options: Any) -> Workspace:
-        names = {(q, p): f"p{q}-{p}" for q in range(QUERIES) for p in range(DEPTH)}
-        return write_workspace(
-            tmp_path / name,
-            {name: f"passage {q} {p}" for (q, p), name in names.items()},
-            {f"q{q}": f"question {q}" for q in range(QUERIES)},
-            candidates={f"q{q}": [names[q, p] for p in range(DEPTH)] for q in range(QUERIES)},
-            **{"qrels": [(f"q{q}", names[q, p]) for q, p in enumerate(LABEL)], **options},
-        )
+def stopped(outcome: tuple[Workspace, Denoised], tmp_path: Path) -> Workspace:
+    """Return a copy of that workspace, to go on with."""
+    return Workspace(Path(shutil.copytree(outcome[0].root, tmp_path / "set")))
 
-    return write
+
+def sample_of(workspace: Workspace, scorer: str = "toy") -> set[int]:
+    """Return the queries that are scored in full."""
+    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{scorer}')").rows()
+    return {query for (query,) in rows}
 
 
 def brute_force(workspace: Workspace, scorer: str, enough: int = ENOUGH) -> set[tuple[int, int]]:
     """Return the pairs (query, passage) that waves score, by a loop over queries; labels are no negatives."""
-    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{scorer}')").rows()
-    sample = {query for (query,) in rows}
+    sample = sample_of(workspace, scorer)
     pairs = set(workspace.sql(f"select query_key, passage_key from random_pairs('{RUN}')").rows())
     for query, logits in enumerate(LOGITS):
         scored = 0
@@ -111,15 +132,12 @@ def test_the_ranks_looked_at_double_from_wave_to_wave() -> None:
     assert later_waves({**row, "enough": 25}) == []  # twice 25 ranks are all of them
 
 
-def test_waves_score_what_a_loop_over_the_queries_scores(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
-) -> None:
+def test_waves_score_what_a_loop_over_the_queries_scores(outcome: tuple[Workspace, Denoised]) -> None:
     """Positives, random passages and the sample are scored too, nothing twice. The rest is unscored and told."""
-    workspace = make()
-    result = curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    workspace, result = outcome
     expected = brute_force(workspace, "toy")
     assert sorted(ledger(workspace)) == sorted(expected)
-    assert len(judges["toy"].asked) == result.scored_now == result.pairs == len(expected)
+    assert result.scored_now == result.pairs == len(expected)
     left = sum((q, q * DEPTH + p) not in expected for q in range(QUERIES) for p in range(DEPTH))
     assert result.left_unscored == left > 0
     assert f"{left} candidates were left unscored, because their queries have 2 hard negatives" in result.text()
@@ -128,144 +146,127 @@ def test_waves_score_what_a_loop_over_the_queries_scores(
     (state,) = states(workspace, [RUN], "default")
     assert (state["unscored"], state["left"]) == (left, left)
     assert warnings(state, "default") == []
-    assert f"{left} need no score (--enough 2)" in curate.status(workspace).text()
-    assert not curate.status(workspace).next.startswith("curate denoise")
+    status = curate.status(workspace)
+    assert f"{left} need no score (--enough 2)" in status.text()
+    assert not status.next.startswith("curate denoise")
 
-    # Shares are those of all candidates, or unknown. Of the first four ranks, every candidate is scored.
-    for row in result.audit["denoised_by_rank"]:
+
+def test_shares_are_those_of_all_candidates_or_unknown(stopped: Workspace) -> None:
+    """Of the first four ranks, every candidate is scored. Deeper, only queries with few negatives are."""
+    parameters = {"run": RUN, "cutoffs": "default"}
+    for row in report(stopped, "denoised_by_rank", parameters):
         assert (row["denoised_rate"] is None) == (row["unscored"] > 0) == (row["last_rank"] > 4), row
-    exported = curate.export(workspace, format="triplet", negatives=2)
-    assert "unjudged ones were denoised" in exported.text()
-    assert "%" not in exported.text()
-    assert "scoring a query stopped at 2 hard negatives" in exported.text()
+    exported = curate.export(stopped, format="triplet", negatives=2).text()
+    assert "unjudged ones were denoised" in exported
+    assert "%" not in exported
+    assert "scoring a query stopped at 2 hard negatives" in exported
 
 
-def test_the_judge_is_measured_on_queries_drawn_by_chance(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
-) -> None:
-    """Queries without enough negatives have all their scores, too, but they are those on which it found few."""
-    stopped, whole = make("stopped"), make("whole")
-    early = curate.denoise(stopped, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    full = curate.denoise(whole, scorer="toy", depth=DEPTH)
-    assert (early.judge.queries, full.judge.queries) == (100, QUERIES)
-    parameters = {"run": RUN, "cutoffs": "default", "scorer": "toy"}
-    of_all = {row["query_id"]: row for row in rows(whole, parameters)}
-    sampled = rows(stopped, parameters)
-    assert [row["query_id"] for row in sampled] == list(of_all)[:100]
-    ranks = ("judge_rr", "retriever_rr", "positives", "recognised", "lost")
-    assert all(row[key] == of_all[row["query_id"]][key] for row in sampled for key in ranks)
-
-
-def rows(workspace: Workspace, parameters: dict[str, str]) -> list[dict[str, Any]]:
-    from curate import named_queries
-
+def report(workspace: Workspace, name: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
     with workspace.connect_lazily() as connection:
-        return named_queries.rows(connection, "judge", parameters)
+        return named_queries.rows(connection, name, parameters)
 
 
-@pytest.mark.parametrize("after", [150, 1_700, 1_900])
+def test_the_judge_is_measured_on_queries_drawn_by_chance(outcome: tuple[Workspace, Denoised]) -> None:
+    """Queries without enough negatives have all their scores, too, but they are those on which it found few."""
+    workspace, result = outcome
+    assert result.judge.queries == 100
+    rows = report(workspace, "judge", {"run": RUN, "cutoffs": "default", "scorer": "toy"})
+    assert {row["query_id"] for row in rows} == {f"q{query}" for query in sample_of(workspace)}
+    for row in rows:
+        rank = LABEL[int(row["query_id"][1:])] + 1
+        assert (row["judge_rr"], row["retriever_rr"]) == (1.0, 1 / rank if rank <= 10 else 0.0)
+
+
 def test_a_command_that_is_killed_goes_on_to_the_same_bytes(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer], after: int
+    outcome: tuple[Workspace, Denoised], judges: dict[str, ToyScorer], tmp_path: Path
 ) -> None:
-    """What a wave scores depends on the waves before it alone, wherever the kill was."""
-    whole, killed = make("whole"), make("killed")
-    curate.denoise(whole, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    judges["toy"].asked, judges["toy"].dies_after = [], after
-    with pytest.raises(KeyboardInterrupt):
-        curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    """What a wave scores depends on the waves before it alone: killed in the sample, then in the last wave."""
+    killed = write(tmp_path / "set")
+    whole = len(ledger(outcome[0]))
+    judges["toy"].asked = []
+    for dies_after in (900, whole - 1):
+        judges["toy"].dies_after = dies_after
+        with pytest.raises(KeyboardInterrupt):
+            curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
     judges["toy"].dies_after = None
     curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    assert scores(killed) == scores(whole)
-    again = curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    assert again.scored_now == 0
+    assert scores(killed) == scores(outcome[0])
+    assert len(judges["toy"].asked) == whole
 
 
 def test_more_negatives_or_all_scores_need_only_what_is_missing(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
+    stopped: Workspace, judges: dict[str, ToyScorer]
 ) -> None:
     """No pair is scored twice. At the end the ledger is that of a full denoising."""
-    workspace = make()
-    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    more = curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=2 * ENOUGH)
-    assert 0 < more.scored_now < len(judges["toy"].asked)
-    full = curate.denoise(workspace, scorer="toy", depth=DEPTH)
+    judges["toy"].asked = []
+    before = len(ledger(stopped))
+    more = curate.denoise(stopped, scorer="toy", depth=DEPTH, enough=2 * ENOUGH)
+    assert len(ledger(stopped)) == before + more.scored_now > before
+    full = curate.denoise(stopped, scorer="toy", depth=DEPTH)
     assert (full.left_unscored, full.cutoffs["enough"]) == (0, None)
-    assert len(judges["toy"].asked) == len(set(judges["toy"].asked)) == len(ledger(workspace))
-    assert {(q, q * DEPTH + p) for q in range(QUERIES) for p in range(DEPTH)} <= set(ledger(workspace))
+    assert len(judges["toy"].asked) == len(set(judges["toy"].asked)) == len(ledger(stopped)) - before
+    assert {(q, q * DEPTH + p) for q in range(QUERIES) for p in range(DEPTH)} <= set(ledger(stopped))
     assert all(row["denoised_rate"] is not None for row in full.audit["denoised_by_rank"])
 
 
-def test_what_lacks_negatives_under_other_cutoffs_is_said(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
-) -> None:
+def test_what_lacks_negatives_under_other_cutoffs_is_said(stopped: Workspace) -> None:
     """Below 0.01 nothing is a negative any more, so every query needs all of its scores."""
-    workspace = make()
-    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    strict = curate.denoise(workspace, negative_below=0.01, cutoffs="strict")
-    (state,) = states(workspace, [RUN], "strict")
-    assert (state["left"], state["unscored"]) == (0, strict.cutoffs["depth"] * QUERIES - strict.pairs)
+    strict = curate.denoise(stopped, negative_below=0.01, cutoffs="strict")
+    (state,) = states(stopped, [RUN], "strict")
+    assert state["left"] == 0 < state["unscored"]
     command = f"curate denoise --run {RUN} --cutoffs strict --enough 2"
     said = f"{state['unscored']:,} of {QUERIES * DEPTH:,} candidates of run {RUN} are unscored. Run: {command}"
     assert warnings(state, "strict") == strict.warnings[:1] == [said]
-    curate.denoise(workspace, run=RUN, cutoffs="strict", enough=ENOUGH)
-    assert states(workspace, [RUN], "strict")[0]["unscored"] == 0
+    curate.denoise(stopped, run=RUN, cutoffs="strict", enough=ENOUGH)
+    assert states(stopped, [RUN], "strict")[0]["unscored"] == 0
 
 
-def test_joined_judges_score_each_wave_together(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
-) -> None:
+def test_joined_judges_score_each_wave_together(judges: dict[str, ToyScorer], tmp_path: Path) -> None:
     """With `all`, a candidate is a negative once both reject it: those at odd places are not."""
-    workspace = make()
+    workspace = write(tmp_path / "set")
     for name in judges:
         curate.denoise(workspace, scorer=name, depth=1)
     set_cutoffs(workspace, "both", scorer=list(judges), join="all", depth=DEPTH)
     curate.denoise(workspace, cutoffs="both", enough=ENOUGH)
-    pairs = {name: set(ledger(workspace, name)) for name in judges}
-    assert pairs["toy"] == pairs["strict"]
-    sample = {query for (query,) in workspace.sql(f"select query_key from sampled_queries('{RUN}', 'toy')").rows()}
+    scored = set(ledger(workspace))
+    assert scored == set(ledger(workspace, "strict"))
     both = [[logit == NEGATIVE and not p % 2 for p, logit in enumerate(logits)] for logits in LOGITS]
-    for query in set(range(QUERIES)) - sample:
-        scored = [(query, query * DEPTH + place) in pairs["toy"] for place in range(DEPTH)]
+    for query in set(range(QUERIES)) - sample_of(workspace):
         for above, end in pairwise([0, *ENDS]):
-            expected = above == 0 or sum(both[query][:above]) < ENOUGH
-            assert all(scored[place] == expected for place in range(above, end) if place != LABEL[query])
+            is_asked = not above or sum(both[query][:above]) < ENOUGH
+            places = [place for place in range(above, end) if place != LABEL[query]]
+            assert all(((query, query * DEPTH + place) in scored) == is_asked for place in places)
 
 
-def test_scores_of_a_later_wave_that_are_lost_are_made_again(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
-) -> None:
+def test_scores_of_a_later_wave_that_are_lost_are_made_again(stopped: Workspace) -> None:
     """A wave is a job, which can be run again as of its time."""
-    workspace = make()
-    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    before = scores(workspace)
-    later = [record for record in workspace.records("denoise") if record.settings["wave"]["queries"] == "short"]
-    lost = next(workspace.root / name for record in later for name in record.outputs if "/scores/" in name)
+    before = scores(stopped)
+    later = [record for record in stopped.records("denoise") if record.settings["wave"]["queries"] == "short"]
+    lost = next(stopped.root / name for record in later for name in record.outputs if "/scores/" in name)
     lost.unlink()
-    curate.rebuild(workspace)
-    assert scores(workspace) == before
+    curate.rebuild(stopped)
+    assert scores(stopped) == before
 
 
 def test_early_stopping_is_refused_where_all_scores_count(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
+    outcome: tuple[Workspace, Denoised], tmp_path: Path
 ) -> None:
     """Runs that measure need all scores. A calibration takes the ranks that all queries have scores of."""
     with pytest.raises(BadSettings, match="is over dev: its scores measure and calibrate the judge"):
-        curate.denoise(make("dev", split="dev"), run=RUN, scorer="toy", enough=ENOUGH)
-    workspace = make()
-    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+        curate.denoise(write(tmp_path / "dev", "dev"), run=RUN, scorer="toy", enough=ENOUGH)
     with pytest.raises(StepMissing, match=r"scoring stopped early.*--depth 4") as refused:
-        curate.plan_calibrate(workspace)
+        curate.plan_calibrate(outcome[0])
     assert refused.value.run == f"curate denoise --run {RUN}"
 
 
 def test_a_dry_run_says_how_many_pairs_there_are_at_most(
-    make: Callable[..., Workspace], judges: dict[str, ToyScorer]
+    outcome: tuple[Workspace, Denoised], tmp_path: Path
 ) -> None:
     """Where scoring stops depends on scores. Once all is done, nothing is left."""
-    workspace = make()
-    plan = plan_denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    options: DenoiseOptions = {"scorer": "toy", "depth": DEPTH, "enough": ENOUGH}
+    plan = plan_denoise(write(tmp_path / "set"), **options)
     assert plan.total - plan.cached >= QUERIES * DEPTH
     assert any(note.startswith("at most: ") for note in plan.notes)
-    curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    done = plan_denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    done = plan_denoise(outcome[0], **options)
     assert done.total == done.cached
