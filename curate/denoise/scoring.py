@@ -115,15 +115,16 @@ class Scoring:
     def queries(self) -> "pa.Table":
         """The queries of the wave."""
         stop = {"enough": self.wave.enough, "cutoffs": self.wave.cutoffs.get("name")}
+        about = {**self.about, **stop, "path": self.scorer.known_path}
         with self.workspace.connect_lazily() as connection:
             if self.wave.queries == "every":
-                found = sql_files.select(connection, "score/wave_every", **self.about)
+                found = sql_files.select(connection, "score/wave_every", **about)
             elif self.wave.queries == "sample":
-                found = sql_files.select(connection, "score/wave_sample", **self.about)
+                found = sql_files.select(connection, "score/wave_sample", **about)
             elif self.wave.queries == "others":
-                found = sql_files.select(connection, "score/wave_others", **self.about)
+                found = sql_files.select(connection, "score/wave_others", **about)
             else:
-                found = sql_files.select(connection, "score/wave_short", **self.about, **stop)
+                found = sql_files.select(connection, "score/wave_short", **about)
             return found.to_arrow_table()
 
     @cached_property

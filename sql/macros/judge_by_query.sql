@@ -29,7 +29,11 @@ asked as (
     semi join (select query_key from scores where scorer_id = of_scorer) as scored using (query_key)
     anti join (select query_key from seen_queries where scorer_id = of_scorer) as seen using (query_key)
     anti join incomplete using (query_key)
-    where not stops or queries.query_key in (select query_key from sampled_queries(of_run, of_scorer))
+    where
+        not stops
+        or queries.query_key in (
+            select query_key from sampled_queries(of_run, (select path from models where model_id = of_scorer))
+        )
     order by draw(0, queries.query_id, 'judge'), queries.query_key
     limit 1000
 ),
