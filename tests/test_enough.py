@@ -18,6 +18,7 @@ from curate.denoise import resolve_scorer, scoring
 from curate.denoise.score_job import first_waves, later_waves
 from curate.denoise.stage import Denoised, DenoiseOptions, plan_denoise
 from curate.errors import BadSettings, StepMissing
+from curate.jobs import Job
 from curate.standing import states, warnings
 
 RUN = "bm25-train"
@@ -87,15 +88,15 @@ def stopped(outcome: tuple[Workspace, Denoised], tmp_path: Path) -> Workspace:
     return Workspace(Path(shutil.copytree(outcome[0].root, tmp_path / "set")))
 
 
-def sample_of(workspace: Workspace, scorer: str = "toy") -> set[int]:
-    """Return the queries that are scored in full."""
-    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{scorer}')").rows()
+def sample_of(workspace: Workspace, path: str = "toy") -> set[int]:
+    """Return the queries that are scored in full by the scorer at a path."""
+    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{path}')").rows()
     return {query for (query,) in rows}
 
 
-def brute_force(workspace: Workspace, scorer: str, enough: int = ENOUGH) -> set[tuple[int, int]]:
+def brute_force(workspace: Workspace, path: str = "toy", enough: int = ENOUGH) -> set[tuple[int, int]]:
     """Return the pairs (query, passage) that waves score, by a loop over queries; labels are no negatives."""
-    sample = sample_of(workspace, scorer)
+    sample = sample_of(workspace, path)
     pairs = set(workspace.sql(f"select query_key, passage_key from random_pairs('{RUN}')").rows())
     for query, logits in enumerate(LOGITS):
         scored = 0
@@ -135,7 +136,7 @@ def test_the_ranks_looked_at_double_from_wave_to_wave() -> None:
 def test_waves_score_what_a_loop_over_the_queries_scores(outcome: tuple[Workspace, Denoised]) -> None:
     """Positives, random passages and the sample are scored too, nothing twice. The rest is unscored and told."""
     workspace, result = outcome
-    expected = brute_force(workspace, "toy")
+    expected = brute_force(workspace)
     assert sorted(ledger(workspace)) == sorted(expected)
     assert result.scored_now == result.pairs == len(expected)
     left = sum((q, q * DEPTH + p) not in expected for q in range(QUERIES) for p in range(DEPTH))
@@ -176,6 +177,20 @@ def test_the_judge_is_measured_on_queries_drawn_by_chance(outcome: tuple[Workspa
     for row in rows:
         rank = LABEL[int(row["query_id"][1:])] + 1
         assert (row["judge_rr"], row["retriever_rr"]) == (1.0, 1 / rank if rank <= 10 else 0.0)
+
+
+def test_no_query_that_trained_the_judge_is_in_its_sample(judges: dict[str, ToyScorer], tmp_path: Path) -> None:
+    """The sample is drawn before the first score, when nothing but its path says what the judge has seen."""
+    workspace = write(tmp_path / "set")
+    job = Job(workspace, "train", "train-m")
+    seen = range(20, QUERIES)
+    job.write_rows("judge_queries", [{"training": "train-m", "query_key": q, "fold": None} for q in seen])
+    job.finish()
+    judges["trained"] = ToyScorer("trained", known_logit, place="models/m")
+    result = curate.denoise(workspace, scorer="trained", depth=DEPTH, enough=ENOUGH)
+    assert result.judge.queries == 20
+    assert sorted(ledger(workspace, "trained")) == sorted(brute_force(workspace, "models/m"))
+    del judges["trained"]
 
 
 def test_a_command_that_is_killed_goes_on_to_the_same_bytes(

@@ -25,6 +25,8 @@ class ToyScorer:
     """The pairs that it has scored, in order."""
     dies_after: int | None = None
     """A KeyboardInterrupt stops it once it has scored so many pairs, like Ctrl-C."""
+    place: str = ""
+    """Its path; by default its name."""
     text: str = "a toy"
     options: ScorerOptions = AS_FOUND
 
@@ -48,7 +50,7 @@ class ToyScorer:
         return settings.get("toy") == self.name
 
     def path(self, root: Path) -> str:
-        return self.name
+        return self.place or self.name
 
     def open(self) -> "ToyScorer":
         return self
