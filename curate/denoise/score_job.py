@@ -58,7 +58,7 @@ def later_waves(cutoffs: Mapping[str, Any]) -> list[Wave]:
     ends = [first_waves(depth, enough)[-1].last]
     while ends[-1] < depth:
         ends.append(min(depth, 2 * ends[-1]))
-    values = {key: cutoffs[key] for key in STOPPING}
+    values = {key: cutoffs.get(key) for key in STOPPING}
     return [Wave("short", above, last, enough, values) for above, last in pairwise(ends)]
 
 
