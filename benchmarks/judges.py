@@ -80,7 +80,7 @@ def curate(*arguments: object, check: bool = True) -> int:
 
 def scorers(workspace: Workspace) -> list[str]:
     """Return the ids of all scorers, the ranks among them."""
-    found = workspace.sql("select model_id from models where role = 'cross-encoder'")["model_id"]
+    found = workspace.sql("select model_id from models where role <> 'encoder'")["model_id"]
     return sorted(map(str, found))
 
 

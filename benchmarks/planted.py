@@ -1,10 +1,12 @@
 """Planted false negatives: how many denoising finds, what else it removes, how right pseudo-labels are.
 
     python benchmarks/planted.py COLLECTION SCORER --folder DIR [--encoder MODEL] [--queries N] [--unlabeled N]
+        [--precision P]
 
 COLLECTION is a BEIR folder with qrels/train_sparse.tsv (the labels to curate with), qrels/train_hidden.tsv
 (positives that were taken away) and qrels/unlabeled_gold.tsv (the truth of unlabeled.jsonl). A sample of its
-queries, by hash, is curated by the product's own commands; the truth is joined afterwards.
+queries, by hash, is curated by the product's own commands; the truth is joined afterwards. With --precision, the
+truth of the labelled queries promises the upper cutoff, and the unlabeled ones show whether the promise is kept.
 """
 
 import argparse
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1500)
     parser.add_argument("--unlabeled", type=int, default=500)
     parser.add_argument("--depth", type=int, default=20)
+    parser.add_argument("--precision", type=float, help="the promised precision of pseudo-labels")
     options = parser.parse_args()
     options.folder = options.folder.resolve()
     root = options.folder / "set"
@@ -41,6 +44,9 @@ def main() -> None:
     dense = ["--retriever", "dense", "--encoder", options.encoder] if options.encoder else []
     curate("-C", root, "mine", "--depth", options.depth, *dense)
     curate("-C", root, "denoise", "--scorer", options.scorer.resolve(), "--depth", options.depth)
+    if options.precision:
+        known = truth_of_sample(options.collection, options.folder)
+        curate("-C", root, "calibrate", "--hidden", known, "--precision", options.precision)
     curate("-C", root, "augment", "--scorer", options.scorer.resolve())
     report(Workspace(root), options.collection)
 
@@ -70,6 +76,16 @@ def sample(collection: Path, target: Path, queries: int, unlabeled: int) -> None
     picked = by_hash([name for name in asked if name in answerable], unlabeled // 2)
     picked += by_hash([name for name in asked if name not in set(picked)], unlabeled - len(picked))
     (target / "unlabeled.jsonl").write_text("\n".join(asked[name] for name in sorted(picked)) + "\n", "utf-8")
+
+
+def truth_of_sample(collection: Path, folder: Path) -> Path:
+    """Write the labels of the sampled queries with the hidden ones; return the file."""
+    every = pl.concat([truth(collection / "qrels" / name) for name in ("train_sparse.tsv", "train_hidden.tsv")])
+    asked = truth(folder / "sample" / "qrels" / "train.tsv").select("query_id").unique()
+    columns = {"query_id": "query-id", "passage_id": "corpus-id"}
+    path = folder / "complete.tsv"
+    every.join(asked, on="query_id", how="semi").rename(columns).write_csv(path, separator="\t")
+    return path
 
 
 def by_hash(names: list[str], count: int) -> list[str]:

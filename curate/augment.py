@@ -14,9 +14,9 @@ from curate.config import Denoise, Mine
 from curate.counted import counted
 from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
 from curate.denoise.plan_scoring import known_pace, plan_score
-from curate.denoise.rank_scores import RANKS
+from curate.denoise.rank_scores import RankScorer, ranks_here
 from curate.denoise.scoring import said_by_each, score_by_each
-from curate.errors import StepMissing
+from curate.errors import BadSettings, StepMissing
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
 from curate.options import given_options
@@ -114,6 +114,7 @@ class AugmentRequest:
             raise StepMissing("no unlabeled queries yet. Load some", run="curate load --unlabeled QUERIES.jsonl")
         row = cutoffs_in_force(workspace, given.get("cutoffs"))
         mining, repeated = _mined_by(workspace, given.get("encoder"), given.get("depth"))
+        _refuse_other_ranks(workspace, row, repeated)
         judging = [] if "cutoffs" in given else [f"using cutoffs '{row['name']}', scorer {judges.in_words(row)}"]
         augment = workspace.settings.augment.override(all_above=given.get("all_above"))
         return cls(
@@ -121,7 +122,7 @@ class AugmentRequest:
             mining=mining,
             scoring=_judged_by(workspace, row, given),
             pseudo_positives="all" if augment.all_above else "best",
-            notes=([f"using the mining of {repeated}"] if repeated else []) + judging,
+            notes=([f"using the mining of run {repeated}"] if repeated else []) + judging,
         )
 
 
@@ -159,7 +160,8 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
     """Return the plan of mining, with the scoring that follows in its time and its notes."""
     queries = workspace.select("augment/unlabeled_queries")["queries"][0]
     seconds, notes = mining.seconds, list(mining.notes)
-    models = {scorer: of for scorer, of in request.scoring.items() if of.scorer != RANKS}
+    ranks = ranks_here(workspace)
+    models = {scorer: of for scorer, of in request.scoring.items() if scorer not in ranks}
     for scorer, settings in models.items():
         pairs, pace = queries * settings.depth, known_pace(workspace, scorer)
         seconds = seconds + pairs / pace.per_second if seconds is not None and pace else None
@@ -184,6 +186,17 @@ def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any])
     return {scorer: workspace.settings.denoise.override(**{**asked, **own}) for scorer, asked in found}
 
 
+def _refuse_other_ranks(workspace: Workspace, row: dict[str, Any], repeated: str | None) -> None:
+    """Raise BadSettings, before anything is mined, if the cutoffs join ranks that the retriever does not give."""
+    for scorer in ranks_here(workspace) & set(judges.scorers(row)):
+        if repeated is None:
+            raise BadSettings(
+                f"the cutoffs '{row['name']}' join {scorer}, and augmenting would mine in another way. Leave out "
+                "--encoder, or take cutoffs of the model alone: --cutoffs NAME"
+            )
+        RankScorer.of(workspace, repeated, scorer)
+
+
 def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> tuple[MineOptions, str | None]:
     """Return how to mine, and the run whose settings are repeated: without `encoder`, the current train run.
 
@@ -198,5 +211,5 @@ def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> t
             options = {**record.settings, **record.facts.get("options", {})}
             asked = {key: value for key, value in options.items() if key in Mine.model_fields}
             asked |= {"retriever": run["retriever"], "split": "unlabeled"} | ({"depth": depth} if depth else {})
-            return cast("MineOptions", asked), f"run {run['run_id']}"
+            return cast("MineOptions", asked), run["run_id"]
     return deep, None

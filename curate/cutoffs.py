@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from curate import judges
-from curate.denoise.rank_scores import is_of_ranks
+from curate.denoise.rank_scores import RANKS, ranks_here
 from curate.denoise.score_checks import Scale, refuse_no_scale
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, numbered
@@ -176,12 +176,17 @@ def _joined(scales: Mapping[str, str | None], how: str | None) -> dict[str, Any]
 
 def _refuse_no_scale(workspace: Workspace, row: Mapping[str, Any]) -> None:
     """Raise StepMissing if the cutoffs in `row` mean nothing for a scorer, as far as its last run shows."""
+    ranks = ranks_here(workspace)
+    if not ranks.isdisjoint(judges.scorers(row)) and not judges.are_several(row):
+        raise BadSettings(
+            "ranks alone cannot denoise: something stands first for every query, relevant or not. Join them with "
+            f"a model: --scorer MODEL --scorer {row['scorer_id']} --join mean"
+        )
     for alone in judges.each(row):
         scorer = alone["scorer_id"]
-        if alone["calibration_id"] is None and is_of_ranks(workspace, scorer):
+        if alone["calibration_id"] is None and scorer in ranks:
             raise StepMissing(
-                f"the scores of {scorer} are the ranks of a run, which are no probabilities. Learn which ones they "
-                "stand for",
+                f"the scores of {scorer} are ranks, which are no probabilities. Learn which ones they stand for",
                 run=curate_command("calibrate", "--ranks"),
             )
         scored = [record for record in workspace.records("denoise") if record.facts.get("scorer_id") == scorer]
@@ -235,8 +240,8 @@ def _start(workspace: Workspace, row: Mapping[str, Any] | None) -> dict[str, Any
     if row:
         return {key: row[key] for key in DECIDING}
     settings = workspace.settings.denoise.model_dump(include={"depth", "negative_below", "positive_above"})
-    known = _scorers(workspace)
-    only = known[0]["model_id"] if len(known) == 1 else None
+    known = [row["model_id"] for row in _scorers(workspace) if row["role"] != RANKS]
+    only = known[0] if len(known) == 1 else None
     return {key: _float32(value) for key, value in settings.items()} | {
         "scorer_id": only,
         "pseudo_positives": "best",
@@ -275,6 +280,8 @@ def known_scorer(workspace: Workspace, wanted: str) -> str:
 def _is_in(row: Mapping[str, Any], name: str, root: Path) -> bool:
     """Return whether a scorer was read from the folder `name`, or has the files that are in it."""
     settings = json.loads(row["settings"])
+    if row["role"] == RANKS:
+        return False
     return is_same_model(row["path"], name, root) or has_fingerprint(name, root, settings, row["fingerprint"])
 
 

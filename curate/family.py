@@ -52,7 +52,7 @@ def warnings(workspace: Workspace, run: str, scorers: Sequence[str]) -> list[str
 
 def _relation(workspace: Workspace, scorer: Mapping[str, Any], encoder: Mapping[str, Any]) -> str | None:
     """Return what shows that two models, rows with a path, are of one family, and how sure it is; else None."""
-    if scorer["path"] == RANKS:
+    if scorer["role"] == RANKS:
         own = encoder["model_id"] in json.loads(scorer["settings"])["encoders"]
         return "certain: the scores are ranks by this encoder" if own else None
     paths = [scorer["path"], encoder["path"]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from curate import judges, sql_files, standing
 from curate.choose_run import chosen_run
 from curate.cutoffs import chosen_cutoffs, cutoffs_in_force, known_scorer
+from curate.denoise.rank_scores import ranks_here
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.nearest import nearest
 from curate.query_output import json_lines
@@ -100,6 +101,9 @@ def _scorer(workspace: Workspace, name: str, found: Mapping[str, Any]) -> str:
     if found.get("scorer"):
         return known_scorer(workspace, found["scorer"])
     row = cutoffs_in_force(workspace, found["cutoffs"])
+    models = [scorer for scorer in judges.scorers(row) if scorer not in ranks_here(workspace)]
+    if len(models) == 1:
+        return models[0]
     return judges.only_one(row, f"'{name}' is about one scorer", "Name it: --scorer ID (curate sql: -p scorer=ID)")
 
 

@@ -17,7 +17,7 @@ from curate.as_of import AsOf
 from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.damage import standing
-from curate.denoise.rank_scores import score_ranks_again
+from curate.denoise.rank_scores import RANKS, score_ranks_again
 from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, UnknownName, WorkspaceBusy
 from curate.evaluate import measure
@@ -210,9 +210,10 @@ def _without(workspace: Workspace, record: Record, damaged: list[str], error: Cu
         (workspace.root / name).unlink(missing_ok=True)
     left = {name: sha256 for name, sha256 in record.outputs.items() if name not in damaged}
     replace(record, outputs=left, facts={**record.facts, "lost": sorted(damaged)}).write(workspace.stages)
+    again = ("calibrate", "--ranks") if record.stage == RANKS else ("denoise", "--scorer", "MODEL")
     return (
         f"{', '.join(damaged)}: these scores are lost ({error}), and their pairs are unscored now. "
-        f"Score them again: curate denoise --run {record.settings['run']} --scorer MODEL"
+        f"Score them again: {curate_command(*again, '--run', record.settings['run'])}"
     )
 
 
@@ -326,7 +327,7 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "load": _load,
     "mine": _mine,
     "denoise": _denoise,
-    "ranks": _ranks,
+    RANKS: _ranks,
     "calibrate": _calibrate,
     "cutoffs": _cutoffs,
     "use": _use,

@@ -8,6 +8,7 @@ from curate.as_of import AsOf
 from curate.config import Mine
 from curate.counted import counted
 from curate.cutoffs import cutoffs_in_force
+from curate.denoise.rank_scores import ranks_here
 from curate.denoise.score_job import UNREADABLE, is_read
 from curate.job_record import Record
 from curate.suggest import curate_command, option_words
@@ -74,8 +75,11 @@ def _queries_missing(workspace: Workspace, runs: Iterable[Record]) -> dict[str, 
 
 def _all_read(workspace: Workspace, run_id: str, cutoffs: str | None) -> bool:
     row = cutoffs_in_force(workspace, cutoffs)
-    prints = [print_ for print_ in judges.fingerprints(row) if print_]
-    return len(prints) == len(judges.scorers(row)) and is_read(workspace, run_id, row, prints)
+    ranks = ranks_here(workspace)  # these read no text
+    by = zip(judges.scorers(row), judges.fingerprints(row), strict=True)
+    models = [print_ for scorer, print_ in by if scorer not in ranks]
+    known = [print_ for print_ in models if print_]
+    return known == models and is_read(workspace, run_id, row, known)
 
 
 def command_to_mine(record: Record, split: str, defaults: Mine) -> str:

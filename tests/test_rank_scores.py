@@ -1,7 +1,9 @@
 """The ranks of a run as scores in the ledger, joined with those of a model (curate/denoise/rank_scores.py)."""
 
 import math
+import shlex
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,13 @@ import pytest
 from conftest import write_tiny_model
 
 import curate
-from curate import Workspace
+from curate import Workspace, named_queries
 from curate.calibration import write_calibration
+from curate.cli.main import run as main
 from curate.config import Retriever, Split
 from curate.cutoffs import set_cutoffs
-from curate.denoise.rank_scores import RankScorer, score_ranks
-from curate.errors import BadSettings, StepMissing, UnknownName
+from curate.denoise.rank_scores import RankScorer, ranks_to_score, score_ranks
+from curate.errors import BadSettings, StepMissing
 from curate.family import kin
 from curate.jobs import Job
 from curate.mine.import_run import import_run
@@ -43,9 +46,10 @@ def workspace(make_workspace: Make) -> Workspace:
 def scores(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the scores of ranks with the rank that each pair has in the run over train."""
     return workspace.sql(
-        "select query_id, passage_id, rank, logit from scores join queries using (query_key) "
-        "join passages using (passage_key) join candidates using (query_key, passage_key) "
-        "join runs using (run_id) where runs.split = 'train' and scorer_id like '%-ranks-%' order by query_id, rank"
+        "select query_id, passage_id, rank, logit from scores join models on model_id = scorer_id "
+        "join queries using (query_key) join passages using (passage_key) "
+        "join candidates using (query_key, passage_key) join runs using (run_id) "
+        "where runs.split = 'train' and role = 'ranks' order by query_id, rank"
     ).to_dicts()
 
 
@@ -58,10 +62,14 @@ def calibrated(workspace: Workspace, scorer: str) -> str:
     return name
 
 
+def judge_of(workspace: Workspace) -> str:
+    return str(workspace.sql("select model_id from models where role = 'cross-encoder'").item())
+
+
 def with_judge(workspace: Workspace, folder: Path) -> str:
     """Let a model judge the top 3, and join it with the ranks by the mean as 'both'; return the ranks' id."""
     curate.denoise(workspace, scorer=str(folder), depth=3, accept_judge=True)
-    (judge,) = workspace.sql("select model_id from models where role = 'cross-encoder'")["model_id"]
+    judge = judge_of(workspace)
     ranks = score_ranks(workspace, run_over(workspace, "train"), 3).scorer_id
     for scorer in (judge, ranks):
         calibrated(workspace, scorer)
@@ -87,9 +95,19 @@ def test_one_rank_deeper_only_the_new_pairs_are_written(workspace: Workspace) ->
     """All scores of a shard are then equal, which would be a fault of a model."""
     run = run_over(workspace, "train")
     first = score_ranks(workspace, run, 3)
-    deeper = score_ranks(workspace, run, 4)
-    assert (first.scorer_id, deeper.scored_now) == (deeper.scorer_id, 24 - first.scored_now)
-    assert score_ranks(workspace, run, 4).scored_now == 0
+    before = len(scores(workspace))
+    assert ranks_to_score(workspace, run, 4) == 24 - before > 0
+    assert score_ranks(workspace, run, 4) == first
+    assert len(scores(workspace)) == 24
+
+
+def test_what_the_ledger_has_is_not_written_again(workspace: Workspace) -> None:
+    """So nothing that depends on the scores, such as an exported set, becomes stale."""
+    run = run_over(workspace, "train")
+    score_ranks(workspace, run, 4)
+    assert ranks_to_score(workspace, run, 2) == 0
+    score_ranks(workspace, run, 2)
+    assert len(workspace.records("ranks")) == 1
 
 
 def test_a_pair_that_the_run_has_not_found_has_no_score(make_workspace: Make) -> None:
@@ -104,7 +122,7 @@ def test_a_pair_that_the_run_has_not_found_has_no_score(make_workspace: Make) ->
 def test_one_retriever_has_one_id_for_every_split_and_depth(
     workspace: Workspace, tiny_encoder: Model, retriever: Retriever
 ) -> None:
-    """A hybrid run is deep as its sources are, which changes what it unites: at another depth it is another one."""
+    """A hybrid run is as deep as its sources, which changes what it unites: at another depth it is another one."""
     encoder = str(tiny_encoder())
 
     def of(split: Split, depth: int) -> str:
@@ -145,18 +163,72 @@ def test_calibrating_makes_the_ranks_scores_and_leaves_the_current_run(workspace
     "beside", [{"scorer": "judge"}, {"scale": "log-odds"}, {"precision": 0.9}, {"share_false": 0.05}]
 )
 def test_what_says_nothing_of_ranks_is_refused(workspace: Workspace, beside: dict[str, Any]) -> None:
-    with pytest.raises(BadSettings, match=r"--ranks calibrates ranks, to join them with a scorer. Give it without"):
+    with pytest.raises(BadSettings, match=r"--ranks calibrates ranks, to join them with a model. Give it without"):
         curate.calibrate(workspace, ranks=True, **beside)
 
 
-def test_ranks_are_no_probabilities_until_they_are_calibrated(workspace: Workspace) -> None:
+def test_ranks_are_calibrated_as_ranks_only(workspace: Workspace) -> None:
+    """By their id they are refused, so that no other option slips through."""
     scorer = score_ranks(workspace, run_over(workspace, "train"), 3).scorer_id
+    with pytest.raises(BadSettings, match=r"is no model\. Ranks are calibrated by: curate calibrate --ranks"):
+        curate.calibrate(workspace, scorer=scorer, scale="log-odds")
+
+
+def test_ranks_are_no_probabilities_until_they_are_calibrated(
+    workspace: Workspace, tiny_cross_encoder: Model
+) -> None:
+    curate.denoise(workspace, scorer=str(tiny_cross_encoder()), depth=3, accept_judge=True)
+    both = [judge_of(workspace), score_ranks(workspace, run_over(workspace, "train"), 3).scorer_id]
     with pytest.raises(StepMissing, match=r"which are no probabilities.*curate calibrate --ranks"):
-        set_cutoffs(workspace, "both", scorer=scorer)
+        set_cutoffs(workspace, "both", scorer=both, join="mean")
+    calibrated(workspace, both[1])
+    set_cutoffs(workspace, "both", scorer=both, join="mean")
+
+
+def test_ranks_never_decide_alone(workspace: Workspace) -> None:
+    """Neither by their id, nor because no other scorer has scored here yet."""
+    scorer = score_ranks(workspace, run_over(workspace, "train"), 3).scorer_id
     calibrated(workspace, scorer)
-    set_cutoffs(workspace, "both", scorer=scorer)
-    with pytest.raises(StepMissing, match="which are no probabilities"):
-        set_cutoffs(workspace, "raw", scorer=scorer, calibration="none")
+    with pytest.raises(BadSettings, match="ranks alone cannot denoise"):
+        set_cutoffs(workspace, "x", scorer=scorer)
+    for step in (lambda: set_cutoffs(workspace, "x"), lambda: curate.calibrate(workspace)):
+        with pytest.raises(StepMissing, match="no cutoffs yet"):
+            step()
+
+
+@pytest.fixture
+def labelled(make_workspace: Make) -> Workspace:
+    """Return a workspace with 120 labelled queries, whose passages BM25 ranks by the words that they share."""
+    words = ["".join(letters) for letters in product("abcde", "fghij", "klmno")]
+    texts = [" ".join(words[n : n + 3]) for n in range(122)]
+    passages = {f"p{n}": text for n, text in enumerate(texts)}
+    queries = {f"q{n}": text for n, text in enumerate(texts[:120])}
+    made = make_workspace(passages, queries, qrels=[(f"q{n}", f"p{n + n % 2}") for n in range(120)])
+    curate.mine(made, split="train", retriever="bm25", depth=4)
+    return made
+
+
+def test_the_next_command_joins_the_ranks_with_the_model(labelled: Workspace, tiny_cross_encoder: Model) -> None:
+    """Before a model has scored, it says that one must; once they are joined, the calibration is only taken."""
+    first = curate.calibrate(labelled, ranks=True, depth=3)
+    ranks = first.calibration["scorer_id"]
+    assert first.next.startswith("curate denoise --scorer MODEL, then: curate cutoffs set both --scorer MODEL ")
+    model = str(tiny_cross_encoder())
+    with pytest.raises(StepMissing, match="random passages have a probability"):
+        curate.denoise(labelled, scorer=model, depth=3)
+    judge = judge_of(labelled)
+    curate.calibrate(labelled, scorer=judge, scale="log-odds")
+    curate.denoise(labelled, scorer=model, depth=3, accept_judge=True)
+    then = curate.calibrate(labelled, ranks=True).next
+    assert then == f"curate cutoffs set both --scorer {judge} --scorer {ranks} --join mean"
+    assert main(["-C", str(labelled.root), *shlex.split(then)[1:]]) == 0
+    curate.use(labelled, cutoffs="both")
+    assert curate.calibrate(labelled, ranks=True).next == "curate cutoffs set both"
+    other = curate.mine(labelled, split="train", retriever="bm25", language="english", depth=4).run_id
+    replaced = curate.calibrate(labelled, ranks=True, run=other)
+    new = replaced.calibration["scorer_id"]
+    assert new != ranks
+    assert replaced.next == f"curate cutoffs set both --scorer {judge} --scorer {new} --join mean"
 
 
 def test_ranks_join_with_a_model(workspace: Workspace, tiny_cross_encoder: Model) -> None:
@@ -178,10 +250,11 @@ def test_denoising_and_augmenting_under_joined_cutoffs_score_by_both(
     """Of the ranks, nothing is said of how good a judge they are: they are the retriever."""
     ranks = with_judge(workspace, tiny_cross_encoder())
     plan = curate.plan_denoise(workspace, cutoffs="both", depth=4)
-    assert plan.total > plan.cached > 0
+    assert ranks in plan.notes[0]
+    assert any(note.endswith("become scores, too") for note in plan.notes)
     denoised = curate.denoise(workspace, cutoffs="both", depth=4, accept_judge=True)
     assert (denoised.scored_now, denoised.other_judges) == (plan.total - plan.cached, {})
-    assert ranks not in denoised.scorer_id
+    assert denoised.scorer_id == judge_of(workspace)
     planned = curate.plan_augment(workspace, cutoffs="both")
     assert not any("ranks" in note for note in planned.notes if note.startswith("Then"))
     curate.augment(workspace, cutoffs="both")
@@ -202,6 +275,26 @@ def test_cutoffs_with_the_ranks_of_another_retriever_are_refused_before_a_model_
         ):
             ask(workspace, cutoffs="both")
     assert workspace.sql("select * from scores").height == before
+
+
+def test_augmenting_is_refused_before_it_mines_in_another_way(
+    workspace: Workspace, tiny_cross_encoder: Model, tiny_encoder: Model
+) -> None:
+    with_judge(workspace, tiny_cross_encoder())
+    with pytest.raises(BadSettings, match="augmenting would mine in another way"):
+        curate.augment(workspace, cutoffs="both", encoder=str(tiny_encoder()))
+    other = curate.mine(workspace, split="train", retriever="bm25", language="english", depth=4).run_id
+    curate.use(workspace, run=other)
+    with pytest.raises(BadSettings, match="ranks of another retriever"):
+        curate.augment(workspace, cutoffs="both")
+    assert workspace.sql("select run_id from runs where split = 'unlabeled'").is_empty()
+
+
+def test_reports_on_one_judge_take_the_model(workspace: Workspace, tiny_cross_encoder: Model) -> None:
+    """The ranks are the retriever, with which the judge is compared."""
+    with_judge(workspace, tiny_cross_encoder())
+    values = named_queries.values(workspace, "judge", {"cutoffs": "both"})
+    assert values["scorer"] == judge_of(workspace)
 
 
 def test_a_retriever_that_was_trained_here_is_no_judge(workspace: Workspace, tiny_encoder: Model) -> None:
@@ -228,6 +321,21 @@ def test_lost_scores_are_made_again(workspace: Workspace) -> None:
     assert shard.read_bytes() == before
 
 
+def test_scores_that_were_lost_with_their_run_come_back_with_it(workspace: Workspace) -> None:
+    """Without the run, `rebuild` takes them out, and says how to get them again."""
+    run = run_over(workspace, "train")
+    score_ranks(workspace, run, 3)
+    before = scores(workspace)
+    curate.rebuild(workspace, forget=run, yes=True)
+    (shard,) = workspace.shards("scores")
+    shard.unlink()
+    (told,) = [note for note in curate.rebuild(workspace).mended if "are lost" in note]
+    assert told.endswith(f"Score them again: curate calibrate --ranks --run {run}")
+    curate.mine(workspace, split="train", retriever="bm25", depth=4)
+    score_ranks(workspace, run, 3)
+    assert scores(workspace) == before
+
+
 def test_a_kill_before_the_record_loses_nothing(workspace: Workspace) -> None:
     """The shard is there, so the same command only writes the record."""
     run = run_over(workspace, "train")
@@ -237,8 +345,9 @@ def test_a_kill_before_the_record_loses_nothing(workspace: Workspace) -> None:
         (workspace.root / "tables" / folder / f"{record.job}.json").unlink()
     (shard,) = workspace.shards("scores")
     before = shard.read_bytes()
-    assert score_ranks(workspace, run, 3).pairs == record.facts["pairs"]
-    assert shard.read_bytes() == before
+    score_ranks(workspace, run, 3)
+    (again,) = workspace.records("ranks")
+    assert (again.facts, shard.read_bytes()) == (record.facts, before)
 
 
 def test_ranks_and_the_encoder_that_made_them_are_of_one_family(workspace: Workspace, tiny_encoder: Model) -> None:
@@ -248,15 +357,9 @@ def test_ranks_and_the_encoder_that_made_them_are_of_one_family(workspace: Works
     assert relation.why == "certain: the scores are ranks by this encoder"
 
 
-def test_the_doctor_examines_models_only(workspace: Workspace) -> None:
+def test_the_doctor_examines_models_only(workspace: Workspace, tiny_cross_encoder: Model) -> None:
     """Ranks read no text."""
-    scorer = score_ranks(workspace, run_over(workspace, "train"), 3).scorer_id
-    calibrated(workspace, scorer)
-    set_cutoffs(workspace, "default", scorer=scorer)
-    assert all(subject.kind != "scorer" for subject in curate.doctor(workspace).subjects)
-
-
-def test_no_folder_stands_for_the_ranks(workspace: Workspace) -> None:
-    """The name in the table `models` cannot be given by mistake: a model called `ranks` is a model."""
-    with pytest.raises(UnknownName):
-        set_cutoffs(workspace, "x", scorer="ranks")
+    with_judge(workspace, tiny_cross_encoder())
+    curate.use(workspace, cutoffs="both")
+    scorers = [subject.name for subject in curate.doctor(workspace).subjects if subject.kind == "scorer"]
+    assert scorers == [judge_of(workspace)]

@@ -9,7 +9,7 @@ from curate import judges
 from curate.calibrate.pairs import Source
 from curate.choose_run import run_to_denoise
 from curate.cutoffs import NONE_YET, TO_SCORE, current_cutoffs, known_scorer, named_cutoffs
-from curate.denoise.rank_scores import RankScorer
+from curate.denoise.rank_scores import RankScorer, ranks_here
 from curate.errors import BadSettings, StepMissing
 from curate.options import given_options
 from curate.workspace import Workspace
@@ -121,13 +121,19 @@ class CalibrateRequest:
 
 
 def _scorer(workspace: Workspace, wanted: str | None) -> str:
+    ranks = ranks_here(workspace)
     if wanted is not None:
-        return known_scorer(workspace, wanted)
+        scorer = known_scorer(workspace, wanted)
+        if scorer in ranks:
+            raise BadSettings(f"{scorer} is no model. Ranks are calibrated by: curate calibrate --ranks")
+        return scorer
     current = current_cutoffs(workspace)
     if current:
+        models = [scorer for scorer in judges.scorers(current) if scorer not in ranks]
         one = "curate calibrate learns the scale of one scorer"
-        return judges.only_one(current, one, "Give one of them: --scorer MODEL")
-    known = workspace.select("workspace/scorers")["model_id"].to_list()
+        return models[0] if len(models) == 1 else judges.only_one(current, one, "Give one of them: --scorer MODEL")
+    scorers = workspace.select("workspace/scorers")["model_id"].to_list()
+    known = [scorer for scorer in scorers if scorer not in ranks]
     if len(known) == 1:
         return str(known[0])
     if not known:
@@ -136,11 +142,11 @@ def _scorer(workspace: Workspace, wanted: str | None) -> str:
 
 
 def _refuse_beside_ranks(given: Mapping[str, Any]) -> None:
-    """Raise BadSettings for options that say nothing of ranks, which decide only beside a scorer."""
+    """Raise BadSettings for options that do not apply to ranks, which decide only beside a model."""
     others = sorted(given.keys() & {"scorer", "scale", "precision", "share_false"})
     if others:
         option = others[0].replace("_", "-")
-        raise BadSettings(f"--ranks calibrates ranks, to join them with a scorer. Give it without --{option}")
+        raise BadSettings(f"--ranks calibrates ranks, to join them with a model. Give it without --{option}")
 
 
 def _depth(workspace: Workspace, scorer: str | None, run: str) -> int:
@@ -152,4 +158,5 @@ def _depth(workspace: Workspace, scorer: str | None, run: str) -> int:
             and "depth" in record.settings
         ):
             return int(record.settings["depth"])
-    return workspace.settings.denoise.depth
+    current = None if scorer else current_cutoffs(workspace)
+    return int(current["depth"]) if current else workspace.settings.denoise.depth

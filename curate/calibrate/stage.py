@@ -14,9 +14,9 @@ from curate.calibrate.pairs import Pairs, Source, refuse_unfit
 from curate.calibrate.reliability import calibration_error, rows
 from curate.calibrate.request import CalibrateOptions, CalibrateRequest
 from curate.calibration import write_calibration
-from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
 from curate.counted import counted
-from curate.denoise.rank_scores import ranks_to_score, score_ranks
+from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
+from curate.denoise.rank_scores import ranks_here, ranks_to_score, score_ranks
 from curate.denoise.score_job import Wave
 from curate.errors import BadInput, BadSettings, CurateError, NotMet, StepMissing
 from curate.jobs import numbered
@@ -79,8 +79,9 @@ def calibrate(
     """Fit how a scorer's logits become probabilities, and write it as a row of the table `calibrations`.
 
     Cutoffs that are set from then on use it. With `precision` or `share_false`, the cutoffs are set to values for
-    which that can be promised. No model scores: with `ranks`, those of the run become scores first. Raises StepMissing if there is too little evidence, CurateError
-    if the scorer tells nothing, and NotMet if no cutoff keeps a promise; then nothing is changed.
+    which that can be promised. No model scores. With `ranks`, those of the run become scores first, and stay so.
+    Raises StepMissing if there is too little evidence, CurateError if the scorer tells nothing, and NotMet if no
+    cutoff keeps a promise; then nothing else is changed.
     """
     request = CalibrateRequest.of(workspace, **options)
     if request.of_ranks:
@@ -305,12 +306,23 @@ def _next(workspace: Workspace, request: CalibrateRequest, cutoffs: Mapping[str,
     if cutoffs:
         return curate_command("report", "--cutoffs", cutoffs["name"])
     current = current_cutoffs(workspace)
-    if request.of_ranks and current and not judges.are_several(current):
-        both = [word for scorer in (current["scorer_id"], request.scorer_id) for word in ("--scorer", scorer)]
-        return curate_command("cutoffs", "set", "both", *both, "--join", "mean")
+    if request.of_ranks and (current is None or request.scorer_id not in judges.scorers(current)):
+        return _to_join(workspace, request.scorer_id, current)
     if current and request.scorer_id in judges.scorers(current):
         return curate_command("cutoffs", "set", current["name"])
     return "curate denoise --scorer MODEL, which sets cutoffs on this scale and scores nothing again"
+
+
+def _to_join(workspace: Workspace, ranks: str, current: Mapping[str, Any] | None) -> str:
+    """Return the command that joins ranks with the models of the current cutoffs, in place of other ranks."""
+    if current is None:
+        then = f"curate cutoffs set both --scorer MODEL --scorer {ranks} --join mean"
+        return f"curate denoise --scorer MODEL, then: {then}"
+    others = ranks_here(workspace)
+    scorers = [*(scorer for scorer in judges.scorers(current) if scorer not in others), ranks]
+    name, join = (current["name"], current["joined"]) if judges.are_several(current) else ("both", "mean")
+    words = [word for scorer in scorers for word in ("--scorer", scorer)]
+    return curate_command("cutoffs", "set", name, *words, "--join", join)
 
 
 def _formula(row: Mapping[str, Any]) -> str:

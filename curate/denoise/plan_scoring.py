@@ -1,16 +1,14 @@
 """The plan of scoring: how many pairs are left, and how long they take on this machine."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from curate import standing
-from curate.config import Denoise
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, are_set, as_set, named_cutoffs
-from curate.denoise.rank_scores import RANKS, ranks_to_score
+from curate.denoise.rank_scores import ranks_to_score
 from curate.denoise.score_job import first_waves, is_read, ledger_before
-from curate.denoise.scoring import Scoring
+from curate.denoise.scoring import ScoredBy, Scoring, models_and_ranks
 from curate.models.scorer import count_tokens
 from curate.plan import Pace, Plan, tokens_of
 from curate.workspace import Workspace
@@ -22,33 +20,34 @@ def plan_score(
     workspace: Workspace,
     stage: str,
     run_id: str,
-    by: Mapping[str | None, Denoise],
+    by: ScoredBy,
     cutoffs: str,
     **values: Any,
 ) -> Plan:
     """Return how many pairs the scorers `by` would score, how many tokens these have, and how long that takes.
 
-    The time is that at each scorer's measured rate; ranks take none. If every pair has its scores, the plan says
-    whether the cutoffs `cutoffs` must still be set to `values`. If these have `enough`, the pairs are the most
-    that there can be.
+    The time is that at each scorer's measured rate; ranks take none, and do not count. If every pair has its
+    scores, the plan says whether the cutoffs `cutoffs` must still be set to `values`. If these have `enough`, the
+    pairs are the most that there can be.
     """
-    ranks = sum(
-        ranks_to_score(workspace, run_id, settings.depth, scorer)
-        for scorer, settings in by.items()
-        if settings.scorer == RANKS
+    models, ranks = models_and_ranks(workspace, by)
+    unwritten = sum(
+        ranks_to_score(workspace, run_id, settings.depth, scorer) for scorer, settings in ranks.items()
     )
-    scorings = [Scoring.of(workspace, run_id, settings) for settings in by.values() if settings.scorer != RANKS]
+    scorings = [Scoring.of(workspace, run_id, settings) for settings in models.values()]
     only = {"scorer_id": scorings[0].scorer.scorer_id} if len(by) == len(scorings) == 1 else {}
     asked: CutoffOptions = {**only, **values}  # type: ignore[typeddict-item]
     left = {scoring: scoring.unscored for scoring in scorings}
-    total = ranks + sum(block.pairs for scoring in scorings for block in scoring.blocks)
+    total = sum(block.pairs for scoring in scorings for block in scoring.blocks)
     notes = [*(f"scorer: {one.scorer.scorer_id}: {one.scorer.source.spec.text}" for one in scorings)]
     notes.append(f"run: {run_id}")
+    if unwritten:
+        notes.append(f"the ranks of {counted(unwritten, 'pairs')} become scores, too")
     if values.get("enough") and any(left.values()):
         need_none = _need_none(workspace, run_id, cutoffs, asked, scorings)
         left = {scoring: max(0, pairs - need_none[scoring]) for scoring, pairs in left.items()}
         notes += [_at_most(workspace, scorings, values["enough"])] if any(left.values()) else []
-    if pending := ranks + sum(left.values()):
+    if pending := sum(left.values()):
         paces = {scoring: pace(scoring) for scoring, pairs in left.items() if pairs}
         seconds = sum(left[scoring] / found.per_second for scoring, found in paces.items())
         tokens = tokens_of((left[scoring], found) for scoring, found in paces.items())

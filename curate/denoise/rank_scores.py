@@ -1,19 +1,17 @@
 """The ranks of a run as scores: minus the logarithm of the rank, in the ledger beside those of the models.
 
-Ranks alone cannot denoise, because they know no passage of the first rank that is irrelevant. But they know what a
-cross-encoder does not, such as the words that both texts have. Where its labels are few, the mean of its calibrated
-probabilities and those of the ranks finds more false negatives than either (benchmarks/README.md).
+Ranks alone cannot denoise: something stands first for every query, relevant or not. But they know what a
+cross-encoder does not, such as the words that both texts have. Where the labels of a cross-encoder are few, the
+mean of its probabilities and those of the ranks can find more false negatives than either (benchmarks/README.md).
 """
 
 import json
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
-from curate.denoise.score_job import Scored, ledger_before, score_job
+from curate.denoise.score_job import ledger_before, score_job
 from curate.errors import BadSettings, NotAvailable
 from curate.job_record import Record
 from curate.jobs import Job
@@ -22,10 +20,12 @@ from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
-RANKS = "<ranks of the run>"
-"""What the table `models` has for the path of such a scorer. No model can lie there."""
+RANKS = "ranks"
+"""The role of such a scorer in the table `models`, and the stage of the job that writes its scores."""
 EXACT = "exact"
 BATCH = 1_000_000
 
@@ -48,20 +48,20 @@ class RankScorer:
         knows the labels that would calibrate it. Of an imported run, nobody knows by what it was trained.
         """
         encoders = workspace.select("workspace/encoders_of_run", run=run_id).to_dicts()
-        for encoder in encoders:
-            if encoder["is_trained_here"]:
-                raise BadSettings(
-                    f"{encoder['model_id']}, which mined run {run_id}, was trained here. Its ranks know the labels "
-                    "that would calibrate them. Give a run of a retriever that was not: --run ID"
-                )
-        record = _record(workspace, run_id)
         names = tuple(encoder["model_id"] for encoder in encoders)
+        record = _record(workspace, run_id)
         found = cls(record.settings["retriever"], _identity(workspace, record), names)
         if only not in (None, found.scorer_id):
             raise BadSettings(
-                f"these cutoffs join the ranks of another retriever, {only}; those of run {run_id} are "
-                f"{found.scorer_id}. Calibrate these, and name them in the cutoffs: "
+                f"the cutoffs join the ranks of another retriever, {only}; those of run {run_id} would be "
+                f"{found.scorer_id}. Take cutoffs of the model alone (--cutoffs NAME), or join these ranks: "
                 f"{curate_command('calibrate', '--ranks', '--run', run_id)}"
+            )
+        trained = [encoder["model_id"] for encoder in encoders if encoder["is_trained_here"]]
+        if trained:
+            raise BadSettings(
+                f"{trained[0]}, which mined run {run_id}, was trained here. Its ranks know the labels that would "
+                "calibrate them. Give a run of a retriever that was not: --run ID"
             )
         return found
 
@@ -74,34 +74,33 @@ class RankScorer:
         """Return its row of the table `models`."""
         about = {"retriever": self.retriever, "encoders": self.encoders, "scale": "raw"}
         settings = json.dumps(about, sort_keys=True)
-        facts = {"model_id": self.scorer_id, "path": RANKS, "fingerprint": self.fingerprint}
-        return {**facts, "role": "cross-encoder", "settings": settings}
+        facts = {"model_id": self.scorer_id, "path": f"{self.retriever} runs", "fingerprint": self.fingerprint}
+        return {**facts, "role": RANKS, "settings": settings}
 
 
-def score_ranks(workspace: Workspace, run_id: str, depth: int, only: str | None = None) -> Scored:
-    """Write the ranks of a run's top-k, and of positives that it found below, to the ledger, as far as they lack.
+def ranks_here(workspace: Workspace) -> set[str]:
+    """Return the ids of the scorers that are no models, but the ranks of a retriever."""
+    rows = workspace.select("workspace/scorers").to_dicts()
+    return {row["model_id"] for row in rows if row["role"] == RANKS}
 
-    Which run is the current one does not change. Raises BadSettings as `RankScorer.of` does.
+
+def score_ranks(workspace: Workspace, run_id: str, depth: int, only: str | None = None) -> RankScorer:
+    """Write the ranks of a run's top-k, and of positives that it found below, to the ledger; return the scorer.
+
+    Nothing is written if the ledger has them. Which run is the current one does not change. Raises BadSettings as
+    `RankScorer.of` does.
     """
-    started = time.monotonic()
     scorer = RankScorer.of(workspace, run_id, only)
     job = _job(workspace, run_id, depth, scorer)
-    before = job.record
-    pairs = (before or _write(job, scorer)).facts["pairs"]
-    return Scored(scorer.scorer_id, pairs, 0 if before else pairs, time.monotonic() - started, [])
-
-
-def is_of_ranks(workspace: Workspace, scorer_id: str) -> bool:
-    """Return whether a scorer that has scored here is no model, but the ranks of a retriever."""
-    rows = workspace.select("workspace/scorers").to_dicts()
-    return any(row["model_id"] == scorer_id and row["path"] == RANKS for row in rows)
+    if _lacking(job, scorer):
+        _write(job, scorer)
+    return scorer
 
 
 def ranks_to_score(workspace: Workspace, run_id: str, depth: int, only: str | None = None) -> int:
     """Return for how many pairs `score_ranks` would write a rank."""
     scorer = RankScorer.of(workspace, run_id, only)
-    job = _job(workspace, run_id, depth, scorer)
-    return 0 if job.record else sum(batch.num_rows for batch in _batches(job, scorer.scorer_id))
+    return _lacking(_job(workspace, run_id, depth, scorer), scorer)
 
 
 def score_ranks_again(workspace: Workspace, record: Record) -> None:
@@ -116,13 +115,20 @@ def score_ranks_again(workspace: Workspace, record: Record) -> None:
 
 def _job(workspace: Workspace, run_id: str, depth: int, scorer: RankScorer) -> Job:
     """Return the job that writes the ranks. It denoises nothing, so the run does not become the current one."""
-    return score_job(workspace, run_id, depth, scorer.fingerprint, stage="ranks")
+    return score_job(workspace, run_id, depth, scorer.fingerprint, stage=RANKS)
 
 
-def _write(job: Job, scorer: RankScorer) -> Record:
+def _lacking(job: Job, scorer: RankScorer) -> int:
+    """Return how many rows a job has to write. A shard that was lost is written again."""
+    if job.record and job.has("scores", 0):
+        return 0
+    return sum(batch.num_rows for batch in _batches(job, scorer.scorer_id))
+
+
+def _write(job: Job, scorer: RankScorer) -> None:
     job.write_rows("models", [scorer.row()])
     shard = job.write("scores", 0, partial(_batches, job, scorer.scorer_id))
-    return job.finish(pairs=shard.rows, scorer_id=scorer.scorer_id, run=job.settings["run"])
+    job.finish(pairs=shard.rows, scorer_id=scorer.scorer_id, run=job.settings["run"])
 
 
 def _batches(job: Job, scorer_id: str) -> "Iterator[pa.RecordBatch]":

@@ -1,6 +1,6 @@
 """The jobs that score a run's top-k by one scorer, which are known without opening a model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -11,6 +11,8 @@ from curate.shards import digest
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
 
 UNREADABLE = "because the scorer finds no token in their query or passage"

@@ -12,7 +12,7 @@ from curate.calibration import calibrated_elsewhere
 from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.counted import counted
-from curate.denoise.rank_scores import RANKS, score_ranks
+from curate.denoise.rank_scores import ranks_here, score_ranks
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, Scored, Wave, first_waves, ledger_before, score_job
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+ScoredBy = Mapping[str | None, Denoise]
+"""The id of a scorer, or None for whichever the settings name -> the settings that score by it."""
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
 SMALLEST_SERVED_SHARD = 512  # a language model may need minutes for as many pairs
@@ -250,25 +252,25 @@ class Scoring:
 class ScoringByEach:
     """Scorers that score a run wave by wave. Each is found and opened once."""
 
-    def __init__(self, workspace: Workspace, run_id: str, by: Mapping[str | None, Denoise]) -> None:
-        """Take the settings of each scorer; `by`: its id, or None for whichever -> its settings."""
+    def __init__(self, workspace: Workspace, run_id: str, by: ScoredBy) -> None:
+        """Take the settings of each scorer. Nothing is computed yet."""
         self.workspace, self.run_id, self.by = workspace, run_id, by
         self.scored: dict[str | None, Scored] = {}
-        """What each scorer has scored in all waves so far."""
+        """What each model has scored in all waves so far."""
         self._found: dict[str | None, Scorer] = {}
 
     def run(self, waves: Sequence[Wave], progress: Progress) -> list[Scored]:
-        """Score the waves by each scorer; return what each has scored in all waves so far.
+        """Score the waves by each scorer; return what each model has scored in all waves so far.
 
-        The ranks come first. They cost nothing, and what refuses them refuses the scores of the models in vain.
+        Ranks are written first, all at once, and nothing is said of them. They cost nothing, and if they are
+        refused, no model has scored in vain.
         """
-        for scorer, settings in self.by.items():
-            if settings.scorer == RANKS and scorer not in self.scored:
-                self.scored[scorer] = score_ranks(self.workspace, self.run_id, settings.depth, scorer)
+        models, ranks = models_and_ranks(self.workspace, self.by)
+        for scorer, settings in ranks.items():
+            score_ranks(self.workspace, self.run_id, settings.depth, scorer)
         for wave in waves:
-            for scorer, settings in self.by.items():
-                if settings.scorer != RANKS:
-                    self._score(scorer, settings, wave, progress)
+            for scorer, settings in models.items():
+                self._score(scorer, settings, wave, progress)
         return list(self.scored.values())
 
     def _score(self, scorer: str | None, settings: Denoise, wave: Wave, progress: Progress) -> None:
@@ -278,12 +280,28 @@ class ScoringByEach:
         self.scored[scorer] = self.scored[scorer] + now if scorer in self.scored else now
 
 
-def score_by_each(
-    workspace: Workspace, run_id: str, by: Mapping[str | None, Denoise], progress: Progress = SILENT
-) -> list[Scored]:
+def score_by_each(workspace: Workspace, run_id: str, by: ScoredBy, progress: Progress = SILENT) -> list[Scored]:
     """Score the whole top-k of a run by each scorer, as `ScoringByEach` does."""
     depth = max(settings.depth for settings in by.values())
     return ScoringByEach(workspace, run_id, by).run(first_waves(depth, None), progress)
+
+
+def models_and_ranks(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, ScoredBy]:
+    """Return the models in `by`, and the ranks."""
+    ranks = ranks_here(workspace)
+    return (
+        {scorer: settings for scorer, settings in by.items() if scorer not in ranks},
+        {scorer: settings for scorer, settings in by.items() if scorer in ranks},
+    )
+
+
+def _apart(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, ScoredBy]:
+    """Return the models in `by`, and the ranks."""
+    ranks = ranks_here(workspace)
+    return (
+        {scorer: settings for scorer, settings in by.items() if scorer not in ranks},
+        {scorer: settings for scorer, settings in by.items() if scorer in ranks},
+    )
 
 
 def score_run(

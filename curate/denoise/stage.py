@@ -23,7 +23,7 @@ from curate.cutoffs import (
 )
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.plan_scoring import known_pace, plan_score
-from curate.denoise.rank_scores import is_of_ranks
+from curate.denoise.rank_scores import ranks_here
 from curate.denoise.resolve_scorer import TRAINED_HERE, has_scorer
 from curate.denoise.score_job import Scored, first_waves, later_waves
 from curate.denoise.scoring import ScoringByEach, said_by_each
@@ -191,7 +191,11 @@ class DenoiseRequest:
         """Return which run, scorer and cutoffs are used, as far as they were not named."""
         used = [] if "run" in self.named else [f"run {self.run_id}"]
         if not self.only_cutoffs and "scorer" not in self.named:
-            scorers = [settings.scorer or TRAINED_HERE for settings in self.scoring.values()]
+            ranks = ranks_here(workspace)
+            scorers = [
+                scorer if scorer in ranks else settings.scorer or TRAINED_HERE
+                for scorer, settings in self.scoring.items()
+            ]
             used.append(f"scorer {' and '.join(scorers)}")
         if "depth" not in self.named and not self.only_cutoffs:
             used.append(f"the top {self.settings.depth}")
@@ -225,7 +229,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     else:
         scoring, settings = ScoringByEach(workspace, request.run_id, request.scoring), request.settings
         scored = scoring.run(first_waves(settings.depth, settings.enough), progress)
-        only = scored[0].scorer_id if len(scored) == 1 else None
+        only = scored[0].scorer_id if len(request.scoring) == 1 else None
         values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
         quality = _qualities(workspace, request.run_id, as_set(workspace, request.cutoffs, **values))
         if not settings.accept_judge:
@@ -281,15 +285,17 @@ def _refuse_early_stop(workspace: Workspace, run_id: str) -> None:
 def _left_unscored(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> tuple[int, float | None]:
     """Return how many candidates a run leaves unscored, and the seconds that the scorers would need for them."""
     left = standing.left_unscored(workspace, run_id, row["name"]) if row["enough"] else 0
-    models = [scorer for scorer in judges.scorers(row) if not is_of_ranks(workspace, scorer)]
+    ranks = ranks_here(workspace)
+    models = [scorer for scorer in judges.scorers(row) if scorer not in ranks]
     paces = [known_pace(workspace, scorer) for scorer in models]
     return left, sum(left / pace.per_second for pace in paces if pace) if all(paces) else None
 
 
 def _qualities(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> dict[str, JudgeQuality]:
-    """Return each scorer of the cutoffs `row` -> how good it is by itself. Ranks beside a model are left out."""
-    models = [alone for alone in judges.each(row) if not is_of_ranks(workspace, alone["scorer_id"])]
-    return {alone["scorer_id"]: judge_quality(workspace, run_id, alone) for alone in models or judges.each(row)}
+    """Return each scorer of the cutoffs `row` -> how good it is by itself. Ranks are left out."""
+    ranks = ranks_here(workspace)
+    models = [alone for alone in judges.each(row) if alone["scorer_id"] not in ranks]
+    return {alone["scorer_id"]: judge_quality(workspace, run_id, alone) for alone in models}
 
 
 def _as_it_stands(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> list[Scored]:

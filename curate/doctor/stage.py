@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from curate import judges
 from curate.config import EMBEDDING, Denoise
 from curate.cutoffs import current_cutoffs, scorer_settings
-from curate.denoise.rank_scores import RANKS
+from curate.denoise.rank_scores import ranks_here
 from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer, has_scorer
 from curate.doctor import consistency, judgement, reading
 from curate.doctor.check import Check, Diagnosis, Subject
@@ -125,10 +125,11 @@ def doctor(
 def _scorers(workspace: Workspace, given: Mapping[str, Any]) -> list[Denoise]:
     """Return the settings of the scorer that is named, of those of the current cutoffs, or of the default."""
     current = None if "scorer" in given else current_cutoffs(workspace)
-    own = scorer_settings(workspace, current).values() if current else [{}]
+    ranks = ranks_here(workspace)
+    by = scorer_settings(workspace, current) if current else {"": {}}
+    own = [settings for scorer, settings in by.items() if scorer not in ranks]
     found = [workspace.settings.denoise.override(**settings).override(**given) for settings in own]
-    models = [settings for settings in found if settings.scorer != RANKS]
-    return [settings for settings in models if has_scorer(workspace, settings)]
+    return [settings for settings in found if has_scorer(workspace, settings)]
 
 
 def _encoder(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, Any] | None:

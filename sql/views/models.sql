@@ -1,4 +1,4 @@
--- models: the encoders and cross-encoders. Grain: one row per model_id.
+-- models: the encoders and cross-encoders, and the ranks that are scores. Grain: one row per model_id.
 -- A model has several rows in stored_models if several jobs used it, for example after one of them was killed.
 create or replace view models as
 select model_id, "role", path, fingerprint, settings

@@ -1,6 +1,7 @@
--- scorers: the cross-encoders that have scored in this workspace. Grain: one row per scorer.
+-- scorers: the models, and the ranks, that have scored in this workspace. Grain: one row per scorer.
 select
     model_id,
+    "role",
     path,
     fingerprint,
     settings::varchar as settings,
@@ -8,4 +9,4 @@ select
     models.settings ->> 'relevant_class' as relevant_class,
     models.settings ->> 'instruction' as instruction,
     models.settings ->> 'prompt_file' as prompt,
-from models where "role" = 'cross-encoder' order by model_id;
+from models where "role" in ('cross-encoder', 'ranks') order by model_id;
