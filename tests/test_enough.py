@@ -2,20 +2,23 @@
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import write_workspace
-from toy_scorer import ToyScorer
+from toy_scorer import ToyScorer, introduce
 
 import curate
 from curate import Workspace, named_queries
+from curate.config import Denoise
 from curate.cutoffs import set_cutoffs
 from curate.denoise import resolve_scorer, scoring
+from curate.denoise.resolve_scorer import find_scorer
 from curate.denoise.score_job import first_waves, later_waves
+from curate.denoise.scoring import Scoring
 from curate.denoise.stage import Denoised, DenoiseOptions, plan_denoise
 from curate.errors import BadSettings, StepMissing
 from curate.jobs import Job
@@ -59,24 +62,36 @@ def judges() -> Iterator[dict[str, ToyScorer]]:
         yield found
 
 
-def write(folder: Path, split: str = "train") -> Workspace:
-    """Write the collection, not denoised."""
+def copy(workspace: Workspace, folder: Path) -> Workspace:
+    return Workspace(Path(shutil.copytree(workspace.root, folder / "set")))
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return the collection, not denoised, which tests only read."""
     names = {(q, p): f"p{q}-{p}" for q in range(QUERIES) for p in range(DEPTH)}
     return write_workspace(
-        folder,
+        tmp_path_factory.mktemp("enough") / "set",
         {name: f"passage {q} {p}" for (q, p), name in names.items()},
         {f"q{q}": f"question {q}" for q in range(QUERIES)},
         candidates={f"q{q}": [names[q, p] for p in range(DEPTH)] for q in range(QUERIES)},
         qrels=[(f"q{q}", names[q, p]) for q, p in enumerate(LABEL)],
-        split=split,
     )
 
 
+@pytest.fixture
+def fresh(collection: Workspace, tmp_path: Path) -> Workspace:
+    """Return a copy of the collection, to go on with."""
+    return copy(collection, tmp_path)
+
+
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory, judges: dict[str, ToyScorer]) -> tuple[Workspace, Denoised]:
+def outcome(
+    collection: Workspace, tmp_path_factory: pytest.TempPathFactory, judges: dict[str, ToyScorer]
+) -> tuple[Workspace, Denoised]:
     """Return a workspace that was denoised with --enough, which tests only read, and the outcome."""
     judges["toy"].asked = []
-    workspace = write(tmp_path_factory.mktemp("enough") / "set")
+    workspace = copy(collection, tmp_path_factory.mktemp("denoised"))
     result = curate.denoise(workspace, scorer="toy", depth=DEPTH, enough=ENOUGH)
     assert len(judges["toy"].asked) == result.scored_now
     return workspace, result
@@ -85,23 +100,23 @@ def outcome(tmp_path_factory: pytest.TempPathFactory, judges: dict[str, ToyScore
 @pytest.fixture
 def stopped(outcome: tuple[Workspace, Denoised], tmp_path: Path) -> Workspace:
     """Return a copy of that workspace, to go on with."""
-    return Workspace(Path(shutil.copytree(outcome[0].root, tmp_path / "set")))
+    return copy(outcome[0], tmp_path)
 
 
-def sample_of(workspace: Workspace, path: str = "toy") -> set[int]:
-    """Return the queries that are scored in full by the scorer at a path."""
-    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', '{path}')").rows()
+def sample_of(workspace: Workspace) -> set[int]:
+    """Return the queries that are scored in full."""
+    rows = workspace.sql(f"select query_key from sampled_queries('{RUN}', 'toy')").rows()
     return {query for (query,) in rows}
 
 
-def brute_force(workspace: Workspace, path: str = "toy", enough: int = ENOUGH) -> set[tuple[int, int]]:
+def brute_force(workspace: Workspace) -> set[tuple[int, int]]:
     """Return the pairs (query, passage) that waves score, by a loop over queries; labels are no negatives."""
-    sample = sample_of(workspace, path)
+    sample = sample_of(workspace)
     pairs = set(workspace.sql(f"select query_key, passage_key from random_pairs('{RUN}')").rows())
     for query, logits in enumerate(LOGITS):
         scored = 0
         for end in [DEPTH] if query in sample else ENDS:
-            if sum(logit == NEGATIVE for logit in logits[:scored]) >= enough:
+            if sum(logit == NEGATIVE for logit in logits[:scored]) >= ENOUGH:
                 break
             scored = end
         pairs |= {(query, query * DEPTH + place) for place in (*range(scored), LABEL[query])}
@@ -179,75 +194,68 @@ def test_the_judge_is_measured_on_queries_drawn_by_chance(outcome: tuple[Workspa
         assert (row["judge_rr"], row["retriever_rr"]) == (1.0, 1 / rank if rank <= 10 else 0.0)
 
 
-def test_no_query_that_trained_the_judge_is_in_its_sample(judges: dict[str, ToyScorer], tmp_path: Path) -> None:
+def test_no_query_that_trained_the_judge_is_in_its_sample(judges: dict[str, ToyScorer], fresh: Workspace) -> None:
     """The sample is drawn before the first score, when nothing but its path says what the judge has seen."""
-    workspace = write(tmp_path / "set")
-    job = Job(workspace, "train", "train-m")
+    job = Job(fresh, "train", "train-m")
     seen = range(20, QUERIES)
     job.write_rows("judge_queries", [{"training": "train-m", "query_key": q, "fold": None} for q in seen])
     job.finish()
     judges["trained"] = ToyScorer("trained", known_logit, place="models/m")
-    result = curate.denoise(workspace, scorer="trained", depth=DEPTH, enough=ENOUGH)
-    assert result.judge.queries == 20
-    assert sorted(ledger(workspace, "trained")) == sorted(brute_force(workspace, "models/m"))
-    del judges["trained"]
+    scorer = find_scorer(fresh, Denoise(scorer="trained"))
+    sample, others = (
+        Scoring(fresh, RUN, DEPTH, scorer, wave).queries["query_key"].to_pylist()
+        for wave in first_waves(DEPTH, ENOUGH)
+    )
+    assert (sorted(sample), sorted(others)) == ([*range(20)], [*seen])
 
 
 def test_a_command_that_is_killed_goes_on_to_the_same_bytes(
-    outcome: tuple[Workspace, Denoised], judges: dict[str, ToyScorer], tmp_path: Path
+    outcome: tuple[Workspace, Denoised], judges: dict[str, ToyScorer], fresh: Workspace
 ) -> None:
     """What a wave scores depends on the waves before it alone: killed in the sample, then in the last wave."""
-    killed = write(tmp_path / "set")
     whole = len(ledger(outcome[0]))
     judges["toy"].asked = []
     for dies_after in (900, whole - 1):
         judges["toy"].dies_after = dies_after
         with pytest.raises(KeyboardInterrupt):
-            curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
+            curate.denoise(fresh, scorer="toy", depth=DEPTH, enough=ENOUGH)
     judges["toy"].dies_after = None
-    curate.denoise(killed, scorer="toy", depth=DEPTH, enough=ENOUGH)
-    assert scores(killed) == scores(outcome[0])
+    curate.denoise(fresh, scorer="toy", depth=DEPTH, enough=ENOUGH)
+    assert scores(fresh) == scores(outcome[0])
     assert len(judges["toy"].asked) == whole
 
 
-def test_more_negatives_or_all_scores_need_only_what_is_missing(
+def test_other_cutoffs_or_all_scores_need_only_what_is_missing(
     stopped: Workspace, judges: dict[str, ToyScorer]
 ) -> None:
-    """No pair is scored twice. At the end the ledger is that of a full denoising."""
+    """Below 0.01 nothing is a negative any more, so every query needs all of its scores. None is made twice."""
     judges["toy"].asked = []
     before = len(ledger(stopped))
-    more = curate.denoise(stopped, scorer="toy", depth=DEPTH, enough=2 * ENOUGH)
-    assert len(ledger(stopped)) == before + more.scored_now > before
-    full = curate.denoise(stopped, scorer="toy", depth=DEPTH)
-    assert (full.left_unscored, full.cutoffs["enough"]) == (0, None)
-    assert len(judges["toy"].asked) == len(set(judges["toy"].asked)) == len(ledger(stopped)) - before
-    assert {(q, q * DEPTH + p) for q in range(QUERIES) for p in range(DEPTH)} <= set(ledger(stopped))
-    assert all(row["denoised_rate"] is not None for row in full.audit["denoised_by_rank"])
-
-
-def test_what_lacks_negatives_under_other_cutoffs_is_said(stopped: Workspace) -> None:
-    """Below 0.01 nothing is a negative any more, so every query needs all of its scores."""
     strict = curate.denoise(stopped, negative_below=0.01, cutoffs="strict")
     (state,) = states(stopped, [RUN], "strict")
     assert state["left"] == 0 < state["unscored"]
     command = f"curate denoise --run {RUN} --cutoffs strict --enough 2"
     said = f"{state['unscored']:,} of {QUERIES * DEPTH:,} candidates of run {RUN} are unscored. Run: {command}"
     assert warnings(state, "strict") == strict.warnings[:1] == [said]
-    curate.denoise(stopped, run=RUN, cutoffs="strict", enough=ENOUGH)
+    curate.denoise(stopped, run=RUN, cutoffs="strict", enough=2 * ENOUGH)
     assert states(stopped, [RUN], "strict")[0]["unscored"] == 0
+    assert {(q, q * DEPTH + p) for q in range(QUERIES) for p in range(DEPTH)} <= set(ledger(stopped))
+    full = curate.denoise(stopped, scorer="toy", depth=DEPTH)
+    assert (full.scored_now, full.left_unscored, full.cutoffs["enough"]) == (0, 0, None)
+    assert len(judges["toy"].asked) == len(set(judges["toy"].asked)) == len(ledger(stopped)) - before
+    assert all(row["denoised_rate"] is not None for row in full.audit["denoised_by_rank"])
 
 
-def test_joined_judges_score_each_wave_together(judges: dict[str, ToyScorer], tmp_path: Path) -> None:
+def test_joined_judges_score_each_wave_together(fresh: Workspace) -> None:
     """With `all`, a candidate is a negative once both reject it: those at odd places are not."""
-    workspace = write(tmp_path / "set")
-    for name in judges:
-        curate.denoise(workspace, scorer=name, depth=1)
-    set_cutoffs(workspace, "both", scorer=list(judges), join="all", depth=DEPTH)
-    curate.denoise(workspace, cutoffs="both", enough=ENOUGH)
-    scored = set(ledger(workspace))
-    assert scored == set(ledger(workspace, "strict"))
+    names = ["strict", "toy"]
+    introduce(fresh, *names)
+    set_cutoffs(fresh, "both", scorer=names, join="all", depth=DEPTH)
+    curate.denoise(fresh, cutoffs="both", enough=ENOUGH)
+    scored = set(ledger(fresh))
+    assert scored == set(ledger(fresh, "strict"))
     both = [[logit == NEGATIVE and not p % 2 for p, logit in enumerate(logits)] for logits in LOGITS]
-    for query in set(range(QUERIES)) - sample_of(workspace):
+    for query in set(range(QUERIES)) - sample_of(fresh):
         for above, end in pairwise([0, *ENDS]):
             is_asked = not above or sum(both[query][:above]) < ENOUGH
             places = [place for place in range(above, end) if place != LABEL[query]]
@@ -265,22 +273,23 @@ def test_scores_of_a_later_wave_that_are_lost_are_made_again(stopped: Workspace)
 
 
 def test_early_stopping_is_refused_where_all_scores_count(
-    outcome: tuple[Workspace, Denoised], tmp_path: Path
+    outcome: tuple[Workspace, Denoised], make_workspace: Callable[..., Workspace]
 ) -> None:
     """Runs that measure need all scores. A calibration takes the ranks that all queries have scores of."""
+    dev = make_workspace({"p": "passage 0 0"}, {"q": "question 0"}, candidates={"q": ["p"]}, split="dev")
     with pytest.raises(BadSettings, match="is over dev: its scores measure and calibrate the judge"):
-        curate.denoise(write(tmp_path / "dev", "dev"), run=RUN, scorer="toy", enough=ENOUGH)
+        curate.denoise(dev, run=RUN, scorer="toy", enough=ENOUGH)
     with pytest.raises(StepMissing, match=r"scoring stopped early.*--depth 4") as refused:
         curate.plan_calibrate(outcome[0])
     assert refused.value.run == f"curate denoise --run {RUN}"
 
 
 def test_a_dry_run_says_how_many_pairs_there_are_at_most(
-    outcome: tuple[Workspace, Denoised], tmp_path: Path
+    outcome: tuple[Workspace, Denoised], collection: Workspace
 ) -> None:
     """Where scoring stops depends on scores. Once all is done, nothing is left."""
     options: DenoiseOptions = {"scorer": "toy", "depth": DEPTH, "enough": ENOUGH}
-    plan = plan_denoise(write(tmp_path / "set"), **options)
+    plan = plan_denoise(collection, **options)
     assert plan.total - plan.cached >= QUERIES * DEPTH
     assert any(note.startswith("at most: ") for note in plan.notes)
     done = plan_denoise(outcome[0], **options)

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.config import Denoise
+from curate.denoise.resolve_scorer import find_scorer
+from curate.jobs import Job
 from curate.models.scorer import AS_FOUND
 from curate.models.scorer_options import ScorerOptions
+from curate.workspace import Workspace
 
 Logit = Callable[[str, str], float]
 
@@ -68,6 +72,13 @@ class ToyScorer:
         self.asked += rows
         advance(len(rows))
         return np.array([self.logit(*row) for row in rows], np.float32)
+
+
+def introduce(workspace: Workspace, *names: str) -> None:
+    """Write the scorers' rows, so that cutoffs can name them before they have scored anything."""
+    for name in names:
+        row = find_scorer(workspace, Denoise(scorer=name)).row()
+        Job(workspace, "denoise", f"introduce-{name}").write_rows("models", [row])
 
 
 # A source and a scorer name the same things, once as a function and once as a value.
