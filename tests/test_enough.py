@@ -15,7 +15,7 @@ import curate
 from curate import Workspace, named_queries
 from curate.config import Denoise
 from curate.cutoffs import set_cutoffs
-from curate.denoise import resolve_scorer, scoring
+from curate.denoise import resolve_scorer, scoring, stage
 from curate.denoise.resolve_scorer import find_scorer
 from curate.denoise.score_job import first_waves, later_waves
 from curate.denoise.scoring import Scoring
@@ -54,11 +54,13 @@ def strict_logit(query: str, passage: str) -> float:
 
 @pytest.fixture(scope="module", autouse=True)
 def judges() -> Iterator[dict[str, ToyScorer]]:
-    """Two judges that every workspace knows by name; shards are small."""
+    """Two judges that every workspace knows by name. Shards are small; what each call also writes is left out."""
     found = {name: ToyScorer(name, logit) for name, logit in (("toy", known_logit), ("strict", strict_logit))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resolve_scorer, "find_source", lambda name, *_: found[name])
         patch.setattr(scoring, "SMALLEST_SHARD", 800)
+        patch.setattr(Workspace, "refresh_catalogue", lambda _self: None)
+        patch.setattr(stage, "audit", lambda *_: {})
         yield found
 
 
@@ -231,32 +233,35 @@ def test_other_cutoffs_or_all_scores_need_only_what_is_missing(
     """Below 0.01 nothing is a negative any more, so every query needs all of its scores. None is made twice."""
     judges["toy"].asked = []
     before = len(ledger(stopped))
-    strict = curate.denoise(stopped, negative_below=0.01, cutoffs="strict")
+    set_cutoffs(stopped, "strict", negative_below=0.01)
     (state,) = states(stopped, [RUN], "strict")
     assert state["left"] == 0 < state["unscored"]
     command = f"curate denoise --run {RUN} --cutoffs strict --enough 2"
     said = f"{state['unscored']:,} of {QUERIES * DEPTH:,} candidates of run {RUN} are unscored. Run: {command}"
-    assert warnings(state, "strict") == strict.warnings[:1] == [said]
+    assert warnings(state, "strict") == [said]
     curate.denoise(stopped, run=RUN, cutoffs="strict", enough=2 * ENOUGH)
     assert states(stopped, [RUN], "strict")[0]["unscored"] == 0
     assert {(q, q * DEPTH + p) for q in range(QUERIES) for p in range(DEPTH)} <= set(ledger(stopped))
-    full = curate.denoise(stopped, scorer="toy", depth=DEPTH)
-    assert (full.scored_now, full.left_unscored, full.cutoffs["enough"]) == (0, 0, None)
     assert len(judges["toy"].asked) == len(set(judges["toy"].asked)) == len(ledger(stopped)) - before
-    assert all(row["denoised_rate"] is not None for row in full.audit["denoised_by_rank"])
+
+    # Denoising all would only set the cutoffs, by which all shares are known.
+    assert plan_denoise(stopped, scorer="toy", depth=DEPTH).unit == "cutoffs"
+    set_cutoffs(stopped, "default", enough=0)
+    rows = report(stopped, "denoised_by_rank", {"run": RUN, "cutoffs": "default"})
+    assert all(row["denoised_rate"] is not None for row in rows)
 
 
 def test_joined_judges_score_each_wave_together(fresh: Workspace) -> None:
     """With `all`, a candidate is a negative once both reject it: those at odd places are not."""
     names = ["strict", "toy"]
     introduce(fresh, *names)
-    set_cutoffs(fresh, "both", scorer=names, join="all", depth=DEPTH)
+    set_cutoffs(fresh, "both", scorer=names, join="all", depth=8)
     curate.denoise(fresh, cutoffs="both", enough=ENOUGH)
     scored = set(ledger(fresh))
     assert scored == set(ledger(fresh, "strict"))
     both = [[logit == NEGATIVE and not p % 2 for p, logit in enumerate(logits)] for logits in LOGITS]
     for query in set(range(QUERIES)) - sample_of(fresh):
-        for above, end in pairwise([0, *ENDS]):
+        for above, end in pairwise([0, 4, 8]):
             is_asked = not above or sum(both[query][:above]) < ENOUGH
             places = [place for place in range(above, end) if place != LABEL[query]]
             assert all(((query, query * DEPTH + place) in scored) == is_asked for place in places)

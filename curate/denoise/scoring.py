@@ -295,15 +295,6 @@ def models_and_ranks(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, Scor
     )
 
 
-def _apart(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, ScoredBy]:
-    """Return the models in `by`, and the ranks."""
-    ranks = ranks_here(workspace)
-    return (
-        {scorer: settings for scorer, settings in by.items() if scorer not in ranks},
-        {scorer: settings for scorer, settings in by.items() if scorer in ranks},
-    )
-
-
 def score_run(
     workspace: Workspace,
     run_id: str,
