@@ -286,6 +286,7 @@ def test_a_query_has_enough_negatives_once_model_and_ranks_say_so(
     positive = {row["query"]: row["passage"] for row in labels}
     toy = ToyScorer("toy", logit)
     monkeypatch.setattr(resolve_scorer, "find_source", lambda *_: toy)
+    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _self: None)  # nothing here reads it
     introduce(labelled, "toy")
     run = run_over(labelled, "train")
     ranks = score_ranks(labelled, run, 1).scorer_id
@@ -294,7 +295,7 @@ def test_a_query_has_enough_negatives_once_model_and_ranks_say_so(
     result = curate.denoise(labelled, run=run, cutoffs="both", enough=1, accept_judge=True)
 
     pairs = labelled.sql(
-        "select query_key, rank, scores.logit is null as lacking from candidates left join scores "
+        "select candidates.query_key, rank, scores.logit is null as lacking from candidates left join scores "
         "on scores.query_key = candidates.query_key and scores.passage_key = candidates.passage_key "
         "and scores.scorer_id = 'toy'"
     ).to_dicts()
