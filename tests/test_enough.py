@@ -59,7 +59,7 @@ def judges() -> Iterator[dict[str, ToyScorer]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resolve_scorer, "find_source", lambda name, *_: found[name])
         patch.setattr(scoring, "SMALLEST_SHARD", 800)
-        patch.setattr(Workspace, "refresh_catalogue", lambda _self: None)
+        patch.setattr(Workspace, "refresh_catalogue", lambda _self: True)
         patch.setattr(stage, "audit", lambda *_: {})
         yield found
 

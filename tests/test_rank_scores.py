@@ -286,7 +286,7 @@ def test_a_query_has_enough_negatives_once_model_and_ranks_say_so(
     positive = {row["query"]: row["passage"] for row in labels}
     toy = ToyScorer("toy", logit)
     monkeypatch.setattr(resolve_scorer, "find_source", lambda *_: toy)
-    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _self: None)  # nothing here reads it
+    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _self: True)  # nothing here reads it
     introduce(labelled, "toy")
     run = run_over(labelled, "train")
     ranks = score_ranks(labelled, run, 1).scorer_id
