@@ -7,12 +7,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import write_tiny_model
 from toy_scorer import ToyScorer, introduce
 
 import curate
 from curate import Workspace, named_queries
+from curate.calibrate.forms import Curve
 from curate.calibration import write_calibration
 from curate.cli.main import run as main
 from curate.config import Retriever, Split
@@ -206,7 +208,7 @@ def labelled(make_workspace: Make) -> Workspace:
     texts = [" ".join(words[n : n + 3]) for n in range(122)]
     passages = {f"p{n}": text for n, text in enumerate(texts)}
     queries = {f"q{n}": text for n, text in enumerate(texts[:120])}
-    made = make_workspace(passages, queries, qrels=[(f"q{n}", f"p{n + n % 2}") for n in range(120)])
+    made = make_workspace(passages, queries, qrels=[(f"q{n}", f"p{n}") for n in range(120)])
     curate.mine(made, split="train", retriever="bm25", depth=4)
     return made
 
@@ -215,10 +217,11 @@ def test_the_next_command_joins_the_ranks_with_the_model(labelled: Workspace, ti
     """Before a model has scored, it says that one must; once they are joined, the calibration is only taken."""
     first = curate.calibrate(labelled, ranks=True, depth=3)
     ranks = first.calibration["scorer_id"]
+    assert first.price in first.text()
     assert first.next.startswith("curate denoise --scorer MODEL, then: curate cutoffs set both --scorer MODEL ")
     model = str(tiny_cross_encoder())
     with pytest.raises(StepMissing, match="random passages have a probability"):
-        curate.denoise(labelled, scorer=model, depth=3)
+        curate.denoise(labelled, scorer=model, depth=3, accept_judge=True)
     judge = judge_of(labelled)
     curate.calibrate(labelled, scorer=judge, scale="log-odds")
     curate.denoise(labelled, scorer=model, depth=3, accept_judge=True)
@@ -232,6 +235,15 @@ def test_the_next_command_joins_the_ranks_with_the_model(labelled: Workspace, ti
     new = replaced.calibration["scorer_id"]
     assert new != ranks
     assert replaced.next == f"curate cutoffs set both --scorer {judge} --scorer {new} --join mean"
+
+
+def test_calibrating_ranks_says_which_ranks_the_mean_never_keeps(labelled: Workspace) -> None:
+    """The mean is at least half the probability of the rank; hard negatives have less than 0.1."""
+    found = curate.calibrate(labelled, ranks=True, depth=3)
+    curve = Curve(*(found.calibration[name] for name in "abc"))
+    never = [rank for rank in (1, 2, 3) if curve.probability(np.array([-math.log(rank)]))[0] / 2 >= 0.1]
+    assert never == [1]
+    assert found.price.startswith("Under the mean with one model, rank 1 is never a hard negative")
 
 
 def test_ranks_join_with_a_model(workspace: Workspace, tiny_cross_encoder: Model) -> None:

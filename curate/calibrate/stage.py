@@ -52,6 +52,8 @@ class Calibrated:
     """Whether the scorer's newest calibration is the same, so that nothing was written."""
     next: str
     """The command that uses it."""
+    price: str = ""
+    """Of ranks: which of them can never be a hard negative once they are joined; a sentence."""
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
@@ -63,7 +65,7 @@ class Calibrated:
             lines.append(_promise(promise))
         if self.cutoffs:
             lines.append(f"Cutoffs '{self.cutoffs['name']}' were set to them.")
-        return "\n".join([*lines, f"Next: {self.next}"])
+        return "\n".join(filter(None, [*lines, self.price, f"Next: {self.next}"]))
 
     def _table(self) -> list[str]:
         found = [row for row in self.reliability if row["part"] == "all" and row["calibrated"]]
@@ -113,6 +115,7 @@ def calibrate(
         cutoffs=cutoffs,
         already=already,
         next=_next(workspace, request, cutoffs),
+        price=_price(workspace, request, found["calibration"]) if request.of_ranks else "",
     )
 
 
@@ -323,6 +326,21 @@ def _to_join(workspace: Workspace, ranks: str, current: Mapping[str, Any] | None
     name, join = (current["name"], current["joined"]) if judges.are_several(current) else ("both", "mean")
     words = [word for scorer in scorers for word in ("--scorer", scorer)]
     return curate_command("cutoffs", "set", name, *words, "--join", join)
+
+
+def _price(workspace: Workspace, request: CalibrateRequest, row: Mapping[str, Any]) -> str:
+    """Return which ranks the mean with one model never makes hard negatives, whatever the model says."""
+    below = (current_cutoffs(workspace) or workspace.settings.denoise.model_dump())["negative_below"]
+    curve = Curve(row["a"], row["b"], row["c"])
+    halves = curve.probability(-np.log(np.arange(1.0, request.depth + 1))) / 2
+    never = int((halves >= below).sum())
+    if not never:
+        return ""
+    which = "rank 1 is" if never == 1 else f"ranks 1 to {never} are"
+    return (
+        f"Under the mean with one model, {which} never a hard negative: half the probability of the rank is "
+        f"{below:.6g} (negative_below) or more."
+    )
 
 
 def _formula(row: Mapping[str, Any]) -> str:
