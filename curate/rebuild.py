@@ -302,7 +302,7 @@ def _use(workspace: Workspace, record: Record, progress: Progress) -> None:  # n
 
 
 def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
-    score_again(AsOf(workspace, record), record.job, record.facts, record.settings["depth"], progress)
+    score_again(AsOf(workspace, record), record, progress)
 
 
 def _ranks(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001

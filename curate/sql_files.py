@@ -93,6 +93,7 @@ VIEWS = (
 TABLE_MACROS = (
     "macros/random_pairs",
     "macros/pairs_to_score",
+    "macros/sampled_queries",
     "macros/judge_by_query",
     "macros/scale_of",
     "macros/judged_twice",

@@ -50,7 +50,7 @@ LOGGER = logging.getLogger("curate.workspace")
 CONFIG = "curate.toml"
 OWN = ("tables", "embeddings", "indexes", "models")
 OWN_FILES = (CONFIG, "curate.duckdb", ".lock", ".spill-")
-FORMAT = 5
+FORMAT = 6
 """The number of the tables' columns and their meaning: it rises when older tables cannot be used."""
 # A shard of the ledger counts as soon as it is written, because each shard holds complete answers. The models that
 # gave the scores count with it. Other shards count once their job has a record, so that no reader sees half a run.

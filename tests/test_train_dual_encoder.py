@@ -87,6 +87,20 @@ def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> No
     assert (again.trained_now, again.sha256) == (False, trained.sha256)
 
 
+def test_a_dry_run_measures_the_time_if_none_is_known(workspace: Workspace, init: Path) -> None:
+    """It makes two steps on the first rows. Then the training's own rate is known. Nothing is written."""
+    before = sorted(workspace.root.rglob("*"))
+    plan = plan_train_dual_encoder(workspace, **arguments(init))
+    assert sorted(workspace.root.rglob("*")) == before
+    assert plan.seconds is not None
+    assert plan.seconds > 0
+    assert plan.tokens is not None
+    trained = train(workspace, init)
+    following = plan_train_dual_encoder(workspace, **arguments(init, epochs=6, name="next"))
+    assert following.seconds == pytest.approx(2 * trained.pairs / trained.pairs_per_second, rel=0.01)
+    assert following.tokens == pytest.approx(2 * trained.tokens, rel=0.001)
+
+
 def test_it_learns(workspace: Workspace, init: Path) -> None:
     """After forty epochs of eight queries, a positive ranks first far more often than by chance (1 in 20)."""
     assert train(workspace, init, epochs=40, batch_rows=8, learning_rate=3e-3).won > 0.5

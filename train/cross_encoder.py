@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -28,7 +27,7 @@ from curate.models.scorer import find_source
 from curate.models.scorer_spec import token_limit
 from curate.models.trained_here import training_in
 from curate.options import given_options
-from curate.plan import Plan
+from curate.plan import Pace, Plan, tokens_of
 from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest, digest
 from curate.suggest import curate_command
@@ -47,7 +46,7 @@ from .initial_model import (
     usual_learning_rate,
 )
 from .lifecycle import Trained, Work, outcome_fields, run_training, seen
-from .loop import Dev
+from .loop import Dev, pace_of_steps
 from .options import CrossEncoderOptions
 from .world import World
 
@@ -337,6 +336,7 @@ class CrossEncoderTraining:
             **{**total, **mean, "seconds": round(total["seconds"], 3)},
             queries=self.counts.queries,
             skipped=self.counts.skipped,
+            tokens=sum(facts.get("tokens", 0) for facts in each),
             threads=each[0]["threads"],
             pairs_per_second=round(total["pairs"] / total["seconds"], 1),
             best=None,
@@ -428,7 +428,8 @@ def plan_train_cross_encoder(
     distillation = None if done else work.distillation
     if distillation:
         pairs += distillation.most_pairs
-    seconds = pairs / (identity.rate() or _probe(judges[0])) if pairs else 0.0
+    pace = identity.pace() or (_probe(judges[0]) if pairs else None)
+    seconds = pairs / pace.per_second if pace else 0.0
     queries, skipped, most = work.counts.queries, work.counts.skipped, settings.groups * split.folds
     notes = [
         *work.notes,
@@ -441,7 +442,8 @@ def plan_train_cross_encoder(
         *([f"held back: {_held_back(len(split.choosing), len(split.measuring))}"] if split.measuring else []),
         *([] if split.unseen() else ["no query is held back, so nothing will be known of the judge"]),
     ]
-    return Plan("train cross-encoder", "groups", total, done, seconds, notes)
+    tokens = tokens_of([(pairs, pace)]) if pace else None
+    return Plan("train cross-encoder", "groups", total, done, seconds, notes, tokens)
 
 
 def _earlier(workspace: Workspace, settings: TrainCrossEncoder) -> dict[str, Any] | None:
@@ -492,8 +494,8 @@ def _kept(best: Mapping[str, Any] | None) -> list[str]:
     return [f"Kept the weights after step {best['step']:,}: {figures}."]
 
 
-def _probe(work: CrossEncoderTraining) -> float:
-    """Return the pairs per second of the second of two steps, computed here on the first groups."""
+def _probe(work: CrossEncoderTraining) -> Pace:
+    """Return the pace of the second of two steps, computed here on the first groups."""
     from .cross_encoder_task import CrossEncoderTask
 
     identity, settings = work.identity, work.settings
@@ -503,6 +505,4 @@ def _probe(work: CrossEncoderTraining) -> float:
         model = cross_encoder_from(work.start, identity.seed, identity.dtype).train()
         task = CrossEncoderTask(model, load_tokenizer(work.start), settings, identity.dtype)
         (_, first), (_, second) = read_batches(path, settings.batch_groups)
-        task.backward(first, 0)
-        started = time.monotonic()
-        return task.backward(second, 1).pairs / (time.monotonic() - started)
+        return pace_of_steps(task, first, second)

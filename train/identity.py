@@ -14,6 +14,7 @@ from curate.jobs import Job, table_digest
 from curate.models.folder import fingerprint, model_id, weights_sha256
 from curate.models.pretrained import number_format
 from curate.models.trained_here import training_of
+from curate.plan import Pace
 from curate.shards import digest
 from curate.workspace import Workspace
 
@@ -164,12 +165,14 @@ class TrainingIdentity:
                 "another --name."
             )
 
-    def rate(self) -> float | None:
-        """Return the pairs per second of the newest training here from the same initial model, or None."""
+    def pace(self) -> Pace | None:
+        """Return the pace, in pairs, of the newest training here from the same initial model, or None."""
         for record in reversed(self.workspace.records("train")):
             same_kind = record.settings.get("kind") == self._settings["kind"]
             if same_kind and record.inputs.get("init") == self.start:
-                return float(record.facts["pairs_per_second"])
+                facts = record.facts
+                tokens = facts["tokens"] / facts["pairs"] if facts.get("tokens") else None
+                return Pace(float(facts["pairs_per_second"]), tokens)
         return None
 
     def _check_weights(self, record: Record) -> None:

@@ -54,6 +54,8 @@ class Trained:
     sha256: str
     """The sha256 of the weights."""
     trained_now: bool
+    tokens: int = 0
+    """The tokens of all pairs, without padding; 0 if an older version trained it."""
     threads: int = 0
     """The threads of all processes together; 0 if an older version trained it."""
 

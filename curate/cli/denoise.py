@@ -22,6 +22,12 @@ from curate.config import Backend
 @click.option(
     "--negatives", type=int, help="Hard negatives wanted per query; the audit counts the queries with fewer [4]."
 )
+@click.option(
+    "--enough",
+    type=int,
+    metavar="N",
+    help="Score ranks in waves, and no more of a query that has N hard negatives [score all].",
+)
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
 @click.option("--relevant-class", metavar="NAME", help="Class that means relevant [as its name says].")
 @click.option("--instruction", metavar="TEXT", help="What a causal language model judges [as its files say].")
@@ -49,6 +55,7 @@ def denoise(dry_run: bool, as_json: bool, **options: Any) -> None:
     Example:
       curate denoise --scorer models/cross-encoder
       curate denoise --negative-below 0.05 --cutoffs strict
+      curate denoise --enough 8
     """
     here = workspace()
     if dry_run:

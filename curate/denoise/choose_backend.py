@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from curate import sql_files
 from curate.config import Denoise
 from curate.denoise.resolve_scorer import find_scorer, last_backend
-from curate.denoise.score_job import score_job
+from curate.denoise.score_job import first_waves, score_job
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.scorer import rows_of_texts
 
@@ -38,9 +38,10 @@ def _begun_or_faster(workspace: "Workspace", run_id: str, settings: Denoise) -> 
     except (NotAvailable, BadSettings, BadInput):  # not installed, a GPU, or a model that it cannot compute
         return "torch"
     for backend, scorer in scorers.items():
-        # The row of a new scorer is the first thing that its job writes.
-        if score_job(workspace, run_id, settings.depth, scorer.fingerprint).has("models", 0):
-            return backend
+        for wave in first_waves(settings.depth, settings.enough):
+            # The row of a new scorer is the first thing that its job writes.
+            if score_job(workspace, run_id, settings.depth, scorer.fingerprint, wave=wave).has("models", 0):
+                return backend
     with workspace.connect_lazily() as connection:
         pairs = sql_files.select(
             connection, "score/sample", run=run_id, depth=settings.depth, pairs=PAIRS

@@ -207,7 +207,8 @@ def measure_judge(
 def _quality(connection: Any, run_id: str, cutoffs: Mapping[str, Any]) -> JudgeQuality:
     cuts = {key: cutoffs[key] for key in ("depth", "negative_below", "positive_above")}
     by = {"scorer": cutoffs["scorer_id"], "calibration": cutoffs["calibration_id"]}
-    found = sql_files.select(connection, "score/judge_by_query", run=run_id, **by, **cuts)
+    stops = cutoffs.get("enough") is not None
+    found = sql_files.select(connection, "score/judge_by_query", run=run_id, stops=stops, **by, **cuts)
     return JudgeQuality.of(found.pl().to_dicts(), *cuts.values())
 
 

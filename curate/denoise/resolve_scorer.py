@@ -56,6 +56,12 @@ class Scorer:
         """The name by which the workspace finds it again."""
         return self.source.path(self.workspace.root)
 
+    @property
+    def known_path(self) -> str:
+        """The path under which it has scored here, which its folder may no longer have; of a new one, `path`."""
+        known = [row["path"] for row in _rows(self.workspace) if row["fingerprint"] == self.fingerprint]
+        return str(known[0]) if known else self.path
+
     def row(self) -> dict[str, Any]:
         """Return the row of the table `models` for this scorer."""
         settings = json.dumps(self.model.settings, sort_keys=True)

@@ -20,6 +20,9 @@ from curate.shards import write_text
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from curate.models.pair_batches import Floats, Ints, TokenizedPair
     from curate.models.scorer_spec import ScorerSpec
 
@@ -34,6 +37,11 @@ class FoldedPair(NamedTuple):
     def cut(self) -> bool:
         """Whether one of the texts was cut."""
         return self.pair.cut
+
+    @property
+    def ids(self) -> "npt.NDArray[np.int32]":
+        """The tokens of the pair."""
+        return self.pair.ids
 
 
 def fold_folder(folder: Path, fold: int) -> Path:

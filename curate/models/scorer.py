@@ -97,6 +97,11 @@ def count_cut(rows: Sequence[Any]) -> int:
     return sum(bool(getattr(row, "cut", False)) for row in rows)
 
 
+def count_tokens(rows: Sequence[Any]) -> int:
+    """Return how many tokens prepared pairs have; 0 for a scorer that does not know it."""
+    return sum(len(getattr(row, "ids", ())) for row in rows)
+
+
 @runtime_checkable
 class Remarks(Protocol):
     """A scorer that has something to say about its scores."""
