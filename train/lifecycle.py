@@ -16,6 +16,7 @@ from curate.job_record import Record
 from curate.models.folder import weights_sha256
 from curate.models.pretrained import device
 from curate.models.threads import VARIABLE
+from curate.processes import check_devices
 from curate.progress import SILENT, Progress, duration
 from curate.shards import Manifest
 from curate.workspace import Workspace
@@ -23,7 +24,7 @@ from curate.workspace import Workspace
 from . import checkpoint
 from .batch import ahead
 from .identity import TrainingIdentity
-from .launch import check, launch
+from .launch import launch
 from .log import Log
 from .loop import Dev, Loop, Task
 from .optimizer import Schedule, adamw
@@ -161,7 +162,7 @@ def run_training(
     if before:
         shutil.rmtree(identity.checkpoints, ignore_errors=True)  # left over if a kill came right after the record
     elif devices > 1 and world.size == 1:
-        check(devices)
+        check_devices(devices)
         training.write_data(progress)  # in this one process, where errors reach the caller
         launch(devices, _join, kind, workspace.root, dict(arguments), progress)
     else:

@@ -1,13 +1,15 @@
 """Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import judges, sql_files
+from curate.as_of import AsOf
 from curate.calibration import calibrated_elsewhere
 from curate.choose_run import newest_first
 from curate.config import Denoise
@@ -21,6 +23,7 @@ from curate.denoise.score_job import UNREADABLE, Scored, Wave, first_waves, ledg
 from curate.errors import BadSettings, NotAvailable
 from curate.job_record import Record
 from curate.jobs import Job, numbered
+from curate.model_processes import shared_out
 from curate.models.scorer import Remarks, ScorerFolder, count_cut, count_tokens, in_float32, score_texts
 from curate.models.served.address import is_address
 from curate.models.served.judge_prompt import keep_prompt
@@ -159,7 +162,7 @@ class Scoring:
         return sum(block.unscored for block in self.to_do)
 
     def run(self, progress: Progress) -> None:
-        """Score the blocks in order. While the model scores one block, the next is fetched and tokenized."""
+        """Score what is to do, on all devices."""
         if self.scorer.source.options.prompt:
             keep_prompt(self.workspace.root, self.scorer.source.options.prompt)
         if self.scorer.is_new:  # first, so that no score lacks its model's row
@@ -167,10 +170,27 @@ class Scoring:
         total = sum(block.unscored for block in self.blocks)
         done = total - self.unscored
         with progress.task(f"scoring {self.run_id}{self._part}", total, "pairs", done) as advance:
-            for prepared in self._prepared(self.to_do):
-                self.cut += count_cut(prepared.rows)
-                self.tokens += count_tokens(prepared.rows)
-                self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
+            if self.is_served or isinstance(self.workspace, AsOf):  # a server has its own devices
+                self.score_blocks(self.to_do, advance)
+                return
+            settings = Denoise(depth=self.depth, **self.options)
+            again = (self.workspace.root, self.run_id, settings, self.wave, self.job.name)
+            with shared_out(_score_share, again, self.to_do, advance) as share:
+                self.score_blocks(share, advance)
+            for cut, tokens in share.results:
+                self.cut, self.tokens = self.cut + cut, self.tokens + tokens
+
+    def score_blocks(self, blocks: Iterable[ScoreBlock], advance: Advance) -> None:
+        """Score blocks in order. While the model scores one of them, the next is fetched and tokenized."""
+        for prepared in self._prepared(blocks):
+            self.cut += count_cut(prepared.rows)
+            self.tokens += count_tokens(prepared.rows)
+            self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The settings of `[denoise]` by which the scorer is found again."""
+        return {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
 
     def agree(self, settings: Denoise) -> Agreement | None:
         """Return how far the back end agrees with torch in float32; None if it is torch.
@@ -193,8 +213,7 @@ class Scoring:
 
     def finish(self, pairs: int, cut: int, tokens: int, agreement: Mapping[str, Any] | None) -> None:
         """Write the job's record; `pairs` were scored by this call, `cut` of them without the end of a text."""
-        options = {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
-        facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": options}
+        facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": self.options}
         agreed = {"agreement": dict(agreement)} if agreement else {}
         self.job.finish(pairs=pairs, cut=cut, tokens=tokens, **facts, **agreed)
 
@@ -210,7 +229,7 @@ class Scoring:
             return ", a sample in full"
         return f", ranks {self.wave.above + 1:,} to {self.wave.last:,}" if self.is_part else ""
 
-    def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
+    def _prepared(self, blocks: Iterable[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, ledger_before(self.job) as connection:
             following = None
             for block in blocks:
@@ -383,6 +402,28 @@ def score_again(workspace: Workspace, record: Record, progress: Progress) -> Non
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
     scoring.finish(facts["pairs"], facts.get("cut", 0), facts.get("tokens", 0), facts.get("agreement"))
+
+
+def _score_share(
+    root: Path,
+    run_id: str,
+    settings: Denoise,
+    wave: Wave,
+    job: str,
+    blocks: Iterable[ScoreBlock],
+    advance: Advance,
+) -> tuple[int, int]:
+    """Score blocks of a job that another process has begun; return how many pairs were cut, and the tokens.
+
+    Raises NotAvailable if the scorer is another one on this device.
+    """
+    workspace = Workspace(root)
+    scorer = find_scorer(workspace, settings).of_today()
+    scoring = Scoring(workspace, run_id, settings.depth, scorer, wave)
+    if scoring.job.name != job:
+        raise NotAvailable(f"{settings.scorer} computes other scores on one of the devices. Leave out --devices")
+    scoring.score_blocks(blocks, advance)
+    return scoring.cut, scoring.tokens
 
 
 def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:

@@ -10,6 +10,7 @@ from curate.job_record import Record
 from curate.mine.bm25_index import Bm25
 from curate.mine.embeddings import passage_shards, passages
 from curate.mine.request import MineRequest
+from curate.model_processes import devices
 from curate.plan import Pace
 from curate.workspace import Workspace
 
@@ -49,7 +50,7 @@ def embedding_pace(workspace: Workspace, encoder: "Encoder") -> Pace:
     with workspace.connect_lazily() as connection:
         texts = [text for _, text in islice(passages(connection, passage_shards(workspace)), 4 * PROBED)]
     measured = [rate for record in workspace.records("mine") if (rate := _rate_of(record, encoder))]
-    rate = measured[-1] if measured else _rate(encoder, texts, "passage")
+    rate = measured[-1] if measured else _rate(encoder, texts, "passage") * devices()
     tokens, _, _ = encoder.tokenize(texts, "passage")
     return Pace(rate, sum(map(len, tokens["input_ids"])) / len(texts))
 

@@ -85,6 +85,10 @@ class Encoder:
             path = path_below(root, folder, path)
         return cls(path, folder, read_embedding_spec(folder, options), number_format(dtype))
 
+    def closed(self) -> "Encoder":
+        """Return the encoder without its weights, for another process to load."""
+        return Encoder(self.path, self.folder, self.spec, self.dtype)
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The settings that, besides the files, determine the vectors."""
