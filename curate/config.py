@@ -347,8 +347,8 @@ class Recipe(Section):
     init: str | None = None
     """The encoder that the models start from: a folder or a hub name. By default that of `[mine]`. An `init` in
     `[train.*]` takes precedence."""
-    devices: int = Field(default=1, ge=1)
-    """Processes that train."""
+    devices: int | None = Field(default=None, ge=1)
+    """Processes that train and run models, one for each GPU. By default as many as `--devices` says, or 1."""
     depth: int | None = Field(default=None, ge=1)
     """Passages that M_D0 finds for a train query. By default the depth of `[mine]`."""
     augment_depth: int | None = Field(default=None, ge=1)

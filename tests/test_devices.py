@@ -1,4 +1,4 @@
-"""`--devices N`: processes that run a model beside that of the command (curate/model_processes.py)."""
+"""`--devices N`: processes that run a model beside that of the command (curate/models/devices.py)."""
 
 import logging
 import os
@@ -15,12 +15,12 @@ import torch
 from device_workers import begins_parts, breaks, dies, logs, refuses, squares, surroundings
 
 import curate
-from curate import Workspace, model_processes, processes
+from curate import Workspace
 from curate.cli.main import run
 from curate.denoise import scoring
 from curate.errors import BadInput, BadSettings, CurateError
-from curate.model_processes import devices, shared_out
-from curate.models import pretrained
+from curate.models import processes
+from curate.models.devices import devices, shared_out
 from curate.shard_in_work import State
 
 Make = Callable[..., Workspace]
@@ -57,7 +57,7 @@ def test_every_part_is_done_once_by_one_of_the_processes() -> None:
 def test_no_process_is_started_for_nothing(monkeypatch: pytest.MonkeyPatch, count: str, parts: int) -> None:
     """One device, or one shard, needs no other process."""
     monkeypatch.setenv("CURATE_DEVICES", count)
-    monkeypatch.setattr(model_processes, "_Other", None)
+    monkeypatch.setattr("curate.models.devices._Other", None)
     with shared_out(squares, (0,), range(parts), lambda _units: None) as share:
         assert list(share) == list(range(parts))
     assert share.results == []
@@ -153,7 +153,7 @@ def test_another_number_of_devices_is_refused(monkeypatch: pytest.MonkeyPatch, g
 def test_more_devices_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch, kind: str, told: str) -> None:
     """Before a model is loaded. A CPU can be shared by any number of processes."""
     assert devices() == 2
-    monkeypatch.setattr(pretrained, "device", lambda: kind)
+    monkeypatch.setattr(processes, "device", lambda: kind)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(BadSettings, match=told):
         processes.check_devices(2)

@@ -10,8 +10,8 @@ from threading import Thread
 from typing import Any
 
 from curate.errors import CurateError
+from curate.models.processes import end, end_with_starter, free_gpu, packed_error, unpacked_error
 from curate.models.threads import VARIABLE, use_threads
-from curate.processes import end, end_with_starter, free_gpu, packed_error, unpacked_error
 
 from .world import World, join, leave
 

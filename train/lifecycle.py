@@ -15,8 +15,8 @@ from curate.errors import CurateError
 from curate.job_record import Record
 from curate.models.folder import weights_sha256
 from curate.models.pretrained import device
+from curate.models.processes import check_devices
 from curate.models.threads import VARIABLE
-from curate.processes import check_devices
 from curate.progress import SILENT, Progress, duration
 from curate.shards import Manifest
 from curate.workspace import Workspace

@@ -9,7 +9,7 @@ from curate.cutoffs import CutoffOptions, are_set, as_set, named_cutoffs
 from curate.denoise.rank_scores import ranks_to_score
 from curate.denoise.score_job import first_waves, is_read, ledger_before
 from curate.denoise.scoring import ScoredBy, Scoring, models_and_ranks
-from curate.model_processes import devices
+from curate.models.devices import devices
 from curate.models.scorer import count_tokens
 from curate.plan import Pace, Plan, tokens_of
 from curate.workspace import Workspace

@@ -23,7 +23,7 @@ from curate.denoise.score_job import UNREADABLE, Scored, Wave, first_waves, ledg
 from curate.errors import BadSettings, NotAvailable
 from curate.job_record import Record
 from curate.jobs import Job, numbered
-from curate.model_processes import shared_out
+from curate.models.devices import shared_out
 from curate.models.scorer import Remarks, ScorerFolder, count_cut, count_tokens, in_float32, score_texts
 from curate.models.served.address import is_address
 from curate.models.served.judge_prompt import keep_prompt

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from curate import sql_files
 from curate.errors import BadInput, NotAvailable, StepMissing
-from curate.model_processes import shared_out
+from curate.models.devices import shared_out
 from curate.models.encoder import Encoder, Vectors
 from curate.progress import Advance, Progress
 from curate.shards import Lineage, Manifest, digest, done, publish

@@ -10,7 +10,7 @@ from curate.job_record import Record
 from curate.mine.bm25_index import Bm25
 from curate.mine.embeddings import passage_shards, passages
 from curate.mine.request import MineRequest
-from curate.model_processes import devices
+from curate.models.devices import devices
 from curate.plan import Pace
 from curate.workspace import Workspace
 

@@ -15,9 +15,9 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from curate.errors import BadSettings, CurateError
+from curate.models.processes import check_devices, end, end_with_starter, free_gpu, packed_error, unpacked_error
 from curate.models.threads import VARIABLE as THREADS
 from curate.models.threads import use_threads
-from curate.processes import check_devices, end, end_with_starter, free_gpu, packed_error, unpacked_error
 from curate.progress import Advance
 from curate.shard_in_work import is_asked_to_stop, shard_in_work
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.synchronize import Event
 
-LOGGER = logging.getLogger("curate.model_processes")
+LOGGER = logging.getLogger("curate.models.devices")
 
 VARIABLE = "CURATE_DEVICES"
 GPUS = "CUDA_VISIBLE_DEVICES"
@@ -48,6 +48,18 @@ def devices() -> int:
         raise BadSettings(f"{VARIABLE} is '{given}', expected a whole number above 0, such as 4")
     check_devices(int(given))
     return int(given)
+
+
+@contextmanager
+def using_devices(count: int | None) -> Iterator[None]:
+    """Let commands in the block run their models on so many devices; None: on as many as without the block."""
+    before = os.environ.get(VARIABLE)
+    if count is not None:
+        os.environ[VARIABLE] = str(count)
+    try:
+        yield
+    finally:
+        _restore(VARIABLE, before)
 
 
 class Share(Generic[Part, Result]):
@@ -194,10 +206,14 @@ def _threads_for(processes: int) -> Iterator[None]:
     finally:
         os.environ[THREADS] = str(threads)
         use_threads()
-        if before is None:
-            del os.environ[THREADS]
-        else:
-            os.environ[THREADS] = before
+        _restore(THREADS, before)
+
+
+def _restore(variable: str, before: str | None) -> None:
+    if before is None:
+        os.environ.pop(variable, None)
+    else:
+        os.environ[variable] = before
 
 
 class _Messages:

@@ -1,4 +1,4 @@
-"""New processes of this program: what they start with, and how they end."""
+"""New processes of this program that run models: what they may use, and how they end."""
 
 import gc
 import json
@@ -8,16 +8,15 @@ import sys
 
 from curate import errors
 from curate.errors import BadSettings, CurateError
+from curate.models.pretrained import device
 
 
 def check_devices(count: int) -> None:
     """Raise BadSettings if this machine cannot run models in `count` processes, each with a device of its own."""
-    import torch
-
-    from curate.models.pretrained import device
-
     if count == 1:
         return
+    import torch
+
     on = device()
     if on == "mps":
         raise BadSettings("an Apple GPU serves one process; leave out --devices")
