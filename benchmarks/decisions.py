@@ -42,7 +42,7 @@ def build(root: Path, queries: int) -> None:
     load.write("qrels", 0, lambda: [_qrels(queries)])
     load.finish()
     mine = Job(workspace, "mine", "dense-train")
-    scores = Job(workspace, "denoise", "score-dense-train")
+    scores = Job(workspace, "denoise", "score-dense-train", {"run": "dense-train", "depth": DEPTH})
     for number, first in enumerate(range(0, queries, BLOCK)):
         candidates, ledger = _block(np.arange(first, first + BLOCK, dtype=np.int32))
         mine.write("candidates", number, lambda t=candidates: [t])
