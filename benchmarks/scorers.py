@@ -71,12 +71,13 @@ def timed(score: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
 
 
 def curate_scores(
-    folder: Path, queries: list[str], passages: list[str], pairs: np.ndarray
+    folder: Path, queries: list[str], passages: list[str], pairs: np.ndarray, backend: str = "torch"
 ) -> Callable[[], np.ndarray]:
     """Return a function that tokenizes and scores; the model is loaded and warm."""
     from curate.models.scorer import find_source
+    from curate.models.scorer_options import ScorerOptions
 
-    scorer = find_source(str(folder), folder.parent).open()
+    scorer = find_source(str(folder), folder.parent, ScorerOptions(backend=backend)).open()
     scorer.score(scorer.prepare(queries, passages, pairs[:1]))
     return lambda: scorer.score(scorer.prepare(queries, passages, pairs))
 

@@ -13,13 +13,14 @@ from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
 from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
+from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.rank_scores import RankScorer, ranks_here
-from curate.denoise.scoring import known_rate, plan_score, said_by_each, score_by_each
+from curate.denoise.scoring import said_by_each, score_by_each
 from curate.errors import BadSettings, StepMissing
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
 from curate.options import given_options
-from curate.plan import Plan
+from curate.plan import Plan, tokens_of
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
@@ -137,6 +138,7 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     mined = mine(workspace, progress=progress, **request.mining)
     scored = score_by_each(workspace, mined.run_id, request.scoring, progress)
     row = set_cutoffs(workspace, cutoffs, **request.kept)
+    workspace.keep_scored_candidates(progress)
     warnings = said_by_each(workspace, mined.run_id, scored, row)
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
     scorer = judges.in_words(request.cutoffs)
@@ -162,10 +164,13 @@ def _with_scoring(workspace: Workspace, mining: Plan, request: AugmentRequest) -
     ranks = ranks_here(workspace)
     models = {scorer: of for scorer, of in request.scoring.items() if scorer not in ranks}
     for scorer, settings in models.items():
-        pairs, rate = queries * settings.depth, known_rate(workspace, scorer)
-        seconds = seconds + pairs / rate if seconds is not None and rate else None
+        pairs, pace = queries * settings.depth, known_pace(workspace, scorer)
+        seconds = seconds + pairs / pace.per_second if seconds is not None and pace else None
         note = f"Then {settings.scorer or scorer} scores up to {counted(pairs, 'pairs')}"
-        notes.append(f"{note}: about {duration(pairs / rate)}." if rate else f"{note}.")
+        tokens = tokens_of([(pairs, pace)]) if pace else None
+        told = [f"{tokens:,} tokens"] if tokens else []
+        told += [f"about {duration(pairs / pace.per_second)}"] if pace else []
+        notes.append(f"{note}{': ' if told else ''}{', '.join(told)}.")
     return replace(mining, stage="augment", seconds=seconds, notes=notes)
 
 
@@ -179,7 +184,8 @@ def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any])
         )
         return {scorer: workspace.settings.denoise.override(depth=row["depth"], **own)}
     found = scorer_settings(workspace, row).items()
-    return {scorer: workspace.settings.denoise.override(**{**asked, **own}) for scorer, asked in found}
+    cuts = {key: row[key] for key in ("negative_below", "positive_above")}
+    return {scorer: workspace.settings.denoise.override(**{**asked, **cuts, **own}) for scorer, asked in found}
 
 
 def _refuse_other_ranks(workspace: Workspace, row: dict[str, Any], repeated: str | None) -> None:

@@ -49,6 +49,7 @@ Language = Literal[
     "tamil",
     "turkish",
 ]
+Backend = Literal["torch", "openvino", "auto"]
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
@@ -127,6 +128,9 @@ class Denoise(Section):
     """The top-k that is scored and judged. RocketQA scores 50 of the 1,000 passages that it retrieves."""
     negatives: int = Field(default=4, ge=1)
     """A query with fewer hard negatives than this is reported as short."""
+    enough: int | None = Field(default=None, ge=1)
+    """Score the ranks in waves, and no more of a query that has this many hard negatives. By default all are
+    scored."""
     max_length: int | None = Field(default=None, ge=8)
     """Maximum tokens of query and passage together. By default the model's own limit, but at most 512."""
     relevant_class: str | None = None
@@ -140,6 +144,12 @@ class Denoise(Section):
     """Requests to a served scorer at the same time. By default 8."""
     timeout: float | None = Field(default=None, gt=0)
     """Seconds in which a served scorer must answer a request. By default 60."""
+    backend: Backend = "torch"
+    """What computes the scorer: `torch`, or on a CPU `openvino`, each of which gives scores of its own, or `auto`:
+    as this scorer has scored here before, else OpenVINO where it is installed and measured to be faster."""
+    max_flips: float = Field(default=0.01, ge=0, le=1)
+    """Scores by another back end than torch are refused if a larger share of a sample lies on the other side of a
+    cutoff than in float32."""
     accept_judge: bool = False
     """Set cutoffs also for a scorer that ranks worse than the retriever on queries that it has not seen."""
 
@@ -339,8 +349,8 @@ class Recipe(Section):
     init: str | None = None
     """The encoder that the models start from: a folder or a hub name. By default that of `[mine]`. An `init` in
     `[train.*]` takes precedence."""
-    devices: int = Field(default=1, ge=1)
-    """Processes that train."""
+    devices: int | None = Field(default=None, ge=1)
+    """Processes that train and run models, one for each GPU. By default as many as `--devices` says, or 1."""
     depth: int | None = Field(default=None, ge=1)
     """Passages that M_D0 finds for a train query. By default the depth of `[mine]`."""
     augment_depth: int | None = Field(default=None, ge=1)

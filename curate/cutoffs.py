@@ -26,6 +26,7 @@ DECIDING = (
     "calibration_id",
     "joined",
     "judges",
+    "enough",
 )
 UNCALIBRATED = "none"
 NONE_YET = "no cutoffs yet: nothing was scored, and unscored is not negative"
@@ -52,6 +53,8 @@ class CutoffOptions(TypedDict, total=False):
     calibration: str | Sequence[str] | None
     """The calibration of the probabilities: an id, or `none` for the sigmoid of the logits. Of several scorers,
     each takes the one that is its own."""
+    enough: int | None
+    """The hard negatives after which a query of a run over train needs no more scores; 0: it needs all of them."""
 
 
 def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -> dict[str, Any]:
@@ -78,7 +81,8 @@ def as_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) ->
     """Return the row that `set_cutoffs` with these arguments would put in force; raises BadSettings as it does."""
     before = named_cutoffs(workspace, name)
     row = _row(workspace, before, options)
-    workspace.settings.denoise.override(**{key: row[key] for key in ("depth", "negative_below", "positive_above")})
+    checked = ("depth", "negative_below", "positive_above", "enough")
+    workspace.settings.denoise.override(**{key: row[key] for key in checked})
     if before and all(before[key] == row[key] for key in DECIDING):
         return before
     return {**row, "name": name, "revision": (before or {"revision": 0})["revision"] + 1}
@@ -113,7 +117,7 @@ def cutoffs_in_force(workspace: Workspace, name: str | None) -> dict[str, Any]:
     if name is not None and name not in rows:
         raise UnknownName(f"no cutoffs '{name}'; the cutoffs are: {', '.join(rows)}")
     row = rows[current["name"] if name is None else name]
-    left_out = () if judges.are_several(row) else judges.OF_SEVERAL
+    left_out = {*(() if judges.are_several(row) else judges.OF_SEVERAL), *(() if row["enough"] else ("enough",))}
     return {key: value for key, value in row.items() if key not in left_out}
 
 
@@ -130,7 +134,7 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return each scorer of the cutoffs in `row` -> the keys of `[denoise]` that score by it: model and depth."""
     known = {scorer["model_id"]: scorer for scorer in _scorers(workspace)}
-    own = ("max_length", "relevant_class", "instruction", "prompt")
+    own = ("max_length", "relevant_class", "instruction", "prompt", "backend")
     models = {
         name: {"scorer": known[name]["path"], **{key: known[name][key] for key in own}} if name in known else {}
         for name in judges.scorers(row)
@@ -148,6 +152,7 @@ def _row(workspace: Workspace, before: Mapping[str, Any] | None, options: Mappin
     if not all(scorers):
         raise StepMissing(NONE_YET, run=TO_SCORE)
     scales = _calibrations(workspace, scorers, asked, like)
+    row["enough"] = row["enough"] or None
     return {**row, **_joined(scales, join or (row["joined"] if len(scorers) > 1 else None))}
 
 
@@ -243,6 +248,7 @@ def _start(workspace: Workspace, row: Mapping[str, Any] | None) -> dict[str, Any
         "calibration_id": None,
         "joined": None,
         "judges": None,
+        "enough": None,
     }
 
 

@@ -13,11 +13,11 @@ from curate.cutoffs import current_cutoffs
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.jobs import Job, table_digest
 from curate.mine.request import MineOptions, MineRequest
-from curate.mine.stage import mine
+from curate.mine.stage import mine, plan_mine
 from curate.nearest import nearest
 from curate.options import given_options
 from curate.plan import Plan
-from curate.progress import SILENT, Progress
+from curate.progress import SILENT, Progress, duration
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
@@ -154,15 +154,32 @@ def evaluate(
 
 
 def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> Plan:
-    """Return how many runs `evaluate` with the same options would measure, and which it would mine first."""
+    """Return how many runs `evaluate` with the same options would measure, and which it would mine first.
+
+    The time is that of mining, and of measuring at the rate of the newest measurement.
+    """
     request = EvaluateRequest.of(workspace, **options)
-    jobs = [MineRequest.of(workspace, **asked).job for asked in request.mining]
-    mined, to_mine = [job.name for job in jobs if job.record], [job.name for job in jobs if not job.record]
+    jobs = [(MineRequest.of(workspace, **asked).job, asked) for asked in request.mining]
+    mined = [job.name for job, _ in jobs if job.record]
+    plans = {job.name: plan_mine(workspace, **asked) for job, asked in jobs if not job.record}
+    to_mine = list(plans)
     only_to_mine = to_mine and not (mined or request.runs or request.against)
     chosen = [] if only_to_mine else request.over_one_split(mined)
     done = [run for run in chosen if _job(workspace, run).record]
-    notes = [f"to mine: {', '.join(to_mine)}"] if to_mine else []
-    return Plan("evaluate", "runs", len(chosen) + len(to_mine), len(done), notes=notes)
+    notes = [f"to mine: {name}: {_told(plan)}" for name, plan in plans.items()]
+    rest = len(chosen) + len(to_mine) - len(done)
+    seconds = sum(plan.seconds or 0.0 for plan in plans.values()) + rest * _seconds_of_one(workspace)
+    tokens = sum(plan.tokens or 0 for plan in plans.values()) or None
+    return Plan("evaluate", "runs", rest + len(done), len(done), seconds, notes, tokens)
+
+
+def _told(plan: Plan) -> str:
+    return f"{counted(plan.total - plan.cached, plan.unit)}, about {duration(plan.seconds or 0.0)}"
+
+
+def _seconds_of_one(workspace: Workspace) -> float:
+    """Return the seconds that measuring a run took the last time; before the first, one second."""
+    return next((record.seconds for record in reversed(workspace.records("evaluate"))), 1.0)
 
 
 def measure(workspace: Workspace, run: str) -> None:

@@ -98,6 +98,7 @@ def rebuild(
         raise Damaged("\n".join(["what follows is lost or damaged, and cannot be made again yet:", *lost, *rest]))
     workspace.records()  # raises Damaged if all of them are gone
     _catalogue(workspace)
+    workspace.keep_scored_candidates(progress, anew=True)
     return Rebuilt(len(workspace.outputs(workspace.records())), mended, workspace.catalogue.path)
 
 
@@ -301,7 +302,7 @@ def _use(workspace: Workspace, record: Record, progress: Progress) -> None:  # n
 
 
 def _denoise(workspace: Workspace, record: Record, progress: Progress) -> None:
-    score_again(AsOf(workspace, record), record.job, record.facts, record.settings["depth"], progress)
+    score_again(AsOf(workspace, record), record, progress)
 
 
 def _ranks(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001

@@ -26,10 +26,9 @@ def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
     import duckdb
 
     try:
-        with workspace.connect(memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
-            records = workspace.records()
-            paths = [str(path) for table in sql_files.TABLES for path in workspace.shards(table, records)]
-            sql_files.execute(connection, "workspace/sandbox_paths", paths=paths)
+        now = workspace.snapshot()
+        with workspace.connect(now, memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
+            sql_files.execute(connection, "workspace/sandbox_paths", paths=[str(path) for path in now.files()])
             sql_files.execute(connection, "workspace/sandbox_access")
             sql_files.execute(connection, "workspace/sandbox_lock")
             yield connection

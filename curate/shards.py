@@ -102,12 +102,17 @@ def publish(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Man
     Raises NoSpace if a file cannot be written.
     """
     with shard_in_work():
-        with whole_file(target) as temporary:
-            Manifest.path(target).unlink(missing_ok=True)
-            rows = write(temporary)
-            size, digest = temporary.stat().st_size, file_sha256(temporary)
-        manifest = Manifest(target.name, rows, size, digest, lineage)
-        manifest.write(target)
+        return write_whole(target, write, lineage)
+
+
+def write_whole(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Manifest:
+    """Do what `publish` does for a file that is not worth waiting for: Ctrl-C deletes what there is of it."""
+    with whole_file(target) as temporary:
+        Manifest.path(target).unlink(missing_ok=True)
+        rows = write(temporary)
+        size, digest = temporary.stat().st_size, file_sha256(temporary)
+    manifest = Manifest(target.name, rows, size, digest, lineage)
+    manifest.write(target)
     if size >= WORTH_KNOWING and (there := signature(target)):
         _KNOWN[target] = there, digest
     return manifest

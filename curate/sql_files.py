@@ -43,7 +43,7 @@ TABLES = (
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
 STAGES = "stages"
 # Views that steps define over some shards of a table -> the table.
-SOME_SHARDS_OF = {"ledger_shards": "scores", "passage_shard": "passages"}
+SOME_SHARDS_OF = {"ledger_shards": "scores", "passage_shard": "passages", "candidate_shards": "candidates"}
 MACROS = (
     "macros/passage_text",
     "macros/probability",
@@ -72,10 +72,14 @@ VIEWS = (
     "views/seen_queries",
     "views/duplicates",
     "views/candidate_sources",
+    "views/withdrawn_queries",
     "views/usable_candidates",
     "views/cutoffs",
     "views/judges",
     "views/probabilities",
+    "views/scored_runs",
+    "views/scored_candidates",
+    "views/judged_candidates",
     "views/decisions",
     "training_set/found",
     "views/leaked_queries",
@@ -89,6 +93,7 @@ VIEWS = (
 TABLE_MACROS = (
     "macros/random_pairs",
     "macros/pairs_to_score",
+    "macros/sampled_queries",
     "macros/judge_by_query",
     "macros/scale_of",
     "macros/judged_twice",

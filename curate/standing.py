@@ -9,7 +9,7 @@ from curate.config import Mine
 from curate.counted import counted
 from curate.cutoffs import cutoffs_in_force
 from curate.denoise.rank_scores import ranks_here
-from curate.denoise.score_job import UNREADABLE, score_job
+from curate.denoise.score_job import UNREADABLE, is_read
 from curate.job_record import Record
 from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
@@ -26,10 +26,14 @@ WHY = {
 def states(workspace: Workspace, runs: Iterable[str], cutoffs: str | None) -> list[dict[str, Any]]:
     """Return the rows of `sql/workspace/run_states.sql`: what of each run is scored, and what it lacks.
 
-    With queries_missing: queries of its split that were not there when it was made; all_read: whether a model has
-    read all its pairs, so that those without a score can have none; and mined_by: the command that mines it anew.
+    With left: those of the unscored that need no score, because their query has enough hard negatives at better
+    ranks; queries_missing: queries of its split that were not there when it was made; all_read: whether a model
+    has read all its pairs, so that those without a score can have none; and mined_by: the command that mines it
+    anew.
     """
     rows = workspace.select("workspace/run_states", runs=list(runs), cutoffs=cutoffs).to_dicts()
+    for row in rows:
+        row["left"] = left_unscored(workspace, row["run_id"], cutoffs) if cutoffs and row["enough"] else 0
     records = {record.job: record for record in workspace.records("mine")}
     missing = _queries_missing(workspace, [records[row["run_id"]] for row in rows])
     defaults = workspace.settings.mine
@@ -37,11 +41,21 @@ def states(workspace: Workspace, runs: Iterable[str], cutoffs: str | None) -> li
         {
             **row,
             "queries_missing": missing[row["run_id"]].get(row["split"], 0),
-            "all_read": bool(row["unscored"]) and _all_read(workspace, row["run_id"], cutoffs),
+            "all_read": to_score(row) > 0 and _all_read(workspace, row["run_id"], cutoffs),
             "mined_by": command_to_mine(records[row["run_id"]], row["split"], defaults),
         }
         for row in rows
     ]
+
+
+def left_unscored(workspace: Workspace, run_id: str, cutoffs: str) -> int:
+    """Return how many candidates of a run need no score, because their query has enough hard negatives."""
+    return int(workspace.select("workspace/left_unscored", run=run_id, cutoffs=cutoffs)["candidates"][0])
+
+
+def to_score(state: Mapping[str, Any]) -> int:
+    """Return how many candidates of a run lack a score that the cutoffs ask for."""
+    return int(state["unscored"] - state["left"])
 
 
 def _queries_missing(workspace: Workspace, runs: Iterable[Record]) -> dict[str, dict[str, int]]:
@@ -63,9 +77,9 @@ def _all_read(workspace: Workspace, run_id: str, cutoffs: str | None) -> bool:
     row = cutoffs_in_force(workspace, cutoffs)
     ranks = ranks_here(workspace)  # these read no text
     by = zip(judges.scorers(row), judges.fingerprints(row), strict=True)
-    prints = [print_ for scorer, print_ in by if scorer not in ranks]
-    records = [score_job(workspace, run_id, row["depth"], print_).record for print_ in prints if print_]
-    return len(records) == len(prints) and all(record and "lost" not in record.facts for record in records)
+    models = [print_ for scorer, print_ in by if scorer not in ranks]
+    known = [print_ for print_ in models if print_]
+    return len(known) == len(models) and is_read(workspace, run_id, row, known)
 
 
 def command_to_mine(record: Record, split: str, defaults: Mine) -> str:
@@ -107,8 +121,8 @@ def notes(
 def warnings(state: Mapping[str, Any], cutoffs: str | None) -> list[str]:
     """Return what a run lacks, each with the command that mends it."""
     found = [f"{text}. Run: {state['mined_by']}" for text in lacks(state)]
-    if cutoffs and state["unscored"] and state["split"] in SCORED:
-        count = f"{state['unscored']:,} of {state['candidates']:,} candidates of run {state['run_id']}"
+    if cutoffs and to_score(state) and state["split"] in SCORED:
+        count = f"{to_score(state):,} of {state['candidates']:,} candidates of run {state['run_id']}"
         found.append(
             f"{count} have no score, {UNREADABLE}"
             if state["all_read"]
@@ -132,7 +146,8 @@ def lacks(state: Mapping[str, Any]) -> list[str]:
 
 def command_to_score(state: Mapping[str, Any], cutoffs: str) -> str:
     """Return the command that scores what is unscored in a run, by the scorer and the depth of the cutoffs."""
-    return curate_command("denoise", "--run", state["run_id"], "--cutoffs", cutoffs)
+    enough = option_words({"enough": state["enough"]})
+    return curate_command("denoise", "--run", state["run_id"], "--cutoffs", cutoffs, *enough)
 
 
 def why(state: Mapping[str, Any]) -> str:

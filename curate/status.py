@@ -62,8 +62,9 @@ class Status:
         name = next((found["name"] for found in self.cutoffs if found["because"]), None)
         lines = [head]
         if name and row["split"] in standing.SCORED:
+            left = f"; {row['left']:,} need no score (--enough {row['enough']:,})" if row["left"] else ""
             lines.append(
-                f"    {scored:,} of {row['candidates']:,} candidates within the cutoffs' depth are scored"
+                f"    {scored:,} of {row['candidates']:,} candidates within the cutoffs' depth are scored{left}"
             )
         return lines + [f"    {text}" for text in standing.lacks(row)]
 
@@ -160,7 +161,7 @@ def _next(workspace: Workspace, found: Status) -> str:
         return command if _has_scorer(workspace) else f"curate train cross-encoder, or {command}"
     name = next(row["name"] for row in found.cutoffs if row["because"])
     for run in filter(None, (train, unlabeled)):
-        if run["unscored"] and not run["all_read"]:
+        if standing.to_score(run) and not run["all_read"]:
             return standing.command_to_score(run, name)
     if queries.get("unlabeled") and (not unlabeled or standing.lacks(unlabeled)):
         return (unlabeled and _renewed(workspace, unlabeled, found)) or "curate augment"
@@ -190,7 +191,7 @@ def _renewed(workspace: Workspace, stale: Row, found: Status) -> str | None:
     if newest is stale or standing.lacks(newest):
         return None
     steps = []
-    if stale["because"] != "chosen" or newest["unscored"] or not found.cutoffs:
+    if stale["because"] != "chosen" or standing.to_score(newest) or not found.cutoffs:
         steps.append(_denoise(workspace, "--run", newest["run_id"]))
     if stale["because"] == "chosen":
         steps.append(curate_command("use", newest["run_id"]))

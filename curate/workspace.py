@@ -7,6 +7,7 @@ my-set/
   embeddings/  indexes/  models/  exports/
 """
 
+import logging
 import os
 import platform
 import re
@@ -18,11 +19,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from curate import sql_files
+from curate import scored_candidates, sql_files
 from curate.catalogue import Catalogue
 from curate.config import Settings, read_settings
 from curate.damage import Damage, all_contents, all_standing, refuse
-from curate.errors import BadSettings, Damaged, NoSpace, NoWorkspace, UnknownName, WorkspaceBusy
+from curate.errors import BadSettings, CurateError, Damaged, NoSpace, NoWorkspace, UnknownName, WorkspaceBusy
 from curate.job_record import (
     COPIES,
     NAMED,
@@ -36,16 +37,20 @@ from curate.job_record import (
     without_copy,
 )
 from curate.nearest import nearest
+from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
+from curate.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+LOGGER = logging.getLogger("curate.workspace")
+
 CONFIG = "curate.toml"
 OWN = ("tables", "embeddings", "indexes", "models")
 OWN_FILES = (CONFIG, "curate.duckdb", ".lock", ".spill-")
-FORMAT = 5
+FORMAT = 6
 """The number of the tables' columns and their meaning: it rises when older tables cannot be used."""
 # A shard of the ledger counts as soon as it is written, because each shard holds complete answers. The models that
 # gave the scores count with it. Other shards count once their job has a record, so that no reader sees half a run.
@@ -220,19 +225,14 @@ class Workspace:
         """Raise Damaged if files are damaged besides those that were `mended`; reads all of them."""
         refuse(self.root, self.damage(), mended)
 
-    def shards(self, table: str, records: list[Record] | None = None, *, without: str = "") -> list[Path]:
-        """Return the Parquet shards of a table that count, in the order of their jobs; the list is never empty.
+    def shards(self, table: str, *, without: str = "") -> list[Path]:
+        """Return the Parquet shards of a table that count now, as `Snapshot.paths` does."""
+        return self.snapshot().paths(table, without=without)
 
-        without: a job whose shards are left out. records: the jobs' records, to save reading them again. Raises
-        Damaged if a shard that a record names is missing, or has not its size or its manifest.
-        """
-        records = self.records() if records is None else records
-        shards = self._shards(table, records)
-        refuse(self.root, all_standing(shards))
-        # The shard without rows is used only if there is no other. DuckDB estimates a relation's size from its
-        # first file, and an estimate of 0 makes it hash the largest table (measured: 24 s instead of 3 s).
-        paths = [shard.path for shard in shards if shard.path.parent.name != without]
-        return paths or [self.schema_shard(table)]
+    def snapshot(self) -> Snapshot:
+        """Return the records and shards that count now, for what must not change while it is read."""
+        records = self.records()
+        return Snapshot(self.root, records, lambda table: self._shards(table, records), self.schema_shard)
 
     def _shards(self, table: str, records: list[Record]) -> list[Shard]:
         prefix = f"tables/{table}/"
@@ -256,54 +256,53 @@ class Workspace:
             if made and made.lineage.job == path.parent.name and made.is_intact(path)
         ]
 
-    def check(self, tables: Iterable[str], records: list[Record] | None = None) -> None:
-        """Raise Damaged if a shard of `tables` has not the bytes that were written.
-
-        A process reads each shard for this once, as long as the file stays as it is.
-        """
-        records = self.records() if records is None else records
-        refuse(
-            self.root, all_contents(shard for table in sorted(tables) for shard in self._shards(table, records))
-        )
-
-    def connect(self, **config: Any) -> "duckdb.DuckDBPyConnection":
+    def connect(self, now: Snapshot | None = None, **config: Any) -> "duckdb.DuckDBPyConnection":
         """Return an in-memory DuckDB connection that has every table and view of the workspace.
 
         It reads the Parquet shards, so it is never locked and never stale. Data that does not fit into memory is
         spilled into the workspace. Each process has its own spill folder, because DuckDB reuses its file names.
-        """
-        return self._connect(sql_files.known_names(), **config)
 
-    def connect_lazily(self, **config: Any) -> "duckdb.DuckDBPyConnection":
+        now: what it reads; by default the workspace as it is.
+        """
+        return self._connect(sql_files.known_names(), now, **config)
+
+    def connect_lazily(self, now: Snapshot | None = None, **config: Any) -> "duckdb.DuckDBPyConnection":
         """Return a connection as `connect` does, which gets a table or view when `sql_files` first reads it.
 
         DuckDB binds every view that it creates. For all of them, that takes longer than most steps' queries.
         """
-        return self._connect(frozenset(), **config)
+        return self._connect(frozenset(), now, **config)
 
-    def _connect(self, names: frozenset[str], **config: Any) -> "duckdb.DuckDBPyConnection":
+    def _connect(self, names: frozenset[str], now: Snapshot | None, **config: Any) -> "duckdb.DuckDBPyConnection":
         spill = self.root / f"{_spills()}{os.getpid()}"
         connection = sql_files.connect(temp_directory=str(spill), **config)
-        records = self.records()
-        self.define(connection, records, names)
-        defined, checked, one_at_a_time = set(names), set[str](), Lock()
+        reads = now or self.snapshot()
+        defined, checked, one_at_a_time = set[str](), set[str](), Lock()
+
+        def define(asking: "duckdb.DuckDBPyConnection", missing: frozenset[str]) -> None:
+            self.define(asking, reads, missing)
+            if not missing.isdisjoint(scored_candidates.VIEWS):
+                scored_candidates.use(asking, reads)
+            defined.update(missing)
 
         def prepare(asking: "duckdb.DuckDBPyConnection", read: frozenset[str]) -> None:
             with one_at_a_time:
                 if missing := read - defined:
-                    self.define(asking, records, missing)
-                    defined.update(missing)
+                    define(asking, missing)
                 if unchecked := sql_files.tables_of(read) - checked:
-                    self.check(unchecked, records)
+                    reads.check(unchecked)
                     checked.update(unchecked)
+                if not read.isdisjoint(scored_candidates.VIEWS):  # each time: files may go
+                    scored_candidates.check(asking, reads)
 
+        define(connection, names)
         sql_files.prepare_reads(connection, prepare)
         return connection
 
     def define(
         self,
         connection: "duckdb.DuckDBPyConnection",
-        records: list[Record],
+        now: Snapshot,
         names: Collection[str],
     ) -> None:
         """Create the tables, macros and views called `names` on `connection`.
@@ -312,14 +311,30 @@ class Workspace:
         """
         import duckdb
 
-        refuse(self.root, all_standing(self.outputs(records)))
+        refuse(self.root, all_standing(self.outputs(now.records)))
         if sql_files.STAGES in names:
-            self._define_stages(connection, records)  # first, because views read it
+            self._define_stages(connection, now.records)  # first, because views read it
         try:
-            sql_files.define(connection, lambda table: self.shards(table, records), names)
+            sql_files.define(connection, now.paths, names)
         except duckdb.Error:
-            self.check(sql_files.TABLES, records)  # a shard whose end is damaged cannot even be opened
+            now.check(sql_files.TABLES)  # a shard whose end is damaged cannot even be opened
             raise
+
+    def keep_scored_candidates(self, progress: Progress = SILENT, *, anew: bool = False) -> None:
+        """Bring the files of scored candidates up to date. As nothing depends on them, an error is only logged.
+
+        anew: check those that there are, as `curate rebuild` does.
+        """
+        import duckdb
+
+        try:
+            now = self.snapshot()
+            with self.connect_lazily(now) as connection:
+                scored_candidates.keep(connection, now, progress, anew=anew)
+        except duckdb.InterruptException as error:
+            raise KeyboardInterrupt from error
+        except (CurateError, duckdb.Error, OSError) as error:
+            LOGGER.warning("no scored candidates are kept: %s", error)
 
     def _define_stages(self, connection: "duckdb.DuckDBPyConnection", records: list[Record]) -> None:
         connection.execute(sql_files.text("tables/stages"))
@@ -347,8 +362,9 @@ class Workspace:
         import polars as pl
 
         if name in sql_files.TABLES and name not in sql_files.SHARDS_OF:
-            self.check([name])
-            return pl.scan_parquet(self.shards(name))
+            now = self.snapshot()
+            now.check([name])
+            return pl.scan_parquet(now.paths(name))
         known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
         if name not in known:
             raise UnknownName(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
@@ -368,9 +384,8 @@ class Workspace:
         Tables and views that users created in the file stay. Nothing depends on the file, and the next command
         refreshes it again. Raises CurateError if DuckDB cannot write it.
         """
-        records = self.records()
-        names = sql_files.known_names()
-        return self.catalogue.write(lambda connection: self.define(connection, records, names), records)
+        now, names = self.snapshot(), sql_files.known_names()
+        return self.catalogue.write(lambda connection: self.define(connection, now, names), now.records)
 
     def catalogue_is_current(self) -> bool:
         """Return whether `curate.duckdb` shows this folder, with every job that is complete."""

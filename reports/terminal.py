@@ -107,7 +107,16 @@ def setting_line(setting: ReportRow) -> str:
     scale = f" ({judges.scale_in_words(setting)})" if judges.scale_in_words(setting) else ""
     return (
         f"Run {setting['run_id']} ({setting['retriever']}, {queries}): the top {setting['depth']} are judged by "
-        f"{judges.in_words(setting)}{scale}. Cutoffs '{setting['cutoffs']}': {cuts}."
+        f"{judges.in_words(setting)}{scale}. Cutoffs '{setting['cutoffs']}': {cuts}.{_stops(setting)}"
+    )
+
+
+def _stops(setting: ReportRow) -> str:
+    if not setting["enough"] or setting["split"] != "train":
+        return ""
+    return (
+        f" Scoring a query stopped at {setting['enough']:,} hard negatives (--enough): deeper candidates are "
+        "unscored, and those that are scored belong to queries with few negatives."
     )
 
 
@@ -180,14 +189,22 @@ def shares_of_unjudged(row: ReportRow) -> list[str]:
 
 def in_words(rows: list[ReportRow]) -> str:
     """Return the sum of the rows as a sentence. It tells what people judged apart from what the scorer decided."""
-    total = {name: sum(row[name] for row in rows) for name in (*PARTS, *APART, "unjudged", "denoised")}
+    known = [row for row in rows if row["denoised_rate"] is not None or not row["unjudged"]]
+    total = {name: sum(row[name] for row in known) for name in (*PARTS, *APART, "unjudged", "denoised")}
     share = percent(total["denoised"] / total["unjudged"] if total["unjudged"] else None)
     parts = ", ".join(f"{number(total[name])} {words}" for name, words in PARTS.items() if total[name])
     apart = "; ".join(f"{number(total[name])} {words}" for name, words in APART.items() if total[name])
+    deeper = [row for row in rows if row not in known]
+    left = f" No share of all is known where scoring stopped early: {_listed(deeper)}." if deeper else ""
     return (
         f"Denoised {share} of {counted(total['unjudged'], 'unjudged candidates')}{f' ({parts})' if parts else ''}"
-        f"{f'; {apart}' if apart else ''}."
+        f"{f'; {apart}' if apart else ''}.{left}"
     )
+
+
+def _listed(rows: list[ReportRow]) -> str:
+    unscored = sum(row["unscored"] for row in rows)
+    return f"ranks {', '.join(map(ranks, rows))}, with {number(unscored)} unscored"
 
 
 def ranks(row: ReportRow) -> str:

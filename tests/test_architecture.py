@@ -134,7 +134,7 @@ def test_torch_and_rich_stay_where_they_belong(module: str) -> None:
     """Only train/, the models and the searches use torch. Only reports/ and the command line's bar use rich."""
     roots = {name.partition(".")[0] for name, _ in imports(module)}
     if roots & {"torch", "transformers"}:
-        searches = {"curate.mine.exact_search", "curate.mine.faiss_search"}
+        searches = {f"curate.mine.{name}" for name in ("exact_search", "two_passes", "faiss_search")}
         assert layer_of(module) == "train" or module.startswith("curate.models.") or module in searches
     if "rich" in roots:
         assert layer_of(module) == "reports" or module.startswith("curate.cli.")

@@ -138,7 +138,7 @@ def test_logits_that_are_not_finite_are_refused(
 ) -> None:
     """Nothing of the shard is kept."""
     scorer = CrossEncoder(tiny_cross_encoder())
-    monkeypatch.setattr(scorer, "_forward", lambda rows: np.full(len(rows), np.nan, np.float32))
+    monkeypatch.setattr(scorer, "_forward", lambda rows: torch.full((len(rows),), torch.nan))
     with pytest.raises(CurateError, match="not finite"):
         scorer.score(scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR))
 

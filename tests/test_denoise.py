@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+import torch
 
 import curate
 from curate import Workspace
@@ -128,6 +128,8 @@ def test_a_dry_run_tells_the_work_and_changes_nothing(small_set: Workspace, tiny
     plan = plan_denoise(small_set, scorer=scorer, depth=4)
     assert (plan.total, plan.cached) == (8, 5)
     assert plan.seconds is not None
+    assert plan.tokens is not None
+    assert plan.tokens >= 3 * 5  # three pairs, each with a letter on both sides and three special tokens
     assert sorted(small_set.root.rglob("*")) == before
     plan = plan_denoise(small_set, scorer=scorer, depth=2, negative_below=0.2)
     assert (plan.unit, plan.total, plan.cached) == ("cutoffs", 1, 0)
@@ -169,7 +171,7 @@ def test_scores_that_are_not_finite_are_refused(
     small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NaN would be above every cutoff."""
-    monkeypatch.setattr(CrossEncoder, "_forward", lambda _self, rows: np.full(len(rows), np.inf, np.float32))
+    monkeypatch.setattr(CrossEncoder, "_forward", lambda _self, rows: torch.full((len(rows),), torch.inf))
     with pytest.raises(CurateError, match="not finite"):
         curate.denoise(small_set, scorer=str(tiny_cross_encoder()))
     assert ledger(small_set) == []
@@ -309,7 +311,7 @@ def test_only_cutoffs_change_without_scoring(small_set: Workspace, tiny_cross_en
     values: dict[str, Any] = {"depth": 3, "max_length": 48, "negatives": 2, "positive_above": 0.8}
     values |= {"cutoffs": "default", "run": "bm25-train", "scorer": "models/ce", "relevant_class": "yes"}
     values |= {"instruction": "Find an answer", "prompt": "judge.txt", "requests": 2, "timeout": 9.0}
-    values |= {"accept_judge": True}
+    values |= {"accept_judge": True, "enough": 2, "backend": "torch", "max_flips": 0.02}
     options: DenoiseOptions = {"negative_below": 0.2, option: values[option]}  # type: ignore[misc]
     scores_stay = option in ("positive_above", "cutoffs", "negatives", "accept_judge")
     assert (DenoiseRequest.of(small_set, **options).only_cutoffs is not None) == scores_stay

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -27,7 +28,7 @@ from curate.doctor.exam import Cuts, Exam
 from curate.doctor.sample import Sample, TextPair, draw_sample
 from curate.errors import BadSettings, NoWorkspace, StepMissing
 from curate.jobs import Job
-from curate.models import causal_scorer, cross_encoder
+from curate.models import batching, causal_scorer, cross_encoder
 from curate.models import encoder as encoder_module
 from curate.models.encoder import Encoder
 from curate.models.fold_scorer import FoldScorer, write_folds
@@ -408,10 +409,8 @@ def test_segments_on_the_wrong_side_are_red(
     assert not found.is_sound
 
 
-def left_padded(columns: Any, padding: int) -> dict[str, Any]:
+def left_padded(padded: Any, columns: Any, padding: int) -> dict[str, Any]:
     """Fill up rows on the left, where the model's positions begin, and hide nothing but the padding."""
-    from curate.models.batching import padded
-
     arrays = padded(columns, padding)
     lengths = [len(row) for row in columns["input_ids"]]
     return {
@@ -424,7 +423,7 @@ def test_padding_on_the_wrong_side_is_red(
     texts: Workspace, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """BERT counts its positions from the left, padding included. Opening it finds that; so does the doctor."""
-    monkeypatch.setattr(cross_encoder, "padded", left_padded)
+    monkeypatch.setattr(batching, "padded", partial(left_padded, batching.padded))
     folder = tiny_cross_encoder()
     refused = examine(texts, folder)
     assert [check.colour for check in checks(refused).values()] == ["red"]

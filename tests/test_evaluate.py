@@ -130,7 +130,11 @@ def test_a_dry_run_counts_what_is_not_measured(workspace: Workspace) -> None:
 def test_a_dry_run_knows_the_run_that_a_model_is_held_against(workspace: Workspace, tiny_encoder: Model) -> None:
     """That run is measured too, and it has to exist."""
     encoder = str(tiny_encoder())
-    assert plan_evaluate(workspace, encoder=encoder, against="bm25-test").total == 2
+    plan = plan_evaluate(workspace, encoder=encoder, against="bm25-test")
+    assert plan.total == 2
+    assert plan.seconds is not None
+    assert plan.tokens is not None
+    assert "200 passages to embed, about" in plan.notes[0]
     with pytest.raises(BadSettings, match="no run 'nosuch'"):
         plan_evaluate(workspace, encoder=encoder, against="nosuch")
 

@@ -281,9 +281,23 @@ def test_the_plan_counts_what_is_embedded_and_changes_nothing(workspace: Workspa
 
     assert (fresh.total, fresh.cached) == (7, 0)
     assert fresh.seconds is not None
+    tokens, _, _ = Encoder.open(encoder, workspace.root).tokenize(list(PASSAGES.values()), "passage")
+    assert fresh.tokens == sum(map(len, tokens["input_ids"]))
+    assert f"tokens: about {fresh.tokens:,}" in fresh.text()
+    assert deeper.seconds is not None
     assert (deeper.unit, deeper.total, deeper.cached) == ("queries", 4, 0)  # embedded, but not searched yet
     assert (same.unit, same.total, same.cached) == ("queries", 4, 4)
     assert len(workspace.records("mine")) == 1
+
+
+def test_the_plan_of_a_first_bm25_run_measures_a_small_index(workspace: Workspace) -> None:
+    """Nothing like it was done here before. The index is built elsewhere, so nothing changes."""
+    before = sorted(workspace.root.rglob("*"))
+    plan = plan_mine(workspace, retriever="bm25")
+    assert (plan.unit, plan.total, plan.tokens) == ("queries", 4, None)
+    assert plan.seconds is not None
+    assert plan.seconds > 0
+    assert sorted(workspace.root.rglob("*")) == before
 
 
 def test_the_command_prints_the_run_and_the_next_command(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import write_tiny_model
+from toy_scorer import ToyScorer, introduce
 
 import curate
 from curate import Workspace, named_queries
@@ -18,7 +20,9 @@ from curate.calibration import write_calibration
 from curate.cli.main import run as main
 from curate.config import Retriever, Split
 from curate.cutoffs import set_cutoffs
+from curate.denoise import resolve_scorer
 from curate.denoise.rank_scores import RankScorer, ranks_to_score, score_ranks
+from curate.denoise.stage import plan_denoise
 from curate.errors import BadSettings, StepMissing
 from curate.family import kin
 from curate.jobs import Job
@@ -133,6 +137,22 @@ def test_one_retriever_has_one_id_for_every_split_and_depth(
 
     assert of("train", 4) == of("unlabeled", 4)
     assert (of("train", 4) == of("train", 5)) == (retriever != "hybrid")
+
+
+def test_a_dense_run_made_before_scores_had_a_name_has_the_same_id(
+    workspace: Workspace, tiny_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its settings do not say how it was scored, which changes no rank worth the name."""
+    run = curate.mine(workspace, retriever="dense", depth=4, encoder=str(tiny_encoder())).run_id
+    scorer = RankScorer.of(workspace, run)
+    record = workspace.record(run)
+    assert record is not None
+    assert "score" in record.settings
+    older = {name: value for name, value in record.settings.items() if name != "score"}
+
+    monkeypatch.setattr(Workspace, "record", lambda *_: replace(record, settings=older))
+
+    assert RankScorer.of(workspace, run) == scorer
 
 
 def test_another_encoder_is_another_retriever(workspace: Workspace, tmp_path: Path) -> None:
@@ -272,6 +292,50 @@ def test_denoising_and_augmenting_under_joined_cutoffs_score_by_both(
     curate.augment(workspace, cutoffs="both")
     unscored = workspace.sql("select count(*) from decisions where cutoffs = 'both' and decision = 'unscored'")
     assert unscored.item() == 0
+
+
+def test_a_query_has_enough_negatives_once_model_and_ranks_say_so(
+    labelled: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its rank, the second candidate has a probability of 1/3.
+
+    The model rejects all but the positive: by 0.0003 for a query with an even number, by 0.047 for another. So the
+    mean is below 0.18 for the former alone. There, two ranks are enough.
+    """
+
+    def logit(query: str, passage: str) -> float:
+        rejected = -8.0 if number[query] % 2 == 0 else -3.0
+        return 5.0 if passage == positive[query] else rejected
+
+    labels = labelled.sql(
+        "select query_id, queries.text as query, passages.text as passage from positives "
+        "join queries using (query_key) join passages using (passage_key)"
+    ).to_dicts()
+    number = {row["query"]: int(row["query_id"][1:]) for row in labels}
+    positive = {row["query"]: row["passage"] for row in labels}
+    toy = ToyScorer("toy", logit)
+    monkeypatch.setattr(resolve_scorer, "find_source", lambda *_: toy)
+    monkeypatch.setattr(Workspace, "refresh_catalogue", lambda _self: True)  # nothing here reads it
+    introduce(labelled, "toy")
+    run = run_over(labelled, "train")
+    ranks = score_ranks(labelled, run, 1).scorer_id
+    calibrated(labelled, ranks)
+    set_cutoffs(labelled, "both", scorer=["toy", ranks], join="mean", depth=4, negative_below=0.18)
+    result = curate.denoise(labelled, run=run, cutoffs="both", enough=1, accept_judge=True)
+
+    pairs = labelled.sql(
+        "select candidates.query_key, rank, scores.logit is null as lacking from candidates left join scores "
+        "on scores.query_key = candidates.query_key and scores.passage_key = candidates.passage_key "
+        "and scores.scorer_id = 'toy'"
+    ).to_dicts()
+    lacking = [pair for pair in pairs if pair["lacking"]]
+    sample = set(labelled.sql(f"select query_key from sampled_queries('{run}', 'toy')")["query_key"].to_list())
+    assert {pair["query_key"] for pair in lacking} == set(range(0, 120, 2)) - sample
+    assert {pair["rank"] for pair in lacking} == {3, 4}
+    assert result.left_unscored == len(lacking)
+    assert len(scores(labelled)) == len(pairs)  # ranks cost nothing, so all are written
+    plan = plan_denoise(labelled, run=run, cutoffs="both", enough=1)
+    assert (plan.total, plan.notes[-1]) == (plan.cached, "cutoffs: both")
 
 
 def test_cutoffs_with_the_ranks_of_another_retriever_are_refused_before_a_model_scores(

@@ -17,8 +17,9 @@ from curate import Workspace
 from curate.cli.main import run
 from curate.config import Denoise
 from curate.denoise import scoring
+from curate.denoise.plan_scoring import plan_score
 from curate.denoise.score_job import Scored
-from curate.denoise.scoring import plan_score, score_run
+from curate.denoise.scoring import score_run
 from curate.errors import BadAnswer, BadInput, BadSettings
 from curate.models.scorer import find_source
 from curate.models.scorer_options import ScorerOptions

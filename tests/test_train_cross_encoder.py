@@ -178,9 +178,11 @@ def test_a_dry_run_measures_the_time_if_none_is_known(workspace: Workspace, init
     assert plan.seconds is not None
     assert plan.seconds > 0
     assert not (workspace.root / "models").exists()
-    rate = train(workspace, init).pairs_per_second
+    assert plan.tokens is not None
+    trained = train(workspace, init)
     following = plan_train_cross_encoder(workspace, groups=50, name="next", **options)
-    assert following.seconds == pytest.approx(200 / rate)
+    assert following.seconds == pytest.approx(200 / trained.pairs_per_second)
+    assert following.tokens == pytest.approx(200 * trained.tokens / trained.pairs, rel=0.001)
 
 
 @pytest.mark.parametrize("steps", [1, 4, 5])

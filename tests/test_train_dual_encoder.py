@@ -26,7 +26,7 @@ from curate.jobs import Job
 from curate.mine.request import MineRequest
 from curate.models.encoder import Encoder
 from curate.progress import Lines
-from curate.train import dev_eval, identity
+from curate.train import dev_eval, dual_encoder, identity
 from curate.train.cross_encoder import train_cross_encoder
 from curate.train.dev_eval import reciprocal_ranks
 from curate.train.dual_encoder import (
@@ -85,6 +85,20 @@ def test_the_outcome_tells_what_was_done(workspace: Workspace, init: Path) -> No
     assert not (workspace.root / "models/dual-encoder.checkpoint").exists()
     again = train(workspace, init, checkpoint_every=7, gradient_cache=True)
     assert (again.trained_now, again.sha256) == (False, trained.sha256)
+
+
+def test_a_dry_run_measures_the_time_if_none_is_known(workspace: Workspace, init: Path) -> None:
+    """It makes two steps on the first rows. Then the training's own rate is known. Nothing is written."""
+    before = sorted(workspace.root.rglob("*"))
+    plan = plan_train_dual_encoder(workspace, **arguments(init))
+    assert sorted(workspace.root.rglob("*")) == before
+    assert plan.seconds is not None
+    assert plan.seconds > 0
+    assert plan.tokens is not None
+    trained = train(workspace, init)
+    following = plan_train_dual_encoder(workspace, **arguments(init, epochs=6, name="next"))
+    assert following.seconds == pytest.approx(2 * trained.pairs / trained.pairs_per_second, rel=0.01)
+    assert following.tokens == pytest.approx(2 * trained.tokens, rel=0.001)
 
 
 def test_it_learns(workspace: Workspace, init: Path) -> None:
@@ -453,6 +467,25 @@ def test_a_finished_model_stands_on_a_machine_that_would_compute_in_another_form
         train(workspace, init, dtype="fp32")
     with pytest.raises(StaleModel, match='dtype was "bf16", is "fp32"'):
         train(workspace, init, name="half", checkpoint_every=2)
+
+
+def test_a_gpu_goes_on_in_the_form_in_which_it_began(
+    workspace: Workspace, init: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its attention rounds otherwise packed than padded. A finished model stands. A CPU's record says nothing."""
+    train(workspace, init)
+    form = {"attention": "packed"}
+    monkeypatch.setattr(dual_encoder, "towers_form", lambda _folders, _dtype: dict(form))
+    assert train(workspace, init).trained_now is False
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, init, name="half", checkpoint_every=2, progress=Interrupt(3))
+    form["attention"] = "padded"
+    with pytest.raises(StaleModel, match='attention was "packed", is "padded"'):
+        train(workspace, init, name="half", checkpoint_every=2)
+    form["attention"] = "packed"
+    assert train(workspace, init, name="half", checkpoint_every=2).trained_now
+    before, after = workspace.records("train")
+    assert after.settings == {**before.settings, "attention": "packed"}
 
 
 @pytest.mark.parametrize("every", [2, 100])

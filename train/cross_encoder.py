@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -19,6 +18,7 @@ from curate.denoise.judge_quality import JudgeQuality, measure_judge
 from curate.errors import BadInput, BadSettings
 from curate.jobs import table_digest
 from curate.judge_split import JudgeSplit, split_queries, write_judge_queries
+from curate.mine.exact_search import SCORE
 from curate.models.encoder import Encoder
 from curate.models.fold_scorer import write_folds
 from curate.models.folder import fingerprint, model_folder, weights_sha256
@@ -27,7 +27,7 @@ from curate.models.scorer import find_source
 from curate.models.scorer_spec import token_limit
 from curate.models.trained_here import training_in
 from curate.options import given_options
-from curate.plan import Plan
+from curate.plan import Pace, Plan, tokens_of
 from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest, digest
 from curate.suggest import curate_command
@@ -38,9 +38,15 @@ from .choosing import MEASURE, choosing_pairs
 from .distillation import GROUPS, TEACHER, Distillation, teacher_of
 from .groups import Counts, Pair, capped, count_queries, counts_in, read_batches, write_groups
 from .identity import TrainingIdentity
-from .initial_model import choose_initial_model, cross_encoder_from, cross_encoder_start, usual_learning_rate
+from .initial_model import (
+    choose_initial_model,
+    cross_encoder_form,
+    cross_encoder_from,
+    cross_encoder_start,
+    usual_learning_rate,
+)
 from .lifecycle import Trained, Work, outcome_fields, run_training, seen
-from .loop import Dev
+from .loop import Dev, pace_of_steps
 from .options import CrossEncoderOptions
 from .world import World
 
@@ -157,7 +163,8 @@ class CrossEncoderTraining:
             self.settings.dtype,
             identity_settings,
             self._digests,
-            fold,
+            form=partial(cross_encoder_form, self.start),
+            fold=fold,
         )
         self.distillation: Distillation | None = None
         if self.teacher:
@@ -191,7 +198,7 @@ class CrossEncoderTraining:
         workspace = self.identity.workspace
         found = {"candidates": table_digest(workspace, "candidates", of_jobs=[self.run_id])}
         if self.teacher:
-            found[TEACHER] = digest(self.teacher.spec.settings())
+            found[TEACHER] = digest(self.teacher.spec.settings(), SCORE)
         if self.earlier:
             scorers = judges.scorers(self.earlier)
             read = {"runs": [self.run_id], "cutoffs": self.earlier["name"], "scorers": scorers}
@@ -246,7 +253,8 @@ class CrossEncoderTraining:
 
         settings, identity = self.settings, self.identity
         self.progress = progress
-        model, tokenizer = cross_encoder_from(self.start, identity.seed), load_tokenizer(self.start)
+        model = cross_encoder_from(self.start, identity.seed, identity.dtype)
+        tokenizer = load_tokenizer(self.start)
         taught = self.distillation.groups if self.distillation else 0
         if self.distillation:
             self.distillation.teach(model, tokenizer, world, progress)
@@ -299,7 +307,7 @@ class CrossEncoderTraining:
 
         identity, settings = self.identity, self.settings
         facts = {
-            "trained from": identity.job.settings["init"],
+            "trained from": identity.init,
             "run": self.run_id,
             "groups": f"{self.groups:,}, {self.steps:,} steps of {settings.batch_groups}",
             "computed in": identity.dtype,
@@ -328,6 +336,7 @@ class CrossEncoderTraining:
             **{**total, **mean, "seconds": round(total["seconds"], 3)},
             queries=self.counts.queries,
             skipped=self.counts.skipped,
+            tokens=sum(facts.get("tokens", 0) for facts in each),
             threads=each[0]["threads"],
             pairs_per_second=round(total["pairs"] / total["seconds"], 1),
             best=None,
@@ -419,11 +428,12 @@ def plan_train_cross_encoder(
     distillation = None if done else work.distillation
     if distillation:
         pairs += distillation.most_pairs
-    seconds = pairs / (identity.rate() or _probe(judges[0])) if pairs else 0.0
+    pace = identity.pace() or (_probe(judges[0]) if pairs else None)
+    seconds = pairs / pace.per_second if pace else 0.0
     queries, skipped, most = work.counts.queries, work.counts.skipped, settings.groups * split.folds
     notes = [
         *work.notes,
-        f"from {identity.job.settings['init']} on run {work.run_id}, {sum(judge.steps for judge in judges):,} "
+        f"from {identity.init} on run {work.run_id}, {sum(judge.steps for judge in judges):,} "
         f"steps; the model goes to {identity.model}",
         f"{queries:,} train queries have a positive and negatives; {skipped:,} have no negative",
         *([f"first, {distillation.text}"] if distillation else []),
@@ -432,7 +442,8 @@ def plan_train_cross_encoder(
         *([f"held back: {_held_back(len(split.choosing), len(split.measuring))}"] if split.measuring else []),
         *([] if split.unseen() else ["no query is held back, so nothing will be known of the judge"]),
     ]
-    return Plan("train cross-encoder", "groups", total, done, seconds, notes)
+    tokens = tokens_of([(pairs, pace)]) if pace else None
+    return Plan("train cross-encoder", "groups", total, done, seconds, notes, tokens)
 
 
 def _earlier(workspace: Workspace, settings: TrainCrossEncoder) -> dict[str, Any] | None:
@@ -483,17 +494,15 @@ def _kept(best: Mapping[str, Any] | None) -> list[str]:
     return [f"Kept the weights after step {best['step']:,}: {figures}."]
 
 
-def _probe(work: CrossEncoderTraining) -> float:
-    """Return the pairs per second of the second of two steps, computed here on the first groups."""
+def _probe(work: CrossEncoderTraining) -> Pace:
+    """Return the pace of the second of two steps, computed here on the first groups."""
     from .cross_encoder_task import CrossEncoderTask
 
     identity, settings = work.identity, work.settings
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "groups.parquet"
         work.write_groups(path, 2 * settings.batch_groups, Lineage("train", "probe"))
-        model = cross_encoder_from(work.start, identity.seed).train()
+        model = cross_encoder_from(work.start, identity.seed, identity.dtype).train()
         task = CrossEncoderTask(model, load_tokenizer(work.start), settings, identity.dtype)
         (_, first), (_, second) = read_batches(path, settings.batch_groups)
-        task.backward(first, 0)
-        started = time.monotonic()
-        return task.backward(second, 1).pairs / (time.monotonic() - started)
+        return pace_of_steps(task, first, second)

@@ -3,9 +3,12 @@
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from curate.config import TrainCrossEncoder
-from curate.models.batching import padded, token_batches
+from curate.models.batching import model_inputs, token_batches
 from curate.models.pretrained import accepted, device, padding_id
+from curate.models.transfer import sent
 
 from .curve import Outcome
 from .groups import Pair
@@ -89,16 +92,14 @@ class CrossEncoderTask:
     def _logits(self, encoded: Any) -> "torch.Tensor":
         import torch
 
-        on, parts = device(), []
-        order = list(token_batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET[on]))
+        parts = []
+        order = list(token_batches([len(ids) for ids in encoded["input_ids"]], TOKEN_BUDGET[device()]))
         with computing(self.dtype):
             for chosen in order:
                 rows = {name: [values[index] for index in chosen] for name, values in encoded.items()}
-                arrays = padded(rows, padding_id(self.model, self.tokenizer))
-                inputs = {name: torch.from_numpy(array).to(on) for name, array in arrays.items()}
+                inputs = model_inputs(self.model, rows, padding_id(self.model, self.tokenizer))
                 parts.append(self.model(**accepted(self.model, inputs)).logits[:, 0].float())
-        places = torch.cat([torch.from_numpy(chosen) for chosen in order]).argsort()
-        return torch.cat(parts)[places.to(on)]
+        return torch.cat(parts)[sent(np.concatenate(order).argsort())]
 
 
 def grid(pairs: list[Pair], values: "torch.Tensor", width: int) -> "tuple[torch.Tensor, torch.Tensor]":

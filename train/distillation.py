@@ -160,7 +160,7 @@ class Distillation:
         settings = self.settings.model_dump(include=OF_THE_LOOP)
         identity = self.identity
         loop = {**settings, "learning_rate": self.learning_rate, "temperature": self._temperature}
-        return digest(plan, identity.start, identity.dtype, identity.seed, loop)[:16]
+        return digest(plan, identity.start, identity.dtype, identity.seed, loop, *identity.form.items())[:16]
 
 
 class DistillationTask(CrossEncoderTask):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
-from curate.mine.exact_search import TopPassages, exact
+from curate.mine.exact_search import TopPassages, exact, pair_score
 from curate.models.encoder import Encoder
 from curate.progress import Progress
 from curate.shards import Lineage, Manifest, done, drawn, publish
@@ -155,7 +155,7 @@ def _chosen(spans: Spans, found: TopPassages, number: int, seed: int) -> dict[in
             chosen[int(found.keys[number, rank])] = float(found.scores[number, rank])
     anywhere = drawn(seed, "anywhere", number) % len(spans.ids)
     if chosen and anywhere not in chosen and spans.vectors[anywhere].any():
-        chosen[anywhere] = float(spans.asked[number] @ spans.vectors[anywhere])
+        chosen[anywhere] = pair_score(spans.asked[number], spans.vectors[anywhere])
     return chosen
 
 

@@ -1,6 +1,7 @@
 """The training of a dual-encoder: `curate train dual-encoder`, RocketQA's steps 1, 3, 4 (NAACL 2021, 3.1-3.3)."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -14,18 +15,18 @@ from curate.models.folder import model_folder
 from curate.models.positions import positions
 from curate.models.pretrained import load_tokenizer
 from curate.options import given_options
-from curate.plan import Plan
+from curate.plan import Pace, Plan, tokens_of
 from curate.progress import SILENT, Progress
-from curate.shards import Manifest
+from curate.shards import Lineage, Manifest
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 from . import checkpoint, training_rows
 from .batch import Batch, Batches
 from .identity import TrainingIdentity
-from .initial_model import choose_initial_model
+from .initial_model import choose_initial_model, towers_form
 from .lifecycle import Trained, Work, run_training
-from .loop import Dev
+from .loop import Dev, pace_of_steps
 from .options import DualEncoderOptions
 from .towers import TEMPERATURES, check_start
 from .training_source import TrainingSource
@@ -114,8 +115,16 @@ class DualEncoderTraining:
             identity_settings["truncate_dim"] = self.spec.truncate_dim
         if not self.settings.cross_batch:
             identity_settings["processes"] = processes  # a query's negatives then come from its own process
+        separate = self.settings.towers == "separate"
+        towers = [base / self.spec.query_folder, *([base / self.spec.transformer] if separate else [])]
         self.identity = TrainingIdentity(
-            workspace, name, base, self.settings.dtype, identity_settings, lambda: self.source.digests
+            workspace,
+            name,
+            base,
+            self.settings.dtype,
+            identity_settings,
+            lambda: self.source.digests,
+            form=partial(towers_form, towers),
         )
 
     @cached_property
@@ -155,7 +164,8 @@ class DualEncoderTraining:
         from .towers import towers_from
 
         settings, identity = self.settings, self.identity
-        towers = towers_from(identity.base, self.spec, separate=settings.towers == "separate")
+        separate = settings.towers == "separate"
+        towers = towers_from(identity.base, self.spec, separate=separate, dtype=identity.dtype)
         batches = Batches(identity.checkpoints, world, cross_batch=settings.cross_batch)
         for note in self.spec.notes:
             progress.say(note)
@@ -185,7 +195,7 @@ class DualEncoderTraining:
         identity = self.identity
         total, steps = self.total_and_steps(self.drawn[0].queries)
         facts = {
-            "trained from": identity.job.settings["init"],
+            "trained from": identity.init,
             "runs": ", ".join(self.source.runs) or "none",
             "rows": f"{total:,}, {steps:,} steps of {self.settings.batch_rows:,}",
             "similarity": self.similarity,
@@ -235,7 +245,7 @@ def train_dual_encoder(
 def plan_train_dual_encoder(
     workspace: Workspace, *, devices: int = 1, **options: Unpack[DualEncoderOptions]
 ) -> Plan:
-    """Return what `train_dual_encoder` with the same arguments would do."""
+    """Return what `train_dual_encoder` with the same arguments would do; makes two steps if no rate is known."""
     work = DualEncoderTraining(workspace, processes=devices, **options)
     identity = work.identity
     identity.check()
@@ -248,14 +258,14 @@ def plan_train_dual_encoder(
     total, steps = work.total_and_steps(counts.queries)
     state = checkpoint.latest(identity.checkpoints)
     done = min(total, state.step * work.settings.batch_rows) if state else 0
-    rate = identity.rate()
+    pace = identity.pace() or (_probe(work) if done < total else None)
     settings = work.settings
     pairs = (total - done) * (
         settings.positives + settings.uncertain + settings.hard_negatives + settings.random_negatives
     )
     notes = [
         *work.notes,
-        f"from {identity.job.settings['init']}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
+        f"from {identity.init}, {steps:,} steps of {work.settings.batch_rows:,} rows; "
         f"the model goes to {identity.model}",
         f"{counts.queries:,} queries ({counts.pseudo_labelled:,} pseudo-labelled); {counts.short:,} are short "
         f"of {work.settings.hard_negatives} hard negatives, {counts.without:,} have none",
@@ -263,7 +273,27 @@ def plan_train_dual_encoder(
         f"the model: {work.spec.text}",
         *work.spec.notes,
     ]
-    return Plan("train dual-encoder", "rows", total, done, pairs / rate if rate else None, notes)
+    seconds = pairs / pace.per_second if pace else 0.0
+    tokens = tokens_of([(pairs, pace)]) if pace else None
+    return Plan("train dual-encoder", "rows", total, done, seconds, notes, tokens)
+
+
+def _probe(work: DualEncoderTraining) -> Pace:
+    """Return the pace of the second of two steps, computed here on the first rows."""
+    from .dual_encoder_task import DualEncoderTask
+    from .towers import towers_from
+
+    identity, settings, size = work.identity, work.settings, work.settings.batch_rows
+    source, world = work.source, World()
+    with tempfile.TemporaryDirectory() as name:
+        folder, lineage = Path(name), Lineage("train", "probe")
+        asked = source.training_set, {**source.parameters, "epochs": 1}, work.tokenize
+        training_rows.write(identity.workspace, folder, *asked, lineage, first=2 * size)
+        batches = Batches(folder, world, cross_batch=settings.cross_batch)
+        towers = towers_from(identity.base, work.spec, separate=settings.towers == "separate").train()
+        task = DualEncoderTask(towers, settings, work.temperature, identity.dtype, world, batches)
+        read = [batch for _, batch in batches.read(size)]
+        return pace_of_steps(task, read[0], read[-1])
 
 
 def _dev_said(best: Mapping[str, Any] | None, model: str) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from curate.config import TrainDualEncoder
+from curate.models.transfer import sent
 from curate.shards import drawn
 
 from .batch import Batch, Batches
@@ -56,9 +57,7 @@ class DualEncoderTask:
         """Return this process's part of the batch loss, and how many of its rows rank a positive first."""
         import torch
 
-        positive, negative = (
-            torch.from_numpy(mask).to(scores.device) for mask in (batch.positive, batch.negative)
-        )
+        positive, negative = (sent(mask) for mask in (batch.positive, batch.negative))
         total = (
             self.settings.contrastive_weight * self._contrastive(scores, positive, negative, batch) / batch.rows
         )
@@ -76,26 +75,24 @@ class DualEncoderTask:
     def _contrastive(
         self, scores: "torch.Tensor", positive: "torch.Tensor", negative: "torch.Tensor", batch: Batch
     ) -> "torch.Tensor":
-        import torch
 
         if self.settings.positives_loss == "mean" and not self.settings.uncertain:
             return contrastive(scores, positive, negative)
-        weights = torch.from_numpy(batch.weights).to(scores.device)
-        targets = torch.from_numpy(batch.slots).to(scores.device)[:, : weights.shape[1]]
+        weights = sent(batch.weights)
+        targets = sent(batch.slots)[:, : weights.shape[1]]
         targets = targets.masked_fill(weights.isnan(), -1)
         return weighted_contrastive(scores, negative, targets, weights, self.settings.positives_loss)
 
     def _distilled(self, scores: "torch.Tensor", batch: Batch) -> "torch.Tensor":
-        import torch
 
-        slots = torch.from_numpy(batch.slots).to(scores.device)
-        teacher = torch.from_numpy(batch.teacher).to(scores.device)
+        slots = sent(batch.slots)
+        teacher = sent(batch.teacher)
         known = ~teacher.isnan()
         teacher = teacher.masked_fill(~known, 0.0)
         student = scores.gather(1, slots.clamp(min=0))
         if self.settings.distill == "kl":
             return kl(student, teacher, known) / max(batch.taught_rows, 1)
-        positive = torch.from_numpy(batch.positive).to(scores.device)
+        positive = sent(batch.positive)
         label = positive.gather(1, slots.clamp(min=0)) & (slots >= 0)
         return margin_mse(student, teacher, known, label) / max(batch.taught_pairs, 1)
 

@@ -14,6 +14,7 @@ from curate.jobs import Job, table_digest
 from curate.models.folder import fingerprint, model_id, weights_sha256
 from curate.models.pretrained import number_format
 from curate.models.trained_here import training_of
+from curate.plan import Pace
 from curate.shards import digest
 from curate.workspace import Workspace
 
@@ -34,14 +35,17 @@ class TrainingIdentity:
         dtype: str,
         settings: Mapping[str, Any],
         inputs: Callable[[], Mapping[str, str]],
+        *,
+        form: Callable[[str], Mapping[str, str]],
         fold: int | None = None,
     ) -> None:
         """Take everything that determines the weights: initial model, number format, settings, inputs and seed.
 
+        form: returns the setting that says how a GPU computes the attention in a number format; none elsewhere.
         fold: the number of one of several judges, whose folder is inside that of `name`.
 
-        `inputs` is called at most once, and only if the job's identity is needed, because it takes a while. Once
-        the model is trained, the dtype that `auto` means on this machine no longer matters.
+        `inputs` and `form` are called at most once, and only if the job's identity is needed, because they take a
+        while. Once the model is trained, the form and the dtype that `auto` means here no longer matter.
         """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith(SCRATCH):
             raise BadSettings(
@@ -55,7 +59,7 @@ class TrainingIdentity:
         self.checkpoints = workspace.root / f"{self.model}{SCRATCH}"
         self.dtype, self._any_dtype = number_format(dtype), dtype == "auto"
         self.seed = workspace.settings.seed
-        self._settings, self._inputs = settings, inputs
+        self._settings, self._inputs, self._form_in = settings, inputs, form
 
     def part(self, name: str, checkpoints: Path) -> "TrainingIdentity":
         """Return the identity of a part of this training, which has a log and checkpoints of its own."""
@@ -78,19 +82,36 @@ class TrainingIdentity:
     @property
     def local_digest(self) -> str:
         """A digest of what each process finds by itself: the initial model's files, number format and settings."""
-        return digest(self.start, self.dtype, self._settings)
+        return digest(self.start, self.dtype, self._settings, *self.form.items())
+
+    @property
+    def init(self) -> str:
+        """The id of the initial model."""
+        return model_id(self.base, self.start)
+
+    @cached_property
+    def form(self) -> Mapping[str, str]:
+        """How a GPU computes the attention, on which the last bits depend; nothing elsewhere."""
+        return self._form_in(self.dtype)
 
     @cached_property
     def job(self) -> Job:
         """The training's job; equal settings and inputs give equal weights."""
-        own = {"init": model_id(self.base, self.start), "dtype": self.dtype, "seed": self.seed}
-        inputs = {
+        settings = {**self._own_settings, **self.form}
+        return Job(self.workspace, "train", self._job_name, settings, self._own_inputs)
+
+    @property
+    def _own_settings(self) -> dict[str, Any]:
+        return {**self._settings, "init": self.init, "dtype": self.dtype, "seed": self.seed}
+
+    @cached_property
+    def _own_inputs(self) -> dict[str, str]:
+        return {
             "passages": table_digest(self.workspace, "passages"),
             "queries": self._queries,
             **self._inputs(),
             "init": self.start,
         }
-        return Job(self.workspace, "train", self._job_name, {**self._settings, **own}, inputs)
 
     @property
     def _job_name(self) -> str:
@@ -144,12 +165,14 @@ class TrainingIdentity:
                 "another --name."
             )
 
-    def rate(self) -> float | None:
-        """Return the pairs per second of the newest training here from the same initial model, or None."""
+    def pace(self) -> Pace | None:
+        """Return the pace, in pairs, of the newest training here from the same initial model, or None."""
         for record in reversed(self.workspace.records("train")):
-            same_kind = record.settings.get("kind") == self.job.settings["kind"]
-            if same_kind and record.inputs.get("init") == self.job.inputs["init"]:
-                return float(record.facts["pairs_per_second"])
+            same_kind = record.settings.get("kind") == self._settings["kind"]
+            if same_kind and record.inputs.get("init") == self.start:
+                facts = record.facts
+                tokens = facts["tokens"] / facts["pairs"] if facts.get("tokens") else None
+                return Pace(float(facts["pairs_per_second"]), tokens)
         return None
 
     def _check_weights(self, record: Record) -> None:
@@ -180,7 +203,9 @@ class TrainingIdentity:
     def _finished(self, record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the identity of a finished training, and ours in the form in which the two must agree."""
         theirs = _flat(record.settings, record.inputs)
-        return theirs, {**self.all_settings, **({"dtype": theirs.get("dtype")} if self._any_dtype else {})}
+        no_matter = ["attention", *(["dtype"] if self._any_dtype else [])]
+        ours = {**_flat(self._own_settings, self._own_inputs), **{name: theirs.get(name) for name in no_matter}}
+        return theirs, ours
 
     def _different(self, theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
         """Return the keys in which two identities differ; None counts as a missing key."""

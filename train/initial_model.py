@@ -1,11 +1,15 @@
 """The initial model of a training."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings
 from curate.models.embedding_spec import passage_transformer, transformer_settings
 from curate.models.model_kind import ENCODER, check_kind, is_cross_encoder, read_json
+from curate.models.packed import can_pack, drops_attention, is_packed, pack
+from curate.models.packed_trial import pack_if_right
 from curate.models.pretrained import (
     check_fits,
     device,
@@ -14,6 +18,7 @@ from curate.models.pretrained import (
     load_tokenizer,
     load_transformer,
     padding_id,
+    without_cudnn_attention,
 )
 from curate.models.scorer_spec import classes_of, read_scorer_spec
 from curate.workspace import Workspace
@@ -92,20 +97,41 @@ def _refuse_lower_case(folder: Path, start: Path, task: str) -> None:
         )
 
 
-def cross_encoder_from(folder: Path, seed: int) -> Any:
+def cross_encoder_from(folder: Path, seed: int, dtype: str = "fp32") -> Any:
     """Return an fp32 cross-encoder with one logit: the one in `folder`, or its encoder with a new head.
 
-    New weights are drawn from `seed`. Raises BadInput if the encoder lacks weights, or if the tokenizer is not its
-    own.
+    New weights are drawn from `seed`. dtype: the number format in which the training computes. Raises BadInput if
+    the encoder lacks weights, or if the tokenizer is not its own.
     """
+    return _for_training(_cross_encoder(folder, seed), packs=_packs(_cross_encoder, folder, dtype))
+
+
+def cross_encoder_form(folder: Path, dtype: str) -> dict[str, str]:
+    """Return the setting that says how a GPU trains the attention of `cross_encoder_from`; none elsewhere."""
+    return _form([_packs(_cross_encoder, folder, dtype)])
+
+
+def towers_form(folders: "Iterable[Path]", dtype: str) -> dict[str, str]:
+    """Return the setting that says how a GPU trains the attention of each tower; none elsewhere."""
+    return _form([_packs(_tower, folder, dtype) for folder in folders])
+
+
+def tower_from(folder: Path, dtype: str = "fp32") -> Any:
+    """Return the fp32 transformer in `folder`; a pooler gets no gradients, because it is not used.
+
+    dtype: the number format in which the training computes.
+    """
+    return _for_training(_tower(folder), packs=_packs(_tower, folder, dtype))
+
+
+def _cross_encoder(folder: Path, seed: int = 0) -> Any:
     model, tokenizer = _with_head(folder, seed), load_tokenizer(folder)
     check_fits(folder, tokenizer, model)
     padding_id(model, tokenizer)
-    return _for_training(model)
+    return model
 
 
-def tower_from(folder: Path) -> Any:
-    """Return the fp32 transformer in `folder`; a pooler gets no gradients, because it is not used."""
+def _tower(folder: Path) -> Any:
     import torch
 
     torch.manual_seed(0)  # a pooler that the folder lacks is drawn at random and saved all the same
@@ -114,13 +140,38 @@ def tower_from(folder: Path) -> Any:
     padding_id(tower, tokenizer)
     if getattr(tower, "pooler", None) is not None:
         tower.pooler.requires_grad_(False)
-    return _for_training(tower)
+    return tower
 
 
-def _for_training(model: Any) -> Any:
+@cache
+def _packs(load: Callable[[Path], Any], folder: Path, dtype: str) -> bool:
+    """Return whether a training of the model packs its batches. The trial's model is loaded for it alone.
+
+    It takes place once, so that all parts of a training compute in one form, that of its identity.
+    """
+    import torch
+
+    if device() != "cuda":
+        return False
+    config = load_config(folder)
+    if not can_pack(config, dtype, "cuda") or drops_attention(config):
+        return False
+    with without_cudnn_attention():
+        packs = is_packed(pack_if_right(load(folder).eval(), dtype, trained=True))
+    torch.cuda.empty_cache()  # another process may train
+    return packs
+
+
+def _form(packs: list[bool]) -> dict[str, str]:
+    return {"attention": ", ".join("packed" if one else "padded" for one in packs)} if device() == "cuda" else {}
+
+
+def _for_training(model: Any, *, packs: bool) -> Any:
     if device() == "cpu":
         # On a CPU, fused attention lacks dropout and has a slow backward pass; eager attention is a tenth faster.
         model.set_attn_implementation("eager")
+    elif packs:
+        pack(model)
     return model
 
 
@@ -142,7 +193,7 @@ def _with_head(folder: Path, seed: int) -> Any:
         raise BadInput(f"{folder} lacks weights of {type(model).__name__}: {', '.join(lacking[:5])}")
     known = {id(value) for name, value in model.base_model.named_parameters() if name in weights}
     _draw_head([value for value in model.parameters() if id(value) not in known])
-    return model.to(device())
+    return model.to(encoder.device)
 
 
 def _draw_head(weights: "Iterable[torch.Tensor]") -> None:

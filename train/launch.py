@@ -1,10 +1,6 @@
 """Several processes for one training, started here (`--devices N`) or by torchrun."""
 
-import gc
-import json
-import multiprocessing
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,11 +9,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from curate import errors
-from curate.errors import BadSettings, CurateError
+from curate.errors import CurateError
+from curate.models.processes import end, end_with_starter, free_gpu, packed_error, unpacked_error
 from curate.models.threads import VARIABLE, use_threads
 
-from .world import World, check_device, join, leave
+from .world import World, join, leave
 
 Worker = Callable[..., None]
 """Takes a World and the arguments of `launch`; a module-level function, so that a new process can import it."""
@@ -30,7 +26,7 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
     """
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
-    _free_gpu()
+    free_gpu()
     threads = max(1, use_threads() // devices)
     with tempfile.TemporaryDirectory() as folder:
         context = spawn(_enter, (devices, threads, folder, work, arguments), devices, join=False)  # type: ignore[no-untyped-call]
@@ -40,7 +36,7 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
         except (ProcessExitedException, ProcessRaisedException) as error:
             written = sorted(Path(folder).glob("error-*.json"))
             if written:
-                raise _written_error(written[0]) from None
+                raise unpacked_error(written[0].read_text("utf-8")) from None
             reason = str(error).strip().splitlines()[-1]
             raise CurateError(
                 f"process {error.error_index} of {devices} ended early: {reason}. The last checkpoint is kept; to "
@@ -73,26 +69,8 @@ def is_first_here() -> bool:
     return int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
-def check(devices: int) -> None:
-    """Raise BadSettings if this machine cannot train with `devices` processes."""
-    import torch
-
-    check_device()
-    if torch.cuda.is_available() and devices > torch.cuda.device_count():
-        raise BadSettings(f"--devices is {devices}, but this machine has {torch.cuda.device_count()} GPUs")
-
-
-def _free_gpu() -> None:
-    """Release the GPU memory that earlier stages left in torch's cache: the first process uses the same GPU."""
-    import torch
-
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        gc.collect()
-        torch.cuda.empty_cache()
-
-
 def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:
-    Thread(target=_end_with_starter, daemon=True).start()
+    Thread(target=end_with_starter, daemon=True).start()
     os.environ[VARIABLE] = str(threads)
     try:
         world = join(rank, size, f"file://{folder}/meeting-place", rank)
@@ -101,39 +79,12 @@ def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, argume
         leave()
     except CurateError as error:
         written = Path(folder, f"{rank:05d}.part")
-        written.write_text(json.dumps([type(error).__name__, vars(error)]), "utf-8")
+        written.write_text(packed_error(error), "utf-8")
         written.rename(Path(folder, f"error-{rank:05d}.json"))  # the starter never sees a partly written file
-        _end(1)
+        end(1)
     except KeyboardInterrupt:
-        _end(130)
+        end(130)
     except BaseException:  # noqa: BLE001  (the traceback is shown here; the parent reports that the process ended)
         traceback.print_exc()
-        _end(1)
-    _end(0)
-
-
-def _end_with_starter() -> None:
-    """Wait until the process that started this one has ended for any reason, then end too.
-
-    The SIGINT that torch arranges for this case is not enough: background processes of a script ignore it.
-    """
-    starter = multiprocessing.parent_process()
-    if starter:
-        starter.join()
-        _end(1)
-
-
-def _end(code: int) -> None:
-    """End this process without the interpreter's shutdown.
-
-    After an error the shutdown would wait for the other processes, and gloo's threads have aborted in it.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _written_error(path: Path) -> CurateError:
-    kind, fields = json.loads(path.read_text("utf-8"))
-    made: CurateError = getattr(errors, kind, CurateError)(**fields)
-    return made
+        end(1)
+    end(0)

@@ -15,6 +15,7 @@ from curate.errors import CurateError
 from curate.job_record import Record
 from curate.models.folder import weights_sha256
 from curate.models.pretrained import device
+from curate.models.processes import check_devices
 from curate.models.threads import VARIABLE
 from curate.progress import SILENT, Progress, duration
 from curate.shards import Manifest
@@ -23,7 +24,7 @@ from curate.workspace import Workspace
 from . import checkpoint
 from .batch import ahead
 from .identity import TrainingIdentity
-from .launch import check, launch
+from .launch import launch
 from .log import Log
 from .loop import Dev, Loop, Task
 from .optimizer import Schedule, adamw
@@ -54,6 +55,8 @@ class Trained:
     sha256: str
     """The sha256 of the weights."""
     trained_now: bool
+    tokens: int = 0
+    """The tokens of all pairs, without padding; 0 if an older version trained it."""
     threads: int = 0
     """The threads of all processes together; 0 if an older version trained it."""
 
@@ -159,7 +162,7 @@ def run_training(
     if before:
         shutil.rmtree(identity.checkpoints, ignore_errors=True)  # left over if a kill came right after the record
     elif devices > 1 and world.size == 1:
-        check(devices)
+        check_devices(devices)
         training.write_data(progress)  # in this one process, where errors reach the caller
         launch(devices, _join, kind, workspace.root, dict(arguments), progress)
     else:
@@ -281,6 +284,6 @@ def seen(look: Callable[[], T | None], path: Path, patience: float = 60.0) -> T:
 
 def outcome_fields(identity: TrainingIdentity, record: Record, *, now: bool) -> dict[str, Any]:
     """Return the fields of an outcome: the common ones, and the facts in the record."""
-    start = identity.job.settings["init"]
+    start = identity.init
     named = {"name": identity.name, "model": identity.model, "init": start}
     return {**named, "trained_now": now, "whole_seconds": record.seconds, **record.facts}

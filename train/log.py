@@ -53,7 +53,7 @@ class Log:
         self.now = time.monotonic()
 
     def outcome(self, share: float) -> dict[str, float]:
-        """Return the total seconds, and the loss and share of rows won over the last `share` of the steps."""
+        """Return seconds and tokens of all steps, and loss and share of rows won over the last `share` of them."""
         lines = self._trained()
         last = [line for line in lines if line["step"] > self.steps * (1 - share)]
         rows = sum(line["rows"] for line in last)
@@ -61,6 +61,7 @@ class Log:
             "loss": round(sum(line["loss"] * line["rows"] for line in last) / rows, 4),
             "won": round(sum(line["won"] for line in last) / rows, 4),
             "seconds": round(sum(line["seconds"] for line in lines), 3),
+            "tokens": round(sum(line["tokens_per_second"] * line["seconds"] for line in lines)),
         }
 
     def _trained(self) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from curate.errors import CurateError, NoSpace
+from curate.plan import Pace
 from curate.progress import Advance
 from curate.shard_in_work import is_asked_to_stop, shard_in_work
 from curate.shards import drawn
@@ -46,6 +47,14 @@ class Task(Protocol[Taken_contra]):
     def names(self, batch: Taken_contra) -> str:
         """Return the query and passage ids in a batch, for an error message."""
         ...
+
+
+def pace_of_steps(task: Task[Batch], first: Batch, second: Batch) -> Pace:
+    """Return how many pairs a second the gradients of `second` take, after those of `first` have warmed up."""
+    task.backward(first, 0)
+    started = time.monotonic()
+    outcome = task.backward(second, 1)
+    return Pace(outcome.pairs / (time.monotonic() - started), outcome.tokens / outcome.pairs)
 
 
 @dataclass(frozen=True)

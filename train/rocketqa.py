@@ -18,6 +18,7 @@ from curate.evaluate import evaluate, plan_evaluate
 from curate.mine.embeddings import passage_shards
 from curate.mine.request import MineRequest
 from curate.mine.stage import mine, plan_mine
+from curate.models.devices import devices, using_devices
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.suggest import curate_command
@@ -128,7 +129,8 @@ def run_recipe(
     for name in chosen:
         progress.say(f"== {name}")
         began = time.monotonic()
-        result = recipe.do(name)
+        with using_devices(recipe.recipe.devices):
+            result = recipe.do(name)
         done.append(Done(name, round(time.monotonic() - began, 1), result))
     waiting = recipe.steps[recipe.steps.index(chosen[-1]) + 1 :]
     return Followed(done, round(time.monotonic() - started, 1), list(waiting))
@@ -246,7 +248,7 @@ class Procedure:
         init = own.init or of_kind.init or self.recipe.init or settings.mine.encoder
         if not init:
             raise BadSettings('no encoder to start from. Name one in curate.toml: [recipe] init = "MODEL"')
-        return {"name": step, "devices": self.recipe.devices, **_given(own), "init": init}
+        return {"name": step, "devices": self.recipe.devices or devices(), **_given(own), "init": init}
 
     @property
     def first_runs(self) -> list[str] | None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadSettings
-from curate.models.batching import padded, token_batches
+from curate.models.batching import model_inputs, token_batches
 from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec
 from curate.models.encoder import pooled, steps_after
-from curate.models.pretrained import device, token_vectors
+from curate.models.pretrained import device, token_vectors, without_cudnn_attention
+from curate.models.transfer import sent
 
 from .dropout import quick_dropout
 from .initial_model import tower_from
@@ -35,8 +36,11 @@ def check_start(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> None:
         raise BadSettings(f"{folder.name} has a tower for each side; use --towers separate")
 
 
-def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
-    """Return an fp32 dual-encoder initialised from `folder`: a module with the method `embed(texts, side)`."""
+def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool, dtype: str = "fp32") -> Any:
+    """Return an fp32 dual-encoder initialised from `folder`: a module with the method `embed(texts, side)`.
+
+    dtype: the number format in which the training computes.
+    """
     import torch
 
     after = steps_after(folder, spec)
@@ -46,15 +50,14 @@ def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.query = tower_from(folder / spec.query_folder)
-            self.passage = tower_from(folder / spec.transformer) if separate else self.query
+            self.query = tower_from(folder / spec.query_folder, dtype)
+            self.passage = tower_from(folder / spec.transformer, dtype) if separate else self.query
             self.dimension = spec.truncate_dim or self.query.config.hidden_size * len(spec.pooling)
 
         def embed(self, texts: Sequence[Ids], side: str) -> torch.Tensor:
             """Return the fp32 vectors, texts x dimension."""
             tower = self.query if side == "query" else self.passage
-            arrays = padded({"input_ids": texts}, tower.config.pad_token_id or 0)
-            batch = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+            batch = model_inputs(tower, {"input_ids": texts}, tower.config.pad_token_id or 0)
             vectors = pooled(token_vectors(tower, batch), batch["attention_mask"], spec.pooling)
             for step in after:
                 vectors = step(vectors)
@@ -91,20 +94,18 @@ class Embedded:
             self.parts = [self._part(number) for number in range(len(self.plan))]
         vectors = torch.zeros(len(texts), width, device=device())
         for chosen, part in zip(self.plan, self.parts, strict=True):
-            vectors[torch.from_numpy(chosen).to(vectors.device)] = part.detach()
+            vectors[sent(chosen)] = part.detach()
         self.vectors = vectors.requires_grad_()
 
     def backward(self) -> None:
         """Propagate the gradient of `vectors` to the weights."""
-        import torch
-
         gradient = self.vectors.grad
         if gradient is None:
             return
         with computing(self.dtype):
             for number, chosen in enumerate(self.plan):
                 part = self._part(number) if self.cached else self.parts[number]
-                part.backward(gradient[torch.from_numpy(chosen).to(gradient.device)])  # type: ignore[no-untyped-call]
+                part.backward(gradient[sent(chosen)])  # type: ignore[no-untyped-call]
                 self.parts[number] = part.detach()
 
     def _part(self, number: int) -> "torch.Tensor":
@@ -116,9 +117,9 @@ class Embedded:
 
 @contextmanager
 def computing(dtype: str) -> Iterator[None]:
-    """Compute in bf16 if `dtype` asks for it, and with the quick dropout on a CPU."""
+    """Compute in bf16 if `dtype` asks for it, with the quick dropout on a CPU and for any width on a GPU."""
     import torch
 
     on = device()
-    with torch.autocast(on, torch.bfloat16, enabled=dtype == "bf16"), quick_dropout(on):
+    with torch.autocast(on, torch.bfloat16, enabled=dtype == "bf16"), quick_dropout(on), without_cudnn_attention():
         yield

@@ -65,9 +65,11 @@ def write(
     parameters: Mapping[str, Any],
     tokenize: Tokenize,
     lineage: Lineage,
+    first: int | None = None,
 ) -> Manifest:
     """Write the three files to `folder` unless all are there already; return the manifest of the rows.
 
+    first: how many rows are written; by default all.
     Memory use is bounded: DuckDB spills to disk, and only one batch of texts is held at a time.
     """
     paths = [folder / name for name in (ROWS, QUERIES, PASSAGES)]
@@ -76,8 +78,10 @@ def write(
         return standing[0]
     with workspace.connect_lazily() as connection:
         counts = asdict(_draw(connection, training_set, parameters))
-        for table in ("train/rows", "train/texts"):
-            sql_files.execute(connection, table, **parameters)
+        sql_files.execute(connection, "train/rows", **parameters)
+        if first is not None:
+            sql_files.execute(connection, "train/first_rows", rows=first)
+        sql_files.execute(connection, "train/texts", **parameters)
         slots = sql_files.select(connection, "train/row_slots", **parameters).to_arrow_reader(BATCH)
         rows = publish(paths[0], partial(write_stream, rows=slots, counts=counts), lineage)
         sides: list[tuple[Path, Side, str]] = [

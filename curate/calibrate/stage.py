@@ -17,7 +17,8 @@ from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
 from curate.denoise.rank_scores import models_among, ranks_to_score, score_ranks
-from curate.errors import BadInput, BadSettings, CurateError, NotMet
+from curate.denoise.score_job import Wave
+from curate.errors import BadInput, BadSettings, CurateError, NotMet, StepMissing
 from curate.jobs import numbered
 from curate.load.checked_rows import rows as rows_of_file
 from curate.load.input_files import Input
@@ -197,10 +198,33 @@ def _mean(evidence: Evidence, values: Any) -> float:
 
 def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Source, list[str]]:
     """Return the pairs, the source that counts and what was left out; raises StepMissing if there are too few."""
+    _refuse_selected(workspace, request)
     pairs = Pairs.read(workspace, request.about, _hidden(request.hidden))
     by_default: Source = "annotations" if request.hidden or pairs.enough("annotations") else "labels"
     source = request.evidence or by_default
     return pairs, source, refuse_unfit(workspace, pairs, source, request.about)
+
+
+def _refuse_selected(workspace: Workspace, request: CalibrateRequest) -> None:
+    """Raise StepMissing if scoring stopped early: deep ranks then have scores of queries with few negatives."""
+    jobs = [
+        record.settings
+        for record in workspace.records("denoise")
+        if record.facts.get("scorer_id") == request.scorer_id and record.settings.get("run") == request.run_id
+    ]
+    of_all = [wave.last for wave in map(Wave.read, jobs) if wave.queries in ("every", "others")]
+    scored_for_all = max(of_all, default=request.depth)
+    if request.depth <= scored_for_all or all("wave" not in settings for settings in jobs):
+        return
+    (unscored,) = workspace.select("calibrate/unscored", **request.about)["candidates"]
+    if unscored:
+        raise StepMissing(
+            f"{unscored:,} candidates in the top {request.depth:,} of run {request.run_id} are unscored, because "
+            "scoring stopped early (--enough). Those that are scored are no sample: deep ranks are those of "
+            f"queries with few negatives. Calibrate the ranks that all queries have (--depth {scored_for_all}), "
+            "or score all",
+            run=curate_command("denoise", "--run", request.run_id),
+        )
 
 
 def _hidden(path: Path | None) -> "pa.Table":

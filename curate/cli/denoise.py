@@ -1,11 +1,12 @@
 """`curate denoise`."""
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
+from curate.config import Backend
 
 
 @click.command()
@@ -21,12 +22,20 @@ from curate.cli.options import dry_run_option, json_option, progress, show, work
 @click.option(
     "--negatives", type=int, help="Hard negatives wanted per query; the audit counts the queries with fewer [4]."
 )
+@click.option(
+    "--enough",
+    type=int,
+    metavar="N",
+    help="Score ranks in waves, and no more of a query that has N hard negatives [score all].",
+)
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
 @click.option("--relevant-class", metavar="NAME", help="Class that means relevant [as its name says].")
 @click.option("--instruction", metavar="TEXT", help="What a causal language model judges [as its files say].")
 @click.option("--prompt", metavar="FILE", help="Prompt of a judge behind a chat route [prompts/judge.txt].")
 @click.option("--requests", type=int, help="Requests to a served scorer at the same time [8].")
 @click.option("--timeout", type=float, help="Seconds for an answer of a served scorer [60].")
+@click.option("--backend", type=click.Choice(get_args(Backend)), help="What computes the scorer [torch].")
+@click.option("--max-flips", type=float, help="Share of decisions that a back end may change [0.01].")
 @click.option("--cutoffs", metavar="NAME", help="Name to store the cutoffs under [default].")
 @click.option(
     "--accept-judge",
@@ -46,6 +55,7 @@ def denoise(dry_run: bool, as_json: bool, **options: Any) -> None:
     Example:
       curate denoise --scorer models/cross-encoder
       curate denoise --negative-below 0.05 --cutoffs strict
+      curate denoise --enough 8
     """
     here = workspace()
     if dry_run:

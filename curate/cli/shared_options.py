@@ -14,7 +14,12 @@ from curate.cli import completion_values, log
 from curate.cli.help import Context
 from curate.nearest import nearest
 
-ENVIRONMENT = {"threads": "CURATE_THREADS", "device": "CURATE_DEVICE", "dtype": "CURATE_DTYPE"}
+ENVIRONMENT = {
+    "threads": "CURATE_THREADS",
+    "device": "CURATE_DEVICE",
+    "devices": "CURATE_DEVICES",
+    "dtype": "CURATE_DTYPE",
+}
 """Options that the layers below, and the processes that they start, read from the environment."""
 
 
@@ -139,6 +144,15 @@ def options(*, root: bool = False) -> list[click.Option]:
             root=root,
             type=click.Choice(["auto", "cpu", "cuda", "mps"]),
             about="Where models run [auto: a GPU if there is one].",
+        ),
+        _option(
+            ["--devices"],
+            _export,
+            env="CURATE_DEVICES",
+            root=root,
+            metavar="N",
+            type=click.IntRange(1),
+            about="Processes that run models, one for each GPU [1].",
         ),
         _option(
             ["--dtype"],

@@ -18,6 +18,7 @@ devices_option = click.option(
     metavar="N",
     type=click.IntRange(min=1),
     default=1,
+    envvar="CURATE_DEVICES",
     help="Processes to start here, one per GPU [1]. On several machines: torchrun ... -m curate train ...",
 )
 dtype_option = click.option(

@@ -16,10 +16,11 @@ from curate.bootstrap import Interval, interval
 from curate.config import Denoise
 from curate.errors import UnsoundJudge
 from curate.judge_split import TOO_FEW as FEWEST
+from curate.models.scorer import PairScorer, score_texts
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
-    from curate.models.scorer import PairScorer
+    import numpy as np
 
 DEPTH = 20
 """The top candidates that a judge re-ranks at the end of its training."""
@@ -176,7 +177,7 @@ def refuse_worse(quality: JudgeQuality, scorer_id: str) -> None:
 def measure_judge(
     workspace: Workspace,
     run_id: str,
-    scorer: "PairScorer",
+    scorer: PairScorer,
     queries: Sequence[int],
     cutoffs: Denoise,
 ) -> JudgeQuality:
@@ -184,17 +185,12 @@ def measure_judge(
 
     It re-ranks the top DEPTH.
     """
-    import numpy as np
     import pyarrow as pa
 
     with workspace.connect_lazily() as connection:
         connection.register("asked", pa.table({"query_key": pa.array(queries, pa.int32())}))
         pairs = sql_files.select(connection, "score/audit_pairs", run=run_id, depth=DEPTH).to_arrow_table()
-        columns = [pairs[side].dictionary_encode().combine_chunks() for side in ("query", "passage")]
-        texts = [column.dictionary.to_pylist() for column in columns]
-        indices = np.stack([column.indices.to_numpy() for column in columns], axis=1).astype(np.int64)
-        rows: Any = scorer.prepare(texts[0], texts[1], indices)
-        logits = scorer.score(rows)
+        logits = score_texts(scorer, pairs)
         scored = pa.table({
             "scorer_id": pa.array([scorer.scorer_id] * len(logits), pa.string()),
             "query_key": pairs["query_key"],
@@ -211,7 +207,8 @@ def measure_judge(
 def _quality(connection: Any, run_id: str, cutoffs: Mapping[str, Any]) -> JudgeQuality:
     cuts = {key: cutoffs[key] for key in ("depth", "negative_below", "positive_above")}
     by = {"scorer": cutoffs["scorer_id"], "calibration": cutoffs["calibration_id"]}
-    found = sql_files.select(connection, "score/judge_by_query", run=run_id, **by, **cuts)
+    stops = cutoffs.get("enough") is not None
+    found = sql_files.select(connection, "score/judge_by_query", run=run_id, stops=stops, **by, **cuts)
     return JudgeQuality.of(found.pl().to_dicts(), *cuts.values())
 
 

@@ -156,9 +156,9 @@ def _record(workspace: Workspace, run_id: str) -> Record:
 def _identity(workspace: Workspace, record: Record) -> str:
     """Return a digest of what determines the ranks of a run, whatever queries it is over.
 
-    Exact search and BM25 give the same first ranks at any depth.
+    Exact search and BM25 give the same first ranks at any depth. Runs made before had no `score`.
     """
-    settings = {key: value for key, value in record.settings.items() if key not in ("split", "sources")}
+    settings = {key: value for key, value in record.settings.items() if key not in ("split", "sources", "score")}
     if settings["retriever"] == "bm25" or (settings["retriever"], settings.get("index")) == ("dense", EXACT):
         del settings["depth"]
     inputs = {key: value for key, value in record.inputs.items() if key != "queries"}

@@ -9,6 +9,7 @@ from curate.config import Denoise
 from curate.errors import BadSettings
 from curate.models.scorer import PairScorer, ScorerFolder, Source, find_source
 from curate.models.scorer_options import ScorerOptions
+from curate.models.served.address import is_address
 from curate.models.trained_here import refuse_changed
 from curate.workspace import Workspace
 
@@ -55,6 +56,12 @@ class Scorer:
         """The name by which the workspace finds it again."""
         return self.source.path(self.workspace.root)
 
+    @property
+    def known_path(self) -> str:
+        """The path under which it has scored here, which its folder may no longer have; of a new one, `path`."""
+        known = [row["path"] for row in _rows(self.workspace) if row["fingerprint"] == self.fingerprint]
+        return str(known[0]) if known else self.path
+
     def row(self) -> dict[str, Any]:
         """Return the row of the table `models` for this scorer."""
         settings = json.dumps(self.model.settings, sort_keys=True)
@@ -70,8 +77,30 @@ def has_scorer(workspace: Workspace, settings: Denoise) -> bool:
 def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
     """Return the scorer that `settings` name. A known scorer is recognised by its files, without torch.
 
-    Raises BadSettings if no scorer is named and none was trained in this workspace.
+    The back end `auto` is that by which it has scored here last, or else torch. Raises BadSettings if no scorer is
+    named and none was trained in this workspace.
     """
+    if settings.backend == "auto":
+        settings = settings.override(backend=last_backend(workspace, settings) or "torch")
+    source = _source(workspace, settings)
+    scorer = Scorer(workspace, source, _known(workspace, source))
+    return scorer if scorer.fingerprint else scorer.of_today()
+
+
+def last_backend(workspace: Workspace, settings: Denoise) -> str | None:
+    """Return the back end by which the scorer that `settings` name has scored here last; None if it has not."""
+    if settings.scorer is not None and is_address(settings.scorer):
+        return "torch"  # that is, not another one: the server decides
+    backends = {}
+    for backend in ("torch", "openvino"):
+        source = _source(workspace, settings.override(backend=backend))
+        if found := _known(workspace, source):
+            backends[Scorer(workspace, source, found).scorer_id] = backend
+    last = (record.facts.get("scorer_id") for record in reversed(workspace.records("denoise")))
+    return next((backends[scorer] for scorer in last if scorer in backends), None)
+
+
+def _source(workspace: Workspace, settings: Denoise) -> Source:
     if settings.scorer is None and not (workspace.root / TRAINED_HERE).is_dir():
         raise BadSettings(
             "no scorer. Give --scorer MODEL (a folder or a hub name), or train one: curate train cross-encoder"
@@ -80,13 +109,14 @@ def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
     source = find_source(settings.scorer or TRAINED_HERE, workspace.root, options)
     if isinstance(source, ScorerFolder):
         refuse_changed(workspace, source.folder)
-    scorer = Scorer(workspace, source, _known(workspace, source))
-    return scorer if scorer.fingerprint else scorer.of_today()
+    return source
 
 
 def _known(workspace: Workspace, source: Source) -> str:
     for row in _rows(workspace):
         settings = json.loads(row["settings"])
+        if settings.get("backend", "torch") != source.options.backend:
+            continue
         if source.spec.is_in(settings) and source.fingerprint(settings) == row["fingerprint"]:
             return str(row["fingerprint"])
     return ""

@@ -1,28 +1,32 @@
 """Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate import judges, sql_files
+from curate.as_of import AsOf
 from curate.calibration import calibrated_elsewhere
 from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.counted import counted
-from curate.cutoffs import CutoffOptions, are_set
-from curate.denoise.rank_scores import ranks_here, ranks_to_score, score_ranks
+from curate.denoise.agreement import PAIRS, Agreement
+from curate.denoise.choose_backend import settled
+from curate.denoise.rank_scores import ranks_here, score_ranks
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
-from curate.denoise.score_job import UNREADABLE, Scored, ledger_before, score_job
+from curate.denoise.score_job import UNREADABLE, Scored, Wave, first_waves, ledger_before, score_job
 from curate.errors import BadSettings, NotAvailable
+from curate.job_record import Record
 from curate.jobs import Job, numbered
-from curate.models.scorer import Remarks, count_cut
+from curate.models.devices import shared_out
+from curate.models.scorer import Remarks, ScorerFolder, count_cut, count_tokens, in_float32, score_texts
 from curate.models.served.address import is_address
 from curate.models.served.judge_prompt import keep_prompt
-from curate.plan import Plan
 from curate.progress import SILENT, Advance, Progress
 from curate.workspace import Workspace
 
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
 
 ScoredBy = Mapping[str | None, Denoise]
 """The id of a scorer, or None for whichever the settings name -> the settings that score by it."""
-PROBE_PAIRS = 64
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
 SMALLEST_SERVED_SHARD = 512  # a language model may need minutes for as many pairs
@@ -46,7 +49,7 @@ def said_by_each(
 
     cutoffs: a row of the table. Several scorers are named, each before what is said of it.
     """
-    said = {one.scorer_id: list(one.warnings) for one in scored}
+    said = {one.scorer_id: _said_of(one) for one in scored}
     for alone in judges.each(cutoffs):
         said.setdefault(alone["scorer_id"], []).extend(
             [*Scale.of(workspace, run_id, alone).warnings, *calibrated_elsewhere(workspace, run_id, alone)]
@@ -76,35 +79,70 @@ class Prepared:
 
 
 class Scoring:
-    """The work of one scorer on the top-k of one run."""
+    """The work of one scorer on the top-k of one run, or on a wave of it."""
 
-    def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer) -> None:
+    def __init__(self, workspace: Workspace, run_id: str, depth: int, scorer: Scorer, wave: Wave) -> None:
         """Store the arguments. Nothing is computed yet."""
-        self.workspace, self.run_id, self.depth, self.scorer = workspace, run_id, depth, scorer
+        self.workspace, self.run_id, self.depth, self.scorer, self.wave = workspace, run_id, depth, scorer, wave
         self.cut = 0
         """The pairs that `run` has scored without the end of a text, which was too long."""
+        self.tokens = 0
+        """The tokens of the pairs that `run` has scored."""
 
     @classmethod
-    def of(cls, workspace: Workspace, run_id: str, settings: Denoise) -> "Scoring":
-        """Return the work that `settings` ask for. If pairs are still unscored, the scorer is `of_today`."""
-        scoring = cls(workspace, run_id, settings.depth, find_scorer(workspace, settings))
-        today = scoring.scorer.of_today() if scoring.to_do else scoring.scorer
-        return scoring if today is scoring.scorer else cls(workspace, run_id, settings.depth, today)
+    def of(
+        cls,
+        workspace: Workspace,
+        run_id: str,
+        settings: Denoise,
+        wave: Wave | None = None,
+        scorer: Scorer | None = None,
+    ) -> "Scoring":
+        """Return the work that `settings` ask for. If pairs are still unscored, the scorer is `of_today`.
+
+        wave: what of it is done; by default all. scorer: that of the settings, if it was found before.
+        """
+        found = scorer or find_scorer(workspace, settled(workspace, run_id, settings))
+        part = wave or Wave("every", 0, settings.depth)
+        scoring = cls(workspace, run_id, settings.depth, found, part)
+        today = found.of_today() if scoring.to_do else found
+        return scoring if today is found else cls(workspace, run_id, settings.depth, today, part)
 
     @cached_property
     def job(self) -> Job:
         """The job that writes the new scores."""
-        return score_job(self.workspace, self.run_id, self.depth, self.scorer.fingerprint)
+        return score_job(self.workspace, self.run_id, self.depth, self.scorer.fingerprint, wave=self.wave)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The parameters of the queries in `sql/score`."""
+        of_wave = {"above": self.wave.above, "last": self.wave.last}
+        return {"run": self.run_id, "scorer": self.scorer.scorer_id, **of_wave}
+
+    @cached_property
+    def queries(self) -> "pa.Table":
+        """The queries of the wave."""
+        stop = {"enough": self.wave.enough, "cutoffs": self.wave.cutoffs.get("name")}
+        about = {**self.about, **stop, "path": self.scorer.known_path}
+        with self.workspace.connect_lazily() as connection:
+            if self.wave.queries == "every":
+                found = sql_files.select(connection, "score/wave_every", **about)
+            elif self.wave.queries == "sample":
+                found = sql_files.select(connection, "score/wave_sample", **about)
+            elif self.wave.queries == "others":
+                found = sql_files.select(connection, "score/wave_others", **about)
+            else:
+                found = sql_files.select(connection, "score/wave_short", **about)
+            return found.to_arrow_table()
 
     @cached_property
     def blocks(self) -> list[ScoreBlock]:
         """The shards of the job, each with its number of pairs and how many of them the ledger lacks."""
         with ledger_before(self.job) as connection:
-            parameters = {"run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
-            total = sql_files.select(connection, "score/size", **parameters).fetchall()[0][0]
+            connection.register("wave", self.queries)
             smallest = SMALLEST_SERVED_SHARD if self.is_served else SMALLEST_SHARD
-            size = min(max(total // SHARDS, smallest), LARGEST_SHARD)
-            rows = sql_files.select(connection, "score/blocks", **parameters, pairs=size)
+            size = {"shards": SHARDS, "smallest": smallest, "largest": LARGEST_SHARD}
+            rows = sql_files.select(connection, "score/blocks", **self.about, **size)
             return [ScoreBlock(*row) for row in rows.fetchall()]
 
     @property
@@ -118,26 +156,80 @@ class Scoring:
         pending = [block for block in self.blocks if block.unscored]
         return [block for block in pending if not self.job.has("scores", block.block)]
 
+    @property
+    def unscored(self) -> int:
+        """The number of pairs that are left to score."""
+        return sum(block.unscored for block in self.to_do)
+
     def run(self, progress: Progress) -> None:
-        """Score the blocks in order. While the model scores one block, the next is fetched and tokenized."""
+        """Score what is to do, on all devices."""
         if self.scorer.source.options.prompt:
             keep_prompt(self.workspace.root, self.scorer.source.options.prompt)
         if self.scorer.is_new:  # first, so that no score lacks its model's row
             self.job.write_rows("models", [self.scorer.row()])
         total = sum(block.unscored for block in self.blocks)
-        left = sum(block.unscored for block in self.to_do)
-        with progress.task(f"scoring {self.run_id}", total, "pairs", total - left) as advance:
-            for prepared in self._prepared(self.to_do):
-                self.cut += count_cut(prepared.rows)
-                self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
+        done = total - self.unscored
+        with progress.task(f"scoring {self.run_id}{self._part}", total, "pairs", done) as advance:
+            if self.is_served or isinstance(self.workspace, AsOf):  # a server has its own devices
+                self.score_blocks(self.to_do, advance)
+                return
+            settings = Denoise(depth=self.depth, **self.options)
+            again = (self.workspace.root, self.run_id, settings, self.wave, self.job.name)
+            with shared_out(_score_share, again, self.to_do, advance) as share:
+                self.score_blocks(share, advance)
+            for cut, tokens in share.results:
+                self.cut, self.tokens = self.cut + cut, self.tokens + tokens
 
-    def finish(self, pairs: int, cut: int) -> None:
+    def score_blocks(self, blocks: Iterable[ScoreBlock], advance: Advance) -> None:
+        """Score blocks in order. While the model scores one of them, the next is fetched and tokenized."""
+        for prepared in self._prepared(blocks):
+            self.cut += count_cut(prepared.rows)
+            self.tokens += count_tokens(prepared.rows)
+            self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The settings of `[denoise]` by which the scorer is found again."""
+        return {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
+
+    def agree(self, settings: Denoise) -> Agreement | None:
+        """Return how far the back end agrees with torch in float32; None if it is torch.
+
+        Raises NotMet if more decisions flip than `settings` allow.
+        """
+        source = self.scorer.source
+        if not isinstance(source, ScorerFolder) or source.options.backend == "torch":
+            return None
+        with ledger_before(self.job) as connection:
+            pairs = sql_files.select(
+                connection, "score/sample", run=self.run_id, depth=self.depth, pairs=PAIRS
+            ).to_arrow_table()
+        scorer = self.scorer.model
+        logits, precise = score_texts(scorer, pairs), score_texts(in_float32(source), pairs)
+        name = f"{source.options.backend} in {scorer.settings['dtype']}"
+        found = Agreement.of(name, logits, precise, settings)
+        found.refuse_above(settings.max_flips)
+        return found
+
+    def finish(self, pairs: int, cut: int, tokens: int, agreement: Mapping[str, Any] | None) -> None:
         """Write the job's record; `pairs` were scored by this call, `cut` of them without the end of a text."""
-        options = {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
-        facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": options}
-        self.job.finish(pairs=pairs, cut=cut, **facts)
+        facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": self.options}
+        agreed = {"agreement": dict(agreement)} if agreement else {}
+        self.job.finish(pairs=pairs, cut=cut, tokens=tokens, **facts, **agreed)
 
-    def _prepared(self, blocks: list[ScoreBlock]) -> Iterator[Prepared]:
+    @property
+    def agreement(self) -> Agreement | None:
+        """What `agree` found when the scores were made, by the job's record; None if there was nothing to find."""
+        facts = self.job.record.facts if self.job.record else {}
+        return Agreement(**facts["agreement"]) if "agreement" in facts else None
+
+    @property
+    def _part(self) -> str:
+        if self.wave.queries == "sample":
+            return ", a sample in full"
+        return f", ranks {self.wave.above + 1:,} to {self.wave.last:,}" if self.is_part else ""
+
+    def _prepared(self, blocks: Iterable[ScoreBlock]) -> Iterator[Prepared]:
         with ThreadPoolExecutor(1) as pool, ledger_before(self.job) as connection:
             following = None
             for block in blocks:
@@ -152,8 +244,8 @@ class Scoring:
         import numpy as np
 
         queries = {"first_query": block.first_query, "last_query": block.last_query}
-        values = {**queries, "run": self.run_id, "depth": self.depth, "scorer": self.scorer.scorer_id}
-        pairs = sql_files.select(cursor, "score/pairs", **values).to_arrow_table()
+        cursor.register("wave", self.queries)
+        pairs = sql_files.select(cursor, "score/pairs", **queries, **self.about).to_arrow_table()
         query_keys = pairs["query_key"].to_numpy()
         wanted, which_passage = np.unique(pairs["passage_key"].to_numpy(), return_inverse=True)
         cursor.register("wanted", _column("passage_key", wanted))
@@ -174,36 +266,78 @@ class Scoring:
         return [table.filter(pa.array(_scored(logits)))]
 
     @property
+    def is_part(self) -> bool:
+        """Whether this is a wave, and not the whole top-k."""
+        return self.wave != Wave("every", 0, self.depth)
+
+    @property
+    def lacks_any(self) -> bool:
+        """Whether the ledger lacked a pair before the job."""
+        return any(block.unscored for block in self.blocks)
+
+    @property
     def without_score(self) -> int:
         """The pairs that this job has read and not scored, because a text in them has no token."""
         read = [(block, self.job.has("scores", block.block)) for block in self.blocks]
         return sum(block.unscored - shard.rows for block, shard in read if shard)
 
-    def warnings(self) -> list[str]:
-        """Return warnings about pairs without a score, and about texts that were cut."""
+    def scored(self, pairs: int, seconds: float) -> Scored:
+        """Return what there is once `pairs` were scored by this call, in so many seconds."""
         facts = self.job.record.facts if self.job.record else {}
-        cut = truncation_warnings(
-            facts.get("cut", 0), facts.get("pairs", 0), facts.get("options", {}).get("max_length")
+        return Scored(
+            scorer_id=self.scorer.scorer_id,
+            pairs=sum(block.pairs for block in self.blocks),
+            scored_now=pairs,
+            seconds=seconds,
+            remarks=self.scorer.model.remarks() if pairs and isinstance(self.scorer.model, Remarks) else [],
+            read=facts.get("pairs", 0),
+            cut=facts.get("cut", 0),
+            max_length=facts.get("options", {}).get("max_length"),
+            unreadable=self.without_score,
+            agreement=self.agreement,
         )
-        return [*_without_score(self.without_score), *cut]
+
+
+class ScoringByEach:
+    """Scorers that score a run wave by wave. Each is found and opened once."""
+
+    def __init__(self, workspace: Workspace, run_id: str, by: ScoredBy) -> None:
+        """Take the settings of each scorer. Nothing is computed yet."""
+        self.workspace, self.run_id, self.by = workspace, run_id, by
+        self.scored: dict[str | None, Scored] = {}
+        """What each model has scored in all waves so far."""
+        self._found: dict[str | None, Scorer] = {}
+
+    def run(self, waves: Sequence[Wave], progress: Progress) -> list[Scored]:
+        """Score the waves by each scorer; return what each model has scored in all waves so far.
+
+        Ranks are written first, all at once, and nothing is said of them. They cost nothing, and if they are
+        refused, no model has scored in vain.
+        """
+        models, ranks = models_and_ranks(self.workspace, self.by)
+        for scorer, settings in ranks.items():
+            score_ranks(self.workspace, self.run_id, settings.depth, scorer)
+        for wave in waves:
+            for scorer, settings in models.items():
+                self._score(scorer, settings, wave, progress)
+        return list(self.scored.values())
+
+    def _score(self, scorer: str | None, settings: Denoise, wave: Wave, progress: Progress) -> None:
+        scoring = Scoring.of(self.workspace, self.run_id, settings, wave, self._found.get(scorer))
+        before = self.scored.get(scorer)
+        known = before.agreement if before else None
+        now = score(scoring, settings, only_by=scorer, known=known, progress=progress)
+        self._found[scorer] = scoring.scorer
+        self.scored[scorer] = before + now if before else now
 
 
 def score_by_each(workspace: Workspace, run_id: str, by: ScoredBy, progress: Progress = SILENT) -> list[Scored]:
-    """Score a run by each scorer, as `score_run` does; return what the models have scored.
-
-    Ranks are written first, and nothing is said of them. They cost nothing, and if they are refused, no model has
-    scored in vain.
-    """
-    models, ranks = _apart(workspace, by)
-    for scorer, settings in ranks.items():
-        score_ranks(workspace, run_id, settings.depth, scorer)
-    return [
-        score_run(workspace, run_id, settings, only_by=scorer, progress=progress)
-        for scorer, settings in models.items()
-    ]
+    """Score the whole top-k of a run by each scorer, as `ScoringByEach` does."""
+    depth = max(settings.depth for settings in by.values())
+    return ScoringByEach(workspace, run_id, by).run(first_waves(depth, None), progress)
 
 
-def _apart(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, ScoredBy]:
+def models_and_ranks(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, ScoredBy]:
     """Return the models in `by`, and the ranks."""
     ranks = ranks_here(workspace)
     return (
@@ -220,43 +354,76 @@ def score_run(
     only_by: str | None = None,
     progress: Progress = SILENT,
 ) -> Scored:
-    """Score the pairs of a run's top-k, and of its queries with their positives, that the ledger lacks.
+    """Score the pairs of a run's top-k, and of its queries with their positives, that the ledger lacks."""
+    return score(Scoring.of(workspace, run_id, settings), settings, only_by=only_by, progress=progress)
 
+
+def score(
+    scoring: Scoring,
+    settings: Denoise,
+    *,
+    only_by: str | None = None,
+    known: Agreement | None = None,
+    progress: Progress = SILENT,
+) -> Scored:
+    """Score what is to do.
+
+    known: how far the back end agrees with torch, if an earlier wave has found it. Raises NotMet as `agree` does.
     Raises CurateError if the scores of a shard are all equal or not finite; nothing of that shard is kept.
     Raises BadSettings if `only_by` names another scorer.
     """
     started = time.monotonic()
-    scoring = Scoring.of(workspace, run_id, settings)
     if only_by not in (None, scoring.scorer.scorer_id):
         raise BadSettings(
             f"these cutoffs belong to the scorer {only_by}, but {scoring.scorer.source.name} is "
             f"{scoring.scorer.scorer_id}. Give the scorer that `curate denoise` used, or the cutoffs of this "
             "scorer: --cutoffs NAME"
         )
-    pending = sum(block.unscored for block in scoring.to_do)
+    pending = scoring.unscored
+    agreement = (known or scoring.agree(settings)) if pending else None
     if pending:
         scoring.run(progress)
-    if pending or (scoring.job.record is None and any(block.unscored for block in scoring.blocks)):
-        scoring.finish(pending, scoring.cut)
-    _make_last(workspace, run_id, scoring.scorer)
-    warnings = scoring.warnings()
-    if pending and isinstance(scoring.scorer.model, Remarks):
-        warnings += scoring.scorer.model.remarks()
-    pairs = sum(block.pairs for block in scoring.blocks)
-    return Scored(scoring.scorer.scorer_id, pairs, pending, time.monotonic() - started, warnings)
+    # A wave is on record also if there was nothing to score, because what comes after it says that it was done.
+    if pending or (scoring.job.record is None and (scoring.is_part or scoring.lacks_any)):
+        scoring.finish(pending, scoring.cut, scoring.tokens, asdict(agreement) if agreement else None)
+    _make_last(scoring.workspace, scoring.run_id, scoring.scorer)
+    return scoring.scored(pending, time.monotonic() - started)
 
 
-def score_again(workspace: Workspace, job: str, facts: Mapping[str, Any], depth: int, progress: Progress) -> None:
+def score_again(workspace: Workspace, record: Record, progress: Progress) -> None:
     """Score the blocks of a job that are damaged or missing, in the workspace as it was then; write its record.
 
-    facts: those of its record. Raises CurateError if its model is missing, or not what it was.
+    Raises CurateError if its model is missing, or not what it was.
     """
-    settings = Denoise(depth=depth, **facts["options"])
-    scoring = Scoring.of(workspace, facts["run"], settings)
-    if scoring.job.name != job:
+    facts = record.facts
+    settings = Denoise(depth=record.settings["depth"], **facts["options"])
+    scoring = Scoring.of(workspace, facts["run"], settings, Wave.read(record.settings))
+    if scoring.job.name != record.job:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
-    scoring.finish(facts["pairs"], facts.get("cut", 0))
+    scoring.finish(facts["pairs"], facts.get("cut", 0), facts.get("tokens", 0), facts.get("agreement"))
+
+
+def _score_share(
+    root: Path,
+    run_id: str,
+    settings: Denoise,
+    wave: Wave,
+    job: str,
+    blocks: Iterable[ScoreBlock],
+    advance: Advance,
+) -> tuple[int, int]:
+    """Score blocks of a job that another process has begun; return how many pairs were cut, and the tokens.
+
+    Raises NotAvailable if the scorer is another one on this device.
+    """
+    workspace = Workspace(root)
+    scorer = find_scorer(workspace, settings).of_today()
+    scoring = Scoring(workspace, run_id, settings.depth, scorer, wave)
+    if scoring.job.name != job:
+        raise NotAvailable(f"{settings.scorer} computes other scores on one of the devices. Leave out --devices")
+    scoring.score_blocks(blocks, advance)
+    return scoring.cut, scoring.tokens
 
 
 def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
@@ -269,59 +436,6 @@ def _make_last(workspace: Workspace, run_id: str, scorer: Scorer) -> None:
         Job(workspace, "denoise", name, {"run": run_id}, {"scorer": scorer.fingerprint}).finish(run=run_id)
 
 
-def plan_score(
-    workspace: Workspace,
-    stage: str,
-    run_id: str,
-    by: ScoredBy,
-    cutoffs: str,
-    **values: Any,
-) -> Plan:
-    """Return how many pairs `score_by_each` would score, and how long that takes.
-
-    The time is that at each scorer's measured rate; ranks take none, and do not count. If every pair has its
-    scores, the plan says whether the cutoffs `cutoffs` must still be set to `values`.
-    """
-    models, ranks = _apart(workspace, by)
-    unwritten = sum(
-        ranks_to_score(workspace, run_id, settings.depth, scorer) for scorer, settings in ranks.items()
-    )
-    scorings = [Scoring.of(workspace, run_id, settings) for settings in models.values()]
-    left = {scoring: sum(block.unscored for block in scoring.to_do) for scoring in scorings}
-    total = sum(block.pairs for scoring in scorings for block in scoring.blocks)
-    scorers = [scoring.scorer for scoring in scorings]
-    notes = [*(f"scorer: {one.scorer_id}: {one.source.spec.text}" for one in scorers), f"run: {run_id}"]
-    if unwritten:
-        notes.append(f"the ranks of {counted(unwritten, 'pairs')} become scores, too")
-    if pending := sum(left.values()):
-        seconds = sum(pairs / _rate(scoring) for scoring, pairs in left.items() if pairs)
-        return Plan(stage, "pairs", total, total - pending, seconds, notes)
-    only: CutoffOptions = {"scorer_id": scorers[0].scorer_id} if len(by) == len(scorers) == 1 else {}
-    if are_set(workspace, cutoffs, **{**only, **values}):
-        return Plan(stage, "pairs", total, total, 0.0, notes)
-    return Plan(stage, "cutoffs", 1, 0, 0.0, [*notes, "every pair is already scored: only the cutoffs are set"])
-
-
-def known_rate(workspace: Workspace, scorer_id: str | None) -> float | None:
-    """Return the pairs per second of the scorer's last job here; None without one."""
-    for record in reversed(workspace.records("denoise")):
-        if record.facts.get("scorer_id") == scorer_id and record.facts.get("pairs"):
-            return float(record.facts["pairs"]) / max(record.seconds, 1e-3)
-    return None
-
-
-def _rate(scoring: Scoring) -> float:
-    """Return pairs per second, from the scorer's last job here or else measured on a few pairs of a block."""
-    if known := known_rate(scoring.workspace, scoring.scorer.scorer_id):
-        return known
-    with ledger_before(scoring.job) as connection:
-        rows = scoring.prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]
-    scoring.scorer.model.score(rows[:8])
-    started = time.monotonic()
-    scoring.scorer.model.score(rows)
-    return len(rows) / (time.monotonic() - started)
-
-
 def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     """Return which pairs have a score. A pair with a text without tokens has NaN."""
     import numpy as np
@@ -330,9 +444,11 @@ def _scored(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     return known
 
 
-def _without_score(pairs: int) -> list[str]:
-    told = f"{counted(pairs, 'pairs have', 'pair has')} no score, {UNREADABLE}"
-    return [f"{told}; unscored is never negative"] if pairs else []
+def _said_of(scored: Scored) -> list[str]:
+    """Return warnings about pairs without a score, about texts that were cut, and what the scorer remarks."""
+    told = f"{counted(scored.unreadable, 'pairs have', 'pair has')} no score, {UNREADABLE}"
+    without = [f"{told}; unscored is never negative"] if scored.unreadable else []
+    return [*without, *truncation_warnings(scored.cut, scored.read, scored.max_length), *scored.remarks]
 
 
 def _column(name: str, values: "np.ndarray[Any, Any]") -> "pa.Table":

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
 from curate import judges, named_queries, standing
-from curate.choose_run import chosen_run, run_to_denoise
-from curate.config import Denoise
+from curate.choose_run import chosen_run, newest_first, run_to_denoise
+from curate.config import Backend, Denoise
 from curate.counted import counted
 from curate.cutoffs import (
     CutoffOptions,
@@ -21,11 +21,14 @@ from curate.cutoffs import (
     scorer_settings,
     set_cutoffs,
 )
+from curate.denoise.agreement import Agreement
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
-from curate.denoise.rank_scores import ranks_here
+from curate.denoise.plan_scoring import known_pace, plan_score
+from curate.denoise.rank_scores import models_among, ranks_here
 from curate.denoise.resolve_scorer import TRAINED_HERE, has_scorer
-from curate.denoise.score_job import Scored
-from curate.denoise.scoring import plan_score, said_by_each, score_by_each
+from curate.denoise.score_job import Scored, first_waves, later_waves
+from curate.denoise.scoring import ScoringByEach, said_by_each
+from curate.errors import BadSettings
 from curate.options import given_options
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
@@ -53,6 +56,12 @@ class Denoised:
     audit: dict[str, list[dict[str, Any]]]
     other_judges: dict[str, JudgeQuality] = field(default_factory=dict)
     """Scorer -> the same for the others, if the cutoffs join several."""
+    agreement: dict[str, Agreement] = field(default_factory=dict)
+    """Scorer that another back end than torch computes -> how far it agrees with torch in float32."""
+    left_unscored: int = 0
+    """Candidates without a score, because their query has enough hard negatives at better ranks."""
+    saved_seconds: float | None = None
+    """The time that their scores would take at the measured rate; None if no rate is known."""
 
     def text(self) -> str:
         """Return the result for a terminal. The reports print the tables of the audit."""
@@ -70,10 +79,24 @@ class Denoised:
                 f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
                 f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
+                *(f"{found.text}." for found in self.agreement.values()),
+                *self._left,
                 *(f"Warning: {warning}." for warning in self.warnings),
                 *self._judges,
             ]
         )
+
+    @property
+    def _left(self) -> list[str]:
+        """How much early stopping saved."""
+        if not self.cutoffs["enough"]:
+            return []
+        saved = "" if self.saved_seconds is None else f", which saves about {duration(self.saved_seconds)}"
+        were = counted(self.left_unscored, "candidates were", "candidate was")
+        return [
+            f"{were} left unscored, because their queries have {self.cutoffs['enough']:,} hard negatives at "
+            f"better ranks{saved}."
+        ]
 
     @property
     def _judges(self) -> list[str]:
@@ -96,12 +119,15 @@ class DenoiseOptions(TypedDict, total=False):
     positive_above: float | None
     depth: int | None
     negatives: int | None
+    enough: int | None
     max_length: int | None
     relevant_class: str | None
     instruction: str | None
     prompt: str | None
     requests: int | None
     timeout: float | None
+    backend: Backend | None
+    max_flips: float | None
     accept_judge: bool | None
 
 
@@ -151,7 +177,10 @@ class DenoiseRequest:
             found = {scorer: settings.override(**{**of, **given, "depth": None}) for scorer, of in own.items()}
             scoring = dict(found.items()) if len(found) > 1 else {None: next(iter(found.values()))}
             settings = next(iter(found.values()))
-        return cls(run_to_denoise(workspace, run), name or "default", settings, scoring, None, named)
+        asked = run_to_denoise(workspace, run)
+        if settings.enough:
+            _refuse_early_stop(workspace, asked)
+        return cls(asked, name or "default", settings, scoring, None, named)
 
     @property
     def cutoff_values(self) -> CutoffOptions:
@@ -161,6 +190,7 @@ class DenoiseRequest:
             "depth": settings.depth,
             "negative_below": settings.negative_below,
             "positive_above": settings.positive_above,
+            "enough": settings.enough or 0,
         }
 
     def notes(self, workspace: Workspace) -> list[str]:
@@ -191,6 +221,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     change the cutoffs score nothing and need no model. Raises BadInput if the model is not a cross-encoder,
     CurateError if the scores are all equal or not finite, and UnsoundJudge if the scorer ranks worse than the
     retriever on queries that it has not seen, unless `accept_judge`. An interruption loses at most one shard.
+
+    With `enough`, ranks are scored in waves. A query that has so many hard negatives gets no more scores; what it
+    lacks stays unscored. A hundred queries are scored in full, because they measure the judge.
     """
     request = DenoiseRequest.of(workspace, **options)
     for note in request.notes(workspace):
@@ -200,14 +233,19 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         scored = _as_it_stands(workspace, request.run_id, row)
         quality = _qualities(workspace, request.run_id, row)
     else:
-        scored = score_by_each(workspace, request.run_id, request.scoring, progress)
+        scoring, settings = ScoringByEach(workspace, request.run_id, request.scoring), request.settings
+        scored = scoring.run(first_waves(settings.depth, settings.enough), progress)
         only = scored[0].scorer_id if len(request.scoring) == 1 else None
         values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
         quality = _qualities(workspace, request.run_id, as_set(workspace, request.cutoffs, **values))
-        if not request.settings.accept_judge:
+        if not settings.accept_judge:
             for scorer, found in quality.items():
                 refuse_worse(found, scorer)
         row = set_cutoffs(workspace, request.cutoffs, **values)
+        if row["enough"]:
+            scored = scoring.run(later_waves(row), progress)
+    workspace.keep_scored_candidates(progress)
+    left, saved = _left_unscored(workspace, request.run_id, row)
     first, *others = quality
     return Denoised(
         run_id=request.run_id,
@@ -220,6 +258,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         judge=quality[first],
         audit=audit(workspace, request.run_id, request.cutoffs, request.settings.negatives),
         other_judges={scorer: quality[scorer] for scorer in others},
+        agreement={one.scorer_id: one.agreement for one in scored if one.agreement},
+        left_unscored=left,
+        saved_seconds=saved,
     )
 
 
@@ -235,6 +276,26 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
         workspace, "denoise", request.run_id, request.scoring, request.cutoffs, **request.cutoff_values
     )
     return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
+
+
+def _refuse_early_stop(workspace: Workspace, run_id: str) -> None:
+    """Raise BadSettings if the run is not over train: only training negatives can be enough."""
+    (split,) = [run["split"] for run in newest_first(workspace) if run["run_id"] == run_id]
+    if split != "train":
+        why = {"unlabeled": "the best passage of a query without labels becomes its pseudo-label"}
+        raise BadSettings(
+            f"--enough stops at negatives for training, and run {run_id} is over {split}: "
+            f"{why.get(split, 'its scores measure and calibrate the judge')}, so all candidates are scored. "
+            "Leave out --enough"
+        )
+
+
+def _left_unscored(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> tuple[int, float | None]:
+    """Return how many candidates a run leaves unscored, and the seconds that the scorers would need for them."""
+    left = standing.left_unscored(workspace, run_id, row["name"]) if row["enough"] else 0
+    models = models_among(workspace, judges.scorers(row))
+    paces = [known_pace(workspace, scorer) for scorer in models]
+    return left, sum(left / pace.per_second for pace in paces if pace) if all(paces) else None
 
 
 def _qualities(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> dict[str, JudgeQuality]:

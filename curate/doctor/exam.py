@@ -1,8 +1,6 @@
 """What the checks ask of a model, a scorer or an encoder: scores of pairs, by the product's own path."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -167,17 +165,3 @@ class Exam:
         """Return by how much two computations of a score may differ in a number format."""
         share, constant = ALLOWED[dtype]
         return share * self.range + constant
-
-
-@contextmanager
-def computing_in_float32() -> Iterator[None]:
-    """Have models that are opened in this block compute in float32."""
-    before = os.environ.get("CURATE_DTYPE")
-    os.environ["CURATE_DTYPE"] = "fp32"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["CURATE_DTYPE"]
-        else:
-            os.environ["CURATE_DTYPE"] = before

@@ -14,7 +14,7 @@ from curate.doctor.check import Check, Figure, Subject
 from curate.errors import CurateError
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "duckdb", "polars", "pyarrow", "numpy", "tantivy")
-EXTRAS = ("sentence-transformers", "peft")
+EXTRAS = ("sentence-transformers", "peft", "openvino")
 DRIVER = Path("/proc/driver/nvidia/version")
 MEMORY, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 GIB = 1 << 30

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from curate.denoise.resolve_scorer import Scorer
-from curate.doctor.exam import Cuts, computing_in_float32
+from curate.doctor.exam import Cuts
 from curate.doctor.sample import Sample, TextPair
 from curate.models.fold_scorer import Folds, first_judge, fold_folder
 from curate.models.folder import FOLDS
 from curate.models.positions import positions
-from curate.models.scorer import PairScorer, ScorerFolder
+from curate.models.scorer import PairScorer, ScorerFolder, in_float32
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
@@ -41,9 +41,8 @@ class ScorerModel:
         return str(found) if found else None
 
     def in_float32(self) -> PairScorer:
-        """Return the scorer, opened in float32."""
-        with computing_in_float32():
-            return self.found.source.open()
+        """Return the scorer, computed by torch in float32."""
+        return in_float32(self.found.source)
 
     @cached_property
     def source(self) -> ScorerFolder:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Unpack
 
 from curate import judges
-from curate.config import EMBEDDING, Denoise
+from curate.config import EMBEDDING, Backend, Denoise
 from curate.cutoffs import current_cutoffs, scorer_settings
 from curate.denoise.rank_scores import ranks_here
 from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer, has_scorer
@@ -67,6 +67,7 @@ class DoctorOptions(EmbeddingOptions, total=False):
     prompt: str | None
     requests: int | None
     timeout: float | None
+    backend: Backend | None
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ A training set for dense retrievers, curated with RocketQA's procedure: {rows} r
 - Negatives: up to {negatives} per query, drawn from its safe hard negatives by a hash of the seed {seed}, the
   query id and the passage id. A safe hard negative was judged not relevant by people, or else scored below the
   cutoff; those that people judged come first. A row with too few negatives stays short; unscored passages never
-  fill the gap.
+  fill the gap.{stopped}
 - {false_negatives}
 - {pseudo}
 - Dev and test queries are never included.
@@ -93,12 +93,23 @@ def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping
         scorer=_scorer(settings["cutoffs"]),
         negatives=settings["negatives"],
         seed=settings["seed"],
+        stopped=_stopped(settings["cutoffs"]),
         positives=_positives(settings["positives"]),
         false_negatives=_false_negatives(settings["promote"], manifest["figures"]),
         pseudo=_pseudo_labels(settings["augmented"], manifest["figures"]),
         figures="\n".join(_figures(manifest["figures"])),
     )
     return "\n".join([*_front_matter(configs), text])
+
+
+def _stopped(cutoffs: Mapping[str, Any]) -> str:
+    """Return a sentence about scoring that stopped early, because the figures below are then no shares of all."""
+    if not cutoffs.get("enough"):
+        return ""
+    return (
+        f"\n- Scoring a train query stopped at {cutoffs['enough']:,} safe hard negatives; what lies deeper in its "
+        "list is mostly\n  unscored. The denoised candidates are therefore no share of all."
+    )
 
 
 def _positives(limit: int | None) -> str:

@@ -36,6 +36,8 @@ class Exported:
     """Whether the same set, with the same settings and tables, existed already, so that nothing was written."""
     figures: Mapping[str, int]
     """The audit, as in `manifest.json`."""
+    enough: int | None = None
+    """The hard negatives at which scoring a query stopped; None: all candidates were to be scored."""
 
     def text(self) -> str:
         """Return the result for a terminal."""
@@ -49,15 +51,19 @@ class Exported:
             f"{self.path}{there}: {rows}; "
             f"{counted(pseudo, 'pseudo-labelled queries have', 'pseudo-labelled query has')} a positive\n"
             f"negatives: {count['negatives']:,} drawn; of {counted(count['candidates'], 'candidates')}, "
-            f"{_share(count['candidates_denoised'], count['candidates_unjudged'])}, "
+            f"{_share(count['candidates_denoised'], count['candidates_unjudged'], self.enough)}, "
             f"{count['candidates_judged_irrelevant']:,} were judged not relevant by people, and "
-            f"{count.get('candidates_unscored', 0):,} are unscored\n"
+            f"{count.get('candidates_unscored', 0):,} are unscored{self._why_unscored}\n"
             f"{self._positives()}"
             f"short: {counted(count['queries_short'], 'queries have', 'query has')} fewer than {self.negatives} "
             f"negatives, {counted(none, 'have', 'has')} none{why}"
             f"{leaked if count['queries_leaked'] else ''}\n"
             f"How to load it: {self.path}/README.md"
         )
+
+    @property
+    def _why_unscored(self) -> str:
+        return f", since scoring a query stopped at {self.enough:,} hard negatives" if self.enough else ""
 
     def _positives(self) -> str:
         """Return a line on a query that outweighs the others, or on positives that the cap left out."""
@@ -99,7 +105,8 @@ def export(
     path, rows, figures = f"exports/{asked.name}", manifest["rows"], manifest["figures"]
     if asked.job.record is None:
         asked.job.finish(path=path, rows=rows, items=manifest["items"], **figures)
-    return Exported(path, asked.format.name, rows, asked.settings["negatives"], already, figures)
+    enough = asked.settings["cutoffs"].get("enough")
+    return Exported(path, asked.format.name, rows, asked.settings["negatives"], already, figures, enough)
 
 
 def plan_export(workspace: Workspace, *, force: bool = False, **options: Unpack[ExportOptions]) -> Plan:
@@ -137,8 +144,9 @@ def _blocks(
     return every, [block for block in every if not is_done(asked, block)]
 
 
-def _share(denoised: int, unjudged: int) -> str:
-    share = f" ({denoised / unjudged:.0%})" if unjudged else ""
+def _share(denoised: int, unjudged: int, enough: int | None) -> str:
+    # Where scoring stopped early, the share would be that of queries with few negatives.
+    share = f" ({denoised / unjudged:.0%})" if unjudged and not enough else ""
     return f"{denoised:,}{share} of the {unjudged:,} unjudged ones were denoised"
 
 

@@ -10,7 +10,7 @@ from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
 from curate.mine.embeddings import Work, embed_passages, embed_queries, load, passage_shards, without_tokens
-from curate.mine.exact_search import TopPassages, exact
+from curate.mine.exact_search import SCORE, TopPassages, exact
 from curate.models.encoder import Encoder
 from curate.progress import Progress
 from curate.shards import Lineage, canonical, digest, done, publish
@@ -30,7 +30,8 @@ Search = Callable[["np.ndarray", int], TopPassages]
 
 def dense_job(queries: Queries, encoder: Encoder, settings: dict[str, Any]) -> Job:
     """Return the job of a dense run. The same model under another path gives the same run."""
-    return job_of(queries, "dense", in_identity(settings), {"encoder": encoder.fingerprint})
+    score = {"score": SCORE} if settings["index"] == EXACT else {}
+    return job_of(queries, "dense", {**in_identity(settings), **score}, {"encoder": encoder.fingerprint})
 
 
 def in_identity(settings: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +100,13 @@ def _faiss(job: Job, files: "list[Path]", tokenless: "np.ndarray", progress: Pro
         rows = sum(shard.rows for shard in passage_shards(workspace))
         progress.say(f"building the index {factory} over {counted(rows, 'passages')}")
         publish(path, partial(faiss_search.save, faiss_search.build(factory, lambda: load(files), rows)), lineage)
-    index = faiss_search.read(path)
+    spare = min(len(tokenless), SPARE)
+    index = faiss_search.Index.ready(
+        faiss_search.read(path), job.settings["depth"] + 1 + spare
+    )  # 1 for its own copy
 
     def search(queries: "np.ndarray", depth: int) -> TopPassages:
-        found = faiss_search.approximate(index, queries, depth + min(len(tokenless), SPARE))
+        found = faiss_search.approximate(index, queries, depth + spare)
         return found.without(np.isin(found.keys, tokenless) | ~queries.any(axis=1, keepdims=True)).top(depth)
 
     return search

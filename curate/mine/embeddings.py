@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate import sql_files
-from curate.errors import BadInput, StepMissing
+from curate.errors import BadInput, NotAvailable, StepMissing
+from curate.models.devices import shared_out
 from curate.models.encoder import Encoder, Vectors
-from curate.progress import Progress
+from curate.progress import Advance, Progress
 from curate.shards import Lineage, Manifest, digest, done, publish
 from curate.workspace import Workspace
 
@@ -42,6 +43,12 @@ class Work:
     encoded: int = 0
     truncated: int = 0
     seconds: float = 0.0
+
+    def add(self, other: "Work") -> None:
+        """Add work that was done at the same time."""
+        self.encoded += other.encoded
+        self.truncated += other.truncated
+        self.seconds = max(self.seconds, other.seconds)
 
 
 def passage_shards(workspace: Workspace) -> list[PassageShard]:
@@ -83,15 +90,38 @@ def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, w
     total, rest = sum(shard.rows for shard in shards), sum(shard.rows for shard in missing)
     with (
         progress.task("embedding", total, "passages", total - rest) as advance,
-        workspace.connect_lazily() as connection,
+        shared_out(
+            _embed_share, (workspace.root, encoder.closed(), encoder.fingerprint), missing, advance
+        ) as share,
     ):
-        for shard in missing:
+        done_here = _embed(workspace, encoder, share, advance)
+    for one in (done_here, *share.results):
+        work.add(one)
+    return [embeddings_of(workspace, encoder, shard) for shard in shards]
+
+
+def _embed_share(
+    root: Path, encoder: Encoder, fingerprint: str, shards: Iterable[PassageShard], advance: Advance
+) -> Work:
+    """Embed shards in another process than that of the command.
+
+    Raises NotAvailable if the encoder is another one on this device.
+    """
+    if encoder.fingerprint != fingerprint:
+        raise NotAvailable(f"{encoder.path} computes other vectors on one of the devices. Leave out --devices")
+    return _embed(Workspace(root), encoder, shards, advance)
+
+
+def _embed(workspace: Workspace, encoder: Encoder, shards: Iterable[PassageShard], advance: Advance) -> Work:
+    work = Work()
+    with workspace.connect_lazily() as connection:
+        for shard in shards:
             texts = (text for _, text in passages(connection, [shard]))
             target = embeddings_of(workspace, encoder, shard)
             chunks = _counted(encoder.encode(texts, "passage", advance), work)
             lineage = _lineage(encoder, "passages", shard.sha256)
             publish(target, partial(_write, chunks=chunks, rows=shard.rows), lineage)
-    return [embeddings_of(workspace, encoder, shard) for shard in shards]
+    return work
 
 
 def embed_queries(workspace: Workspace, encoder: Encoder, texts: list[str]) -> "np.ndarray":

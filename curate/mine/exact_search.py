@@ -1,23 +1,19 @@
 """Exact search by inner product: queries stay in memory, passages stream by, and each query keeps its best.
 
-The order is canonical: score descending, then passage_key ascending. Scores are computed over tiles that start at
-multiples of `TILE`, regardless of where the embedding files start, so any sharding of the passages gives the same
-bits.
+A score is the inner product in float64, rounded to float32. The order is canonical: score descending, then
+passage_key ascending. `two_passes.py` finds it, the same whatever the blocks and the threads.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.errors import BadInput
-
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-TILE = 8192  # passages per matrix product
-GROUP = 1024  # queries per matrix product
-NOTHING = -3.0e38  # the score of a passage without tokens, below every score of another passage
+SCORE = "float64"
+"""What a score is. It is part of the identity of all that keeps scores, and changes when their bytes change."""
 
 
 @dataclass(frozen=True)
@@ -44,111 +40,75 @@ class TopPassages:
         return TopPassages(self.keys[:, :depth], self.scores[:, :depth])
 
 
-def exact(queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int) -> TopPassages:
+def exact(
+    queries: "np.ndarray", passages: Iterable["np.ndarray"], depth: int, where: str | None = None
+) -> TopPassages:
     """Return the `depth` passages with the largest inner products for every query.
 
     queries: floats, queries x dimension. passages: float arrays, passages x dimension, of any lengths; the first
     row of the first array is passage 0. A vector of zeros belongs to a text without tokens: it finds nothing and
-    is not found. Raises BadInput if a score is not finite.
+    is not found. where: cuda or cpu; by default where models run. Raises BadInput if a number is not finite, or so
+    large that a score may not be.
     """
+    import numpy as np
     import torch
 
-    from curate.models.pretrained import device
+    from curate.mine.two_passes import NONE, SIZES, Block, Group, summed_in_float32
+    from curate.models.pretrained import device, multiplies_bf16
     from curate.models.threads import use_threads
 
     use_threads()
-    with torch.inference_mode():
-        on = device()
-        groups = [
-            _Best(torch.from_numpy(queries[at : at + GROUP].astype("float32")).to(on), depth)
-            for at in range(0, len(queries), GROUP)
-        ]
-        product = torch.empty((GROUP, TILE), device=on)  # reused: fresh memory would take a fifth more time
-        for start, rows, tile in tiles(passages):
-            columns = torch.from_numpy(tile).to(on).T
-            silent = ~tile[:rows].any(axis=1)
-            empty = torch.from_numpy(silent).to(on) if silent.any() else None
-            for group in groups:
-                scores = product[: len(group.queries)]
-                torch.mm(group.queries, columns, out=scores)
-                if empty is not None:
-                    scores[:, :rows].masked_fill_(empty, NOTHING)
-                group.add(start, scores[:, :rows])
-        return _joined(groups, depth)
+    where = "cuda" if (where or device()) == "cuda" else "cpu"  # mps has no float64
+    sizes, dtype = SIZES[where], torch.bfloat16 if multiplies_bf16(where) else torch.float32
+    asked = np.array(queries, "float32", order="C")  # a copy, which torch can take whatever the array is
+    asks = torch.from_numpy(asked.any(axis=1))
+    best = torch.full((len(asked), depth), NONE)
+    if not asks.any():
+        return _unpacked(best)
+    with torch.inference_mode(), summed_in_float32():
+        vectors = torch.from_numpy(asked)[asks].to(where)
+        rows = min(sizes.queries, len(vectors))
+        products = torch.empty(rows * sizes.block(vectors.shape[1]), dtype=dtype, device=where)
+        groups = [Group(part, depth, sizes, products) for part in torch.split(vectors, rows)]
+        for start, array in blocks(passages, sizes.block(vectors.shape[1])):
+            block = Block(start, torch.from_numpy(array).to(where), sizes, dtype)
+            for group in groups if len(block.keys) else ():
+                group.look(block)
+        best[asks] = torch.cat([group.best for group in groups]).cpu()
+    return _unpacked(best)
 
 
-def tiles(passages: Iterable["np.ndarray"]) -> Iterator[tuple[int, int, "np.ndarray"]]:
-    """Yield (first passage, number of passages, float32 TILE x dimension); the last tile is padded with zeros."""
+def pair_score(query: "np.ndarray", passage: "np.ndarray") -> float:
+    """Return the score of one pair."""
+    import numpy as np
+
+    return float(np.float32((query.astype("float64") * passage.astype("float64")).sum()))
+
+
+def blocks(arrays: Iterable["np.ndarray"], size: int) -> Iterator[tuple[int, "np.ndarray"]]:
+    """Yield (number of the first row, `size` rows in float32); the next rows take the place of the last."""
     import numpy as np
 
     start = filled = 0
-    tile = np.empty((0, 0), "float32")
-    for array in passages:
-        if not len(tile):
-            tile = np.zeros((TILE, array.shape[1]), "float32")
+    block = np.empty((0, 0), "float32")
+    for array in arrays:
+        if not len(block):
+            block = np.empty((size, array.shape[1]), "float32")
         taken = 0
         while taken < len(array):
-            step = min(TILE - filled, len(array) - taken)
-            tile[filled : filled + step] = array[taken : taken + step]
+            step = min(size - filled, len(array) - taken)
+            block[filled : filled + step] = array[taken : taken + step]
             taken, filled = taken + step, filled + step
-            if filled == TILE:
-                yield start, TILE, tile
-                start, filled = start + TILE, 0
+            if filled == size:
+                yield start, block
+                start, filled = start + size, 0
     if filled:
-        tile[filled:] = 0
-        yield start, filled, tile
+        yield start, block[:filled]
 
 
-class _Best:
-    """The best passages found so far for a group of queries."""
+def _unpacked(ranks: "torch.Tensor") -> TopPassages:
+    from curate.mine.two_passes import KEYS, NONE, scores_of
 
-    def __init__(self, queries: "torch.Tensor", depth: int) -> None:
-        import torch
-
-        self.queries = queries
-        self.depth = depth
-        self.scores = torch.empty((len(queries), 0), device=queries.device)
-        self.keys = torch.empty((len(queries), 0), dtype=torch.int64, device=queries.device)
-
-    def add(self, start: int, scores: "torch.Tensor") -> None:
-        """Add the scores of the next tile. Tiles come in the order of the keys, and the smaller key wins a tie."""
-        import torch
-
-        if self.scores.shape[1] == self.depth:
-            better = scores > self.scores[:, -1:]
-        elif scores.shape[1] > self.depth:
-            better = scores >= scores.topk(self.depth).values[:, -1:]
-        else:
-            better = torch.ones_like(scores, dtype=torch.bool)
-        self._merge(scores, better, start)
-
-    def _merge(self, scores: "torch.Tensor", better: "torch.Tensor", start: int) -> None:
-        import torch
-
-        row, column = better.nonzero(as_tuple=True)
-        counts = torch.bincount(row, minlength=len(scores))
-        width = int(counts.max())
-        if not width:
-            return
-        place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
-        new_scores = torch.full((len(scores), width), float("-inf"), device=row.device)
-        new_keys = torch.full((len(scores), width), -1, dtype=torch.int64, device=row.device)
-        new_scores[row, place] = scores[row, column]
-        new_keys[row, place] = column + start
-        merged = torch.cat([self.scores, new_scores], 1)
-        self.scores, order = merged.sort(dim=1, descending=True, stable=True)
-        self.scores, order = self.scores[:, : self.depth], order[:, : self.depth]
-        self.keys = torch.cat([self.keys, new_keys], 1).gather(1, order)
-
-
-def _joined(groups: list[_Best], depth: int) -> TopPassages:
-    import numpy as np
-
-    if not groups:
-        return TopPassages(np.empty((0, depth), "int64"), np.empty((0, depth), "float32"))
-    scores = np.concatenate([group.scores.cpu().numpy() for group in groups])
-    keys = np.concatenate([group.keys.cpu().numpy() for group in groups])
-    if not np.isfinite(scores[keys >= 0]).all():
-        raise BadInput("a score is not finite: the embeddings contain NaN or numbers that are too large")
-    asks = np.concatenate([group.queries.any(1).cpu().numpy() for group in groups])
-    return TopPassages(keys, scores).without((scores == np.float32(NOTHING)) | ~asks[:, None])
+    none = ranks == NONE
+    keys, scores = (KEYS - (ranks & KEYS)).masked_fill(none, -1), scores_of(ranks).masked_fill(none, float("-inf"))
+    return TopPassages(keys.numpy(), scores.numpy())

@@ -5,17 +5,20 @@ faiss comes with the extras `cpu` and `gpu`.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadSettings, NotAvailable
 from curate.mine.exact_search import TopPassages
+from curate.models.pretrained import device
 
 if TYPE_CHECKING:
     import numpy as np
 
 TRAINED_ON = 262_144  # maximum number of passages, evenly spaced
 LISTS_PROBED = 16  # an IVF search looks into 1 of this many lists, but into 8 at least
+MOST_ON_GPU = 2048  # faiss finds no more passages, and probes no more lists, on a GPU
 
 
 def faiss() -> Any:
@@ -65,12 +68,41 @@ def read(path: Path) -> Any:
     return faiss().read_index(str(path))
 
 
-def approximate(index: Any, queries: "np.ndarray", depth: int) -> TopPassages:
-    """Return at most `depth` passages that the index finds for every query, in canonical order."""
+@dataclass
+class Index:
+    """A faiss index, and its copy on all GPUs if it is searched there."""
+
+    here: Any
+    on_gpus: Any = None
+
+    @classmethod
+    def ready(cls, index: Any, depth: int) -> "Index":
+        """Return an index that is searched for `depth` passages: on all GPUs if models run on one.
+
+        It stays on the CPU if faiss has no GPU, or no form of this index for it (HNSW), or the GPUs no room.
+        """
+        module = faiss()
+        probed = _look_wider(index, depth)
+        if device() == "cuda" and module.get_num_gpus() and max(depth, probed) <= MOST_ON_GPU:
+            with suppress(RuntimeError):
+                return cls(index, module.index_cpu_to_all_gpus(index))
+        return cls(index)
+
+    def search(self, queries: "np.ndarray", depth: int) -> tuple["np.ndarray", "np.ndarray"]:
+        """Return scores and keys as faiss does. If the memory of the GPUs is not enough, the CPU searches."""
+        if self.on_gpus is not None:
+            with suppress(RuntimeError):
+                return self.on_gpus.search(queries, depth)  # type: ignore[no-any-return]
+            self.on_gpus = None
+        _look_wider(self.here, depth)
+        return self.here.search(queries, depth)  # type: ignore[no-any-return]
+
+
+def approximate(index: Index, queries: "np.ndarray", depth: int) -> TopPassages:
+    """Return at most `depth` passages that an index finds for every query, in canonical order."""
     import numpy as np
 
-    depth = min(depth, index.ntotal)
-    _look_wider(index, depth)
+    depth = min(depth, index.here.ntotal)
     scores, keys = index.search(queries.astype("float32"), depth)
     scores = np.where(keys < 0, -np.inf, scores).astype("float32")
     order = np.lexsort((keys, -scores))
@@ -85,14 +117,16 @@ def recall(found: TopPassages, truth: TopPassages) -> float:
     return sum(len(ours & exact) for ours, exact in pairs) / wanted if wanted else 1.0
 
 
-def _look_wider(index: Any, depth: int) -> None:
-    """Set how widely a search looks, for kinds of index that have a parameter for it."""
-    space = faiss().ParameterSpace()
+def _look_wider(index: Any, depth: int) -> int:
+    """Set how widely a search looks, for kinds of index that have a parameter for it; return how many lists."""
+    space, probed = faiss().ParameterSpace(), 0
     with suppress(RuntimeError):
         lists = faiss().extract_index_ivf(index).nlist
-        space.set_index_parameter(index, "nprobe", min(lists, max(8, lists // LISTS_PROBED)))
+        probed = min(lists, max(8, lists // LISTS_PROBED))
+        space.set_index_parameter(index, "nprobe", probed)
     with suppress(RuntimeError):
         space.set_index_parameter(index, "efSearch", max(64, 2 * depth))
+    return probed
 
 
 @contextmanager
@@ -125,6 +159,6 @@ def agrees_with_exact() -> bool:
     import numpy as np
 
     vectors = np.random.default_rng(0).standard_normal((256, 16), np.float32)
-    found = approximate(build("Flat", lambda: [vectors], len(vectors)), vectors[:8], 5)
+    found = approximate(Index.ready(build("Flat", lambda: [vectors], len(vectors)), 5), vectors[:8], 5)
     expected = np.argsort(-(vectors[:8] @ vectors.T), axis=1, kind="stable")[:, :5]
     return bool(np.array_equal(found.keys, expected))

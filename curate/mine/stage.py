@@ -6,22 +6,17 @@ marks those, and they never become negatives.
 
 import time
 from dataclasses import dataclass, fields, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from curate.counted import counted
 from curate.job_record import Record
-from curate.mine.embeddings import is_embedded, passage_shards, passages
+from curate.mine.embeddings import is_embedded, passage_shards
+from curate.mine.forecast import bm25_seconds, embedding_pace, search_seconds
 from curate.mine.request import MineOptions, MineRequest
-from curate.plan import Plan
+from curate.plan import Plan, tokens_of
 from curate.progress import SILENT, Progress, duration
 from curate.suggest import curate_command
 from curate.workspace import Workspace
-
-if TYPE_CHECKING:
-    from curate.models.encoder import Encoder
-
-PROBED = 32  # passages per batch when the speed of embedding is measured
 
 
 @dataclass(frozen=True)
@@ -144,7 +139,7 @@ def mine(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack
 
 
 def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
-    """Return what `mine` with the same arguments would do; embeds for two seconds if no rate is known."""
+    """Return what `mine` with the same arguments would do; works for a few seconds if no rate is known."""
     request = MineRequest.of(workspace, **options)
     queries = len(request.queries.keys)
     job = request.job
@@ -153,55 +148,24 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     notes = [f"Writes the run {job.name}: {counted(queries, 'queries')}, depth {request.settings.depth}."]
     if request.settings.retriever != "dense":
         notes.append(_shown(request.language))
-    if request.encoder:
-        notes += [request.encoder.text, *request.encoder.spec.notes]
-    else:
-        return Plan("mine", "queries", queries, 0, _bm25_seconds(workspace, queries), notes)
+    if request.encoder is None:
+        return Plan("mine", "queries", queries, 0, bm25_seconds(workspace, request), notes)
+    notes += [request.encoder.text, *request.encoder.spec.notes]
+    seconds = search_seconds(workspace, request, request.encoder)
+    if request.settings.retriever == "hybrid":
+        seconds += bm25_seconds(workspace, request)
     shards = passage_shards(workspace)
     total = sum(shard.rows for shard in shards)
     cached = sum(shard.rows for shard in shards if is_embedded(workspace, request.encoder, shard))
     rest = total - cached
     if not rest:
-        return Plan("mine", "queries", queries, 0, None, [*notes, "Every passage is already embedded."])
-    seconds = rest / _rate(workspace, request.encoder)
-    return Plan("mine", "passages to embed", total, cached, seconds, notes)
+        return Plan("mine", "queries", queries, 0, seconds, [*notes, "Every passage is already embedded."])
+    pace = embedding_pace(workspace, request.encoder)
+    seconds += rest / pace.per_second
+    return Plan("mine", "passages to embed", total, cached, seconds, notes, tokens_of([(rest, pace)]))
 
 
 def _shown(language: str) -> str:
     if language == "none":
         return "BM25 stems no words. To stem those of a language: --language."
     return f"BM25 stems {language.capitalize()} words. Another language: --language."
-
-
-def _bm25_seconds(workspace: Workspace, queries: int) -> float | None:
-    rates = [
-        record.facts["queries"] / record.seconds
-        for record in workspace.records("mine")
-        if record.settings.get("retriever") == "bm25" and record.seconds
-    ]
-    return queries / rates[-1] if rates else None
-
-
-def _rate(workspace: Workspace, encoder: "Encoder") -> float:
-    """Return the passages embedded per second: as in the newest run of this encoder, or else measured now."""
-    measured = [rate for record in workspace.records("mine") if (rate := _rate_of(record, encoder))]
-    return measured[-1] if measured else _probe(workspace, encoder)
-
-
-def _rate_of(record: Record, encoder: "Encoder") -> float | None:
-    if record.inputs.get("encoder") != encoder.fingerprint or not record.facts.get("encode_seconds"):
-        return None
-    return float(record.facts["passages_encoded"] / record.facts["encode_seconds"])
-
-
-def _probe(workspace: Workspace, encoder: "Encoder", seconds: float = 2.0) -> float:
-    with workspace.connect_lazily() as connection:
-        texts = (text for _, text in passages(connection, passage_shards(workspace)))
-        first = list(islice(texts, PROBED))
-        list(encoder.encode(first, "passage"))  # loads the model and warms it up
-        started, count = time.monotonic(), 0
-        while time.monotonic() - started < seconds:
-            batch = list(islice(texts, PROBED)) or first
-            list(encoder.encode(batch, "passage"))
-            count += len(batch)
-        return count / (time.monotonic() - started)

@@ -1,7 +1,10 @@
 """Batches for a model: texts of similar length, within a budget of tokens."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from curate.models.packed import LAYOUT, Layout, is_packed, layout
+from curate.models.transfer import sent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,3 +45,16 @@ def padded(
         filled[there] = np.concatenate(rows)
         arrays[name] = filled
     return arrays
+
+
+def model_inputs(
+    model: Any, columns: "Mapping[str, Sequence[Sequence[int] | npt.NDArray[np.integer]]]", padding: int
+) -> dict[str, Any]:
+    """Return `padded` columns as tensors on the device, and for a packed model the layout of the batch."""
+    arrays = padded(columns, padding)
+    inputs: dict[str, Any] = {name: sent(array) for name, array in arrays.items()}
+    if is_packed(model):
+        rows, width = arrays["attention_mask"].shape
+        places, offsets, longest = layout(arrays["attention_mask"])
+        inputs[LAYOUT] = Layout(rows, width, sent(places), sent(offsets), longest)
+    return inputs

@@ -7,13 +7,13 @@ each passage with the text that ends the pair. The model computes two logits a t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curate.errors import BadSettings
-from curate.models.batching import padded
+from curate.models.batching import model_inputs
 from curate.models.causal_spec import CausalSpec
 from curate.models.folder import fingerprint, model_id
 from curate.models.pair_batches import (
@@ -30,13 +30,17 @@ from curate.models.pair_batches import (
 from curate.models.pretrained import (
     accepted,
     check_fits,
-    device,
     in_fp32,
+    inference,
     load_pretrained,
     load_tokenizer,
     number_format,
     padding_id,
 )
+from curate.models.transfer import Coming
+
+if TYPE_CHECKING:
+    import torch
 
 Tokens = npt.NDArray[np.int32]
 
@@ -73,7 +77,7 @@ class CausalScorer:
             "template": "query, title + text",
             "truncation": "passage, then query",
             **spec.settings(),
-            **machine_settings(dtype),
+            **machine_settings(dtype, self.model),
         }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -82,7 +86,7 @@ class CausalScorer:
         self._refuse_if_the_template_fills_the_pair()
         queries, passages = zip(*ALONE, strict=True)
         probes = self.prepare(queries, passages, np.stack([np.arange(len(ALONE))] * 2, axis=1))
-        refuse_if_the_batch_matters(folder, dtype, probes, self._forward)
+        refuse_if_the_batch_matters(folder, dtype, probes, lambda rows: Coming(self._forward(rows)).array())
 
     def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), cut to fit.
@@ -101,18 +105,17 @@ class CausalScorer:
         """
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
-    def _forward(self, rows: list[TokenizedPair]) -> Floats:
+    def _forward(self, rows: list[TokenizedPair]) -> "torch.Tensor":
+        """Return the logits of pairs that are computed together, as float32 on the device."""
         import torch
 
-        arrays = padded({"input_ids": [row.ids for row in rows]}, self.padding)
-        with torch.inference_mode():
-            inputs = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+        with inference():
+            inputs = model_inputs(self.model, {"input_ids": [row.ids for row in rows]}, self.padding)
             logits = self.model(**accepted(self.model, inputs)).logits
             last = inputs["attention_mask"].sum(1) - 1
             answers = logits[torch.arange(len(rows), device=logits.device), last].float()
-        values = answers[:, 0] if self.spec.no is None else answers[:, 0] - answers[:, 1]
-        result: Floats = values.cpu().numpy()
-        return result
+            values: torch.Tensor = answers[:, 0] if self.spec.no is None else answers[:, 0] - answers[:, 1]
+        return values
 
     def _row(self, asked: Part, read: Part) -> TokenizedPair:
         """Return the tokens of a pair. If it is too long, the passage is cut, but not below half of the room."""

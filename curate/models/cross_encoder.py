@@ -7,14 +7,15 @@ by length across all queries and batched by a token budget, so there is almost n
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from curate.errors import BadSettings
-from curate.models.batching import padded
+from curate.models.batching import model_inputs
 from curate.models.folder import fingerprint, model_id
 from curate.models.modular_head import ModularHead
+from curate.models.openvino_model import OpenVinoModel, openvino_settings
 from curate.models.pair_batches import (
     ALONE,
     NO_TOKENS,
@@ -23,13 +24,14 @@ from curate.models.pair_batches import (
     Ints,
     TokenizedPair,
     machine_settings,
+    refuse_if_converted_wrong,
     refuse_if_the_batch_matters,
     score_in_batches,
 )
 from curate.models.pretrained import (
     accepted,
     check_fits,
-    device,
+    inference,
     load_pretrained,
     load_tokenizer,
     load_transformer,
@@ -39,6 +41,10 @@ from curate.models.pretrained import (
     token_vectors,
 )
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
+from curate.models.transfer import Coming
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,23 @@ class CrossEncoder:
         max_length: int | None = None,
         relevant_class: str | None = None,
         spec: ScorerSpec | None = None,
+        backend: str = "torch",
     ) -> None:
         """Load the model in `folder`, which scores as `spec` says, or else as its files and the options do.
 
-        Raises BadInput if it is not a cross-encoder with a trained head.
+        Raises BadInput if it is not a cross-encoder with a trained head, or if the back end gives other scores.
         """
         self.spec = spec or read_scorer_spec(folder, max_length, relevant_class)
         place = folder / self.spec.transformer
         self.tokenizer = load_tokenizer(place, lower_case=bool(self.spec.lower_case))
         dtype = number_format()
+        of_backend = openvino_settings() if backend == "openvino" else {}
         self.head = ModularHead(folder, self.spec.head) if self.spec.head else None
+        loaded = dtype if backend == "torch" else "fp32"
         self.model = (
-            load_transformer(place, dtype)
+            load_transformer(place, loaded)
             if self.head
-            else load_pretrained("AutoModelForSequenceClassification", place, dtype)
+            else load_pretrained("AutoModelForSequenceClassification", place, loaded)
         )
         if not self.head:
             scores_in_fp32(self.model, self.model.config.num_labels)
@@ -91,11 +100,12 @@ class CrossEncoder:
         self.padding = padding_id(self.model, self.tokenizer)
         self.max_length, self.prompt = self.spec.max_length, self.spec.prompt or ""
         self._refuse_if_the_prompt_fills_the_pair()
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "template": "query, title + text",
             "truncation": "longest_first",
             **self.spec.settings(),
-            **machine_settings(dtype),
+            **machine_settings(dtype, self.model),
+            **of_backend,
         }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
@@ -104,7 +114,9 @@ class CrossEncoder:
         probes = self._tokenize_pairs(
             [self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE]
         )
-        refuse_if_the_batch_matters(folder, dtype, probes, self._forward)
+        if backend == "openvino":
+            self._convert(folder, dtype, probes)
+        refuse_if_the_batch_matters(folder, dtype, probes, self._logits)
 
     def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit.
@@ -150,26 +162,35 @@ class CrossEncoder:
         """
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
-    def _forward(self, rows: list[TokenizedPair]) -> Floats:
-        import torch
+    def _convert(self, folder: Path, dtype: str, probes: list[TokenizedPair]) -> None:
+        """Have OpenVINO compute the model from now on; raises BadInput if that gives other scores."""
+        before, outputs = self._logits(probes), 0 if self.head else self.model.config.num_labels
+        self.model = OpenVinoModel(self.model, accepted(self.model, self._inputs(probes)), dtype, outputs)
+        refuse_if_converted_wrong(folder, dtype, before, self._logits(probes))
 
+    def _inputs(self, rows: list[TokenizedPair]) -> dict[str, Any]:
         columns: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
         if "token_type_ids" in self.tokenizer.model_input_names:
             columns["token_type_ids"] = [row.segments for row in rows]
-        arrays = padded(columns, self.padding)
-        with torch.inference_mode():
-            inputs = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
+        return model_inputs(self.model, columns, self.padding)
+
+    def _logits(self, rows: list[TokenizedPair]) -> Floats:
+        return Coming(self._forward(rows)).array()
+
+    def _forward(self, rows: list[TokenizedPair]) -> "torch.Tensor":
+        """Return the logits of pairs that are computed together, as float32 on the device."""
+        with inference():
+            inputs = self._inputs(rows)
             logits = (
                 self.head(token_vectors(self.model, inputs), inputs["attention_mask"])
                 if self.head
-                else self.model(**accepted(self.model, inputs)).logits.float()
+                else self.model(**accepted(self.model, inputs))[0].float()
             )
-        values = logits[:, 0]
-        if self.spec.relevant_class is not None:
-            others = [number for number in range(logits.shape[1]) if number != self.spec.relevant_class]
-            values = logits[:, self.spec.relevant_class] - logits[:, others].logsumexp(1)
-        result: Floats = values.cpu().numpy()
-        return result
+            values: torch.Tensor = logits[:, 0]
+            if self.spec.relevant_class is not None:
+                others = [number for number in range(logits.shape[1]) if number != self.spec.relevant_class]
+                values = logits[:, self.spec.relevant_class] - logits[:, others].logsumexp(1)
+        return values
 
     def _refuse_if_the_prompt_fills_the_pair(self) -> None:
         """Raise BadSettings if the prompt leaves no room for a query beside a long passage."""

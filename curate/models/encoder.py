@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from curate.errors import BadInput, BadSettings
-from curate.models.batching import padded, token_batches
+from curate.models.batching import model_inputs, token_batches
 from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec, read_embedding_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.layers import dense
+from curate.models.packed import can_pack
 from curate.models.pretrained import (
+    attention_form,
     check_fits,
     device,
+    inference,
+    load_config,
     load_tokenizer,
     load_transformer,
     number_format,
     padding_id,
     token_vectors,
 )
+from curate.models.transfer import Coming, at_once, one_ahead, prepared
 from curate.progress import Advance
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     import torch
 
 Side = Literal["query", "passage"]
+Tokens = dict[str, list[list[int]]]
 
 CHUNK = 4096  # texts that are tokenized and sorted by length together
 BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens per batch, padding included
@@ -44,6 +50,17 @@ class Vectors:
     """float32, texts x dimension. The vectors of texts without a token are zero, and a search leaves them out."""
     truncated: int
     """The number of texts that were longer than the maximum and were cut."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Texts whose vectors are on their way."""
+
+    texts: int
+    there: int
+    """The texts that have tokens."""
+    truncated: int
+    batches: "Iterable[tuple[np.ndarray, Coming]]"
 
 
 class Encoder:
@@ -68,10 +85,25 @@ class Encoder:
             path = path_below(root, folder, path)
         return cls(path, folder, read_embedding_spec(folder, options), number_format(dtype))
 
+    def closed(self) -> "Encoder":
+        """Return the encoder without its weights, for another process to load."""
+        return Encoder(self.path, self.folder, self.spec, self.dtype)
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The settings that, besides the files, determine the vectors."""
-        return {**self.spec.settings(), "dtype": self.dtype, "device": device()}
+        settings = {**self.spec.settings(), "dtype": self.dtype, "device": device()}
+        if device() == "cuda":  # elsewhere without loading transformers
+            settings |= self._form(self.spec.transformer)
+            if self.spec.query_transformer is not None:
+                settings |= {f"query_{key}": form for key, form in self._form(self.spec.query_transformer).items()}
+        return settings
+
+    def _form(self, transformer: str) -> dict[str, str]:
+        """Return the form of the attention. A model is loaded only if it may be packed."""
+        if not can_pack(load_config(self.folder / transformer), self.dtype, device()):
+            return attention_form(None)
+        return attention_form(self.model if transformer == self.spec.transformer else self.query_model)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -96,19 +128,16 @@ class Encoder:
         The batches depend only on the chunk, so equal chunks give equal bits. Raises BadInput if a vector is not
         finite, or if it depends on what else is in the batch.
         """
-        import torch
-
         rest = iter(texts)
-        with torch.inference_mode():
-            self._probe(side)
-        while chunk := list(islice(rest, CHUNK)):
-            with torch.inference_mode():
-                vectors = self._chunk(chunk, side, advance)
-            yield vectors
+        self._probe(side)  # from here on, the tokenizer belongs to the thread that prepares chunks
+        chunks = iter(lambda: list(islice(rest, CHUNK)), [])
+        tokenized = prepared(chunks, lambda texts: self.tokenize(texts, side))
+        for chunk in one_ahead(self._begun(*found, side) for found in tokenized):
+            yield self._finished(chunk, side, advance)
 
     def _probe(self, side: Side) -> None:
         """Check, the first time, that texts have the same vectors alone and side by side."""
-        if side in self._probed:
+        if side in self._dimensions:
             return
         import torch
 
@@ -121,33 +150,34 @@ class Encoder:
                 f"{self.path} gives a text another vector beside a longer text than alone (cosine "
                 f"{float(cosines.min()):.3f}), so its vectors depend on the batch, which curate does not support."
             )
-        self._probed.add(side)
+        self._dimensions[side] = alone.shape[1]
 
-    def _chunk(self, texts: list[str], side: Side, advance: Advance) -> Vectors:
+    def _begun(self, tokens: Tokens, truncated: int, tokenless: "np.ndarray", side: Side) -> "_Chunk":
         import numpy as np
 
-        tokens, truncated, tokenless = self.tokenize(texts, side)
         there = np.flatnonzero(~tokenless)
+        batches = token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()])
+        begun = ((there[batch], Coming(self._vectors(tokens, there[batch].tolist(), side))) for batch in batches)
+        return _Chunk(len(tokenless), len(there), truncated, at_once(begun))
+
+    def _finished(self, chunk: "_Chunk", side: Side, advance: Advance) -> Vectors:
+        import numpy as np
+
         array: np.ndarray | None = None
-        for batch in token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()]):
-            chosen = there[batch]
-            vectors = self._vectors(tokens, chosen.tolist(), side).cpu().numpy()
-            array = np.zeros((len(texts), vectors.shape[1]), "float32") if array is None else array
+        for chosen, coming in chunk.batches:
+            vectors = coming.array()
+            array = np.zeros((chunk.texts, vectors.shape[1]), "float32") if array is None else array
             array[chosen] = vectors
-            advance(len(batch))
-        if len(there) < len(texts):
-            advance(len(texts) - len(there))
+            advance(len(chosen))
+        if chunk.there < chunk.texts:
+            advance(chunk.texts - chunk.there)
         if array is None:
-            array = np.zeros((len(texts), self._dimension(side)), "float32")
+            array = np.zeros((chunk.texts, self._dimensions[side]), "float32")
         if not np.isfinite(array).all():
             raise BadInput(f"{self.path} gives vectors that are not finite (NaN or infinity)")
-        return Vectors(array, truncated)
+        return Vectors(array, chunk.truncated)
 
-    def _dimension(self, side: Side) -> int:
-        tokens, _, _ = self.tokenize([PROBES[0]], side)
-        return int(self._vectors(tokens, [0], side).shape[1])
-
-    def tokenize(self, texts: list[str], side: Side) -> tuple[dict[str, list[list[int]]], int, "np.ndarray"]:
+    def tokenize(self, texts: list[str], side: Side) -> tuple[Tokens, int, "np.ndarray"]:
         """Return the tokens, how many texts were cut, and for each text whether it adds no token to the prompt.
 
         Raises BadSettings if the prompt leaves no room for a text.
@@ -155,8 +185,7 @@ class Encoder:
         import numpy as np
 
         most = self.spec.query_max_length if side == "query" else self.spec.passage_max_length
-        prompt = self._prompt(side)
-        bare = self.tokenizer(prompt)["input_ids"]
+        prompt, bare = self._prompt(side), self._bare(side)
         if len(bare) >= most:
             raise BadSettings(
                 f"{side}_max_length = {most} leaves no room for a {side} beside the prompt and the special "
@@ -171,32 +200,40 @@ class Encoder:
     def _prompt(self, side: Side) -> str:
         return self.spec.query_prompt if side == "query" else self.spec.passage_prompt
 
-    def _vectors(self, tokens: dict[str, list[list[int]]], chosen: list[int], side: Side) -> "torch.Tensor":
+    def _vectors(self, tokens: Tokens, chosen: list[int], side: Side) -> "torch.Tensor":
         """Return the float32 vectors of the chosen texts of `tokens`, computed in one batch."""
-        import torch
+        model = self.query_model if side == "query" else self.model
+        columns = {name: [rows[at] for at in chosen] for name, rows in tokens.items()}
+        with inference():
+            batch = model_inputs(model, columns, padding_id(model, self.tokenizer))
+            return self._forward(model, batch, side).float()
 
-        model, prompt = self.query_model if side == "query" else self.model, self._prompt(side)
-        arrays = padded(
-            {name: [rows[at] for at in chosen] for name, rows in tokens.items()}, padding_id(model, self.tokenizer)
-        )
-        batch = {name: torch.from_numpy(array).to(device()) for name, array in arrays.items()}
-        return self._forward(model, batch, prompt).float()
-
-    def _forward(self, model: Any, batch: "dict[str, torch.Tensor]", prompt: str) -> "torch.Tensor":
+    def _forward(self, model: Any, batch: "dict[str, torch.Tensor]", side: Side) -> "torch.Tensor":
         hidden = token_vectors(model, batch)
-        skip = self._prompt_length(prompt) if prompt and not self.spec.include_prompt else 0
+        skip = self._prompt_length(side) if self._prompt(side) and not self.spec.include_prompt else 0
         vectors = pooled(hidden, batch["attention_mask"], self.spec.pooling, skip)
         for step in self.after:
             vectors = step(vectors)
         return vectors
 
-    def _prompt_length(self, prompt: str) -> int:
-        ids = self.tokenizer(prompt)["input_ids"]
+    def _bare(self, side: Side) -> list[int]:
+        """Return the tokens of a text that is empty but for the prompt. They are computed once."""
+        if side not in self._bare_ids:
+            self._bare_ids[side] = self.tokenizer(self._prompt(side))["input_ids"]
+        return self._bare_ids[side]
+
+    def _prompt_length(self, side: Side) -> int:
+        ids = self._bare(side)
         return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
 
     @cached_property
-    def _probed(self) -> set[Side]:
-        return set()
+    def _bare_ids(self) -> dict[Side, list[int]]:
+        return {}
+
+    @cached_property
+    def _dimensions(self) -> dict[Side, int]:
+        """The dimension of the vectors of each side that was probed."""
+        return {}
 
     @cached_property
     def tokenizer(self) -> Any:

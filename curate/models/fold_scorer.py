@@ -20,6 +20,9 @@ from curate.shards import write_text
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from curate.models.pair_batches import Floats, Ints, TokenizedPair
     from curate.models.scorer_spec import ScorerSpec
 
@@ -34,6 +37,11 @@ class FoldedPair(NamedTuple):
     def cut(self) -> bool:
         """Whether one of the texts was cut."""
         return self.pair.cut
+
+    @property
+    def ids(self) -> "npt.NDArray[np.int32]":
+        """The tokens of the pair."""
+        return self.pair.ids
 
 
 def fold_folder(folder: Path, fold: int) -> Path:
@@ -73,7 +81,7 @@ class Folds:
 class FoldScorer:
     """Several cross-encoders that score as one."""
 
-    def __init__(self, folder: Path, spec: "ScorerSpec | None" = None) -> None:
+    def __init__(self, folder: Path, spec: "ScorerSpec | None" = None, backend: str = "torch") -> None:
         """Load all judges in `folder`, which score as `spec` says, or else as the files of each do.
 
         Raises BadInput if one of them is missing or no cross-encoder.
@@ -83,9 +91,13 @@ class FoldScorer:
         found = Folds.read(folder)
         self.fold_of_text = found.of_text
         self.judges: list[CrossEncoder] = [
-            CrossEncoder(fold_folder(folder, fold), spec=spec) for fold in range(1, found.folds + 1)
+            CrossEncoder(fold_folder(folder, fold), spec=spec, backend=backend)
+            for fold in range(1, found.folds + 1)
         ]
         self.spec, self.settings = self.judges[0].spec, self.judges[0].settings
+        forms = [judge.settings.get("attention") for judge in self.judges]
+        if len({*forms}) > 1:
+            self.settings = {**self.settings, "attention": forms}
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from curate.errors import BadInput, CurateError
 from curate.models.batching import token_batches
-from curate.models.pretrained import device
+from curate.models.pretrained import attention_form, device
+from curate.models.transfer import Coming, one_ahead
+
+if TYPE_CHECKING:
+    import torch
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -45,18 +49,31 @@ class TokenizedPair(NamedTuple):
 
 
 NO_TOKENS = TokenizedPair(np.empty(0, np.int32), np.empty(0, np.int8))
-Forward = Callable[[list[TokenizedPair]], Floats]
 Row = TypeVar("Row")
 
 
-def machine_settings(dtype: str) -> dict[str, Any]:
-    """Return the settings of the machine that determine a logit: number formats, class of device, token budget."""
+def machine_settings(dtype: str, model: Any = None) -> dict[str, Any]:
+    """Return the settings of the machine that determine a logit of a loaded model.
+
+    They are number formats, class of device, token budget, and on a GPU the form of the attention. model: None
+    means one that is never packed.
+    """
     last = {} if dtype == "fp32" else {"last_layer": "fp32"}
-    return {"dtype": dtype, **last, "device": device(), "token_budget": TOKEN_BUDGET[device()]}
+    on = device()
+    return {
+        "dtype": dtype,
+        **last,
+        "device": on,
+        "token_budget": TOKEN_BUDGET[on],
+        **attention_form(model),
+    }
 
 
 def score_in_batches(
-    scorer_id: str, rows: Sequence[TokenizedPair], forward: Forward, advance: Callable[[int], None]
+    scorer_id: str,
+    rows: Sequence[TokenizedPair],
+    forward: "Callable[[list[TokenizedPair]], torch.Tensor]",
+    advance: Callable[[int], None],
 ) -> Floats:
     """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
 
@@ -64,8 +81,10 @@ def score_in_batches(
     """
     logits = np.full(len(rows), np.nan, np.float32)
     there = np.asarray([at for at, row in enumerate(rows) if len(row.ids)], np.int64)
-    for batch in token_batches([len(rows[at].ids) for at in there.tolist()], TOKEN_BUDGET[device()]):
-        logits[there[batch]] = forward([rows[at] for at in there[batch].tolist()])
+    batches = token_batches([len(rows[at].ids) for at in there.tolist()], TOKEN_BUDGET[device()])
+    begun = ((batch, Coming(forward([rows[at] for at in there[batch].tolist()]))) for batch in batches)
+    for batch, coming in one_ahead(begun):
+        logits[there[batch]] = coming.array()
         advance(len(batch))
     refuse_if_not_finite(scorer_id, logits[there])
     return logits
@@ -91,9 +110,23 @@ def refuse_if_the_batch_matters(
     if not (np.isfinite(alone).all() and np.isfinite(together).all()):
         return  # `score_in_batches` tells it
     difference = float(np.abs(alone - together).max())
-    share, constant = ALLOWED[dtype]
-    if difference > share * float(np.ptp(alone)) + constant:
+    if difference > _allowed(alone, dtype):
         raise BadInput(
             f"{folder} gives a pair another score beside longer pairs than alone ({difference:.3g} apart), so "
             "its scores depend on the batch, which curate does not support. Check pad_token_id in config.json."
         )
+
+
+def refuse_if_converted_wrong(folder: Path, dtype: str, before: Floats, after: Floats) -> None:
+    """Raise BadInput if the logits that torch gives in float32 are others after the conversion for OpenVINO."""
+    difference = float(np.abs(before - after).max())
+    if not difference <= _allowed(before, dtype):
+        raise BadInput(
+            f"{folder} has other scores when OpenVINO computes it ({difference:.3g} apart from those of torch). "
+            "Let torch compute it: --backend torch"
+        )
+
+
+def _allowed(logits: Floats, dtype: str) -> float:
+    share, constant = ALLOWED[dtype]
+    return share * float(np.ptp(logits)) + constant

@@ -8,13 +8,16 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.adapters import MERGED, merged
 from curate.models.model_kind import adapter, adds_code, read_json
+from curate.models.packed import LAYOUT, is_packed
+from curate.models.packed_trial import pack_if_right
 from curate.models.threads import use_threads
 from curate.nearest import nearest
 
@@ -68,18 +71,68 @@ def number_format(wanted: str = "auto") -> str:
 
     If that is "auto" too: bf16 if the processor computes in it (GPU, avx512_bf16, AMX), else fp32.
     """
-    import torch
-
     if wanted == "auto":
         wanted = os.environ.get("CURATE_DTYPE", "auto")
     if wanted not in ("auto", "bf16", "fp32"):
         raise BadSettings(f"the number format is '{wanted}': {nearest(wanted, ('auto', 'bf16', 'fp32'))}")
     if wanted != "auto":
         return wanted
-    if device() == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if multiplies_bf16(device()) else "fp32"
+
+
+def multiplies_bf16(where: str) -> bool:
+    """Return whether the processor computes in bf16, which is faster than fp32 then."""
+    import torch
+
+    if where == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
+    return bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
+
+
+def attention_form(model: Any) -> dict[str, str]:
+    """Return the setting that says how a GPU computes attention, on which the last bits depend; none elsewhere.
+
+    model: the one that is loaded; None: one that is never packed.
+    """
+    if device() != "cuda":
+        return {}
+    return {"attention": "packed" if model is not None and is_packed(model) else "padded"}
+
+
+@contextmanager
+def without_cudnn_attention() -> Iterator[None]:
+    """Keep a GPU from cuDNN's attention, which compiles a plan of 85 ms for every new width of a batch."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    if device() != "cuda":
+        yield
+        return
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):
+        yield
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Compute without gradients, for batches of any width."""
+    import torch
+
+    with torch.inference_mode(), without_cudnn_attention():
+        yield
+
+
+@contextmanager
+def computing_in_float32() -> Iterator[None]:
+    """Have models that are opened in this block compute in float32."""
+    before = os.environ.get("CURATE_DTYPE")
+    os.environ["CURATE_DTYPE"] = "fp32"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CURATE_DTYPE"]
+        else:
+            os.environ["CURATE_DTYPE"] = before
 
 
 def torch_dtype(name: str) -> "torch.dtype":
@@ -91,6 +144,8 @@ def torch_dtype(name: str) -> "torch.dtype":
 
 def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[str, ...] = ()) -> Any:
     """Return the transformers model in `folder`, in eval mode, on `device()` and in `dtype`, its adapter merged.
+
+    It is packed if it can be (curate/models/packed_trial.py), which changes the last bits of its vectors.
 
     Raises BadInput if the model has no safetensors, comes with code of its own, lacks weights (other than those
     whose names start with one of `may_lack`), has weights that are left out, or are damaged or not finite.
@@ -110,6 +165,7 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            return_dict=True,
         )
     except (OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError) as error:
         raise BadInput(f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
@@ -118,7 +174,8 @@ def load_pretrained(auto_class: str, folder: Path, dtype: str, may_lack: tuple[s
         model = merged(model, folder / MERGED)
     if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
         raise BadInput(f"{folder} has weights that are not finite (NaN or infinity)")
-    return model.eval().to(device())
+    with without_cudnn_attention():
+        return pack_if_right(model.eval().to(device()), dtype)
 
 
 def check_weights(folder: Path) -> None:
@@ -217,18 +274,24 @@ def in_fp32(layer: "torch.nn.Linear") -> "torch.nn.Linear":
     return layer
 
 
-def scores_in_fp32(model: Any, outputs: int) -> None:
-    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+def last_linear(model: Any, outputs: int) -> str | None:
+    """Return the name of the last linear layer of `model` if it gives the logits, which are `outputs`."""
     import torch
 
-    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
-    if layers and layers[-1].out_features == outputs:
-        in_fp32(layers[-1])
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    last: str | None = next(reversed(layers), None)
+    return last if last is not None and layers[last].out_features == outputs else None
+
+
+def scores_in_fp32(model: Any, outputs: int) -> None:
+    """Make the last linear layer of `model` compute in fp32 if it gives the logits, which are `outputs`."""
+    if name := last_linear(model, outputs):
+        in_fp32(model.get_submodule(name))
 
 
 def accepted(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that the forward pass takes. Some tokenizers give segments that their model lacks."""
-    names = inspect.signature(model.forward).parameters
+    names = getattr(model, "input_names", None) or {*inspect.signature(model.forward).parameters, LAYOUT}
     return {name: value for name, value in inputs.items() if name in names}
 
 

@@ -159,7 +159,7 @@ def _loaded(auto_class: str, folder: Path) -> tuple[Any, Any]:
     quiet()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = getattr(transformers, auto_class).from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
+        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, return_dict=True
     )
     if (folder / MERGED).is_dir():
         from peft import PeftModel

@@ -17,6 +17,7 @@ from curate.models.fold_scorer import first_judge
 from curate.models.folder import FOLDS, fingerprint, model_folder, model_id, path_below
 from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, MODULAR, check_kind, kind_of
 from curate.models.modular_head import read_head
+from curate.models.pretrained import computing_in_float32
 from curate.models.scorer_options import ScorerOptions
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
 from curate.models.sentence_transformers_scorer import LibrarySpec, read_library_spec
@@ -25,6 +26,7 @@ from curate.models.served.address import is_address
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float32]
@@ -75,9 +77,29 @@ class PairScorer(Protocol):
         """
 
 
+def score_texts(scorer: PairScorer, pairs: "pa.Table") -> "Floats":
+    """Return the logits of pairs that are given by their texts, in the columns `query` and `passage`."""
+    return scorer.score(rows_of_texts(scorer, pairs))
+
+
+def rows_of_texts(scorer: PairScorer, pairs: "pa.Table") -> Sequence[Any]:
+    """Return what `score` reads of such pairs, in order."""
+    import numpy as np
+
+    columns = [pairs[side].dictionary_encode().combine_chunks() for side in ("query", "passage")]
+    queries, passages = [column.dictionary.to_pylist() for column in columns]
+    indices = np.stack([column.indices.to_numpy() for column in columns], axis=1).astype(np.int64)
+    return scorer.prepare(queries, passages, indices)
+
+
 def count_cut(rows: Sequence[Any]) -> int:
     """Return how many prepared pairs lost a part of a text. A scorer that does not know it counts none."""
     return sum(bool(getattr(row, "cut", False)) for row in rows)
+
+
+def count_tokens(rows: Sequence[Any]) -> int:
+    """Return how many tokens prepared pairs have; 0 for a scorer that does not know it."""
+    return sum(len(getattr(row, "ids", ())) for row in rows)
 
 
 @runtime_checkable
@@ -138,7 +160,12 @@ class ScorerFolder:
         return model_id(self.folder, fingerprint)
 
     def open(self) -> PairScorer:
-        """Return the model, loaded. Raises BadInput if it cannot score."""
+        """Return the model, loaded. Raises BadInput if it cannot score, and BadSettings if the back end cannot."""
+        backend = self.options.backend
+        if backend != "torch" and not isinstance(self.spec, ScorerSpec):
+            raise BadSettings(
+                f"{self.name} is no cross-encoder that {backend} could compute. Let torch do it: --backend torch"
+            )
         if isinstance(self.spec, CausalSpec):
             from curate.models.causal_scorer import CausalScorer
 
@@ -150,10 +177,18 @@ class ScorerFolder:
         if (self.folder / FOLDS).is_file():
             from curate.models.fold_scorer import FoldScorer
 
-            return FoldScorer(self.folder, self.spec)
+            return FoldScorer(self.folder, self.spec, backend)
         from curate.models.cross_encoder import CrossEncoder
 
-        return CrossEncoder(self.folder, spec=self.spec)
+        return CrossEncoder(self.folder, spec=self.spec, backend=backend)
+
+
+def in_float32(source: Source) -> PairScorer:
+    """Return the scorer as torch computes it in float32; that of a server as it is."""
+    if isinstance(source, ScorerFolder):
+        source = replace(source, options=replace(source.options, backend="torch"))
+    with computing_in_float32():
+        return source.open()
 
 
 def find_source(name: str, root: Path, options: ScorerOptions = AS_FOUND) -> Source:

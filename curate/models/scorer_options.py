@@ -19,3 +19,5 @@ class ScorerOptions:
     """Requests to a served scorer at the same time."""
     timeout: float | None = None
     """Seconds for one answer of a served scorer."""
+    backend: str = "torch"
+    """What computes a local model: `torch` or `openvino`."""

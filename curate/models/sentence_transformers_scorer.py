@@ -23,7 +23,15 @@ from curate.models.pair_batches import (
     refuse_if_not_finite,
     refuse_if_the_batch_matters,
 )
-from curate.models.pretrained import check_weights, device, number_format, quiet, scores_in_fp32, torch_dtype
+from curate.models.pretrained import (
+    check_weights,
+    device,
+    number_format,
+    quiet,
+    scores_in_fp32,
+    torch_dtype,
+    without_cudnn_attention,
+)
 from curate.models.scale import SAID, Scale, activation_scale
 from curate.models.threads import use_threads
 from curate.shards import known_sha256
@@ -153,7 +161,8 @@ class SentenceTransformersScorer:
         options = {"batch_size": BATCH, "activation_fn": torch.nn.Identity(), "show_progress_bar": False}
         if self.spec.instruction is not None:
             options["prompt"] = self.spec.instruction
-        return np.asarray(self.model.predict(rows, **options), np.float32)
+        with without_cudnn_attention():
+            return np.asarray(self.model.predict(rows, **options), np.float32)
 
 
 def _load(folder: Path, spec: LibrarySpec, dtype: str) -> Any:

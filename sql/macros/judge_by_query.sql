@@ -1,13 +1,14 @@
 -- judge_by_query: how a scorer and a retriever rank the labelled positives of queries that the scorer has not seen. Grain: one row per query.
 -- Both rank the run's top_k. A query with an unlabelled candidate without a score is left out: unscored is not negative. So is
 -- a passage with the text of a positive, or of the query. Among equal logits the positives come last, and a positive
--- without a score comes after all others. Of more than 1,000 queries, 1,000 are drawn.
+-- without a score comes after all others. Of more than 1,000 queries, 1,000 are drawn. stops: most queries were not scored
+-- in full, because they had enough negatives; then only those of macros/sampled_queries.sql count.
 -- judge_rr, retriever_rr: 1 / rank of the first positive, 0 beyond rank 10. judge_auc, retriever_auc: the share of all
 -- unlabelled candidates of all these queries that lie below a positive, the mean over the positives that the run found;
 -- null if it found none. positives: all labelled ones, of which recognised have a probability (a, b and c as in
 -- macros/probability.sql) above `high` and lost one below `low`.
 -- retriever_has_seen: the run's encoder was trained here, on the labels of these queries, so that its figures flatter it.
-create or replace macro judge_by_query(of_run, top_k, of_scorer, low, high, a, b, c) as table
+create or replace macro judge_by_query(of_run, top_k, of_scorer, low, high, a, b, c, stops) as table
 with incomplete as (
     select found.query_key
     from usable_candidates as found
@@ -28,6 +29,11 @@ asked as (
     semi join (select query_key from scores where scorer_id = of_scorer) as scored using (query_key)
     anti join (select query_key from seen_queries where scorer_id = of_scorer) as seen using (query_key)
     anti join incomplete using (query_key)
+    where
+        not stops
+        or queries.query_key in (
+            select query_key from sampled_queries(of_run, (select path from models where model_id = of_scorer))
+        )
     order by draw(0, queries.query_id, 'judge'), queries.query_key
     limit 1000
 ),

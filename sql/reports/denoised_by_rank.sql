@@ -4,7 +4,8 @@
 -- their text decided = duplicates + false_negatives + pseudo_positives + uncertain + the other hard_negatives.
 -- denoised: unjudged candidates that are not hard negatives (RocketQA). pseudo_positives are on queries without
 -- labels: they count as denoised, but not as false negatives. Rates are shares of unjudged: neither what people
--- judged nor what is unscored is in a rate.
+-- judged nor what is unscored is in a rate. A rate is null where scoring stopped early (cutoffs.enough): there, only
+-- queries with few negatives were scored, and their share is not that of all queries.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
 with buckets (first_rank, last_rank) as (
     values (1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500),
@@ -49,6 +50,7 @@ whole as (
         coalesce(judged_irrelevant, 0)::bigint as judged_irrelevant,
         coalesce(judged, 0)::bigint - coalesce(judged_irrelevant, 0)::bigint as unjudged,
         coalesce(denoised, 0)::bigint as denoised,
+        coalesce(unscored, 0) > 0 and (select enough from cutoffs where name = $cutoffs) is not null as is_selected,
     from summed
 )
 select
@@ -65,7 +67,7 @@ select
     hard_negatives,
     unscored,
     positives,
-    round(false_negatives / nullif(unjudged, 0), 6) as false_negative_rate,
-    round(denoised / nullif(unjudged, 0), 6) as denoised_rate,
+    if(is_selected, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
+    if(is_selected, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
 from whole
 order by first_rank;

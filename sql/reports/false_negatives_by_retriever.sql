@@ -34,8 +34,9 @@ select
     count(*) filter (where is_denoised(decision)) as denoised,
     count(*) filter (where decision = 'uncertain') as uncertain,
     count(*) filter (where decision = 'unscored') as unscored,
-    round(false_negatives / nullif(unjudged, 0), 6) as false_negative_rate,
-    round(denoised / nullif(unjudged, 0), 6) as denoised_rate,
+    if(unscored > 0 and stops, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
+    if(unscored > 0 and stops, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
 from by_source
-group by source_run_id, retriever
+cross join (select enough is not null as stops from cutoffs where name = $cutoffs)
+group by source_run_id, retriever, stops
 order by retriever, source_run_id;

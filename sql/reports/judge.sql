@@ -10,5 +10,6 @@ from judge_by_query(
     (select positive_above from cutoffs where name = $cutoffs),
     (select a from scale_of($cutoffs, $scorer)),
     (select b from scale_of($cutoffs, $scorer)),
-    (select c from scale_of($cutoffs, $scorer))
+    (select c from scale_of($cutoffs, $scorer)),
+    (select enough is not null from cutoffs where name = $cutoffs)
 );

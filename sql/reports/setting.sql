@@ -16,6 +16,7 @@ select
     cutoffs.calibration_id,
     cutoffs.joined,
     cutoffs.judges,
+    cutoffs.enough,
 from runs
 cross join cutoffs
 where runs.run_id = $run and cutoffs.name = $cutoffs;

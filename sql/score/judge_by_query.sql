@@ -14,5 +14,6 @@ from judge_by_query(
     $positive_above,
     (select a from chosen),
     (select b from chosen),
-    (select c from chosen)
+    (select c from chosen),
+    $stops
 );

@@ -20,5 +20,6 @@ select
     if(in_force.calibration_id is null, 0, calibrations.c) as c,
     in_force.joined,
     in_force.judges,
+    in_force.enough,
 from in_force
 left join calibrations on calibrations.calibration_id = in_force.calibration_id;

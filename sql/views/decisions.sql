@@ -9,27 +9,22 @@
 create or replace view decisions as
 with evidence as (
     select
-        cutoffs.name as cutoffs,
+        candidates.cutoffs,
         candidates.run_id,
         candidates.query_key,
         candidates.passage_key,
         candidates.rank,
         candidates.score as retriever_score,
-        probabilities.probability,
+        candidates.probability,
         judgements.relevant,
         duplicates.passage_key is not null as is_duplicate,
         labelled.query_key is not null as labelled,
-        cutoffs.negative_below,
-        cutoffs.positive_above,
+        candidates.negative_below,
+        candidates.positive_above,
         -- As a value, not as a condition: DuckDB then drops deeper candidates before the joins (measured: 40 % less
         -- time at half the depth). A comparison alone becomes an inequality join, which costs more than it saves.
-        if(candidates.rank <= cutoffs.depth, true, false) as within_depth,
-    from cutoffs
-    cross join usable_candidates as candidates
-    left join probabilities
-        on probabilities.cutoffs = cutoffs.name
-        and probabilities.query_key = candidates.query_key
-        and probabilities.passage_key = candidates.passage_key
+        if(candidates.rank <= candidates.depth, true, false) as within_depth,
+    from judged_candidates as candidates
     left join judgements
         on judgements.query_key = candidates.query_key and judgements.passage_key = candidates.passage_key
     left join duplicates

@@ -1,6 +1,7 @@
 -- run_states: how far runs are scored, and what they lack of the collection of today. Grain: one row per run of $runs.
 -- candidates and unscored count the ranks down to the depth of $cutoffs; without cutoffs they are 0.
 -- passages_since: passages loaded after the run was made.
+-- enough: the hard negatives after which a query of the run needs no more scores; null: it needs all.
 -- because: why the run is the current one of its split; null: it is not. newest: the newest run of its split.
 with counted as (
     select run_id, count(*) as candidates, count(*) filter (where decision = 'unscored') as unscored
@@ -31,6 +32,7 @@ select
     newest.run_id as newest,
     coalesce(counted.candidates, 0) as candidates,
     coalesce(counted.unscored, 0) as unscored,
+    if(runs.split = 'train', (select enough from cutoffs where name = $cutoffs), null) as enough,
     coalesce(since.passages, 0) as passages_since,
 from runs
 inner join newest on newest.split = runs.split

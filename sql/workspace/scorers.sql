@@ -9,4 +9,5 @@ select
     models.settings ->> 'relevant_class' as relevant_class,
     models.settings ->> 'instruction' as instruction,
     models.settings ->> 'prompt_file' as prompt,
+    coalesce(models.settings ->> 'backend', 'torch') as backend,
 from models where "role" in ('cross-encoder', 'ranks') order by model_id;

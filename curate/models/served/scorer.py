@@ -200,6 +200,8 @@ def find_served(name: str, root: Path, options: ScorerOptions) -> ServedSource:
                 f"{key} does not apply to {address.text}: its server decides that. Leave out "
                 f"--{key.replace('_', '-')}, or remove it from [denoise] in curate.toml"
             )
+    if options.backend != "torch":
+        raise BadSettings(f"a server computes {address.text}, not {options.backend}: --backend torch")
     client = Client(address, timeout=options.timeout or TIMEOUT)
     reported, prompt = ask_model(client), read_prompt(root, options.prompt)
     route = find_route(client, reported, prompt)

@@ -1,0 +1,12 @@
+-- sample: pairs of a run, drawn by their keys, with their texts. Grain: one row per (query_key, passage_key).
+with drawn as (
+    select query_key, passage_key
+    from pairs_to_score($run, $depth)
+    order by draw(0, query_key, passage_key), query_key, passage_key
+    limit $pairs
+)
+select queries.text as query, passage_text(passages.title, passages.text) as passage
+from drawn
+inner join queries on queries.query_key = drawn.query_key
+inner join passages on passages.passage_key = drawn.passage_key
+order by drawn.query_key, drawn.passage_key;
