@@ -62,7 +62,8 @@ class Status:
         name = next((found["name"] for found in self.cutoffs if found["because"]), None)
         lines = [head]
         if name and row["split"] in standing.SCORED:
-            left = f"; {counted(row['left'], 'need', 'needs')} no score (--enough {row['enough']})" if row["left"] else ""
+            need = counted(row["left"], "need", "needs")
+            left = f"; {need} no score (--enough {row['enough']})" if row["left"] else ""
             lines.append(
                 f"    {scored:,} of {row['candidates']:,} candidates within the cutoffs' depth are scored{left}"
             )

@@ -60,7 +60,7 @@ class CalibrateRequest:
     run_id: str
     depth: int
     judged: int
-    """How deep the scorer judged the run, unless a depth was given; it is more than `depth` if scoring stopped early."""
+    """How deep the scorer judged the run, or the depth that was given; more than `depth` if scoring stopped early."""
     evidence: Source | None
     hidden: Path | None
     declared: bool
@@ -128,8 +128,8 @@ class CalibrateRequest:
         if self.depth == self.judged:
             return []
         return [
-            f"from the top {self.depth:,}, of which all queries have scores: deeper ranks, down to {self.judged:,}, "
-            "were scored only for queries with few negatives (--enough)"
+            f"from the top {self.depth:,}, of which all queries have scores: deeper ranks, down to "
+            f"{self.judged:,}, were scored only for queries with few negatives (--enough)"
         ]
 
     @property
@@ -141,18 +141,19 @@ class CalibrateRequest:
 def scored_for_all(workspace: Workspace, scorer: str, run: str, depth: int) -> int | None:
     """Return down to which rank all queries of a run have scores, if scoring stopped early in its top `depth`.
 
-    Deeper ranks then have scores of queries with few negatives. None: it did not stop early, or the rest came later.
+    Deeper ranks then have scores of queries with few negatives. None: all is scored.
     """
     jobs = [
         record.settings
         for record in workspace.records("denoise")
         if record.facts.get("scorer_id") == scorer and record.settings.get("run") == run
     ]
-    of_all = max((wave.last for wave in map(Wave.read, jobs) if wave.queries in ("every", "others")), default=depth)
-    if depth <= of_all or all("wave" not in settings for settings in jobs):
+    of_all = [wave.last for wave in map(Wave.read, jobs) if wave.queries in ("every", "others")]
+    deepest = max(of_all, default=depth)
+    if depth <= deepest or all("wave" not in settings for settings in jobs):
         return None
     unscored = workspace.select("calibrate/unscored", scorer=scorer, run=run, depth=depth)["candidates"][0]
-    return of_all if unscored else None
+    return deepest if unscored else None
 
 
 def _scorer(workspace: Workspace, wanted: str | None) -> str:

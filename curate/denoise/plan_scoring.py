@@ -60,11 +60,12 @@ def plan_score(
 
 def known_pace(workspace: Workspace, scorer_id: str | None) -> Pace | None:
     """Return how fast the scorer's largest job here was, which tells most; None without one."""
-    of_scorer = [record.facts for record in workspace.records("denoise") if record.facts.get("scorer_id") == scorer_id]
+    newest_first = [record.facts for record in reversed(workspace.records("denoise"))]
+    of_scorer = [facts for facts in newest_first if facts.get("scorer_id") == scorer_id]
     measured = [facts for facts in of_scorer if facts.get("pairs") and facts.get("scoring_seconds")]
     if not measured:
         return None
-    largest = max(reversed(measured), key=lambda facts: int(facts["pairs"]))  # of several, the newest
+    largest = max(measured, key=lambda facts: int(facts["pairs"]))
     pairs, tokens = largest["pairs"], largest.get("tokens")
     return Pace(pairs / largest["scoring_seconds"], tokens / pairs if tokens else None)
 
@@ -101,5 +102,5 @@ def _in_any_case(workspace: Workspace, scorings: list[Scoring], enough: int) -> 
         for one in scorings
         for wave in first_waves(one.depth, enough)
     )
-    are = counted(first, "pairs are", "pair is")
-    return f"{are} scored in any case; the rest only for queries with fewer than {counted(enough, 'hard negatives')}"
+    are, few = counted(first, "pairs are", "pair is"), counted(enough, "hard negatives")
+    return f"{are} scored in any case; the rest only for queries with fewer than {few}"

@@ -321,8 +321,8 @@ class ScoringByEach:
     def settle(self, waves: Iterable[Wave]) -> bool:
         """Settle by which scorers the waves are scored; return whether it is another one than before.
 
-        If there is anything to score, it is the scorer as this machine computes it today. If another one has scored
-        the waves before, these count no longer: the new one has to score from the first wave on.
+        If there is anything to score, it is the scorer as this machine computes it today. If another one has
+        scored the waves before, these count no longer: the new one has to score from the first wave on.
         """
         waves, is_other = list(waves), False
         models, _ = models_and_ranks(self.workspace, self.by)
@@ -419,8 +419,9 @@ def score(
         scoring.run(progress)
     # A wave is on record also if there was nothing to score, because what comes after it says that it was done.
     if pending or (scoring.job.record is None and (scoring.is_part or scoring.lacks_any)):
-        made = {"pairs": pending, "cut": scoring.cut, "tokens": scoring.tokens, "scoring_seconds": scoring.seconds}
-        scoring.finish({**made, **({"agreement": asdict(agreement)} if agreement else {})})
+        agreed = {"agreement": asdict(agreement)} if agreement else {}
+        work = {"cut": scoring.cut, "tokens": scoring.tokens, "scoring_seconds": round(scoring.seconds, 3)}
+        scoring.finish({"pairs": pending, **work, **agreed})
     _make_last(scoring.workspace, scoring.run_id, scoring.scorer)
     return scoring.scored(pending, time.monotonic() - started)
 

@@ -232,9 +232,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     CurateError if the scores are all equal or not finite, and UnsoundJudge if the scorer ranks worse than the
     retriever on queries that it has not seen, unless `accept_judge`. An interruption loses at most one shard.
 
-    With `enough`, ranks of a run over train are scored in waves. A query that has so many hard negatives gets no more
-    scores; what it lacks stays unscored. A hundred queries are scored in full and first, because they measure the
-    judge.
+    With `enough`, ranks of a run over train are scored in waves. A query that has so many hard negatives gets no
+    more scores; what it lacks stays unscored. A hundred queries are scored in full and first, because they measure
+    the judge.
     """
     request = DenoiseRequest.of(workspace, **options)
     for note in request.notes(workspace):

@@ -4,14 +4,16 @@ import tempfile
 import time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curate.job_record import Record
+from curate.jobs import Job
 from curate.mine.bm25_index import Bm25
 from curate.mine.dense_run import EXACT
 from curate.mine.embeddings import passage_shards, passages
 from curate.mine.exact_search import exact
 from curate.mine.request import MineRequest
+from curate.mine.two_passes import SIZES
 from curate.model_processes import devices
 from curate.plan import Pace
 from curate.workspace import Workspace
@@ -68,8 +70,7 @@ def search_seconds(workspace: Workspace, request: MineRequest, encoder: "Encoder
     queries, total = len(request.queries.keys), sum(shard.rows for shard in passage_shards(workspace))
     (dense,) = [source for source in request.sources if source.settings["retriever"] == "dense"]
     for record in reversed(workspace.records("mine")):
-        alike = record.inputs == dense.inputs and record.settings.get("index") == dense.settings["index"]
-        if alike and record.settings["retriever"] == "dense" and record.facts["queries"]:
+        if _search(record) == _search(dense) and record.facts["queries"]:
             searching = record.seconds - record.facts["encode_seconds"]
             return float(queries / record.facts["queries"] * max(0.0, searching))
     if dense.settings["index"] != EXACT:
@@ -81,9 +82,19 @@ def search_seconds(workspace: Workspace, request: MineRequest, encoder: "Encoder
     return queries / rate + queries * total * _seconds_of_a_pair(vectors, queries, request.settings.depth)
 
 
+def _search(of: Record | Job) -> tuple[Any, ...]:
+    """Return what decides how long the search of a query takes."""
+    return (
+        *(of.settings.get(key) for key in ("retriever", "index")),
+        *(of.inputs.get(key) for key in ("passages", "encoder")),
+    )
+
+
 def _seconds_of_a_pair(vectors: "np.ndarray", queries: int, depth: int) -> float:
-    """Return how long exact search takes for a query and a passage on this device, with as many queries at once."""
+    """Return how long exact search on this device takes for each pair, with as many of the queries at once."""
     import numpy as np
+
+    from curate.models.pretrained import device
 
     where = "cuda" if device() == "cuda" else "cpu"
     asked = np.resize(vectors, (min(queries, SIZES[where].queries), vectors.shape[1]))

@@ -87,8 +87,12 @@ class MineRequest:
     @property
     def sources(self) -> list[Job]:
         """The jobs that search: two for a hybrid run, otherwise that of the run itself."""
-        bm25 = [] if self.settings.retriever == "dense" else [bm25_job(self.queries, self.settings.depth, self.language)]
-        return [*bm25, dense_job(self.queries, self.encoder, self.dense)] if self.encoder else bm25
+        found = []
+        if self.settings.retriever != "dense":
+            found.append(bm25_job(self.queries, self.settings.depth, self.language))
+        if self.encoder:
+            found.append(dense_job(self.queries, self.encoder, self.dense))
+        return found
 
     @property
     def dense(self) -> dict[str, Any]:
