@@ -60,7 +60,7 @@ class CalibrateRequest:
     run_id: str
     depth: int
     judged: int
-    """How deep the scorer judged the run, or the depth that was given; more than `depth` if scoring stopped early."""
+    """The depth that was given or judged. It is more than `depth` if scoring stopped early."""
     evidence: Source | None
     hidden: Path | None
     declared: bool

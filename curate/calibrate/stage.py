@@ -217,8 +217,8 @@ def _refuse_selected(workspace: Workspace, request: CalibrateRequest) -> None:
     instead = curate_command("calibrate", "--scorer", request.scorer_id, *of_run, depth)
     raise StepMissing(
         f"candidates in the top {request.depth:,} of run {request.run_id} are unscored, because scoring stopped "
-        "early (--enough). Those that are scored are no sample: deep ranks are those of queries with few negatives. "
-        f"Calibrate the ranks that all queries have ({instead}), or score all",
+        "early (--enough). Those that are scored are no sample: deep ranks are those of queries with few "
+        f"negatives. Calibrate the ranks that all queries have ({instead}), or score all",
         run=curate_command("denoise", *by, *of_run, request.depth, "--enough", 0),
     )
 

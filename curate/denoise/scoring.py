@@ -420,7 +420,7 @@ def score(
     # A wave is on record also if there was nothing to score, because what comes after it says that it was done.
     if pending or (scoring.job.record is None and (scoring.is_part or scoring.lacks_any)):
         agreed = {"agreement": asdict(agreement)} if agreement else {}
-        work = {"cut": scoring.cut, "tokens": scoring.tokens, "scoring_seconds": round(scoring.seconds, 3)}
+        work = {"cut": scoring.cut, "tokens": scoring.tokens, "scoring_seconds": round(scoring.seconds, 6)}
         scoring.finish({"pairs": pending, **work, **agreed})
     _make_last(scoring.workspace, scoring.run_id, scoring.scorer)
     return scoring.scored(pending, time.monotonic() - started)
