@@ -216,8 +216,7 @@ class DenoiseRequest:
         if "enough" not in self.named and self.settings.enough and not self.only_cutoffs:
             stop = counted(self.settings.enough, "hard negatives")
             lines.append(f"a query with {stop} gets no more scores (to score all: --enough 0)")
-        current = chosen_run(workspace, None)
-        if "run" not in self.named and current != self.run_id:
+        if "run" not in self.named and (current := chosen_run(workspace, None)) != self.run_id:
             lines.append(
                 f"it is the newest run over train; the current one is {current}, until this one is denoised"
             )
