@@ -15,6 +15,7 @@ from toy_scorer import ToyScorer, introduce
 
 import curate
 from curate import Workspace, named_queries
+from curate.calibrate.request import CalibrateRequest
 from curate.cli.main import cli
 from curate.config import Denoise
 from curate.cutoffs import set_cutoffs
@@ -25,7 +26,7 @@ from curate.denoise.resolve_scorer import find_scorer
 from curate.denoise.score_job import Scored, first_waves, later_waves
 from curate.denoise.scoring import Scoring
 from curate.denoise.stage import Denoised, DenoiseOptions, DenoiseRequest, plan_denoise
-from curate.errors import BadSettings, CurateError, NotMet, StepMissing, UnsoundJudge
+from curate.errors import BadSettings, NotMet, StepMissing, UnsoundJudge
 from curate.jobs import Job
 from curate.standing import states, warnings
 
@@ -294,9 +295,9 @@ def test_early_stopping_is_refused_where_all_scores_count(
     with pytest.raises(StepMissing, match=f"scoring stopped early.*{of_all}") as refused:
         curate.plan_calibrate(outcome[0], depth=DEPTH)
     assert refused.value.run == f"curate denoise --cutoffs default --run {RUN} --depth 16 --enough 0"
-    plan = curate.plan_calibrate(outcome[0])
-    assert f"run: {RUN}, top 4" in plan.notes
-    assert any(note.startswith("from the top 4, of which all queries have scores") for note in plan.notes)
+    by_default = CalibrateRequest.of(outcome[0])
+    assert by_default.depth == 4
+    assert by_default.notes[0].startswith("from the top 4, of which all queries have scores: deeper ranks, down to 16")
 
 
 def test_a_dry_run_says_how_many_pairs_there_are_at_most(
@@ -435,7 +436,7 @@ def test_enough_are_negatives_that_a_training_can_use(tmp_path: Path, judges: di
     workspace = few_queries(tmp_path, judges, [[LABELLED, N, N, U, N, U, U, U]] * 2, texts)
     result = curate.denoise(workspace, scorer="few", depth=8, enough=2)
     assert (result.pairs, result.left_unscored) == (16, 0)  # not 8 and 8
-    assert curate.export(workspace, format="triplet", negatives=2).figures["queries_short"] == 1
+    assert curate.export(workspace, format="triplet", negatives=2).figures["queries_short"] == 0
 
 
 def test_a_late_wave_may_find_nothing_to_tell_apart(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
