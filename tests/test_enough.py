@@ -297,7 +297,9 @@ def test_early_stopping_is_refused_where_all_scores_count(
     assert refused.value.run == f"curate denoise --cutoffs default --run {RUN} --depth 16 --enough 0"
     by_default = CalibrateRequest.of(outcome[0])
     assert by_default.depth == 4
-    assert by_default.notes[0].startswith("from the top 4, of which all queries have scores: deeper ranks, down to 16")
+    assert by_default.notes[0].startswith(
+        "from the top 4, of which all queries have scores: deeper ranks, down to 16"
+    )
 
 
 def test_a_dry_run_says_how_many_pairs_there_are_at_most(
@@ -383,7 +385,7 @@ FEW = [[LABELLED, N, N, U, N, U, U, N], [LABELLED, U, U, N, N, N, N, U], [LABELL
 def test_one_scorer_scores_all_waves_also_on_another_machine(
     tmp_path: Path, judges: dict[str, ToyScorer], then: DenoiseOptions
 ) -> None:
-    """What the first machine scored stays its own. The second begins anew, and the cutoffs are by its scores alone."""
+    """The scores of the first machine stay its own. The second begins anew, and the cutoffs are by its scores."""
     workspace = few_queries(tmp_path, judges, FEW)
     first = curate.denoise(workspace, scorer="few", depth=8, enough=1)
     before = ledger(workspace, "few")
