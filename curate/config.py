@@ -128,9 +128,9 @@ class Denoise(Section):
     """The top-k that is scored and judged. RocketQA scores 50 of the 1,000 passages that it retrieves."""
     negatives: int = Field(default=4, ge=1)
     """A query with fewer hard negatives than this is reported as short."""
-    enough: int | None = Field(default=None, ge=1)
-    """Score the ranks in waves, and no more of a query that has this many hard negatives. By default all are
-    scored."""
+    enough: int | None = Field(default=None, ge=0)
+    """Score the ranks of a run over train in waves, and no more of a query that has this many hard negatives. By
+    default, and with 0, all are scored."""
     max_length: int | None = Field(default=None, ge=8)
     """Maximum tokens of query and passage together. By default the model's own limit, but at most 512."""
     relevant_class: str | None = None

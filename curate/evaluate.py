@@ -166,20 +166,24 @@ def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> P
     only_to_mine = to_mine and not (mined or request.runs or request.against)
     chosen = [] if only_to_mine else request.over_one_split(mined)
     done = [run for run in chosen if _job(workspace, run).record]
-    notes = [f"to mine: {name}: {_told(plan)}" for name, plan in plans.items()]
+    notes = [f"to mine: {name}: {_rest_and_time(plan)}" for name, plan in plans.items()]
     rest = len(chosen) + len(to_mine) - len(done)
-    seconds = sum(plan.seconds or 0.0 for plan in plans.values()) + rest * _seconds_of_one(workspace)
+    times = [*(plan.seconds for plan in plans.values()), _seconds_to_measure(workspace, rest)]
+    known = [time for time in times if time is not None]
+    seconds = sum(known) if len(known) == len(times) else None
     tokens = sum(plan.tokens or 0 for plan in plans.values()) or None
     return Plan("evaluate", "runs", rest + len(done), len(done), seconds, notes, tokens)
 
 
-def _told(plan: Plan) -> str:
-    return f"{counted(plan.total - plan.cached, plan.unit)}, about {duration(plan.seconds or 0.0)}"
+def _rest_and_time(plan: Plan) -> str:
+    time = "" if plan.seconds is None else f", about {duration(plan.seconds)}"
+    return f"{counted(plan.total - plan.cached, plan.unit)}{time}"
 
 
-def _seconds_of_one(workspace: Workspace) -> float:
-    """Return the seconds that measuring a run took the last time; before the first, one second."""
-    return next((record.seconds for record in reversed(workspace.records("evaluate"))), 1.0)
+def _seconds_to_measure(workspace: Workspace, runs: int) -> float | None:
+    """Return how long measuring takes at the rate of the newest measurement; None if there was none."""
+    past = workspace.records("evaluate")
+    return past[-1].seconds * runs if past else None if runs else 0.0
 
 
 def measure(workspace: Workspace, run: str) -> None:

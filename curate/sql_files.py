@@ -94,6 +94,8 @@ TABLE_MACROS = (
     "macros/random_pairs",
     "macros/pairs_to_score",
     "macros/sampled_queries",
+    "macros/usable_negatives",
+    "macros/enough_for",
     "macros/judge_by_query",
     "macros/scale_of",
     "macros/judged_twice",

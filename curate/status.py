@@ -62,7 +62,8 @@ class Status:
         name = next((found["name"] for found in self.cutoffs if found["because"]), None)
         lines = [head]
         if name and row["split"] in standing.SCORED:
-            left = f"; {row['left']:,} need no score (--enough {row['enough']:,})" if row["left"] else ""
+            need = counted(row["left"], "need", "needs")
+            left = f"; {need} no score (--enough {row['enough']})" if row["left"] else ""
             lines.append(
                 f"    {scored:,} of {row['candidates']:,} candidates within the cutoffs' depth are scored{left}"
             )
@@ -155,7 +156,8 @@ def _next(workspace: Workspace, found: Status) -> str:
     if not train:
         return "curate run" if "recipe" in settings.model_fields_set else "curate mine"
     if standing.lacks(train):
-        return _renewed(workspace, train, found) or f"{train['mined_by']}, then {_denoise(workspace)}"
+        again = _denoise(workspace, *option_words({"enough": train["enough"]}))
+        return _renewed(workspace, train, found) or f"{train['mined_by']}, then {again}"
     if not found.cutoffs:
         command = _denoise(workspace)
         return command if _has_scorer(workspace) else f"curate train cross-encoder, or {command}"
@@ -192,7 +194,7 @@ def _renewed(workspace: Workspace, stale: Row, found: Status) -> str | None:
         return None
     steps = []
     if stale["because"] != "chosen" or standing.to_score(newest) or not found.cutoffs:
-        steps.append(_denoise(workspace, "--run", newest["run_id"]))
+        steps.append(_denoise(workspace, "--run", newest["run_id"], *option_words({"enough": newest["enough"]})))
     if stale["because"] == "chosen":
         steps.append(curate_command("use", newest["run_id"]))
     return ", then ".join(steps)
@@ -230,7 +232,9 @@ def _cutoffs(row: Row) -> str:
     cuts = f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
     chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
     scale = judges.scale_in_words(row)
-    told = f"the top {row['depth']:,}, by {judges.in_words(row)}"
+    many, one = "hard negatives are enough", "hard negative is enough"
+    enough = f", {counted(row['enough'], many, one)}" if row["enough"] else ""
+    told = f"the top {row['depth']:,}{enough}, by {judges.in_words(row)}"
     calibrated = f"\n    {scale}{_changed(row)}" if scale else ""
     return f"{mark} {row['name']}: {cuts}{chosen}\n    {told}{calibrated}"
 

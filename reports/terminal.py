@@ -115,8 +115,8 @@ def _stops(setting: ReportRow) -> str:
     if not setting["enough"] or setting["split"] != "train":
         return ""
     return (
-        f" Scoring a query stopped at {setting['enough']:,} hard negatives (--enough): deeper candidates are "
-        "unscored, and those that are scored belong to queries with few negatives."
+        f" Scoring of a query stopped at {counted(setting['enough'], 'hard negatives')} (--enough): deeper "
+        "candidates are unscored, and those that are scored belong to queries with few negatives."
     )
 
 

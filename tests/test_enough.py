@@ -3,24 +3,30 @@
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from conftest import write_workspace
 from toy_scorer import ToyScorer, introduce
 
 import curate
 from curate import Workspace, named_queries
+from curate.calibrate.request import CalibrateRequest
+from curate.cli.main import cli
 from curate.config import Denoise
 from curate.cutoffs import set_cutoffs
 from curate.denoise import resolve_scorer, scoring, stage
+from curate.denoise.agreement import Agreement
+from curate.denoise.plan_scoring import known_pace
 from curate.denoise.resolve_scorer import find_scorer
-from curate.denoise.score_job import first_waves, later_waves
+from curate.denoise.score_job import Scored, first_waves, later_waves
 from curate.denoise.scoring import Scoring
-from curate.denoise.stage import Denoised, DenoiseOptions, plan_denoise
-from curate.errors import BadSettings, StepMissing
+from curate.denoise.stage import Denoised, DenoiseOptions, DenoiseRequest, plan_denoise
+from curate.errors import BadSettings, NotMet, StepMissing, UnsoundJudge
 from curate.jobs import Job
 from curate.standing import states, warnings
 
@@ -57,7 +63,7 @@ def judges() -> Iterator[dict[str, ToyScorer]]:
     """Two judges that every workspace knows by name. Shards are small; what each call also writes is left out."""
     found = {name: ToyScorer(name, logit) for name, logit in (("toy", known_logit), ("strict", strict_logit))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resolve_scorer, "find_source", lambda name, *_: found[name])
+        patch.setattr(resolve_scorer, "find_source", lambda name, *_: found[name.removeprefix("models/")])
         patch.setattr(scoring, "SMALLEST_SHARD", 800)
         patch.setattr(Workspace, "refresh_catalogue", lambda _self: True)
         patch.setattr(stage, "audit", lambda *_: {})
@@ -158,6 +164,7 @@ def test_waves_score_what_a_loop_over_the_queries_scores(outcome: tuple[Workspac
     assert result.scored_now == result.pairs == len(expected)
     left = sum((q, q * DEPTH + p) not in expected for q in range(QUERIES) for p in range(DEPTH))
     assert result.left_unscored == left > 0
+    assert result.saved_seconds == pytest.approx(left * result.seconds / result.scored_now)
     assert f"{left} candidates were left unscored, because their queries have 2 hard negatives" in result.text()
 
     # Nothing calls them a fault.
@@ -177,7 +184,7 @@ def test_shares_are_those_of_all_candidates_or_unknown(stopped: Workspace) -> No
     exported = curate.export(stopped, format="triplet", negatives=2).text()
     assert "unjudged ones were denoised" in exported
     assert "%" not in exported
-    assert "scoring a query stopped at 2 hard negatives" in exported
+    assert "because scoring of a query stopped at 2 hard negatives" in exported
 
 
 def report(workspace: Workspace, name: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
@@ -284,9 +291,15 @@ def test_early_stopping_is_refused_where_all_scores_count(
     dev = make_workspace({"p": "passage 0 0"}, {"q": "question 0"}, candidates={"q": ["p"]}, split="dev")
     with pytest.raises(BadSettings, match="is over dev: its scores measure and calibrate the judge"):
         curate.denoise(dev, run=RUN, scorer="toy", enough=ENOUGH)
-    with pytest.raises(StepMissing, match=r"scoring stopped early.*--depth 4") as refused:
-        curate.plan_calibrate(outcome[0])
-    assert refused.value.run == f"curate denoise --run {RUN}"
+    of_all = f"calibrate --scorer toy --run {RUN} --depth 4"
+    with pytest.raises(StepMissing, match=f"scoring stopped early.*{of_all}") as refused:
+        curate.plan_calibrate(outcome[0], depth=DEPTH)
+    assert refused.value.run == f"curate denoise --cutoffs default --run {RUN} --depth 16 --enough 0"
+    by_default = CalibrateRequest.of(outcome[0])
+    assert by_default.depth == 4
+    assert by_default.notes[0].startswith(
+        "from the top 4, of which all queries have scores: deeper ranks, down to 16"
+    )
 
 
 def test_a_dry_run_says_how_many_pairs_there_are_at_most(
@@ -296,6 +309,219 @@ def test_a_dry_run_says_how_many_pairs_there_are_at_most(
     options: DenoiseOptions = {"scorer": "toy", "depth": DEPTH, "enough": ENOUGH}
     plan = plan_denoise(collection, **options)
     assert plan.total - plan.cached >= QUERIES * DEPTH
-    assert any(note.startswith("at most: ") for note in plan.notes)
+    (first,) = [note for note in plan.notes if "in any case" in note]
+    assert first.endswith(
+        "pairs are scored in any case; the rest only for queries with fewer than 2 hard negatives"
+    )
     done = plan_denoise(outcome[0], **options)
     assert done.total == done.cached
+
+
+# Sets of a few queries, each of which shows one thing.
+
+
+def few_queries(
+    folder: Path, judges: dict[str, ToyScorer], logits: list[list[float]], texts: list[list[int]] | None = None
+) -> Workspace:
+    """Return a set with the judge `few`, which gives the candidate of query q at place p the logit logits[q][p].
+
+    The first candidates are labels. The queries have trained the judge, so that none is in its sample. texts: the
+    place whose text each candidate has; -1 is the text of place 1 in capitals, which is relevant for the judge.
+    """
+
+    def logit(query: str, passage: str) -> float:
+        owner, place = map(int, passage.split()[1:])
+        if query != f"question {owner}":
+            return -6.0
+        return RELEVANT if passage.isupper() else logits[owner][place]
+
+    places = [(q, p) for q in range(len(logits)) for p in range(len(logits[0]))]
+    shown = texts or [[*range(len(logits[0]))] for _ in logits]
+    workspace = write_workspace(
+        folder / "few",
+        {f"p{q}-{p}": f"PASSAGE {q} 1" if shown[q][p] < 0 else f"passage {q} {shown[q][p]}" for q, p in places},
+        {f"q{q}": f"question {q}" for q in range(len(logits))},
+        candidates={f"q{q}": [f"p{q}-{p}" for p in range(len(logits[0]))] for q in range(len(logits))},
+        qrels=[(f"q{q}", f"p{q}-0") for q in range(len(logits))],
+    )
+    job = Job(workspace, "train", "train-few")
+    seen = range(len(logits))
+    job.write_rows("judge_queries", [{"training": "train-few", "query_key": q, "fold": None} for q in seen])
+    job.finish()
+    judges["few"] = ToyScorer("few", logit, place="models/few")
+    return workspace
+
+
+class IdOf(str):
+    """The id of a scorer, which can also be asked of a fingerprint that `ToyScorer` made of its name."""
+
+    def __call__(self, fingerprint: str) -> str:
+        return bytes.fromhex(fingerprint.rstrip("0")).decode()
+
+
+class OnAnotherMachine(ToyScorer):
+    """A scorer whose files this machine opens in another number format, which makes it another scorer."""
+
+    @property
+    def scorer_id(self) -> IdOf:  # type: ignore[override]
+        return IdOf(self.name)
+
+    def open(self) -> ToyScorer:
+        return ToyScorer(f"{self.name}_", self.logit, place=self.place)
+
+
+N, U = NEGATIVE, UNCERTAIN
+FEW = [[LABELLED, N, N, U, N, U, U, N], [LABELLED, U, U, N, N, N, N, U], [LABELLED, U, U, U, U, U, N, N]]
+"""With one negative, the first query has enough at rank 2, the second at rank 4 and the third nowhere before 7."""
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param({"enough": 2}, id="the first waves have something to score"),
+        pytest.param({"enough": 1, "negative_below": 0.01}, id="only a later wave has"),
+    ],
+)
+def test_one_scorer_scores_all_waves_also_on_another_machine(
+    tmp_path: Path, judges: dict[str, ToyScorer], then: DenoiseOptions
+) -> None:
+    """The scores of the first machine stay its own. The second begins anew, and the cutoffs are by its scores."""
+    workspace = few_queries(tmp_path, judges, FEW)
+    first = curate.denoise(workspace, scorer="few", depth=8, enough=1)
+    before = ledger(workspace, "few")
+    judges["few"] = OnAnotherMachine("few", judges["few"].logit, place="models/few")
+    second = curate.denoise(workspace, scorer="few", depth=8, **then)
+    assert (first.scorer_id, second.scorer_id, second.cutoffs["scorer_id"]) == ("few", "few_", "few_")
+    assert ledger(workspace, "few") == before
+    assert second.pairs == second.scored_now == len(ledger(workspace, "few_"))
+    (state,) = states(workspace, [RUN], "default")
+    assert state["unscored"] == state["left"] == second.left_unscored == 24 - second.pairs
+
+
+def test_what_two_scorers_have_scored_is_no_sum() -> None:
+    """The remarks of a scorer are about all that it has scored, so that the newest ones are enough."""
+    one, other = Scored("a", 1, 1, 1.0, ["1 of 1 was clipped"]), Scored("a", 2, 2, 1.0, ["2 of 3 were clipped"])
+    assert (one + other).remarks == ["2 of 3 were clipped"]
+    assert (one + Scored("a", 2, 0, 0.0)).remarks == one.remarks
+    with pytest.raises(ValueError, match="scores of a and of b do not mix"):
+        one + Scored("b", 1, 1, 1.0)
+
+
+def test_each_call_asks_anew_how_far_a_back_end_agrees(
+    tmp_path: Path, judges: dict[str, ToyScorer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cutoffs and the flips that it allows count, not those of the call that scored the first waves."""
+    asked = []
+
+    def agree(_scoring: Scoring, settings: Denoise) -> Agreement:
+        asked.append(settings.negative_below)
+        found = Agreement("toy", 100, 0.1, settings.negative_below, settings.positive_above, 20, 0, 20)
+        found.refuse_above(settings.max_flips)
+        return found
+
+    monkeypatch.setattr(Scoring, "agree", agree)
+    workspace = few_queries(tmp_path, judges, FEW)
+    options: DenoiseOptions = {"scorer": "few", "depth": 8, "enough": 1}
+    curate.denoise(workspace, **options, max_flips=0.5)
+    assert asked == [Denoise().negative_below]  # once for all waves
+    with pytest.raises(NotMet, match="20 decisions flip"):
+        curate.denoise(workspace, **options, max_flips=0.1, negative_below=0.01)
+    assert asked[1:] == [0.01]
+
+
+def test_enough_are_negatives_that_a_training_can_use(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
+    """A training set has one passage of each text, and none with a text that the judge holds relevant.
+
+    Of the first query, two of the first four candidates have one text. Of the second, one has a relevant text.
+    """
+    texts = [[0, 1, 1, 3, 4, 5, 6, 7], [0, 1, 2, -1, 4, 5, 6, 7]]
+    workspace = few_queries(tmp_path, judges, [[LABELLED, N, N, U, N, U, U, U]] * 2, texts)
+    result = curate.denoise(workspace, scorer="few", depth=8, enough=2)
+    assert (result.pairs, result.left_unscored) == (16, 0)  # not 8 and 8
+    assert curate.export(workspace, format="triplet", negatives=2).figures["queries_short"] == 0
+
+
+def test_a_late_wave_may_find_nothing_to_tell_apart(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
+    """Its few pairs may have equal scores, because earlier waves took those that differ."""
+    alike = [[LABELLED, U, N, N] for _ in range(8)]
+    assert curate.denoise(few_queries(tmp_path, judges, alike), scorer="few", depth=4, enough=1).pairs == 32
+
+
+def test_zero_scores_all_whatever_the_settings_say(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
+    """So `enough` in curate.toml can be switched off, and a set that stopped early can be completed."""
+    workspace = with_settings(few_queries(tmp_path, judges, FEW), "scorer = 'few'\ndepth = 8\nenough = 1")
+    stopped = curate.denoise(workspace)
+    assert stopped.left_unscored > 0
+    assert "hard negative at better ranks" in stopped.text()  # of one, it says "1 hard negative"
+    whole = curate.denoise(workspace, enough=0)
+    assert (whole.pairs, whole.left_unscored, whole.cutoffs["enough"]) == (24, 0, None)
+    assert "left unscored" not in whole.text()
+    assert "left unscored" not in replace(stopped, left_unscored=0).text()
+
+
+def with_settings(workspace: Workspace, denoise: str) -> Workspace:
+    (workspace.root / "curate.toml").write_text(f"[denoise]\n{denoise}\n")
+    return Workspace(workspace.root)
+
+
+def test_other_runs_are_scored_in_full_whatever_the_settings_say(
+    make_workspace: Callable[..., Workspace], judges: dict[str, ToyScorer]
+) -> None:
+    """A run over dev leaves the cutoffs' number as it is. Its shares are those of all candidates with a score."""
+    judges["torn"] = ToyScorer("torn", lambda _q, passage: float("nan") if passage == "empty" else NEGATIVE)
+    names = ["first", "second", "third", "empty"]
+    queries, found = {"q": "question"}, {"q": names}
+    dev = make_workspace(
+        dict(zip(names, names, strict=True)), queries, candidates=found, qrels=[("q", "first")], split="dev"
+    )
+    dev = with_settings(dev, "scorer = 'torn'\ndepth = 4\nenough = 1")
+    introduce(dev, "torn")
+    set_cutoffs(dev, "default", scorer="torn", enough=3)
+    result = curate.denoise(dev, run=RUN)
+    assert (result.cutoffs["enough"], result.pairs, result.left_unscored) == (3, 4, 0)
+    for name in ("denoised_by_rank", "false_negatives_by_rank"):
+        rates = [
+            (row["unscored"], row["denoised_rate"])
+            for row in report(dev, name, {"run": RUN, "cutoffs": "default"})
+        ]
+        assert rates[1:3] == [(0, 0.0), (0, 0.0)]
+
+
+def test_cutoffs_keep_their_number_until_another_is_given(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
+    """With `--cutoffs NAME`, what is not given is as in these cutoffs. The command says that it stops early."""
+    workspace = few_queries(tmp_path, judges, FEW)
+    introduce(workspace, "few")
+    set_cutoffs(workspace, "default", scorer="models/few", depth=8, enough=1)
+    told = "a query with 1 hard negative gets no more scores (to score all: --enough 0)"
+    assert told in plan_denoise(workspace, cutoffs="strict").notes
+    for given, kept in ((None, 1), (0, 0), (2, 2)):
+        assert DenoiseRequest.of(workspace, cutoffs="strict", enough=given).cutoff_values["enough"] == kept
+
+
+def test_a_bad_judge_costs_the_sample_alone(fresh: Workspace, judges: dict[str, ToyScorer]) -> None:
+    """It is refused before the first ranks of all queries are scored."""
+    judges["bad"] = ToyScorer("bad", lambda query, passage: -known_logit(query, passage))
+    with pytest.raises(UnsoundJudge):
+        curate.denoise(fresh, scorer="bad", depth=DEPTH, enough=ENOUGH)
+    (record,) = fresh.records("denoise")
+    assert record.settings["wave"]["queries"] == "sample"
+
+
+def test_the_largest_job_says_how_fast_a_scorer_is(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
+    """The last wave is the smallest. In the time of a job, opening the model does not count."""
+    workspace = few_queries(tmp_path, judges, FEW)
+    for name, pairs, seconds in (("large", 1_000, 2.0), ("small", 10, 1.0)):
+        Job(workspace, "denoise", name).finish(scorer_id="few", pairs=pairs, scoring_seconds=seconds)
+    pace = known_pace(workspace, "few")
+    assert pace is not None
+    assert pace.per_second == 500
+
+
+def test_the_lists_of_cutoffs_show_what_is_enough(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
+    """`curate cutoffs set` changes it, without a model."""
+    workspace = few_queries(tmp_path, judges, FEW)
+    introduce(workspace, "few")
+    set_cutoffs(workspace, "default", scorer="models/few", depth=8, enough=1)
+    assert "the top 8, 1 hard negative is enough, by few" in curate.status(workspace).text()
+    called = CliRunner().invoke(cli, ["-C", str(workspace.root), "cutoffs", "set", "default", "--enough", "2"])
+    assert "top 8, 2 hard negatives are enough\n" in called.output

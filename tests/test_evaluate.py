@@ -132,7 +132,9 @@ def test_a_dry_run_knows_the_run_that_a_model_is_held_against(workspace: Workspa
     encoder = str(tiny_encoder())
     plan = plan_evaluate(workspace, encoder=encoder, against="bm25-test")
     assert plan.total == 2
-    assert plan.seconds is not None
+    assert plan.seconds is None  # nothing was measured here yet
+    evaluate(workspace)
+    assert plan_evaluate(workspace, encoder=encoder, against="bm25-test").seconds is not None
     assert plan.tokens is not None
     assert "200 passages to embed, about" in plan.notes[0]
     with pytest.raises(BadSettings, match="no run 'nosuch'"):

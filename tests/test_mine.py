@@ -290,6 +290,20 @@ def test_the_plan_counts_what_is_embedded_and_changes_nothing(workspace: Workspa
     assert len(workspace.records("mine")) == 1
 
 
+def test_the_plan_of_a_run_leaves_out_what_exists_and_guesses_nothing(
+    workspace: Workspace, encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the rate is known from an earlier run, the encoder is not loaded. A faiss index tells no rate."""
+    options: dict[str, Any] = {"encoder": encoder, "depth": 3}
+    assert plan_mine(workspace, retriever="dense", **options, index="Flat").seconds is None
+    mine(workspace, retriever="dense", **options)
+    monkeypatch.setattr(Encoder, "encode", lambda *_: pytest.fail("it embeds"))
+    assert plan_mine(workspace, retriever="dense", encoder=encoder, depth=2).seconds is not None
+    hybrid = plan_mine(workspace, retriever="hybrid", **options)
+    assert "Its dense source exists." in hybrid.notes
+    assert hybrid.seconds is not None
+
+
 def test_the_plan_of_a_first_bm25_run_measures_a_small_index(workspace: Workspace) -> None:
     """Nothing like it was done here before. The index is built elsewhere, so nothing changes."""
     before = sorted(workspace.root.rglob("*"))

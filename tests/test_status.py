@@ -135,6 +135,8 @@ def test_a_newer_run_is_denoised_and_used_instead_of_mined_again(mined: Workspac
     assert curate.status(mined).next.endswith(", then curate denoise --scorer MODEL")
     newer_run(mined)
     assert curate.status(mined).next == "curate denoise --run new --scorer MODEL"
+    curate.set_cutoffs(mined, "default", enough=2)  # the newer run stops at as many negatives
+    assert curate.status(mined).next == "curate denoise --run new --enough 2 --scorer MODEL"
     curate.use(mined, run="bm25-train")
     assert curate.status(mined).next == "curate use new"
 

@@ -10,6 +10,7 @@ from curate.calibrate.pairs import Source
 from curate.choose_run import run_to_denoise
 from curate.cutoffs import NONE_YET, TO_SCORE, current_cutoffs, known_scorer, named_cutoffs
 from curate.denoise.rank_scores import RankScorer, models_among
+from curate.denoise.score_job import Wave
 from curate.errors import BadSettings, StepMissing
 from curate.options import given_options
 from curate.workspace import Workspace
@@ -28,7 +29,8 @@ class CalibrateOptions(TypedDict, total=False):
     run: str | None
     """Id of the run whose candidates the probabilities are about; by default as in `denoise`."""
     depth: int | None
-    """The top-k of these candidates; by default as deep as the scorer judged the run."""
+    """The top-k of these candidates; by default as deep as the scorer judged the run or, if scoring stopped early,
+    as deep as it did so for all queries."""
     evidence: Source | None
     """`annotations`, `labels` or `both`; by default annotations if there are enough of them, else labels."""
     hidden: Path | str | None
@@ -57,6 +59,8 @@ class CalibrateRequest:
     """Whether the scores are the ranks of the run."""
     run_id: str
     depth: int
+    judged: int
+    """The depth that was given or judged. It is more than `depth` if scoring stopped early."""
     evidence: Source | None
     hidden: Path | None
     declared: bool
@@ -98,13 +102,17 @@ class CalibrateRequest:
         before = named_cutoffs(workspace, cutoffs)
         if goals and before:
             judges.only_one(before, "a promise is about one scorer", "Give other cutoffs: --cutoffs NAME")
+        judged = workspace.settings.denoise.override(
+            depth=given.get("depth") or _depth(workspace, None if of_ranks else scorer, run)
+        ).depth
+        # A promise is about the depth of the cutoffs that it sets, so that one is never made smaller unasked.
+        depth = None if goals or "depth" in given else scored_for_all(workspace, scorer, run, judged)
         return cls(
             scorer_id=scorer,
             of_ranks=of_ranks,
             run_id=run,
-            depth=workspace.settings.denoise.override(
-                depth=given.get("depth") or _depth(workspace, None if of_ranks else scorer, run)
-            ).depth,
+            depth=depth or judged,
+            judged=judged,
             evidence=given.get("evidence"),
             hidden=Path(given["hidden"]) if "hidden" in given else None,
             declared=declared,
@@ -115,9 +123,37 @@ class CalibrateRequest:
         )
 
     @property
+    def notes(self) -> list[str]:
+        """Why the depth is less than the scorer judged, if it is."""
+        if self.depth == self.judged:
+            return []
+        return [
+            f"from the top {self.depth:,}, of which all queries have scores: deeper ranks, down to "
+            f"{self.judged:,}, were scored only for queries with few negatives (--enough)"
+        ]
+
+    @property
     def about(self) -> dict[str, Any]:
         """The parameters of the queries in `sql/calibrate`."""
         return {"scorer": self.scorer_id, "run": self.run_id, "depth": self.depth, "seed": self.seed}
+
+
+def scored_for_all(workspace: Workspace, scorer: str, run: str, depth: int) -> int | None:
+    """Return down to which rank all queries of a run have scores, if scoring stopped early in its top `depth`.
+
+    Deeper ranks then have scores of queries with few negatives. None: all is scored.
+    """
+    jobs = [
+        record.settings
+        for record in workspace.records("denoise")
+        if record.facts.get("scorer_id") == scorer and record.settings.get("run") == run
+    ]
+    of_all = [wave.last for wave in map(Wave.read, jobs) if wave.queries in ("every", "others")]
+    deepest = max(of_all, default=depth)
+    if depth <= deepest or all("wave" not in settings for settings in jobs):
+        return None
+    unscored = workspace.select("calibrate/unscored", scorer=scorer, run=run, depth=depth)["candidates"][0]
+    return deepest if unscored else None
 
 
 def _scorer(workspace: Workspace, wanted: str | None) -> str:

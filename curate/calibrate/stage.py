@@ -12,12 +12,11 @@ from curate.calibrate.forms import OWN, Curve, Evidence, Form, compressed, fit, 
 from curate.calibrate.guarantee import Candidates, Promise, Sample, Side, kept, one_of_each_query
 from curate.calibrate.pairs import Pairs, Source, refuse_unfit
 from curate.calibrate.reliability import calibration_error, rows
-from curate.calibrate.request import CalibrateOptions, CalibrateRequest
+from curate.calibrate.request import CalibrateOptions, CalibrateRequest, scored_for_all
 from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
 from curate.denoise.rank_scores import models_among, ranks_to_score, score_ranks
-from curate.denoise.score_job import Wave
 from curate.errors import BadInput, BadSettings, CurateError, NotMet, StepMissing
 from curate.jobs import numbered
 from curate.load.checked_rows import rows as rows_of_file
@@ -202,29 +201,26 @@ def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Sour
     pairs = Pairs.read(workspace, request.about, _hidden(request.hidden))
     by_default: Source = "annotations" if request.hidden or pairs.enough("annotations") else "labels"
     source = request.evidence or by_default
-    return pairs, source, refuse_unfit(workspace, pairs, source, request.about)
+    return pairs, source, [*request.notes, *refuse_unfit(workspace, pairs, source, request.about)]
 
 
 def _refuse_selected(workspace: Workspace, request: CalibrateRequest) -> None:
     """Raise StepMissing if scoring stopped early: deep ranks then have scores of queries with few negatives."""
-    jobs = [
-        record.settings
-        for record in workspace.records("denoise")
-        if record.facts.get("scorer_id") == request.scorer_id and record.settings.get("run") == request.run_id
-    ]
-    of_all = [wave.last for wave in map(Wave.read, jobs) if wave.queries in ("every", "others")]
-    scored_for_all = max(of_all, default=request.depth)
-    if request.depth <= scored_for_all or all("wave" not in settings for settings in jobs):
+    depth = scored_for_all(workspace, request.scorer_id, request.run_id, request.depth)
+    if depth is None:
         return
-    (unscored,) = workspace.select("calibrate/unscored", **request.about)["candidates"]
-    if unscored:
-        raise StepMissing(
-            f"{unscored:,} candidates in the top {request.depth:,} of run {request.run_id} are unscored, because "
-            "scoring stopped early (--enough). Those that are scored are no sample: deep ranks are those of "
-            f"queries with few negatives. Calibrate the ranks that all queries have (--depth {scored_for_all}), "
-            "or score all",
-            run=curate_command("denoise", "--run", request.run_id),
-        )
+    current, of_run = current_cutoffs(workspace), ("--run", request.run_id, "--depth")
+    by = ["--cutoffs", current["name"]] if current and request.scorer_id in judges.scorers(current) else None
+    if by is None:
+        scorers = workspace.select("workspace/scorers").to_dicts()
+        by = ["--scorer", *(row["path"] for row in scorers if row["model_id"] == request.scorer_id)]
+    instead = curate_command("calibrate", "--scorer", request.scorer_id, *of_run, depth)
+    raise StepMissing(
+        f"candidates in the top {request.depth:,} of run {request.run_id} are unscored, because scoring stopped "
+        "early (--enough). Those that are scored are no sample: deep ranks are those of queries with few "
+        f"negatives. Calibrate the ranks that all queries have ({instead}), or score all",
+        run=curate_command("denoise", *by, *of_run, request.depth, "--enough", 0),
+    )
 
 
 def _hidden(path: Path | None) -> "pa.Table":

@@ -7,6 +7,7 @@ import click
 
 import curate
 from curate.cli.options import json_option, rows_options, say, show_rows, workspace
+from curate.counted import counted
 from curate.errors import StepMissing
 
 
@@ -38,6 +39,12 @@ def cutoffs(context: click.Context, form: str) -> None:
 @click.option("--negative-below", type=float, help="A hard negative has a probability below this value.")
 @click.option("--positive-above", type=float, help="A false negative has a probability above this value.")
 @click.option("--depth", type=int, help="Top candidates that are judged per query.")
+@click.option(
+    "--enough",
+    type=int,
+    metavar="N",
+    help="Hard negatives after which a train query needs no more scores; 0: it needs all.",
+)
 @click.option(
     "--scorer",
     metavar="MODEL",
@@ -89,9 +96,11 @@ def _line(row: Mapping[str, Any]) -> str:
     from curate import judges
 
     kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
+    many, one = "hard negatives are enough", "hard negative is enough"
+    enough = f", {counted(row['enough'], many, one)}" if row["enough"] else ""
     scale = judges.scale_in_words(row) or "not calibrated"
     return (
         f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
-        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{kept}\n"
+        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{enough}{kept}\n"
         f"     by {judges.in_words(row)}, {scale}"
     )

@@ -26,7 +26,7 @@ from curate.config import Backend
     "--enough",
     type=int,
     metavar="N",
-    help="Score ranks in waves, and no more of a query that has N hard negatives [score all].",
+    help="Score ranks in waves, and no more of a train query that has N hard negatives; 0: score all [0].",
 )
 @click.option("--max-length", type=int, help="Tokens of query and passage together [the tokenizer's limit].")
 @click.option("--relevant-class", metavar="NAME", help="Class that means relevant [as its name says].")

@@ -45,9 +45,9 @@ def plan_score(
     if unwritten:
         notes.append(f"the ranks of {counted(unwritten, 'pairs')} become scores, too")
     if values.get("enough") and any(left.values()):
-        need_none = _need_none(workspace, run_id, cutoffs, asked, scorings)
-        left = {scoring: max(0, pairs - need_none[scoring]) for scoring, pairs in left.items()}
-        notes += [_at_most(workspace, scorings, values["enough"])] if any(left.values()) else []
+        not_needed = _not_needed(workspace, run_id, cutoffs, asked, scorings)
+        left = {scoring: max(0, pairs - not_needed[scoring]) for scoring, pairs in left.items()}
+        notes += [_in_any_case(workspace, scorings, values["enough"])] if any(left.values()) else []
     if pending := sum(left.values()):
         paces = {scoring: pace(scoring) for scoring, pairs in left.items() if pairs}
         seconds = sum(left[scoring] / found.per_second for scoring, found in paces.items())
@@ -59,16 +59,19 @@ def plan_score(
 
 
 def known_pace(workspace: Workspace, scorer_id: str | None) -> Pace | None:
-    """Return how fast the scorer's last job here was; None without one."""
-    for record in reversed(workspace.records("denoise")):
-        if record.facts.get("scorer_id") == scorer_id and (pairs := record.facts.get("pairs")):
-            tokens = record.facts.get("tokens")
-            return Pace(pairs / max(record.seconds, 1e-3), tokens / pairs if tokens else None)
-    return None
+    """Return how fast the scorer's largest job here was, which tells most; None without one."""
+    newest_first = [record.facts for record in reversed(workspace.records("denoise"))]
+    of_scorer = [facts for facts in newest_first if facts.get("scorer_id") == scorer_id]
+    measured = [facts for facts in of_scorer if facts.get("pairs") and facts.get("scoring_seconds")]
+    if not measured:
+        return None
+    largest = max(measured, key=lambda facts: int(facts["pairs"]))
+    pairs, tokens = largest["pairs"], largest.get("tokens")
+    return Pace(pairs / largest["scoring_seconds"], tokens / pairs if tokens else None)
 
 
 def pace(scoring: Scoring) -> Pace:
-    """Return how fast the scorer is, by its last job here, or else measured on a few pairs of a block."""
+    """Return how fast the scorer is, by its largest job here, or else measured on a few pairs of a block."""
     if known := known_pace(scoring.workspace, scoring.scorer.scorer_id):
         return known
     with ledger_before(scoring.job) as connection:
@@ -80,7 +83,7 @@ def pace(scoring: Scoring) -> Pace:
     return Pace(per_second, count_tokens(rows) / len(rows) or None)
 
 
-def _need_none(
+def _not_needed(
     workspace: Workspace, run_id: str, name: str, asked: CutoffOptions, scorings: list[Scoring]
 ) -> dict[Scoring, int]:
     """Return how many of its unscored pairs each scorer need not score, by what is scored already."""
@@ -92,14 +95,12 @@ def _need_none(
     return dict.fromkeys(scorings, standing.left_unscored(workspace, run_id, name))
 
 
-def _at_most(workspace: Workspace, scorings: list[Scoring], enough: int) -> str:
-    """Return a note about the pairs that are scored in any case, before it shows which queries have enough."""
+def _in_any_case(workspace: Workspace, scorings: list[Scoring], enough: int) -> str:
+    """Return a note about the pairs that are scored whichever queries have enough."""
     first = sum(
         Scoring(workspace, one.run_id, one.depth, one.scorer, wave).unscored
         for one in scorings
         for wave in first_waves(one.depth, enough)
     )
-    return (
-        f"at most: {counted(first, 'pairs')} of them come first, and a query with {enough:,} hard negatives then "
-        "needs no more"
-    )
+    are, few = counted(first, "pairs are", "pair is"), counted(enough, "hard negatives")
+    return f"{are} scored in any case; the rest only for queries with fewer than {few}"

@@ -32,6 +32,11 @@ class Scorer:
         """The scorer, loaded for this machine."""
         return self.opened or self.source.open()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the scorer was opened, so that it is `of_today`."""
+        return self.opened is not None or "model" in vars(self)
+
     def of_today(self) -> "Scorer":
         """Return the scorer as this machine computes it now. Another number format makes it another scorer."""
         if self.model.fingerprint == self.fingerprint:

@@ -47,8 +47,11 @@ class Wave:
 
 
 def first_waves(depth: int, enough: int | None) -> list[Wave]:
-    """Return the waves that no decision changes: all at once, or the sample and twice `enough` ranks."""
-    if enough is None or 2 * enough >= depth:
+    """Return the waves that no decision changes: all at once, or the sample and twice `enough` ranks.
+
+    enough: None or 0 if all is scored.
+    """
+    if not enough or 2 * enough >= depth:
         return [Wave("every", 0, depth)]
     return [Wave("sample", 0, depth), Wave("others", 0, 2 * enough)]
 
@@ -86,18 +89,21 @@ class Scored:
     """Of another back end than torch: how far its scores agree with those of torch in float32."""
 
     def __add__(self, other: "Scored") -> "Scored":
-        """Return what the same scorer has scored in two waves."""
+        """Return what the same scorer has scored in two waves; raises ValueError for two scorers."""
+        if self.scorer_id != other.scorer_id:
+            raise ValueError(f"scores of {self.scorer_id} and of {other.scorer_id} do not mix")
+        newest = other if other.scored_now else self
         return Scored(
             self.scorer_id,
             self.pairs + other.pairs,
             self.scored_now + other.scored_now,
             self.seconds + other.seconds,
-            list(dict.fromkeys([*self.remarks, *other.remarks])),
+            other.remarks or self.remarks,  # they sum up all that the model has seen
             self.read + other.read,
             self.cut + other.cut,
             self.max_length or other.max_length,
             self.unreadable + other.unreadable,
-            self.agreement or other.agreement,
+            newest.agreement or other.agreement,
         )
 
 

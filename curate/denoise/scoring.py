@@ -39,6 +39,9 @@ ScoredBy = Mapping[str | None, Denoise]
 """The id of a scorer, or None for whichever the settings name -> the settings that score by it."""
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
+FOUND = ("pairs", "cut", "tokens", "scoring_seconds", "agreement")
+"""The facts of a job that a second computation cannot find: the pairs that its call has scored, how many of them
+without the end of a text, their tokens, the seconds, and how far the back end agreed with torch."""
 SMALLEST_SERVED_SHARD = 512  # a language model may need minutes for as many pairs
 
 
@@ -88,6 +91,8 @@ class Scoring:
         """The pairs that `run` has scored without the end of a text, which was too long."""
         self.tokens = 0
         """The tokens of the pairs that `run` has scored."""
+        self.seconds = 0.0
+        """The time that `run` took."""
 
     @classmethod
     def of(
@@ -96,13 +101,12 @@ class Scoring:
         run_id: str,
         settings: Denoise,
         wave: Wave | None = None,
-        scorer: Scorer | None = None,
     ) -> "Scoring":
         """Return the work that `settings` ask for. If pairs are still unscored, the scorer is `of_today`.
 
-        wave: what of it is done; by default all. scorer: that of the settings, if it was found before.
+        wave: what of it is done; by default all.
         """
-        found = scorer or find_scorer(workspace, settled(workspace, run_id, settings))
+        found = find_scorer(workspace, settled(workspace, run_id, settings))
         part = wave or Wave("every", 0, settings.depth)
         scoring = cls(workspace, run_id, settings.depth, found, part)
         today = found.of_today() if scoring.to_do else found
@@ -169,16 +173,21 @@ class Scoring:
             self.job.write_rows("models", [self.scorer.row()])
         total = sum(block.unscored for block in self.blocks)
         done = total - self.unscored
+        started = time.monotonic()
         with progress.task(f"scoring {self.run_id}{self._part}", total, "pairs", done) as advance:
             if self.is_served or isinstance(self.workspace, AsOf):  # a server has its own devices
                 self.score_blocks(self.to_do, advance)
-                return
-            settings = Denoise(depth=self.depth, **self.options)
-            again = (self.workspace.root, self.run_id, settings, self.wave, self.job.name)
-            with shared_out(_score_share, again, self.to_do, advance) as share:
-                self.score_blocks(share, advance)
-            for cut, tokens in share.results:
-                self.cut, self.tokens = self.cut + cut, self.tokens + tokens
+            else:
+                self._score_on_all_devices(advance)
+        self.seconds = time.monotonic() - started
+
+    def _score_on_all_devices(self, advance: Advance) -> None:
+        settings = Denoise(depth=self.depth, **self.options)
+        again = (self.workspace.root, self.run_id, settings, self.wave, self.job.name)
+        with shared_out(_score_share, again, self.to_do, advance) as share:
+            self.score_blocks(share, advance)
+        for cut, tokens in share.results:
+            self.cut, self.tokens = self.cut + cut, self.tokens + tokens
 
     def score_blocks(self, blocks: Iterable[ScoreBlock], advance: Advance) -> None:
         """Score blocks in order. While the model scores one of them, the next is fetched and tokenized."""
@@ -211,11 +220,10 @@ class Scoring:
         found.refuse_above(settings.max_flips)
         return found
 
-    def finish(self, pairs: int, cut: int, tokens: int, agreement: Mapping[str, Any] | None) -> None:
-        """Write the job's record; `pairs` were scored by this call, `cut` of them without the end of a text."""
+    def finish(self, found: Mapping[str, Any]) -> None:
+        """Write the job's record, with what `score` found: see FOUND."""
         facts = {"scorer_id": self.scorer.scorer_id, "run": self.run_id, "options": self.options}
-        agreed = {"agreement": dict(agreement)} if agreement else {}
-        self.job.finish(pairs=pairs, cut=cut, tokens=tokens, **facts, **agreed)
+        self.job.finish(**facts, **found)
 
     @property
     def agreement(self) -> Agreement | None:
@@ -260,7 +268,8 @@ class Scoring:
         import pyarrow as pa
 
         logits = self.scorer.model.score(prepared.rows, advance)
-        refuse_if_alike(self.scorer.scorer_id, logits[_scored(logits)])
+        if self.wave.queries != "short":  # these are few, and by then the scorer has told passages apart
+            refuse_if_alike(self.scorer.scorer_id, logits[_scored(logits)])
         scorer = pa.array([self.scorer.scorer_id]).take(pa.array([0] * len(logits), pa.int32()))
         table = prepared.pairs.append_column("scorer_id", scorer).append_column("logit", pa.array(logits))
         return [table.filter(pa.array(_scored(logits)))]
@@ -299,17 +308,37 @@ class Scoring:
 
 
 class ScoringByEach:
-    """Scorers that score a run wave by wave. Each is found and opened once."""
+    """Scorers that score a run wave by wave. Each is found and opened once, by `settle`."""
 
     def __init__(self, workspace: Workspace, run_id: str, by: ScoredBy) -> None:
         """Take the settings of each scorer. Nothing is computed yet."""
         self.workspace, self.run_id, self.by = workspace, run_id, by
         self.scored: dict[str | None, Scored] = {}
         """What each model has scored in all waves so far."""
-        self._found: dict[str | None, Scorer] = {}
+        self._scorers: dict[str | None, Scorer] = {}
+        self._agreed: dict[str | None, Agreement] = {}
+
+    def settle(self, waves: Iterable[Wave]) -> bool:
+        """Settle by which scorers the waves are scored; return whether it is another one than before.
+
+        If there is anything to score, it is the scorer as this machine computes it today. If another one has
+        scored the waves before, these count no longer: the new one has to score from the first wave on.
+        """
+        waves, is_other = list(waves), False
+        models, _ = models_and_ranks(self.workspace, self.by)
+        for name, settings in models.items():
+            before = self._scorers.get(name)
+            found = before or find_scorer(self.workspace, settled(self.workspace, self.run_id, settings))
+            if not found.is_open and any(self._scoring(settings, found, wave).to_do for wave in waves):
+                found = found.of_today()
+            self._scorers[name] = found
+            if before and found is not before:
+                self.scored.pop(name, None)
+                is_other = True
+        return is_other
 
     def run(self, waves: Sequence[Wave], progress: Progress) -> list[Scored]:
-        """Score the waves by each scorer; return what each model has scored in all waves so far.
+        """Score waves that are settled by each scorer; return what each model has scored in all waves so far.
 
         Ranks are written first, all at once, and nothing is said of them. They cost nothing, and if they are
         refused, no model has scored in vain.
@@ -323,18 +352,22 @@ class ScoringByEach:
         return list(self.scored.values())
 
     def _score(self, scorer: str | None, settings: Denoise, wave: Wave, progress: Progress) -> None:
-        scoring = Scoring.of(self.workspace, self.run_id, settings, wave, self._found.get(scorer))
-        before = self.scored.get(scorer)
-        known = before.agreement if before else None
-        now = score(scoring, settings, only_by=scorer, known=known, progress=progress)
-        self._found[scorer] = scoring.scorer
-        self.scored[scorer] = before + now if before else now
+        scoring = self._scoring(settings, self._scorers[scorer], wave)
+        now = score(scoring, settings, only_by=scorer, known=self._agreed.get(scorer), progress=progress)
+        if now.scored_now and now.agreement:
+            self._agreed[scorer] = now.agreement
+        self.scored[scorer] = self.scored[scorer] + now if scorer in self.scored else now
+
+    def _scoring(self, settings: Denoise, scorer: Scorer, wave: Wave) -> Scoring:
+        return Scoring(self.workspace, self.run_id, settings.depth, scorer, wave)
 
 
 def score_by_each(workspace: Workspace, run_id: str, by: ScoredBy, progress: Progress = SILENT) -> list[Scored]:
     """Score the whole top-k of a run by each scorer, as `ScoringByEach` does."""
     depth = max(settings.depth for settings in by.values())
-    return ScoringByEach(workspace, run_id, by).run(first_waves(depth, None), progress)
+    scoring, waves = ScoringByEach(workspace, run_id, by), first_waves(depth, None)
+    scoring.settle(waves)
+    return scoring.run(waves, progress)
 
 
 def models_and_ranks(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, ScoredBy]:
@@ -368,7 +401,8 @@ def score(
 ) -> Scored:
     """Score what is to do.
 
-    known: how far the back end agrees with torch, if an earlier wave has found it. Raises NotMet as `agree` does.
+    known: how far the back end agrees with torch, if an earlier wave of this call has found it. Raises NotMet as
+    `agree` does.
     Raises CurateError if the scores of a shard are all equal or not finite; nothing of that shard is kept.
     Raises BadSettings if `only_by` names another scorer.
     """
@@ -385,7 +419,9 @@ def score(
         scoring.run(progress)
     # A wave is on record also if there was nothing to score, because what comes after it says that it was done.
     if pending or (scoring.job.record is None and (scoring.is_part or scoring.lacks_any)):
-        scoring.finish(pending, scoring.cut, scoring.tokens, asdict(agreement) if agreement else None)
+        agreed = {"agreement": asdict(agreement)} if agreement else {}
+        work = {"cut": scoring.cut, "tokens": scoring.tokens, "scoring_seconds": round(scoring.seconds, 6)}
+        scoring.finish({"pairs": pending, **work, **agreed})
     _make_last(scoring.workspace, scoring.run_id, scoring.scorer)
     return scoring.scored(pending, time.monotonic() - started)
 
@@ -401,7 +437,7 @@ def score_again(workspace: Workspace, record: Record, progress: Progress) -> Non
     if scoring.job.name != record.job:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)
-    scoring.finish(facts["pairs"], facts.get("cut", 0), facts.get("tokens", 0), facts.get("agreement"))
+    scoring.finish({key: facts[key] for key in FOUND if key in facts})
 
 
 def _score_share(

@@ -89,13 +89,13 @@ class Denoised:
     @property
     def _left(self) -> list[str]:
         """How much early stopping saved."""
-        if not self.cutoffs["enough"]:
+        if not self.left_unscored:
             return []
         saved = "" if self.saved_seconds is None else f", which saves about {duration(self.saved_seconds)}"
         were = counted(self.left_unscored, "candidates were", "candidate was")
         return [
-            f"{were} left unscored, because their queries have {self.cutoffs['enough']:,} hard negatives at "
-            f"better ranks{saved}."
+            f"{were} left unscored, because their queries have "
+            f"{counted(self.cutoffs['enough'], 'hard negatives')} at better ranks{saved}."
         ]
 
     @property
@@ -143,6 +143,8 @@ class DenoiseRequest:
     """Scorer of the cutoffs -> the settings that score by it; None: whichever `settings` name."""
     only_cutoffs: dict[str, Any] | None
     """The values to set if the scores are there and only the cutoffs change; None if pairs are scored."""
+    over_train: bool
+    """Whether the run is one that can stop early: `enough` is about no other."""
     named: Collection[str]
     """The options that were given."""
 
@@ -151,7 +153,8 @@ class DenoiseRequest:
         """Return the request for these options. Raises BadSettings if there is no such run.
 
         If the cutoffs have a name, or join several scorers, all that is not given is as in these cutoffs or, if
-        they are new, as in the current ones. Otherwise it is as in `curate.toml`.
+        they are new, as in the current ones. Otherwise it is as in `curate.toml`. All of a run that is not over
+        train is scored.
         """
         given = given_options(DenoiseOptions, options)
         named = frozenset(given)
@@ -164,12 +167,19 @@ class DenoiseRequest:
         if before and changed and named <= CUTS | NAMING:
             only = {key: given[key] for key in changed}
             settings = workspace.settings.denoise.override(negatives=given.get("negatives"))
-            return cls(chosen_run(workspace, None), name or "default", settings, {}, only, named)
+            return cls(chosen_run(workspace, None), name or "default", settings, {}, only, True, named)
         if target and "scorer" in given:
             judges.only_one(target, "curate denoise --scorer sets cutoffs of one scorer", ANOTHER_NAME)
         as_before = before if name or (target and judges.are_several(target)) else None
         if as_before:
-            given = {**{key: as_before[key] for key in CUTS}, "depth": as_before["depth"], **given}
+            kept = {key: as_before[key] for key in (*CUTS, "depth")}
+            given = {**kept, "enough": as_before["enough"] or 0, **given}
+        asked = run_to_denoise(workspace, run)
+        (split,) = [row["split"] for row in newest_first(workspace) if row["run_id"] == asked]
+        if split != "train":
+            if options.get("enough"):
+                _refuse_early_stop(asked, split)
+            given["enough"] = 0
         settings = workspace.settings.denoise.override(**given)
         scoring: dict[str | None, Denoise] = {None: settings}
         if before and "scorer" not in given and (as_before or not has_scorer(workspace, settings)):
@@ -177,10 +187,7 @@ class DenoiseRequest:
             found = {scorer: settings.override(**{**of, **given, "depth": None}) for scorer, of in own.items()}
             scoring = dict(found.items()) if len(found) > 1 else {None: next(iter(found.values()))}
             settings = next(iter(found.values()))
-        asked = run_to_denoise(workspace, run)
-        if settings.enough:
-            _refuse_early_stop(workspace, asked)
-        return cls(asked, name or "default", settings, scoring, None, named)
+        return cls(asked, name or "default", settings, scoring, None, split == "train", named)
 
     @property
     def cutoff_values(self) -> CutoffOptions:
@@ -190,7 +197,7 @@ class DenoiseRequest:
             "depth": settings.depth,
             "negative_below": settings.negative_below,
             "positive_above": settings.positive_above,
-            "enough": settings.enough or 0,
+            "enough": (settings.enough or 0) if self.over_train else None,
         }
 
     def notes(self, workspace: Workspace) -> list[str]:
@@ -206,8 +213,10 @@ class DenoiseRequest:
         if "depth" not in self.named and not self.only_cutoffs:
             used.append(f"the top {self.settings.depth}")
         lines = [f"using {', '.join(used)}"] if used else []
-        current = chosen_run(workspace, None)
-        if "run" not in self.named and current != self.run_id:
+        if "enough" not in self.named and self.settings.enough and not self.only_cutoffs:
+            stop = counted(self.settings.enough, "hard negatives")
+            lines.append(f"a query with {stop} gets no more scores (to score all: --enough 0)")
+        if "run" not in self.named and (current := chosen_run(workspace, None)) != self.run_id:
             lines.append(
                 f"it is the newest run over train; the current one is {current}, until this one is denoised"
             )
@@ -222,8 +231,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     CurateError if the scores are all equal or not finite, and UnsoundJudge if the scorer ranks worse than the
     retriever on queries that it has not seen, unless `accept_judge`. An interruption loses at most one shard.
 
-    With `enough`, ranks are scored in waves. A query that has so many hard negatives gets no more scores; what it
-    lacks stays unscored. A hundred queries are scored in full, because they measure the judge.
+    With `enough`, ranks of a run over train are scored in waves. A query that has so many hard negatives gets no
+    more scores; what it lacks stays unscored. A hundred queries are scored in full and first, because they measure
+    the judge.
     """
     request = DenoiseRequest.of(workspace, **options)
     for note in request.notes(workspace):
@@ -233,19 +243,10 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         scored = _as_it_stands(workspace, request.run_id, row)
         quality = _qualities(workspace, request.run_id, row)
     else:
-        scoring, settings = ScoringByEach(workspace, request.run_id, request.scoring), request.settings
-        scored = scoring.run(first_waves(settings.depth, settings.enough), progress)
-        only = scored[0].scorer_id if len(request.scoring) == 1 else None
-        values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
-        quality = _qualities(workspace, request.run_id, as_set(workspace, request.cutoffs, **values))
-        if not settings.accept_judge:
-            for scorer, found in quality.items():
-                refuse_worse(found, scorer)
-        row = set_cutoffs(workspace, request.cutoffs, **values)
-        if row["enough"]:
-            scored = scoring.run(later_waves(row), progress)
+        scoring = ScoringByEach(workspace, request.run_id, request.scoring)
+        scored, row, quality = _scored_in_waves(workspace, request, scoring, progress)
     workspace.keep_scored_candidates(progress)
-    left, saved = _left_unscored(workspace, request.run_id, row)
+    left, saved = _left_unscored(workspace, request.run_id, row, scored)
     first, *others = quality
     return Denoised(
         run_id=request.run_id,
@@ -264,6 +265,33 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     )
 
 
+def _scored_in_waves(
+    workspace: Workspace, request: DenoiseRequest, scoring: ScoringByEach, progress: Progress
+) -> tuple[list[Scored], dict[str, Any], dict[str, JudgeQuality]]:
+    """Score what is asked and set the cutoffs; return what was scored, their row, and how good each scorer is.
+
+    A bad judge is refused after the first wave. If a later one shows that another scorer has to score, because the
+    first waves were scored on another machine, it begins anew.
+    """
+    settings = request.settings
+    first, *others = first_waves(settings.depth, settings.enough)
+    scoring.settle([first, *others])
+    scored = scoring.run([first], progress)
+    only = scored[0].scorer_id if len(request.scoring) == 1 else None
+    values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
+    expected = {**as_set(workspace, request.cutoffs, **values), "enough": settings.enough or None}
+    quality = _qualities(workspace, request.run_id, expected)
+    if not settings.accept_judge:
+        for scorer, found in quality.items():
+            refuse_worse(found, scorer)
+    scoring.run(others, progress)
+    row = set_cutoffs(workspace, request.cutoffs, **values)
+    later = later_waves(row) if settings.enough else []
+    if scoring.settle(later):
+        return _scored_in_waves(workspace, request, scoring, progress)
+    return scoring.run(later, progress), row, quality
+
+
 def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Plan:
     """Return how many pairs `denoise` would score with the same options, and roughly how long that takes."""
     request = DenoiseRequest.of(workspace, **options)
@@ -278,24 +306,28 @@ def plan_denoise(workspace: Workspace, **options: Unpack[DenoiseOptions]) -> Pla
     return replace(plan, notes=[*notes, *plan.notes, f"cutoffs: {request.cutoffs}"])
 
 
-def _refuse_early_stop(workspace: Workspace, run_id: str) -> None:
-    """Raise BadSettings if the run is not over train: only training negatives can be enough."""
-    (split,) = [run["split"] for run in newest_first(workspace) if run["run_id"] == run_id]
-    if split != "train":
-        why = {"unlabeled": "the best passage of a query without labels becomes its pseudo-label"}
-        raise BadSettings(
-            f"--enough stops at negatives for training, and run {run_id} is over {split}: "
-            f"{why.get(split, 'its scores measure and calibrate the judge')}, so all candidates are scored. "
-            "Leave out --enough"
-        )
+def _refuse_early_stop(run_id: str, split: str) -> None:
+    """Raise BadSettings for a run that is not over train: only training negatives can be enough."""
+    why = {"unlabeled": "the best passage of a query without labels becomes its pseudo-label"}
+    raise BadSettings(
+        f"--enough stops at negatives for training, and run {run_id} is over {split}: "
+        f"{why.get(split, 'its scores measure and calibrate the judge')}, so all candidates are scored. "
+        "Leave out --enough"
+    )
 
 
-def _left_unscored(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> tuple[int, float | None]:
-    """Return how many candidates a run leaves unscored, and the seconds that the scorers would need for them."""
+def _left_unscored(
+    workspace: Workspace, run_id: str, row: Mapping[str, Any], scored: list[Scored]
+) -> tuple[int, float | None]:
+    """Return how many candidates a run leaves unscored, and the seconds that the scorers would need for them.
+
+    The rate is that of this call, or else the known one.
+    """
     left = standing.left_unscored(workspace, run_id, row["name"]) if row["enough"] else 0
-    models = models_among(workspace, judges.scorers(row))
-    paces = [known_pace(workspace, scorer) for scorer in models]
-    return left, sum(left / pace.per_second for pace in paces if pace) if all(paces) else None
+    now = {one.scorer_id: one.scored_now / one.seconds for one in scored if one.scored_now}
+    known = {scorer: known_pace(workspace, scorer) for scorer in models_among(workspace, judges.scorers(row))}
+    rates = [now.get(scorer) or (pace and pace.per_second) for scorer, pace in known.items()]
+    return left, sum(left / rate for rate in rates if rate) if all(rates) else None
 
 
 def _qualities(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> dict[str, JudgeQuality]:

@@ -93,7 +93,7 @@ def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping
         scorer=_scorer(settings["cutoffs"]),
         negatives=settings["negatives"],
         seed=settings["seed"],
-        stopped=_stopped(settings["cutoffs"]),
+        stopped=_stopped(settings["cutoffs"], manifest["runs"]),
         positives=_positives(settings["positives"]),
         false_negatives=_false_negatives(settings["promote"], manifest["figures"]),
         pseudo=_pseudo_labels(settings["augmented"], manifest["figures"]),
@@ -102,13 +102,13 @@ def card(request: "ExportRequest", manifest: Mapping[str, Any], configs: Mapping
     return "\n".join([*_front_matter(configs), text])
 
 
-def _stopped(cutoffs: Mapping[str, Any]) -> str:
+def _stopped(cutoffs: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> str:
     """Return a sentence about scoring that stopped early, because the figures below are then no shares of all."""
-    if not cutoffs.get("enough"):
+    if not cutoffs.get("enough") or all(run["split"] != "train" for run in runs):
         return ""
     return (
-        f"\n- Scoring a train query stopped at {cutoffs['enough']:,} safe hard negatives; what lies deeper in its "
-        "list is mostly\n  unscored. The denoised candidates are therefore no share of all."
+        f"\n- Scoring of a train query stopped at {counted(cutoffs['enough'], 'safe hard negatives')}; what lies "
+        "deeper in its list is\n  mostly unscored. The denoised candidates are therefore no share of all."
     )
 
 

@@ -37,7 +37,7 @@ class Exported:
     figures: Mapping[str, int]
     """The audit, as in `manifest.json`."""
     enough: int | None = None
-    """The hard negatives at which scoring a query stopped; None: all candidates were to be scored."""
+    """The hard negatives at which scoring of a train query stopped; None: all candidates were to be scored."""
 
     def text(self) -> str:
         """Return the result for a terminal."""
@@ -51,7 +51,7 @@ class Exported:
             f"{self.path}{there}: {rows}; "
             f"{counted(pseudo, 'pseudo-labelled queries have', 'pseudo-labelled query has')} a positive\n"
             f"negatives: {count['negatives']:,} drawn; of {counted(count['candidates'], 'candidates')}, "
-            f"{_share(count['candidates_denoised'], count['candidates_unjudged'], self.enough)}, "
+            f"{_share(count['candidates_denoised'], count['candidates_unjudged'], not self.enough)}, "
             f"{count['candidates_judged_irrelevant']:,} were judged not relevant by people, and "
             f"{count.get('candidates_unscored', 0):,} are unscored{self._why_unscored}\n"
             f"{self._positives()}"
@@ -63,7 +63,9 @@ class Exported:
 
     @property
     def _why_unscored(self) -> str:
-        return f", since scoring a query stopped at {self.enough:,} hard negatives" if self.enough else ""
+        if not (self.enough and self.figures.get("candidates_unscored")):
+            return ""
+        return f", because scoring of a query stopped at {counted(self.enough, 'hard negatives')}"
 
     def _positives(self) -> str:
         """Return a line on a query that outweighs the others, or on positives that the cap left out."""
@@ -105,7 +107,8 @@ def export(
     path, rows, figures = f"exports/{asked.name}", manifest["rows"], manifest["figures"]
     if asked.job.record is None:
         asked.job.finish(path=path, rows=rows, items=manifest["items"], **figures)
-    enough = asked.settings["cutoffs"].get("enough")
+    over_train = "train" in {run["split"] for run in manifest["runs"]}
+    enough = asked.settings["cutoffs"].get("enough") if over_train else None
     return Exported(path, asked.format.name, rows, asked.settings["negatives"], already, figures, enough)
 
 
@@ -144,9 +147,9 @@ def _blocks(
     return every, [block for block in every if not is_done(asked, block)]
 
 
-def _share(denoised: int, unjudged: int, enough: int | None) -> str:
+def _share(denoised: int, unjudged: int, scored_all: bool) -> str:
     # Where scoring stopped early, the share would be that of queries with few negatives.
-    share = f" ({denoised / unjudged:.0%})" if unjudged and not enough else ""
+    share = f" ({denoised / unjudged:.0%})" if unjudged and scored_all else ""
     return f"{denoised:,}{share} of the {unjudged:,} unjudged ones were denoised"
 
 

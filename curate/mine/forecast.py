@@ -4,22 +4,28 @@ import tempfile
 import time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from curate.config import EXACT
 from curate.job_record import Record
+from curate.jobs import Job
 from curate.mine.bm25_index import Bm25
 from curate.mine.embeddings import passage_shards, passages
+from curate.mine.exact_search import exact
 from curate.mine.request import MineRequest
+from curate.mine.two_passes import SIZES
 from curate.models.devices import devices
 from curate.plan import Pace
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from curate.models.encoder import Encoder, Side
 
 PROBED = 32  # texts per batch when the speed of embedding is measured
 INDEXED = 2_000  # passages of the index by which the speed of BM25 is measured
-COMPARED = 10_000  # vectors with which queries are compared when the speed of search is measured
+COMPARED = 32_768  # vectors with which queries are compared when the speed of search is measured
 
 
 def bm25_seconds(workspace: Workspace, request: MineRequest) -> float:
@@ -55,20 +61,48 @@ def embedding_pace(workspace: Workspace, encoder: "Encoder") -> Pace:
     return Pace(rate, sum(map(len, tokens["input_ids"])) / len(texts))
 
 
-def search_seconds(workspace: Workspace, request: MineRequest, encoder: "Encoder") -> float:
-    """Return how long it takes to embed the queries and to compare them with every passage."""
-    import numpy as np
+def search_seconds(workspace: Workspace, request: MineRequest, encoder: "Encoder") -> float | None:
+    """Return how long it takes to embed the queries and to compare them with every passage.
 
+    The rate is that of this encoder's newest run over the same passages, or else measured on this device. None: a
+    faiss index searches, whose rate nothing small shows.
+    """
     queries, total = len(request.queries.keys), sum(shard.rows for shard in passage_shards(workspace))
+    (dense,) = [source for source in request.sources if source.settings["retriever"] == "dense"]
+    for record in reversed(workspace.records("mine")):
+        if _search(record) == _search(dense) and record.facts["queries"]:
+            searching = record.seconds - record.facts["encode_seconds"]
+            return float(queries / record.facts["queries"] * max(0.0, searching))
+    if dense.settings["index"] != EXACT:
+        return None
     with workspace.connect_lazily() as connection:
         texts = request.queries.texts(connection, request.queries.keys[: 4 * PROBED])
     rate = _rate(encoder, texts, "query", 1.0)
     vectors = next(encoder.encode(texts, "query")).array
-    others = np.ones((COMPARED, vectors.shape[1]), np.float32)
+    return queries / rate + queries * total * _seconds_of_a_pair(vectors, queries, request.settings.depth)
+
+
+def _search(of: Record | Job) -> tuple[Any, ...]:
+    """Return what decides how long the search of a query takes."""
+    return (
+        *(of.settings.get(key) for key in ("retriever", "index")),
+        *(of.inputs.get(key) for key in ("passages", "encoder")),
+    )
+
+
+def _seconds_of_a_pair(vectors: "np.ndarray", queries: int, depth: int) -> float:
+    """Return how long exact search on this device takes for each pair, with as many of the queries at once."""
+    import numpy as np
+
+    from curate.models.pretrained import device
+
+    where = "cuda" if device() == "cuda" else "cpu"
+    asked = np.resize(vectors, (min(queries, SIZES[where].queries), vectors.shape[1]))
+    others = np.random.default_rng(0).standard_normal((COMPARED, vectors.shape[1]), np.float32)
+    exact(asked, [others[:PROBED]], depth)  # warms up
     started = time.monotonic()
-    np.matmul(vectors, others.T)
-    a_pair = (time.monotonic() - started) / (len(vectors) * COMPARED)
-    return queries / rate + queries * total * a_pair
+    exact(asked, [others], depth)
+    return (time.monotonic() - started) / (len(asked) * COMPARED)
 
 
 def _rate_of(record: Record, encoder: "Encoder") -> float | None:

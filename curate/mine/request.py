@@ -79,13 +79,20 @@ class MineRequest:
     @property
     def job(self) -> Job:
         """The job of the requested run; its name is the run's id."""
-        if not self.encoder:
-            return bm25_job(self.queries, self.settings.depth, self.language)
-        dense = dense_job(self.queries, self.encoder, self.dense)
-        if self.settings.retriever == "dense":
-            return dense
-        bm25 = bm25_job(self.queries, self.settings.depth, self.language)
-        return hybrid_job(self.queries, [bm25.name, dense.name], self.hybrid)
+        sources = self.sources
+        if len(sources) == 1:
+            return sources[0]
+        return hybrid_job(self.queries, [source.name for source in sources], self.hybrid)
+
+    @property
+    def sources(self) -> list[Job]:
+        """The jobs that search: two for a hybrid run, otherwise that of the run itself."""
+        found = []
+        if self.settings.retriever != "dense":
+            found.append(bm25_job(self.queries, self.settings.depth, self.language))
+        if self.encoder:
+            found.append(dense_job(self.queries, self.encoder, self.dense))
+        return found
 
     @property
     def dense(self) -> dict[str, Any]:

@@ -151,9 +151,12 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if request.encoder is None:
         return Plan("mine", "queries", queries, 0, bm25_seconds(workspace, request), notes)
     notes += [request.encoder.text, *request.encoder.spec.notes]
-    seconds = search_seconds(workspace, request, request.encoder)
-    if request.settings.retriever == "hybrid":
-        seconds += bm25_seconds(workspace, request)
+    searching = {source.settings["retriever"] for source in request.sources if not source.record}
+    seconds: float | None = bm25_seconds(workspace, request) if "bm25" in searching else 0.0
+    if "dense" not in searching:
+        return Plan("mine", "queries", queries, 0, seconds, [*notes, "Its dense source exists."])
+    search = search_seconds(workspace, request, request.encoder)
+    seconds = None if search is None or seconds is None else seconds + search
     shards = passage_shards(workspace)
     total = sum(shard.rows for shard in shards)
     cached = sum(shard.rows for shard in shards if is_embedded(workspace, request.encoder, shard))
@@ -161,7 +164,7 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if not rest:
         return Plan("mine", "queries", queries, 0, seconds, [*notes, "Every passage is already embedded."])
     pace = embedding_pace(workspace, request.encoder)
-    seconds += rest / pace.per_second
+    seconds = None if seconds is None else seconds + rest / pace.per_second
     return Plan("mine", "passages to embed", total, cached, seconds, notes, tokens_of([(rest, pace)]))
 
 

@@ -50,7 +50,7 @@ whole as (
         coalesce(judged_irrelevant, 0)::bigint as judged_irrelevant,
         coalesce(judged, 0)::bigint - coalesce(judged_irrelevant, 0)::bigint as unjudged,
         coalesce(denoised, 0)::bigint as denoised,
-        coalesce(unscored, 0) > 0 and (select enough from cutoffs where name = $cutoffs) is not null as is_selected,
+        coalesce(unscored, 0) > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
     from summed
 )
 select
@@ -67,7 +67,7 @@ select
     hard_negatives,
     unscored,
     positives,
-    if(is_selected, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
-    if(is_selected, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
+    if(stopped_early, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
+    if(stopped_early, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
 from whole
 order by first_rank;

@@ -21,7 +21,7 @@ summed as (
         coalesce(sum(pairs) filter (where decision = 'duplicate'), 0)::bigint as duplicates,
         coalesce(sum(pairs) filter (where decision = 'uncertain'), 0)::bigint as uncertain,
         coalesce(sum(pairs) filter (where decision = 'unscored'), 0)::bigint as unscored,
-        unscored > 0 and (select enough from cutoffs where name = $cutoffs) is not null as is_selected,
+        unscored > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
     from counted
     group by rank
 )
@@ -36,7 +36,7 @@ select
     uncertain,
     duplicates,
     unscored,
-    if(is_selected, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
-    if(is_selected, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
+    if(stopped_early, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
+    if(stopped_early, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
 from summed
 order by rank;

@@ -37,6 +37,6 @@ select
     if(unscored > 0 and stops, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
     if(unscored > 0 and stops, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
 from by_source
-cross join (select enough is not null as stops from cutoffs where name = $cutoffs)
+cross join (select enough_for($run, $cutoffs) is not null as stops)
 group by source_run_id, retriever, stops
 order by retriever, source_run_id;

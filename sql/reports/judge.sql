@@ -11,5 +11,5 @@ from judge_by_query(
     (select a from scale_of($cutoffs, $scorer)),
     (select b from scale_of($cutoffs, $scorer)),
     (select c from scale_of($cutoffs, $scorer)),
-    (select enough is not null from cutoffs where name = $cutoffs)
+    enough_for($run, $cutoffs) is not null
 );

@@ -4,7 +4,9 @@ with ledger as (
     select query_key, passage_key from ledger_shards where scorer_id = $scorer
 ),
 earlier as (
-    select query_key, passage_key from pairs_to_score($run, $above) where $above > 0
+    select query_key, passage_key
+    from pairs_to_score($run, $above)
+    where $above > 0 and query_key between $first_query and $last_query
 )
 select pairs.query_key, pairs.passage_key
 from pairs_to_score($run, $last) as pairs

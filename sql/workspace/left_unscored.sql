@@ -1,13 +1,10 @@
--- left_unscored: how many candidates of a run are unscored because their query has enough hard negatives at better ranks. Grain: one row per call.
-with placed as (
-    select
-        found.decision,
-        cutoffs.enough,
-        count(*) filter (where found.decision = 'hard_negative') over (
-            partition by found.query_key order by found."rank" rows unbounded preceding
-        ) as hard_negatives,
-    from found
-    inner join cutoffs on cutoffs.name = found.cutoffs
-    where found.cutoffs = $cutoffs and found.run_id = $run
+-- left_unscored: how many candidates of a run are unscored because their query has enough hard negatives for training at better ranks. Grain: one row per call.
+with satisfied as (
+    select query_key, "rank"
+    from usable_negatives($run, $cutoffs)
+    qualify row_number() over (partition by query_key order by "rank") = enough_for($run, $cutoffs)
 )
-select count(*) as candidates from placed where decision = 'unscored' and hard_negatives >= enough;
+select count(*) as candidates
+from found
+inner join satisfied on satisfied.query_key = found.query_key and satisfied."rank" < found."rank"
+where found.cutoffs = $cutoffs and found.run_id = $run and found.decision = 'unscored';
