@@ -6,6 +6,7 @@ scores, so other cutoffs need a query but no forward pass.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from curate import judges, named_queries, standing
@@ -16,12 +17,13 @@ from curate.cutoffs import (
     CutoffOptions,
     are_set,
     as_set,
+    calibration_to_set,
     current_cutoffs,
     named_cutoffs,
     scorer_settings,
     set_cutoffs,
 )
-from curate.denoise.agreement import Agreement
+from curate.denoise.agreement import Agreement, agreement_lines
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.rank_scores import models_among, ranks_here
@@ -79,7 +81,7 @@ class Denoised:
                 f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
                 f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
-                *(f"{found.text}." for found in self.agreement.values()),
+                *agreement_lines(self.agreement),
                 *self._left,
                 *(f"Warning: {warning}." for warning in self.warnings),
                 *self._judges,
@@ -233,7 +235,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         scored = _as_it_stands(workspace, request.run_id, row)
         quality = _qualities(workspace, request.run_id, row)
     else:
-        scoring, settings = ScoringByEach(workspace, request.run_id, request.scoring), request.settings
+        calibration_of = partial(calibration_to_set, workspace, request.cutoffs)
+        scoring = ScoringByEach(workspace, request.run_id, request.scoring, calibration_of)
+        settings = request.settings
         scored = scoring.run(first_waves(settings.depth, settings.enough), progress)
         only = scored[0].scorer_id if len(request.scoring) == 1 else None
         values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}

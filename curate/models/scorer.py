@@ -77,9 +77,11 @@ class PairScorer(Protocol):
         """
 
 
-def score_texts(scorer: PairScorer, pairs: "pa.Table") -> "Floats":
+def score_texts(
+    scorer: PairScorer, pairs: "pa.Table", advance: Callable[[int], None] = lambda _count: None
+) -> "Floats":
     """Return the logits of pairs that are given by their texts, in the columns `query` and `passage`."""
-    return scorer.score(rows_of_texts(scorer, pairs))
+    return scorer.score(rows_of_texts(scorer, pairs), advance)
 
 
 def rows_of_texts(scorer: PairScorer, pairs: "pa.Table") -> Sequence[Any]:
