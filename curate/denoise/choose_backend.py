@@ -30,7 +30,7 @@ def chosen_scorer(workspace: "Workspace", run_id: str, settings: Denoise, progre
     if settings.backend != "auto" or not by_torch.is_new or not isinstance(by_torch.source, ScorerFolder):
         return by_torch
     try:
-        openvino_settings()  # fails here, before anything is opened
+        openvino_settings()  # fails before the model is loaded
         scorers = {"torch": by_torch, "openvino": find_scorer(workspace, settings.override(backend="openvino"))}
     except (NotAvailable, BadSettings, BadInput) as error:
         progress.say(f"torch computes the scorer, because OpenVINO cannot: {error}")

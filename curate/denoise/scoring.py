@@ -344,7 +344,8 @@ class ScoringByEach:
             if settings.backend != "auto" or not scoring.scorer.is_new:  # it has scored, and goes on
                 raise
             progress.say(f"torch computes the scorer after all: {error}")
-            return self._score(scorer, settings.override(backend="torch"), wave, progress)
+            self._score(scorer, settings.override(backend="torch"), wave, progress)
+            return
         before = self.scored.get(scorer)
         self._found[scorer] = scoring.scorer
         self.scored[scorer] = before + now if before else now
@@ -394,10 +395,10 @@ def score(
 ) -> Scored:
     """Score what is to do.
 
-    only_by: the scorer of cutoffs, which was accepted before. calibration: that of the scorer. Raises NotMet if the
-    back end flips more decisions than `settings` allow, unless it was accepted. Raises CurateError if the scores of
-    a shard are all equal or not finite; nothing of that shard is kept. Raises BadSettings if `only_by` names
-    another scorer.
+    only_by: the scorer of cutoffs, which was accepted before. calibration: that of the scorer. Raises NotMet if
+    the back end flips more decisions than `settings` allow, unless it was accepted. Raises CurateError if the
+    scores of a shard are all equal or not finite; nothing of that shard is kept. Raises BadSettings if `only_by`
+    names another scorer.
     """
     started = time.monotonic()
     if only_by not in (None, scoring.scorer.scorer_id):

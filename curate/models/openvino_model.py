@@ -71,7 +71,9 @@ class OpenVinoModel:
             compiled = openvino.Core().compile_model(converted, "CPU", settings)
             self._request = compiled.create_infer_request()
         except Exception as error:  # whatever it raises, it does not convert this model
-            raise BadInput(f"OpenVINO cannot convert {self.name_or_path} ({_reason(error)}). {BY_TORCH}") from error
+            raise BadInput(
+                f"OpenVINO cannot convert {self.name_or_path} ({_reason(error)}). {BY_TORCH}"
+            ) from error
         computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         if computes_in != PRECISION[dtype]:
             raise BadSettings(
@@ -86,7 +88,9 @@ class OpenVinoModel:
         try:
             (found,) = self._request.infer(arrays, share_inputs=True).values()
         except RuntimeError as error:
-            raise BadInput(f"OpenVINO cannot compute {self.name_or_path} ({_reason(error)}). {BY_TORCH}") from error
+            raise BadInput(
+                f"OpenVINO cannot compute {self.name_or_path} ({_reason(error)}). {BY_TORCH}"
+            ) from error
         if len(found) != len(arrays[0]):
             raise BadInput(
                 f"OpenVINO gives {len(found)} outputs of {self.name_or_path} for {len(arrays[0])} texts. {BY_TORCH}"
