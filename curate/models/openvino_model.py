@@ -93,7 +93,8 @@ class OpenVinoModel:
             ) from error
         if len(found) != len(arrays[0]):
             raise BadInput(
-                f"OpenVINO gives {len(found)} outputs of {self.name_or_path} for {len(arrays[0])} texts. {BY_TORCH}"
+                f"OpenVINO gives {len(found)} outputs of {self.name_or_path} for {len(arrays[0])} texts. "
+                f"{BY_TORCH}"
             )
         return (self.last(torch.from_numpy(found)),)
 
