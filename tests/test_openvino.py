@@ -462,6 +462,13 @@ def test_of_two_killed_jobs_auto_goes_on_with_the_one_that_has_scores(
     assert find_scorer(small_set, settings(folder, "auto")).source.options.backend == last
 
 
+def test_a_run_without_candidates_has_nothing_to_compare(
+    stand_in: type[StandIn], make_workspace: Make, tiny_cross_encoder: Model
+) -> None:
+    workspace = make_workspace(PASSAGES, QUERIES, candidates={"q1": [], "q2": []})
+    assert score(workspace, tiny_cross_encoder(), "auto").pairs == 0
+
+
 def test_auto_is_torch_without_openvino(
     small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

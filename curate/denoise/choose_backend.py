@@ -26,15 +26,15 @@ TIMED_PAIRS, ROUNDS = 64, 3
 
 def chosen_scorer(workspace: "Workspace", run_id: str, settings: Denoise, progress: "Progress") -> Scorer:
     """Return the scorer that scores a run. If `auto` is decided here, say what it is and why."""
-    by_torch = find_scorer(workspace, settings)
-    if settings.backend != "auto" or not by_torch.is_new or not isinstance(by_torch.source, ScorerFolder):
-        return by_torch
+    found = find_scorer(workspace, settings)
+    if settings.backend != "auto" or not found.is_new or not isinstance(found.source, ScorerFolder):
+        return found
     try:
         openvino_settings()  # fails before the model is loaded
-        scorers = {"torch": by_torch, "openvino": find_scorer(workspace, settings.override(backend="openvino"))}
+        scorers = {"torch": found, "openvino": find_scorer(workspace, settings.override(backend="openvino"))}
     except (NotAvailable, BadSettings, BadInput) as error:
         progress.say(f"torch computes the scorer, because OpenVINO cannot: {error}")
-        return by_torch
+        return found
     with workspace.connect_lazily() as connection:
         pairs = sql_files.select(
             connection, "score/sample", run=run_id, depth=settings.depth, pairs=TIMED_PAIRS
@@ -44,7 +44,7 @@ def chosen_scorer(workspace: "Workspace", run_id: str, settings: Denoise, progre
         {backend: _seconds(scorer.model, rows[backend]) for backend, scorer in scorers.items()}
         for _ in range(ROUNDS)
     ]
-    best = {backend: min(found[backend] for found in rounds) for backend in scorers}
+    best = {backend: min(seconds[backend] for seconds in rounds) for backend in scorers}
     faster, slower = sorted(scorers, key=lambda backend: best[backend])
     progress.say(
         f"{faster} computes the scorer, because it took {best[faster]:.2g} s for {pairs.num_rows} pairs of the "

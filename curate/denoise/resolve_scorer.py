@@ -89,10 +89,10 @@ def find_scorer(workspace: Workspace, settings: Denoise, fingerprint: str | None
         for found in _known(workspace, source)
         if fingerprint in (None, found)
     ]
-    if known:
+    if len(known) > 1:
         order = _order_of_scoring(workspace, {scorer.fingerprint for scorer in known})
-        return max(known, key=lambda scorer: order.get(scorer.fingerprint, -1))
-    return Scorer(workspace, sources[0], "").of_today()
+        known.sort(key=lambda scorer: order.get(scorer.fingerprint, -1))
+    return known[-1] if known else Scorer(workspace, sources[0], "").of_today()
 
 
 def _order_of_scoring(workspace: Workspace, fingerprints: set[str]) -> dict[str, int]:

@@ -88,6 +88,8 @@ def rows_of_texts(scorer: PairScorer, pairs: "pa.Table") -> Sequence[Any]:
     """Return what `score` reads of such pairs, in order."""
     import numpy as np
 
+    if not pairs.num_rows:  # some tokenizers refuse a list without texts
+        return []
     columns = [pairs[side].dictionary_encode().combine_chunks() for side in ("query", "passage")]
     queries, passages = [column.dictionary.to_pylist() for column in columns]
     indices = np.stack([column.indices.to_numpy() for column in columns], axis=1).astype(np.int64)
