@@ -5,7 +5,7 @@ cutoff is a pseudo-positive, and one below the lower cutoff is a hard negative. 
 gets no row; it is only counted. Source: RocketQA (NAACL 2021) 3.3.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack, cast
 
 from curate import judges
@@ -13,6 +13,7 @@ from curate.choose_run import newest_first
 from curate.config import Denoise, Mine
 from curate.counted import counted
 from curate.cutoffs import UNCALIBRATED, CutoffOptions, cutoffs_in_force, scorer_settings, set_cutoffs
+from curate.denoise.agreement import Agreement, agreement_lines
 from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.rank_scores import RankScorer, ranks_here
 from curate.denoise.scoring import said_by_each, score_by_each
@@ -47,6 +48,8 @@ class Augmented:
     hard_negatives: int
     """Hard negatives of the pseudo-labelled queries."""
     warnings: list[str]
+    agreement: dict[str, Agreement] = field(default_factory=dict)
+    """Scorer that another back end than torch computes -> how far it agrees with torch in float32."""
 
     def text(self) -> str:
         """Return the outcome for a terminal."""
@@ -61,6 +64,7 @@ class Augmented:
                 *([f"{self.without_candidates:,} had no candidates."] if self.without_candidates else []),
                 *([f"{left_out} left out: dev or test has the same text."] if self.asked_by_dev_or_test else []),
                 f"Run {self.run_id}, scorer {self.scorer_id}, cutoffs '{self.cutoffs}'.",
+                *agreement_lines(self.agreement),
                 *(f"Warning: {warning}." for warning in self.warnings),
                 "Next: curate report, then curate export",
             ]
@@ -136,13 +140,20 @@ def augment(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         progress.say(note)
     cutoffs = request.cutoffs["name"]
     mined = mine(workspace, progress=progress, **request.mining)
-    scored = score_by_each(workspace, mined.run_id, request.scoring, progress)
+    calibration_of = judges.calibrations(request.cutoffs).get
+    scored = score_by_each(workspace, mined.run_id, request.scoring, progress, calibration_of)
     row = set_cutoffs(workspace, cutoffs, **request.kept)
     workspace.keep_scored_candidates(progress)
     warnings = said_by_each(workspace, mined.run_id, scored, row)
     counts = workspace.select("augment/counts", cutoffs=cutoffs, run=mined.run_id).to_dicts()[0]
-    scorer = judges.in_words(request.cutoffs)
-    return Augmented(run_id=mined.run_id, scorer_id=scorer, cutoffs=cutoffs, warnings=warnings, **counts)
+    return Augmented(
+        run_id=mined.run_id,
+        scorer_id=judges.in_words(request.cutoffs),
+        cutoffs=cutoffs,
+        warnings=warnings,
+        agreement={one.scorer_id: one.agreement for one in scored if one.agreement},
+        **counts,
+    )
 
 
 def plan_augment(workspace: Workspace, **options: Unpack[AugmentOptions]) -> Plan:
@@ -179,10 +190,7 @@ def _judged_by(workspace: Workspace, row: dict[str, Any], given: dict[str, Any])
     names = {"scorer", "relevant_class", "instruction"}
     own = {key: value for key, value in given.items() if key in names}
     if "scorer" in own:
-        scorer = judges.only_one(
-            row, "curate augment --scorer names one scorer", "Leave it out: each of them scores"
-        )
-        return {scorer: workspace.settings.denoise.override(depth=row["depth"], **own)}
+        judges.only_one(row, "curate augment --scorer names one scorer", "Leave it out: each of them scores")
     found = scorer_settings(workspace, row).items()
     cuts = {key: row[key] for key in ("negative_below", "positive_above")}
     return {scorer: workspace.settings.denoise.override(**{**asked, **cuts, **own}) for scorer, asked in found}

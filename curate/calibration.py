@@ -1,10 +1,13 @@
 """Calibrations as rows: how the logits of a scorer become probabilities. `curate calibrate` makes them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.jobs import Job
 from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from curate.calibrate.forms import Curve
 
 
 def write_calibration(
@@ -19,6 +22,15 @@ def write_calibration(
     for table in ("reliability", "promises"):
         made.write_rows(table, [{"calibration_id": job, **row} for row in settings[table]])
     made.finish()
+
+
+def calibrated_curve(workspace: Workspace, calibration: str | None) -> "Curve":
+    """Return the curve of a calibration; None: that of logits that are log-odds."""
+    from curate.calibrate.forms import OWN, Curve
+
+    record = workspace.record(calibration) if calibration else None
+    row = record.settings["calibration"] if record else {}
+    return Curve(row["a"], row["b"], row["c"]) if row else OWN
 
 
 def calibrated_elsewhere(workspace: Workspace, run_id: str, cutoffs: Mapping[str, Any]) -> list[str]:

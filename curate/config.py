@@ -146,7 +146,7 @@ class Denoise(Section):
     """Seconds in which a served scorer must answer a request. By default 60."""
     backend: Backend = "torch"
     """What computes the scorer: `torch`, or on a CPU `openvino`, each of which gives scores of its own, or `auto`:
-    as this scorer has scored here before, else OpenVINO where it is installed and measured to be faster."""
+    as this scorer has scored here last, else OpenVINO where it is installed and measured to be faster."""
     max_flips: float = Field(default=0.01, ge=0, le=1)
     """Scores by another back end than torch are refused if a larger share of a sample lies on the other side of a
     cutoff than in float32."""

@@ -228,6 +228,11 @@ def _calibrations(
     return found
 
 
+def calibration_to_set(workspace: Workspace, name: str, scorer: str) -> str | None:
+    """Return the calibration that a scorer gets if the cutoffs `name` are set now."""
+    return _newest_calibration(workspace, scorer, named_cutoffs(workspace, name) or current_cutoffs(workspace))
+
+
 def _newest_calibration(workspace: Workspace, scorer: str, like: Mapping[str, Any] | None) -> str | None:
     before = judges.calibrations(like) if like else {}
     name = like["name"] if like and scorer in before else ""

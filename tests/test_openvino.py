@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ import torch
 
 import curate
 from curate import Workspace
+from curate.calibrate.forms import Curve
+from curate.calibration import write_calibration
 from curate.cli.main import run
 from curate.config import Denoise
 from curate.denoise import choose_backend, scoring
 from curate.denoise.agreement import Agreement
-from curate.denoise.choose_backend import settled
 from curate.denoise.resolve_scorer import find_scorer
 from curate.denoise.score_job import Scored
 from curate.denoise.scoring import score_run
@@ -30,8 +32,10 @@ from curate.errors import BadInput, BadSettings, NotAvailable, NotMet
 from curate.models import cross_encoder, openvino_model
 from curate.models.cross_encoder import CrossEncoder
 from curate.models.fold_scorer import write_folds
+from curate.models.openvino_model import OpenVinoModel
 from curate.models.scorer import find_source
 from curate.models.scorer_options import ScorerOptions
+from curate.progress import Silent
 from curate.rebuild import rebuild
 
 Make = Callable[..., Workspace]
@@ -48,10 +52,14 @@ needs_openvino = pytest.mark.skipif(not importlib.util.find_spec("openvino"), re
 
 
 class StandIn:
-    """The torch model in the place of the converted one. Every logit is `shift` higher."""
+    """The torch model in the place of the converted one. Where a batch `is_wrong`, logits are `shift` higher."""
 
     shift = 0.0
     conversions = 0
+
+    @staticmethod
+    def is_wrong(_batch: torch.Tensor) -> bool:
+        return True
 
     def __init__(self, model: Any, example: dict[str, torch.Tensor], _dtype: str, _outputs: int) -> None:
         self.model, self.input_names = model, tuple(example)
@@ -59,7 +67,22 @@ class StandIn:
         StandIn.conversions += 1
 
     def __call__(self, **inputs: torch.Tensor) -> tuple[torch.Tensor]:
-        return (self.model(**inputs)[0] + self.shift,)
+        shift = self.shift if self.is_wrong(inputs["input_ids"]) else 0.0
+        return (self.model(**inputs)[0] + shift,)
+
+
+class Told(Silent):
+    """Progress that keeps what is said, and the names of the tasks."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def task(self, description: str, total: int, unit: str, done: int = 0) -> Any:
+        self.lines.append(description)
+        return super().task(description, total, unit, done)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 @pytest.fixture
@@ -85,7 +108,8 @@ def logits(scorer: CrossEncoder, pairs: np.ndarray = PAIRS) -> np.ndarray:
 
 def score(workspace: Workspace, scorer: Path, backend: str = "openvino", depth: int = 10, **given: Any) -> Scored:
     """Score as `curate denoise` does, without setting cutoffs."""
-    return score_run(workspace, RUN, settings(scorer, backend, depth=depth, **given))
+    progress = given.pop("progress", Told())
+    return score_run(workspace, RUN, settings(scorer, backend, depth=depth, **given), progress=progress)
 
 
 def settings(scorer: Path, backend: str, **given: Any) -> Denoise:
@@ -148,10 +172,69 @@ def test_a_conversion_that_changes_the_scores_is_refused(
     stand_in: type[StandIn], tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tiny_cross_encoder()
-    for wrong in (float("nan"), 1e3):
+    for wrong, what in ((float("nan"), "scores that are not finite"), (1e3, "other scores")):
         monkeypatch.setattr(stand_in, "shift", wrong)
+        with pytest.raises(BadInput, match=f"has {what} when OpenVINO computes it"):
+            CrossEncoder(folder, backend="openvino")
+
+
+def test_a_model_that_is_right_in_the_batch_of_its_conversion_alone_is_refused(
+    stand_in: type[StandIn],
+    small_set: Workspace,
+    tiny_cross_encoder: Model,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is checked on a pair alone, and on one as long as there can be. `auto` takes torch then, and says so."""
+    folder, told = tiny_cross_encoder(), Told()
+    monkeypatch.setattr(stand_in, "shift", 1e3)
+    for is_wrong in (lambda batch: len(batch) == 1, lambda batch: batch.shape[1] > 60):
+        monkeypatch.setattr(stand_in, "is_wrong", staticmethod(is_wrong))
         with pytest.raises(BadInput, match="other scores when OpenVINO computes it"):
             CrossEncoder(folder, backend="openvino")
+    assert score(small_set, folder, "auto", progress=told).scorer_id == CrossEncoder(folder).scorer_id
+    assert told.lines[0].startswith("torch computes the scorer, because OpenVINO cannot: ")
+
+
+def test_openvino_gives_one_row_for_each_text_or_is_refused() -> None:
+    model: Any = object.__new__(OpenVinoModel)
+    model.input_names, model.name_or_path, model.last = ("input_ids",), "tiny", torch.nn.Identity()
+    model._request = SimpleNamespace(infer=lambda _arrays, **_options: {"logits": np.zeros((3, 1), np.float32)})
+    assert len(model(input_ids=torch.zeros(3, 5))[0]) == 3
+    with pytest.raises(BadInput, match="3 outputs of tiny for 1 texts"):
+        model(input_ids=torch.zeros(1, 5))
+
+    def fail(_arrays: Any, **_options: Any) -> Any:
+        raise RuntimeError("Exception from infer_request.cpp:224: shapes do not fit")
+
+    model._request = SimpleNamespace(infer=fail)
+    with pytest.raises(BadInput, match=r"shapes do not fit.*--backend torch"):
+        model(input_ids=torch.zeros(1, 5))
+
+
+def test_what_openvino_cannot_do_is_said_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be imported, cannot convert the model, or has another number format than the fingerprint says."""
+    model = torch.nn.Linear(2, 1)
+    model.config, model.name_or_path = SimpleNamespace(), "tiny"  # type: ignore[assignment]
+
+    def opened(library: Any) -> OpenVinoModel:
+        monkeypatch.setitem(sys.modules, "openvino", library)
+        return OpenVinoModel(model, {"input": torch.zeros(2, 2)}, "bf16")
+
+    def fail(*_model: Any, **_options: Any) -> Any:
+        raise RuntimeError(f"Check 'false' failed at x.cpp:151: {'frames ' * 99}no rule for aten::cat")
+
+    with pytest.raises(NotAvailable, match="cannot be imported"):
+        opened(None)
+    with pytest.raises(BadInput, match=r"frames no rule for aten::cat\)"):
+        opened(SimpleNamespace(convert_model=fail))
+    compiled = SimpleNamespace(
+        create_infer_request=lambda: None,
+        get_property=lambda _name: SimpleNamespace(get_type_name=lambda: "f32"),
+    )
+    core = SimpleNamespace(compile_model=lambda *_: compiled)
+    library = SimpleNamespace(convert_model=lambda *_model, **_options: None, Core=lambda: core)
+    with pytest.raises(BadSettings, match="computes in f32 on this CPU, not in bf16"):
+        opened(library)
 
 
 def test_agreement_counts_the_pairs_on_another_side_of_a_cutoff() -> None:
@@ -168,6 +251,33 @@ def test_agreement_counts_the_pairs_on_another_side_of_a_cutoff() -> None:
     found.refuse_above(0.5)
     with pytest.raises(NotMet, match=r"That is 50\.0%, and 49\.0% may.*--max-flips"):
         found.refuse_above(0.49)
+    assert Agreement.read({**vars(found), "of a later version": 1}) == found
+
+
+def test_agreement_reads_logits_as_the_calibration_does() -> None:
+    """With 2 more log-odds, 0.1 is a logit of -4.197. The difference is that of the logits in any case."""
+    precise, ours = np.array([-2.19, -4.1], np.float32), np.array([-2.25, -4.3], np.float32)
+    assert Agreement.of("openvino", ours, precise, Denoise()).flips_below == 1
+    found = Agreement.of("openvino", ours[1:], precise[1:], Denoise(), "calibrate-00001", Curve(1.0, 1.0, 2.0))
+    assert found.flips_below == 1
+    assert found.largest == pytest.approx(0.2, abs=1e-6)
+    assert "of the run, calibrated by calibrate-00001: logits" in found.text
+
+
+def test_agreement_is_measured_once_for_a_run_and_cutoffs_on_candidates_alone(
+    stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The top 1 of two queries are two pairs; labelled positives and random pairs would dilute their flips."""
+    folder, told = tiny_cross_encoder(), Told()
+    first = score(small_set, folder, depth=1, progress=told)
+    assert (first.agreement and first.agreement.pairs, told.lines[0]) == (2, "comparing openvino with torch")
+    with monkeypatch.context() as measured:
+        measured.setattr(scoring, "in_float32", lambda _source: 1 / 0)
+        deeper = score(small_set, folder, depth=5)
+        assert (deeper.scored_now > 0, deeper.agreement) == (True, first.agreement)
+    other = score(small_set, folder, depth=10, negative_below=0.3).agreement
+    assert other is not None
+    assert (other.pairs, other.negative_below) == (20, 0.3)
 
 
 def test_denoise_tells_how_far_the_back_end_agrees(
@@ -193,11 +303,34 @@ def test_too_many_flips_are_refused_before_anything_is_scored(
     monkeypatch.setattr(stand_in, "shift", 1e3)
     monkeypatch.setattr(cross_encoder, "refuse_if_converted_wrong", lambda *_: None)
     folder = tiny_cross_encoder()
-    with pytest.raises(NotMet, match="Nothing was scored"):
+    with pytest.raises(NotMet, match="Nothing more is scored"):
         score(small_set, folder, max_flips=0.01)
     assert not list(small_set.root.glob("tables/scores/*/*.parquet"))
     assert not list(small_set.root.glob("tables/models/*/*.parquet"))
+    told = Told()
+    by_torch = score(small_set, folder, "auto", max_flips=0.01, progress=told)
+    assert (by_torch.scorer_id, by_torch.agreement) == (CrossEncoder(folder).scorer_id, None)
+    assert any(line.startswith("torch computes the scorer after all: ") for line in told.lines)
     assert score(small_set, folder, max_flips=1.0).scored_now == 20
+
+
+def test_augment_goes_on_with_the_back_end_of_the_cutoffs_as_it_was_accepted(
+    stand_in: type[StandIn], make_workspace: Make, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no option that could allow more flips, and tells them. Naming the model's place changes nothing."""
+    queries = {**QUERIES, "asked": "what about ccc"}
+    workspace = make_workspace(
+        PASSAGES, queries, qrels=[("q1", "p0"), ("q2", "p19")], candidates=FOUND, unlabeled=["asked"]
+    )
+    folder = tiny_cross_encoder()
+    monkeypatch.setattr(stand_in, "shift", 3.0)
+    monkeypatch.setattr(cross_encoder, "refuse_if_converted_wrong", lambda *_: None)
+    options: dict[str, Any] = {"accept_judge": True, "max_flips": 1.0, "depth": 5}
+    first = curate.denoise(workspace, scorer=str(folder), **OPENVINO, **options)
+    result = curate.augment(workspace, scorer=str(folder))
+    assert (result.scorer_id, list(result.agreement)) == (first.scorer_id, [first.scorer_id])
+    assert result.agreement[first.scorer_id].flips > 0
+    assert "openvino in bf16 beside torch in float32" in result.text()
 
 
 def test_the_scorer_of_the_cutoffs_keeps_its_back_end(
@@ -208,8 +341,13 @@ def test_the_scorer_of_the_cutoffs_keeps_its_back_end(
     options: dict[str, Any] = {"accept_judge": True, "max_flips": 1.0}
     first = curate.denoise(small_set, scorer=str(folder), depth=5, **OPENVINO, **options)
     assert stand_in.conversions == 1
+    learnt = {"scorer_id": first.scorer_id, "form": "platt", "evidence": "labels", "a": 1.0, "b": 1.0, "c": 0.5}
+    counts = {"queries": 1, "positives": 1, "others": 1, "seed": 0}
+    calibration = {"calibration": {**learnt, **counts}, "reliability": [], "promises": []}
+    write_calibration(small_set, "calibrate-00001", calibration)
     deeper = curate.denoise(small_set, cutoffs="default", depth=10, **options)
     assert (deeper.scorer_id, deeper.scored_now > 0) == (first.scorer_id, True)
+    assert deeper.agreement[first.scorer_id].calibration == deeper.cutoffs["calibration_id"] == "calibrate-00001"
     by_torch = score(small_set, folder, "torch")
     assert (by_torch.scorer_id != first.scorer_id, by_torch.scored_now) == (True, 20)
     assert by_torch.agreement is None
@@ -230,6 +368,25 @@ def test_another_version_is_another_scorer(
     assert score(small_set, folder, depth=5).scored_now == 0
     new = score(small_set, folder, depth=10)
     assert (new.scorer_id != old.scorer_id, new.scored_now) == (True, 20)
+
+
+def test_the_version_that_scored_last_goes_on_and_each_makes_its_shards_again(
+    stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the order of their ids, which hold a part of the fingerprint."""
+    folder = tiny_cross_encoder()
+    for depth, number in ((1, "1.0"), (2, "2.0"), (3, "1.0")):
+        monkeypatch.setattr(openvino_model, "version", lambda _name, number=number: number)
+        scorer_id = score(small_set, folder, depth=depth).scorer_id
+        assert find_scorer(small_set, settings(folder, "auto")).scorer_id == scorer_id
+        if depth == 1:
+            continue
+        job = small_set.records("denoise")[-1].job
+        (shard,) = small_set.root.glob(f"tables/scores/{job}/*.parquet")
+        before = shard.read_bytes()
+        shard.unlink()
+        rebuild(small_set)
+        assert shard.read_bytes() == before
 
 
 def set_speed(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> list[str]:
@@ -256,31 +413,60 @@ def test_auto_takes_the_faster_back_end_and_never_asks_again(
     """The other one may be faster the next time: what this scorer has scored stays in use."""
     folder = tiny_cross_encoder()
     measured = set_speed(monkeypatch, {"torch": 2.0, "openvino": of_openvino})
-    first = score(small_set, folder, "auto", depth=5)
-    assert set(measured) == {"torch", "openvino"}
+    told, auto = Told(), settings(folder, "auto")
+    plan = curate.plan_denoise(small_set, scorer=str(folder), backend="auto")
+    assert (stand_in.conversions, any("auto: the run decides" in note for note in plan.notes)) == (0, True)
+    first = score(small_set, folder, "auto", depth=5, progress=told)
+    assert (set(measured), stand_in.conversions) == ({"torch", "openvino"}, 1)
+    assert told.lines[0].startswith(f"{chosen} computes the scorer, because it took {min(2.0, of_openvino):.2g} s")
     (backend,) = small_set.sql("select coalesce(settings ->> 'backend', 'torch') as backend from models")[
         "backend"
     ]
     assert backend == chosen
     measured = set_speed(monkeypatch, {"torch": 3.0 - of_openvino, "openvino": 2.0})
-    auto = settings(folder, "auto")
-    assert (settled(small_set, RUN, auto).backend, measured) == (chosen, [])
+    assert (score(small_set, folder, "auto", depth=6).scorer_id, measured) == (first.scorer_id, [])
     assert find_scorer(small_set, auto).scorer_id == first.scorer_id
 
 
 def test_auto_goes_on_with_the_job_that_was_killed(
     stand_in: type[StandIn], small_set: Workspace, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its scorer is in no record yet, but the job has written who scores."""
+    """Its scorer is in no record yet, but the first job that was killed has written who scores."""
     folder = tiny_cross_encoder()
     set_speed(monkeypatch, {"torch": 2.0, "openvino": 1.0})
-    with monkeypatch.context() as killed:
-        killed.setattr(scoring, "refuse_if_alike", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            score(small_set, folder, "auto")
+    for depth in (5, 10):
+        with monkeypatch.context() as killed:
+            killed.setattr(scoring, "refuse_if_alike", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                score(small_set, folder, "auto", depth=depth)
     measured = set_speed(monkeypatch, {"torch": 1.0, "openvino": 2.0})
-    assert settled(small_set, RUN, settings(folder, "auto", depth=10)).backend == "openvino"
-    assert measured == []
+    found = score(small_set, folder, "auto")
+    assert (found.agreement is not None, measured) == (True, [])
+
+
+@pytest.mark.parametrize("last", ["torch", "openvino"])
+def test_of_two_killed_jobs_auto_goes_on_with_the_one_that_has_scores(
+    last: str,
+    stand_in: type[StandIn],
+    small_set: Workspace,
+    tiny_cross_encoder: Model,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tiny_cross_encoder()
+    (other,) = {"torch", "openvino"} - {last}
+    for backend, at in ((last, "finish"), (other, "score_blocks")):
+        with monkeypatch.context() as killed:
+            killed.setattr(scoring.Scoring, at, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                score(small_set, folder, backend)
+    assert find_scorer(small_set, settings(folder, "auto")).source.options.backend == last
+
+
+def test_a_run_without_candidates_has_nothing_to_compare(
+    stand_in: type[StandIn], make_workspace: Make, tiny_cross_encoder: Model
+) -> None:
+    workspace = make_workspace(PASSAGES, QUERIES, candidates={"q1": [], "q2": []})
+    assert score(workspace, tiny_cross_encoder(), "auto").pairs == 0
 
 
 def test_auto_is_torch_without_openvino(
@@ -290,8 +476,9 @@ def test_auto_is_torch_without_openvino(
         raise PackageNotFoundError
 
     monkeypatch.setattr(openvino_model, "version", not_there)
-    auto = settings(tiny_cross_encoder(), "auto")
-    assert settled(small_set, RUN, auto).backend == "torch"
+    folder, told = tiny_cross_encoder(), Told()
+    assert score(small_set, folder, "auto", progress=told).scorer_id == CrossEncoder(folder).scorer_id
+    assert told.lines[0].startswith("torch computes the scorer, because OpenVINO cannot: the back end openvino is")
 
 
 def test_the_command_line_names_the_back_end(
@@ -355,6 +542,24 @@ def test_a_logit_hardly_depends_on_its_batch_and_not_at_all_on_time_and_threads(
     assert np.array_equal(logits(in_format(dtype, folder, monkeypatch)), together)
     monkeypatch.setenv("CURATE_THREADS", "1")
     assert np.array_equal(logits(in_format(dtype, folder, monkeypatch)), together)
+
+
+@needs_openvino
+def test_a_model_whose_trace_keeps_the_size_of_its_batch_is_refused(
+    tmp_path: Path, tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import LongformerConfig, LongformerForSequenceClassification
+
+    folder = tmp_path / "longformer"
+    shutil.copytree(tiny_cross_encoder(), folder)
+    config = LongformerConfig(
+        vocab_size=80, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        num_labels=1, max_position_embeddings=130, attention_window=[16, 16], pad_token_id=0,
+    )  # fmt: skip
+    LongformerForSequenceClassification(config).save_pretrained(folder)
+    in_format("fp32", folder, monkeypatch, "torch")
+    with pytest.raises(BadInput, match=r"OpenVINO.*--backend torch"):
+        in_format("fp32", folder, monkeypatch)
 
 
 @needs_openvino

@@ -22,7 +22,9 @@ from curate.errors import NotMet, NoWorkspace
 @click.option("--prompt", metavar="FILE", help="Scorer: prompt of a judge behind a chat route.")
 @click.option("--requests", type=int, help="Scorer: requests to a server at the same time.")
 @click.option("--timeout", type=float, help="Scorer: seconds for an answer of a server.")
-@click.option("--backend", type=click.Choice(get_args(Backend)), help="Scorer: what computes it [torch].")
+@click.option(
+    "--backend", type=click.Choice(get_args(Backend)), help="Scorer: what computes a local model [torch]."
+)
 @click.option("--pooling", type=click.Choice(get_args(Pooling)), help="Encoder: pooling [as in curate mine].")
 @click.option("--query-prompt", metavar="TEXT", help="Encoder: text before every query.")
 @click.option("--passage-prompt", metavar="TEXT", help="Encoder: text before every passage.")

@@ -41,6 +41,9 @@ def plan_score(
     left = {scoring: scoring.unscored for scoring in scorings}
     total = sum(block.pairs for scoring in scorings for block in scoring.blocks)
     notes = [*(f"scorer: {one.scorer.scorer_id}: {one.scorer.source.spec.text}" for one in scorings)]
+    new = [one.scorer.is_new and not one.is_served for one in scorings]
+    if any(settings.backend == "auto" and of_new for settings, of_new in zip(models.values(), new, strict=True)):
+        notes.append("backend auto: the run decides by a measurement; this is the plan for torch")
     notes.append(f"run: {run_id}")
     if unwritten:
         notes.append(f"the ranks of {counted(unwritten, 'pairs')} become scores, too")

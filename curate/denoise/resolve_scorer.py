@@ -9,8 +9,8 @@ from curate.config import Denoise
 from curate.errors import BadSettings
 from curate.models.scorer import PairScorer, ScorerFolder, Source, find_source
 from curate.models.scorer_options import ScorerOptions
-from curate.models.served.address import is_address
 from curate.models.trained_here import refuse_changed
+from curate.shards import Manifest
 from curate.workspace import Workspace
 
 TRAINED_HERE = "models/cross-encoder"
@@ -79,30 +79,48 @@ def has_scorer(workspace: Workspace, settings: Denoise) -> bool:
     return settings.scorer is not None or (workspace.root / TRAINED_HERE).is_dir()
 
 
-def find_scorer(workspace: Workspace, settings: Denoise) -> Scorer:
+def find_scorer(workspace: Workspace, settings: Denoise, fingerprint: str | None = None) -> Scorer:
     """Return the scorer that `settings` name. A known scorer is recognised by its files, without torch.
 
-    The back end `auto` is that by which it has scored here last, or else torch. Raises BadSettings if no scorer is
-    named and none was trained in this workspace.
+    It may have scored here in several ways: by other number formats or versions of OpenVINO and, with the back end
+    `auto`, by either back end. The one that scored last is meant, or the one with this fingerprint. If there is
+    none, it is the scorer of today, and `auto` is torch. Raises BadSettings if no scorer is named and none was
+    trained in this workspace.
     """
-    if settings.backend == "auto":
-        settings = settings.override(backend=last_backend(workspace, settings) or "torch")
-    source = _source(workspace, settings)
-    scorer = Scorer(workspace, source, _known(workspace, source))
-    return scorer if scorer.fingerprint else scorer.of_today()
+    sources = _sources(workspace, settings)
+    known = [
+        Scorer(workspace, source, found)
+        for source in sources
+        for found in _known(workspace, source)
+        if fingerprint in (None, found)
+    ]
+    if len(known) > 1:
+        order = _order_of_scoring(workspace, {scorer.fingerprint for scorer in known})
+        known.sort(key=lambda scorer: order.get(scorer.fingerprint, -1))
+    return known[-1] if known else Scorer(workspace, sources[0], "").of_today()
 
 
-def last_backend(workspace: Workspace, settings: Denoise) -> str | None:
-    """Return the back end by which the scorer that `settings` name has scored here last; None if it has not."""
-    if settings.scorer is not None and is_address(settings.scorer):
-        return "torch"  # that is, not another one: the server decides
-    backends = {}
-    for backend in ("torch", "openvino"):
-        source = _source(workspace, settings.override(backend=backend))
-        if found := _known(workspace, source):
-            backends[Scorer(workspace, source, found).scorer_id] = backend
-    last = (record.facts.get("scorer_id") for record in reversed(workspace.records("denoise")))
-    return next((backends[scorer] for scorer in last if scorer in backends), None)
+def _order_of_scoring(workspace: Workspace, fingerprints: set[str]) -> dict[str, int]:
+    """Return the fingerprint of a scorer -> the place of its last job.
+
+    If none of the scorers has finished a job, a scorer counts that has written a shard of scores.
+    """
+    found = [record.inputs.get("scorer", "") for record in workspace.records("denoise")]
+    if fingerprints.isdisjoint(found):
+        shards = sorted((workspace.written / "scores").glob("*/*.parquet"))
+        manifests = [manifest for path in shards if (manifest := Manifest.read(path))]
+        found = [manifest.lineage.inputs.get("scorer", "") for manifest in manifests]
+    return {fingerprint: place for place, fingerprint in enumerate(found)}
+
+
+def _sources(workspace: Workspace, settings: Denoise) -> list[Source]:
+    """Return the source that `settings` name; with the back end `auto`, one for each back end, torch first."""
+    if settings.backend != "auto":
+        return [_source(workspace, settings)]
+    by_torch = _source(workspace, settings.override(backend="torch"))
+    if not isinstance(by_torch, ScorerFolder):  # a server decides what computes
+        return [by_torch]
+    return [by_torch, replace(by_torch, options=replace(by_torch.options, backend="openvino"))]
 
 
 def _source(workspace: Workspace, settings: Denoise) -> Source:
@@ -117,14 +135,16 @@ def _source(workspace: Workspace, settings: Denoise) -> Source:
     return source
 
 
-def _known(workspace: Workspace, source: Source) -> str:
+def _known(workspace: Workspace, source: Source) -> list[str]:
+    """Return the fingerprints with which the source has scored here, or has begun to."""
+    found = []
     for row in _rows(workspace):
         settings = json.loads(row["settings"])
         if settings.get("backend", "torch") != source.options.backend:
             continue
         if source.spec.is_in(settings) and source.fingerprint(settings) == row["fingerprint"]:
-            return str(row["fingerprint"])
-    return ""
+            found.append(str(row["fingerprint"]))
+    return found
 
 
 def _rows(workspace: Workspace) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Scoring: writes a cross-encoder's logits for a run's top-k to the ledger, in shards of whole queries."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from curate import judges, sql_files
 from curate.as_of import AsOf
-from curate.calibration import calibrated_elsewhere
+from curate.calibration import calibrated_curve, calibrated_elsewhere
 from curate.choose_run import newest_first
 from curate.config import Denoise
 from curate.counted import counted
-from curate.denoise.agreement import PAIRS, Agreement
-from curate.denoise.choose_backend import settled
+from curate.denoise.agreement import SAMPLE_PAIRS, Agreement
+from curate.denoise.choose_backend import chosen_scorer
 from curate.denoise.rank_scores import ranks_here, score_ranks
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.denoise.score_checks import Scale, refuse_if_alike, truncation_warnings
 from curate.denoise.score_job import UNREADABLE, Scored, Wave, first_waves, ledger_before, score_job
-from curate.errors import BadSettings, NotAvailable
+from curate.errors import BadSettings, NotAvailable, NotMet
 from curate.job_record import Record
 from curate.jobs import Job, numbered
 from curate.models.devices import shared_out
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 ScoredBy = Mapping[str | None, Denoise]
 """The id of a scorer, or None for whichever the settings name -> the settings that score by it."""
+CalibrationOf = Callable[[str], str | None]
+"""Takes the id of a scorer; returns the calibration by which the cutoffs read its scores, None for the sigmoid."""
 # A job has about 256 shards. The bounds limit the overhead of a shard, and the work that is lost with one.
 SMALLEST_SHARD, LARGEST_SHARD, SHARDS = 8_192, 262_144, 256
 FOUND = ("pairs", "cut", "tokens", "scoring_seconds", "agreement")
@@ -101,12 +103,13 @@ class Scoring:
         run_id: str,
         settings: Denoise,
         wave: Wave | None = None,
+        scorer: Scorer | None = None,
     ) -> "Scoring":
         """Return the work that `settings` ask for. If pairs are still unscored, the scorer is `of_today`.
 
-        wave: what of it is done; by default all.
+        wave: what of it is done; by default all. scorer: that of the settings, if it was found before.
         """
-        found = find_scorer(workspace, settled(workspace, run_id, settings))
+        found = scorer or find_scorer(workspace, settings)
         part = wave or Wave("every", 0, settings.depth)
         scoring = cls(workspace, run_id, settings.depth, found, part)
         today = found.of_today() if scoring.to_do else found
@@ -201,24 +204,32 @@ class Scoring:
         """The settings of `[denoise]` by which the scorer is found again."""
         return {"scorer": self.scorer.path, **asdict(self.scorer.source.options)}
 
-    def agree(self, settings: Denoise) -> Agreement | None:
+    def agree(self, settings: Denoise, calibration: str | None, progress: Progress) -> Agreement | None:
         """Return how far the back end agrees with torch in float32; None if it is torch.
 
-        Raises NotMet if more decisions flip than `settings` allow.
+        It is measured once for each run, scorer, calibration and pair of cutoffs; then the records know it.
         """
         source = self.scorer.source
         if not isinstance(source, ScorerFolder) or source.options.backend == "torch":
             return None
+        for record in self.workspace.records("denoise"):
+            same = (record.inputs.get("scorer"), record.settings["run"]) == (self.scorer.fingerprint, self.run_id)
+            if same and "agreement" in record.facts:
+                found = Agreement.read(record.facts["agreement"])
+                if found.is_at(settings, calibration):
+                    return found
         with ledger_before(self.job) as connection:
             pairs = sql_files.select(
-                connection, "score/sample", run=self.run_id, depth=self.depth, pairs=PAIRS
+                connection, "score/sample", run=self.run_id, depth=self.depth, pairs=SAMPLE_PAIRS
             ).to_arrow_table()
-        scorer = self.scorer.model
-        logits, precise = score_texts(scorer, pairs), score_texts(in_float32(source), pairs)
-        name = f"{source.options.backend} in {scorer.settings['dtype']}"
-        found = Agreement.of(name, logits, precise, settings)
-        found.refuse_above(settings.max_flips)
-        return found
+        scorer, backend = self.scorer.model, source.options.backend
+        with progress.task(f"comparing {backend} with torch", 2 * pairs.num_rows, "pairs") as advance:
+            logits = score_texts(scorer, pairs, advance)
+            precise = score_texts(in_float32(source), pairs, advance)
+        name = f"{backend} in {scorer.settings['dtype']}"
+        return Agreement.of(
+            name, logits, precise, settings, calibration, calibrated_curve(self.workspace, calibration)
+        )
 
     def finish(self, found: Mapping[str, Any]) -> None:
         """Write the job's record, with what `score` found: see FOUND."""
@@ -229,7 +240,7 @@ class Scoring:
     def agreement(self) -> Agreement | None:
         """What `agree` found when the scores were made, by the job's record; None if there was nothing to find."""
         facts = self.job.record.facts if self.job.record else {}
-        return Agreement(**facts["agreement"]) if "agreement" in facts else None
+        return Agreement.read(facts["agreement"]) if "agreement" in facts else None
 
     @property
     def _part(self) -> str:
@@ -310,15 +321,16 @@ class Scoring:
 class ScoringByEach:
     """Scorers that score a run wave by wave. Each is found and opened once, by `settle`."""
 
-    def __init__(self, workspace: Workspace, run_id: str, by: ScoredBy) -> None:
+    def __init__(
+        self, workspace: Workspace, run_id: str, by: ScoredBy, calibration_of: CalibrationOf = lambda _scorer: None
+    ) -> None:
         """Take the settings of each scorer. Nothing is computed yet."""
-        self.workspace, self.run_id, self.by = workspace, run_id, by
+        self.workspace, self.run_id, self.by, self.calibration_of = workspace, run_id, by, calibration_of
         self.scored: dict[str | None, Scored] = {}
         """What each model has scored in all waves so far."""
         self._scorers: dict[str | None, Scorer] = {}
-        self._agreed: dict[str | None, Agreement] = {}
 
-    def settle(self, waves: Iterable[Wave]) -> bool:
+    def settle(self, waves: Iterable[Wave], progress: Progress) -> bool:
         """Settle by which scorers the waves are scored; return whether it is another one than before.
 
         If there is anything to score, it is the scorer as this machine computes it today. If another one has
@@ -328,7 +340,7 @@ class ScoringByEach:
         models, _ = models_and_ranks(self.workspace, self.by)
         for name, settings in models.items():
             before = self._scorers.get(name)
-            found = before or find_scorer(self.workspace, settled(self.workspace, self.run_id, settings))
+            found = before or chosen_scorer(self.workspace, self.run_id, settings, progress)
             if not found.is_open and any(self._scoring(settings, found, wave).to_do for wave in waves):
                 found = found.of_today()
             self._scorers[name] = found
@@ -353,20 +365,33 @@ class ScoringByEach:
 
     def _score(self, scorer: str | None, settings: Denoise, wave: Wave, progress: Progress) -> None:
         scoring = self._scoring(settings, self._scorers[scorer], wave)
-        now = score(scoring, settings, only_by=scorer, known=self._agreed.get(scorer), progress=progress)
-        if now.scored_now and now.agreement:
-            self._agreed[scorer] = now.agreement
+        calibration = self.calibration_of(scoring.scorer.scorer_id)
+        try:
+            now = score(scoring, settings, only_by=scorer, calibration=calibration, progress=progress)
+        except NotMet as error:
+            if settings.backend != "auto" or not scoring.scorer.is_new:  # it has scored, and goes on
+                raise
+            progress.say(f"torch computes the scorer after all: {error}")
+            self._scorers[scorer] = find_scorer(self.workspace, settings.override(backend="torch"))
+            self._score(scorer, settings, wave, progress)
+            return
         self.scored[scorer] = self.scored[scorer] + now if scorer in self.scored else now
 
     def _scoring(self, settings: Denoise, scorer: Scorer, wave: Wave) -> Scoring:
         return Scoring(self.workspace, self.run_id, settings.depth, scorer, wave)
 
 
-def score_by_each(workspace: Workspace, run_id: str, by: ScoredBy, progress: Progress = SILENT) -> list[Scored]:
+def score_by_each(
+    workspace: Workspace,
+    run_id: str,
+    by: ScoredBy,
+    progress: Progress = SILENT,
+    calibration_of: CalibrationOf = lambda _scorer: None,
+) -> list[Scored]:
     """Score the whole top-k of a run by each scorer, as `ScoringByEach` does."""
     depth = max(settings.depth for settings in by.values())
-    scoring, waves = ScoringByEach(workspace, run_id, by), first_waves(depth, None)
-    scoring.settle(waves)
+    scoring, waves = ScoringByEach(workspace, run_id, by, calibration_of), first_waves(depth, None)
+    scoring.settle(waves, progress)
     return scoring.run(waves, progress)
 
 
@@ -388,7 +413,8 @@ def score_run(
     progress: Progress = SILENT,
 ) -> Scored:
     """Score the pairs of a run's top-k, and of its queries with their positives, that the ledger lacks."""
-    return score(Scoring.of(workspace, run_id, settings), settings, only_by=only_by, progress=progress)
+    (scored,) = score_by_each(workspace, run_id, {only_by: settings}, progress)
+    return scored
 
 
 def score(
@@ -396,15 +422,15 @@ def score(
     settings: Denoise,
     *,
     only_by: str | None = None,
-    known: Agreement | None = None,
+    calibration: str | None = None,
     progress: Progress = SILENT,
 ) -> Scored:
     """Score what is to do.
 
-    known: how far the back end agrees with torch, if an earlier wave of this call has found it. Raises NotMet as
-    `agree` does.
-    Raises CurateError if the scores of a shard are all equal or not finite; nothing of that shard is kept.
-    Raises BadSettings if `only_by` names another scorer.
+    only_by: the scorer of cutoffs, which was accepted before. calibration: that of the scorer. Raises NotMet if
+    the back end flips more decisions than `settings` allow, unless it was accepted. Raises CurateError if the
+    scores of a shard are all equal or not finite; nothing of that shard is kept. Raises BadSettings if `only_by`
+    names another scorer.
     """
     started = time.monotonic()
     if only_by not in (None, scoring.scorer.scorer_id):
@@ -414,7 +440,9 @@ def score(
             "scorer: --cutoffs NAME"
         )
     pending = scoring.unscored
-    agreement = (known or scoring.agree(settings)) if pending else None
+    agreement = scoring.agree(settings, calibration, progress) if pending else None
+    if agreement and only_by is None:
+        agreement.refuse_above(settings.max_flips)
     if pending:
         scoring.run(progress)
     # A wave is on record also if there was nothing to score, because what comes after it says that it was done.
@@ -433,7 +461,8 @@ def score_again(workspace: Workspace, record: Record, progress: Progress) -> Non
     """
     facts = record.facts
     settings = Denoise(depth=record.settings["depth"], **facts["options"])
-    scoring = Scoring.of(workspace, facts["run"], settings, Wave.read(record.settings))
+    scorer = find_scorer(workspace, settings, record.inputs["scorer"])
+    scoring = Scoring.of(workspace, facts["run"], settings, Wave.read(record.settings), scorer)
     if scoring.job.name != record.job:
         raise NotAvailable(f"{settings.scorer} gives other scores on this machine, or is not what it was")
     scoring.run(progress)

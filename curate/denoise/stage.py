@@ -6,6 +6,7 @@ scores, so other cutoffs need a query but no forward pass.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from curate import judges, named_queries, standing
@@ -16,12 +17,13 @@ from curate.cutoffs import (
     CutoffOptions,
     are_set,
     as_set,
+    calibration_to_set,
     current_cutoffs,
     named_cutoffs,
     scorer_settings,
     set_cutoffs,
 )
-from curate.denoise.agreement import Agreement
+from curate.denoise.agreement import Agreement, agreement_lines
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.rank_scores import models_among, ranks_here
@@ -79,7 +81,7 @@ class Denoised:
                 f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
                 f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
-                *(f"{found.text}." for found in self.agreement.values()),
+                *agreement_lines(self.agreement),
                 *self._left,
                 *(f"Warning: {warning}." for warning in self.warnings),
                 *self._judges,
@@ -243,7 +245,8 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         scored = _as_it_stands(workspace, request.run_id, row)
         quality = _qualities(workspace, request.run_id, row)
     else:
-        scoring = ScoringByEach(workspace, request.run_id, request.scoring)
+        calibration_of = partial(calibration_to_set, workspace, request.cutoffs)
+        scoring = ScoringByEach(workspace, request.run_id, request.scoring, calibration_of)
         scored, row, quality = _scored_in_waves(workspace, request, scoring, progress)
     workspace.keep_scored_candidates(progress)
     left, saved = _left_unscored(workspace, request.run_id, row, scored)
@@ -275,7 +278,7 @@ def _scored_in_waves(
     """
     settings = request.settings
     first, *others = first_waves(settings.depth, settings.enough)
-    scoring.settle([first, *others])
+    scoring.settle([first, *others], progress)
     scored = scoring.run([first], progress)
     only = scored[0].scorer_id if len(request.scoring) == 1 else None
     values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
@@ -287,7 +290,7 @@ def _scored_in_waves(
     scoring.run(others, progress)
     row = set_cutoffs(workspace, request.cutoffs, **values)
     later = later_waves(row) if settings.enough else []
-    if scoring.settle(later):
+    if scoring.settle(later, progress):
         return _scored_in_waves(workspace, request, scoring, progress)
     return scoring.run(later, progress), row, quality
 

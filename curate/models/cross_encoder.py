@@ -163,10 +163,18 @@ class CrossEncoder:
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
     def _convert(self, folder: Path, dtype: str, probes: list[TokenizedPair]) -> None:
-        """Have OpenVINO compute the model from now on; raises BadInput if that gives other scores."""
-        before, outputs = self._logits(probes), 0 if self.head else self.model.config.num_labels
+        """Have OpenVINO compute the model from now on; raises BadInput if that gives other scores.
+
+        They are compared in batches of several sizes and lengths, because a converter may keep those of its
+        example.
+        """
+        long = self._tokenize_pairs([self.prompt + "when does rain fall"], ["rain and snow " * self.max_length])
+        batches = [probes, *([probe] for probe in probes), long]
+        before = [self._logits(batch) for batch in batches]
+        outputs = 0 if self.head else self.model.config.num_labels
         self.model = OpenVinoModel(self.model, accepted(self.model, self._inputs(probes)), dtype, outputs)
-        refuse_if_converted_wrong(folder, dtype, before, self._logits(probes))
+        after = [self._logits(batch) for batch in batches]
+        refuse_if_converted_wrong(folder, dtype, np.concatenate(before), np.concatenate(after))
 
     def _inputs(self, rows: list[TokenizedPair]) -> dict[str, Any]:
         columns: dict[str, Any] = {"input_ids": [row.ids for row in rows]}

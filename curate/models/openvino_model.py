@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 TELEMETRY = "openvino_telemetry"
+BY_TORCH = "Let torch compute it: --backend torch"
 PRECISION = {"fp32": "f32", "bf16": "bf16"}
 
 
@@ -40,10 +41,11 @@ class OpenVinoModel:
     """A model that is called as the torch model was, and gives the first of its outputs in float32."""
 
     def __init__(self, model: Any, example: "Mapping[str, torch.Tensor]", dtype: str, outputs: int = 0) -> None:
-        """Convert `model`, which is in float32 and loses its last layer, for the number format `dtype`.
+        """Convert `model`, which is in float32, for the number format `dtype`.
 
-        example: the inputs of two texts or more. outputs: if the model ends in a linear layer with as many, torch
-        computes that one in float32. Raises BadInput if OpenVINO cannot convert the model.
+        example: the inputs of two texts or more. outputs: those of the model's last linear layer, if it ends in
+        one. That layer is taken out of `model`, and torch computes it in float32. Raises BadInput if OpenVINO
+        cannot convert the model, and BadSettings if it does not compute in the number format.
         """
         import torch
 
@@ -66,20 +68,40 @@ class OpenVinoModel:
                 converted = openvino.convert_model(
                     _first_output(model, self.input_names), example_input=tuple(example.values())
                 )
-            self._request = openvino.Core().compile_model(converted, "CPU", settings).create_infer_request()
+            compiled = openvino.Core().compile_model(converted, "CPU", settings)
+            self._request = compiled.create_infer_request()
         except Exception as error:  # whatever it raises, it does not convert this model
             raise BadInput(
-                f"OpenVINO cannot convert {self.name_or_path} ({' '.join(str(error).split())[:200]}). Let torch "
-                "compute it: --backend torch"
+                f"OpenVINO cannot convert {self.name_or_path} ({_reason(error)}). {BY_TORCH}"
             ) from error
+        computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        if computes_in != PRECISION[dtype]:
+            raise BadSettings(
+                f"OpenVINO computes in {computes_in} on this CPU, not in {PRECISION[dtype]}: --dtype fp32"
+            )
 
     def __call__(self, **inputs: "torch.Tensor") -> "tuple[torch.Tensor]":
-        """Return the model's first output, alone in a tuple."""
+        """Return the model's first output, alone in a tuple; raises BadInput if it is not one for each text."""
         import torch
 
         arrays = [inputs[name].numpy() for name in self.input_names]
-        (found,) = self._request.infer(arrays, share_inputs=True).values()
+        try:
+            (found,) = self._request.infer(arrays, share_inputs=True).values()
+        except RuntimeError as error:
+            raise BadInput(
+                f"OpenVINO cannot compute {self.name_or_path} ({_reason(error)}). {BY_TORCH}"
+            ) from error
+        if len(found) != len(arrays[0]):
+            raise BadInput(
+                f"OpenVINO gives {len(found)} outputs of {self.name_or_path} for {len(arrays[0])} texts. "
+                f"{BY_TORCH}"
+            )
         return (self.last(torch.from_numpy(found)),)
+
+
+def _reason(error: Exception) -> str:
+    """Return the end of a message, where OpenVINO says what is wrong."""
+    return " ".join(str(error).split())[-200:]
 
 
 def _first_output(model: Any, names: tuple[str, ...]) -> "torch.nn.Module":
@@ -99,11 +121,13 @@ def _first_output(model: Any, names: tuple[str, ...]) -> "torch.nn.Module":
 
 
 def _openvino() -> Any:
-    """Return the library, imported without the package that would send data."""
+    """Return the library, imported without the package that would send data; raises NotAvailable if it fails."""
     before = sys.modules.get(TELEMETRY)
     sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # it cannot be imported, and OpenVINO does without
     try:
         import openvino
+    except ImportError as error:
+        raise NotAvailable(f"OpenVINO is installed, but cannot be imported: {error}. {BY_TORCH}") from error
     finally:
         if before is None:
             del sys.modules[TELEMETRY]

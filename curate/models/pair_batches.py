@@ -121,10 +121,12 @@ def refuse_if_converted_wrong(folder: Path, dtype: str, before: Floats, after: F
     """Raise BadInput if the logits that torch gives in float32 are others after the conversion for OpenVINO."""
     difference = float(np.abs(before - after).max())
     if not difference <= _allowed(before, dtype):
-        raise BadInput(
-            f"{folder} has other scores when OpenVINO computes it ({difference:.3g} apart from those of torch). "
-            "Let torch compute it: --backend torch"
+        found = (
+            f"has other scores when OpenVINO computes it ({difference:.3g} apart from those of torch)"
+            if np.isfinite(after).all()
+            else "has scores that are not finite when OpenVINO computes it"
         )
+        raise BadInput(f"{folder} {found}. Let torch compute it: --backend torch")
 
 
 def _allowed(logits: Floats, dtype: str) -> float:

@@ -77,15 +77,19 @@ class PairScorer(Protocol):
         """
 
 
-def score_texts(scorer: PairScorer, pairs: "pa.Table") -> "Floats":
+def score_texts(
+    scorer: PairScorer, pairs: "pa.Table", advance: Callable[[int], None] = lambda _count: None
+) -> "Floats":
     """Return the logits of pairs that are given by their texts, in the columns `query` and `passage`."""
-    return scorer.score(rows_of_texts(scorer, pairs))
+    return scorer.score(rows_of_texts(scorer, pairs), advance)
 
 
 def rows_of_texts(scorer: PairScorer, pairs: "pa.Table") -> Sequence[Any]:
     """Return what `score` reads of such pairs, in order."""
     import numpy as np
 
+    if not pairs.num_rows:  # some tokenizers refuse a list without texts
+        return []
     columns = [pairs[side].dictionary_encode().combine_chunks() for side in ("query", "passage")]
     queries, passages = [column.dictionary.to_pylist() for column in columns]
     indices = np.stack([column.indices.to_numpy() for column in columns], axis=1).astype(np.int64)

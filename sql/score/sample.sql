@@ -1,7 +1,8 @@
--- sample: pairs of a run, drawn by their keys, with their texts. Grain: one row per (query_key, passage_key).
+-- sample: candidates at ranks up to $depth of a run, drawn by their keys, with their texts. Grain: one row per (query_key, passage_key).
 with drawn as (
     select query_key, passage_key
-    from pairs_to_score($run, $depth)
+    from usable_candidates
+    where run_id = $run and "rank" <= $depth
     order by draw(0, query_key, passage_key), query_key, passage_key
     limit $pairs
 )
