@@ -383,7 +383,7 @@ FEW = [[LABELLED, N, N, U, N, U, U, N], [LABELLED, U, U, N, N, N, N, U], [LABELL
     ],
 )
 def test_one_scorer_scores_all_waves_also_on_another_machine(
-    tmp_path: Path, judges: dict[str, ToyScorer], then: DenoiseOptions
+    tmp_path: Path, judges: dict[str, ToyScorer], then: dict[str, Any]
 ) -> None:
     """The scores of the first machine stay its own. The second begins anew, and the cutoffs are by its scores."""
     workspace = few_queries(tmp_path, judges, FEW)
@@ -421,7 +421,7 @@ def test_each_call_asks_anew_how_far_a_back_end_agrees(
 
     monkeypatch.setattr(Scoring, "agree", agree)
     workspace = few_queries(tmp_path, judges, FEW)
-    options: DenoiseOptions = {"scorer": "few", "depth": 8, "enough": 1}
+    options: dict[str, Any] = {"scorer": "few", "depth": 8, "enough": 1}
     curate.denoise(workspace, **options, max_flips=0.5)
     assert asked == [Denoise().negative_below]  # once for all waves
     with pytest.raises(NotMet, match="20 decisions flip"):
