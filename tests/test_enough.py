@@ -28,6 +28,7 @@ from curate.denoise.scoring import Scoring
 from curate.denoise.stage import Denoised, DenoiseOptions, DenoiseRequest, plan_denoise
 from curate.errors import BadSettings, NotMet, StepMissing, UnsoundJudge
 from curate.jobs import Job
+from curate.progress import Progress
 from curate.standing import states, warnings
 
 RUN = "bm25-train"
@@ -407,26 +408,23 @@ def test_what_two_scorers_have_scored_is_no_sum() -> None:
         one + Scored("b", 1, 1, 1.0)
 
 
-def test_each_call_asks_anew_how_far_a_back_end_agrees(
+def test_what_flips_by_a_back_end_is_judged_anew_by_each_call(
     tmp_path: Path, judges: dict[str, ToyScorer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its cutoffs and the flips that it allows count, not those of the call that scored the first waves."""
-    asked = []
+    asked = set()
 
-    def agree(_scoring: Scoring, settings: Denoise) -> Agreement:
-        asked.append(settings.negative_below)
-        found = Agreement("toy", 100, 0.1, settings.negative_below, settings.positive_above, 20, 0, 20)
-        found.refuse_above(settings.max_flips)
-        return found
+    def agree(_scoring: Scoring, settings: Denoise, _calibration: str | None, _progress: Progress) -> Agreement:
+        asked.add(settings.negative_below)
+        return Agreement("toy", 100, 0.1, settings.negative_below, settings.positive_above, 20, 0, 20)
 
     monkeypatch.setattr(Scoring, "agree", agree)
     workspace = few_queries(tmp_path, judges, FEW)
-    options: dict[str, Any] = {"scorer": "few", "depth": 8, "enough": 1}
-    curate.denoise(workspace, **options, max_flips=0.5)
-    assert asked == [Denoise().negative_below]  # once for all waves
+    curate.denoise(workspace, scorer="few", depth=8, enough=1, max_flips=0.5)
+    assert asked == {Denoise().negative_below}
     with pytest.raises(NotMet, match="20 decisions flip"):
-        curate.denoise(workspace, **options, max_flips=0.1, negative_below=0.01)
-    assert asked[1:] == [0.01]
+        curate.denoise(workspace, scorer="few", depth=8, enough=1, max_flips=0.1, negative_below=0.01)
+    assert asked == {Denoise().negative_below, 0.01}
 
 
 def test_enough_are_negatives_that_a_training_can_use(tmp_path: Path, judges: dict[str, ToyScorer]) -> None:
