@@ -350,7 +350,7 @@ class Recipe(Section):
     """The encoder that the models start from: a folder or a hub name. By default that of `[mine]`. An `init` in
     `[train.*]` takes precedence."""
     devices: int | None = Field(default=None, ge=1)
-    """Processes that train and run models, one for each GPU. By default as many as `--devices` says, or 1."""
+    """Processes that train and run models, one for each GPU. `--devices` and CURATE_DEVICES come before it."""
     depth: int | None = Field(default=None, ge=1)
     """Passages that M_D0 finds for a train query. By default the depth of `[mine]`."""
     augment_depth: int | None = Field(default=None, ge=1)

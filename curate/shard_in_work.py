@@ -36,6 +36,17 @@ def shard_in_work(what: str = "shard") -> Iterator[None]:
     _stop_if_asked()
 
 
+@contextmanager
+def waits_for_shards() -> Iterator[None]:
+    """Let a request to stop wait while this thread listens to processes that write shards; raises nothing."""
+    thread = threading.get_ident()
+    State.in_work[thread] = "shards"
+    try:
+        yield
+    finally:
+        del State.in_work[thread]
+
+
 def stop_after_shard() -> str | None:
     """Ask to stop after the work that is begun; return what it is, or None, and ask nothing, without any."""
     what = next(iter(State.in_work.copy().values()), None)

@@ -11,6 +11,7 @@ import torch
 from curate.errors import BadInput
 from curate.models.threads import use_threads
 from curate.progress import Advance
+from curate.shard_in_work import shard_in_work
 
 
 def squares(offset: int, parts: Iterable[int], advance: Advance) -> list[int]:
@@ -22,10 +23,15 @@ def squares(offset: int, parts: Iterable[int], advance: Advance) -> list[int]:
     return found
 
 
-def surroundings(parts: Iterable[int], _advance: Advance) -> tuple[str, str, int, int]:
+def surroundings(parts: Iterable[int], _advance: Advance) -> tuple[str | None, str, int, int]:
     """Return which GPU this process sees, how many devices and threads it may use, and those that torch uses."""
     list(parts)
-    return os.environ["CUDA_VISIBLE_DEVICES"], os.environ["CURATE_DEVICES"], use_threads(), torch.get_num_threads()
+    return (
+        os.environ.get("CUDA_VISIBLE_DEVICES"),
+        os.environ["CURATE_DEVICES"],
+        use_threads(),
+        torch.get_num_threads(),
+    )
 
 
 def refuses(parts: Iterable[int], _advance: Advance) -> None:
@@ -36,6 +42,16 @@ def refuses(parts: Iterable[int], _advance: Advance) -> None:
 def breaks(parts: Iterable[int], _advance: Advance) -> None:
     """Fail as no code of curate means to."""
     raise ZeroDivisionError(f"part {next(iter(parts))}")
+
+
+def fills_memory(parts: Iterable[int], _advance: Advance) -> None:
+    """Fail as Python does without memory."""
+    raise MemoryError(f"part {next(iter(parts))}")
+
+
+def does_nothing(parts: Iterable[int], _advance: Advance) -> None:
+    """Return nothing."""
+    list(parts)
 
 
 def dies(parts: Iterable[int], _advance: Advance) -> None:
@@ -53,6 +69,7 @@ def logs(parts: Iterable[int], _advance: Advance) -> int:
 def begins_parts(folder: Path, parts: Iterable[int], _advance: Advance) -> None:
     """Leave a file when a part begins and another when it ends, half a second later."""
     for part in parts:
-        (folder / f"begun-{part}").touch()
-        time.sleep(0.5)
-        (folder / f"done-{part}").touch()
+        with shard_in_work():
+            (folder / f"begun-{part}").touch()
+            time.sleep(0.5)
+            (folder / f"done-{part}").touch()

@@ -12,16 +12,25 @@ from typing import Any
 
 import pytest
 import torch
-from device_workers import begins_parts, breaks, dies, logs, refuses, squares, surroundings
+from device_workers import (
+    begins_parts,
+    breaks,
+    dies,
+    does_nothing,
+    fills_memory,
+    logs,
+    refuses,
+    squares,
+    surroundings,
+)
 
 import curate
 from curate import Workspace
 from curate.cli.main import run
 from curate.denoise import scoring
 from curate.errors import BadInput, BadSettings, CurateError
-from curate.models import processes
-from curate.models.devices import devices, shared_out
-from curate.shard_in_work import State
+from curate.models.devices import check_devices, devices, shared_out, times_as_fast, using_devices
+from curate.shard_in_work import State, shard_in_work, stop_after_shard
 
 Make = Callable[..., Workspace]
 Model = Callable[..., Path]
@@ -63,13 +72,12 @@ def test_no_process_is_started_for_nothing(monkeypatch: pytest.MonkeyPatch, coun
     assert share.results == []
 
 
-def test_each_process_has_a_gpu_and_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threads that there are, are shared, and none of the processes starts others."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+def test_the_processes_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And none of them starts others."""
     monkeypatch.setenv("CURATE_THREADS", "6")
     with shared_out(surroundings, (), range(2), lambda _units: None) as share:
         here = torch.get_num_threads()
-    assert share.results == [("6", "1", 3, 3)]
+    assert share.results == [(None, "1", 3, 3)]
     assert (here, torch.get_num_threads(), os.environ["CURATE_THREADS"]) == (3, 6, "6")
 
 
@@ -81,13 +89,43 @@ def test_the_error_of_another_process_is_raised_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "told"),
-    [(breaks, "ZeroDivisionError: part 1"), (dies, "process 2 of 2 ended early, with exit code 9")],
+    ("work", "kind", "told"),
+    [
+        pytest.param(breaks, ZeroDivisionError, "part 1", id="by a fault of the program"),
+        pytest.param(fills_memory, MemoryError, "part 1", id="by lack of memory"),
+        pytest.param(dies, CurateError, "process 2 of 2 ended early, with exit code 9", id="by a kill"),
+    ],
 )
-def test_another_process_may_fail_in_any_way(work: Callable[..., Any], told: str) -> None:
-    """The command says what happened, and no process is left."""
-    with pytest.raises(CurateError, match=told):
+def test_another_process_may_fail_in_any_way(work: Callable[..., Any], kind: type[Exception], told: str) -> None:
+    """The command fails in the same way, so that it says the same."""
+    with pytest.raises(kind, match=told):
         everyone(work)
+
+
+def test_what_nobody_foresaw_comes_with_its_traceback() -> None:
+    """It goes to the file that is saved for a report of the bug."""
+    with pytest.raises(ZeroDivisionError) as raised:
+        everyone(breaks)
+    assert "device_workers.py" in "".join(raised.value.__notes__)
+
+
+def test_a_fault_while_hearing_of_another_process_is_raised() -> None:
+    """Otherwise its share would be missed by nobody."""
+
+    def broken(_units: int) -> None:
+        raise BrokenPipeError(32, "stderr is closed")
+
+    def heard() -> None:
+        with shared_out(squares, (0,), range(4), broken):
+            pass
+
+    with pytest.raises(BrokenPipeError):
+        heard()
+
+
+def test_work_may_return_nothing() -> None:
+    """That is no early end."""
+    assert everyone(does_nothing) == []
 
 
 def test_this_process_stops_when_another_has_failed() -> None:
@@ -111,32 +149,108 @@ def test_what_another_process_logs_is_in_the_log(caplog: pytest.LogCaptureFixtur
     ]
 
 
-def interrupted(folder: Path, part: int, ask: Callable[[], None] = lambda: None) -> None:
-    """Interrupt this process when the other one has begun a part."""
+def interrupted(folder: Path, part: int, ask: Callable[[], object], here: Callable[[], object]) -> None:
+    """Do something here while the other process works; ask to stop when that has begun a part."""
     with shared_out(begins_parts, (folder,), range(20), lambda _units: None):
         while not (folder / f"begun-{part}").exists():
             time.sleep(0.01)
         ask()
-        raise KeyboardInterrupt
+        here()
 
 
-def test_ctrl_c_lets_every_process_finish_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And begin no other one."""
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_ctrl_c_lets_every_process_finish_its_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_busy: bool
+) -> None:
+    """And begin no other one, whether the command is in the middle of a long shard or between two."""
+    monkeypatch.setattr(State, "asked", False)
 
-    def asked() -> None:
-        monkeypatch.setattr(State, "asked", True)
+    def here() -> None:
+        if is_busy:
+            with shard_in_work():
+                time.sleep(2)
 
     with pytest.raises(KeyboardInterrupt):
-        interrupted(tmp_path, 3, asked)
+        interrupted(tmp_path, 3, stop_after_shard, here)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun-1", "begun-3", "done-1", "done-3"]
 
 
 def test_a_request_to_end_ends_the_others_at_once(tmp_path: Path) -> None:
     """SIGTERM leaves no time for a shard."""
+
+    def end() -> None:
+        raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        interrupted(tmp_path, 1)
+        interrupted(tmp_path, 1, end, lambda: None)
     time.sleep(1)
     assert [path.name for path in tmp_path.iterdir()] == ["begun-1"]
+
+
+SCRIPT = """
+from device_workers import squares
+from curate.models.devices import shared_out
+
+print("once")
+with shared_out(squares, (0,), range(4), lambda units: None) as share:
+    print(sorted([*share, *share.results]))
+print(share.results)
+"""
+
+
+def test_a_script_needs_no_guard() -> None:
+    """The other process does not run its lines, even if they come from standard input."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    told = subprocess.run(
+        [sys.executable, "-"],
+        input=SCRIPT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert told.stdout.splitlines() == ["once", "[0, 2]", "[[1, 9]]"]
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(("visible", "seen"), [(None, "1"), ("4, 6", "6"), ("GPU-aa,GPU-bb", "GPU-bb")])
+def test_each_process_sees_one_gpu(monkeypatch: pytest.MonkeyPatch, visible: str | None, seen: str) -> None:
+    """Of those that this one sees."""
+    monkeypatch.setattr("curate.models.devices.device", lambda: "cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (found,) = everyone(surroundings)
+    assert found[0] == seen
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
+
+
+def test_gpus_that_are_hidden_stay_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models then run on the CPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    (found,) = everyone(surroundings)
+    assert found[0] == "-1"
+
+
+def test_the_recipe_says_how_many_devices_unless_the_caller_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As everywhere, an option comes before the settings of the workspace."""
+    with using_devices(3):
+        assert devices() == 2
+    monkeypatch.delenv("CURATE_DEVICES")
+    with using_devices(3):
+        assert devices() == 3
+    with using_devices(None):
+        assert devices() == 1
+
+
+def test_a_forecast_counts_the_devices_that_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one shard only one works, and on a CPU they share its cores."""
+    assert times_as_fast(9) == 1
+    monkeypatch.setattr("curate.models.devices.device", lambda: "cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert (times_as_fast(9), times_as_fast(1), times_as_fast(0)) == (2, 1, 1)
 
 
 @pytest.mark.parametrize("given", ["0", "two", "-1", "1.5", ""])
@@ -148,15 +262,19 @@ def test_another_number_of_devices_is_refused(monkeypatch: pytest.MonkeyPatch, g
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [("cuda", "--devices is 2, but this machine has 1 GPUs"), ("mps", "an Apple GPU serves one")]
+    ("kind", "told"),
+    [
+        ("cuda", "2 devices are wanted, and this process sees 1 GPU: --devices 1"),
+        ("mps", "an Apple GPU serves one"),
+    ],
 )
 def test_more_devices_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch, kind: str, told: str) -> None:
     """Before a model is loaded. A CPU can be shared by any number of processes."""
     assert devices() == 2
-    monkeypatch.setattr(processes, "device", lambda: kind)
+    monkeypatch.setattr("curate.models.devices.device", lambda: kind)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(BadSettings, match=told):
-        processes.check_devices(2)
+        check_devices(2)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Several processes for one training, started here (`--devices N`) or by torchrun."""
 
+import gc
+import json
 import os
 import tempfile
 import traceback
@@ -9,8 +11,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from curate import errors
 from curate.errors import CurateError
-from curate.models.processes import end, end_with_starter, free_gpu, packed_error, unpacked_error
+from curate.models.devices import end, end_with_starter
 from curate.models.threads import VARIABLE, use_threads
 
 from .world import World, join, leave
@@ -26,7 +29,7 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
     """
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
-    free_gpu()
+    _free_gpu()
     threads = max(1, use_threads() // devices)
     with tempfile.TemporaryDirectory() as folder:
         context = spawn(_enter, (devices, threads, folder, work, arguments), devices, join=False)  # type: ignore[no-untyped-call]
@@ -36,7 +39,7 @@ def launch(devices: int, work: Worker, *arguments: Any) -> None:
         except (ProcessExitedException, ProcessRaisedException) as error:
             written = sorted(Path(folder).glob("error-*.json"))
             if written:
-                raise unpacked_error(written[0].read_text("utf-8")) from None
+                raise _written_error(written[0]) from None
             reason = str(error).strip().splitlines()[-1]
             raise CurateError(
                 f"process {error.error_index} of {devices} ended early: {reason}. The last checkpoint is kept; to "
@@ -69,6 +72,15 @@ def is_first_here() -> bool:
     return int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
+def _free_gpu() -> None:
+    """Release the GPU memory that earlier stages left in torch's cache: the first process uses the same GPU."""
+    import torch
+
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
 def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, arguments: tuple[Any, ...]) -> None:
     Thread(target=end_with_starter, daemon=True).start()
     os.environ[VARIABLE] = str(threads)
@@ -79,7 +91,7 @@ def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, argume
         leave()
     except CurateError as error:
         written = Path(folder, f"{rank:05d}.part")
-        written.write_text(packed_error(error), "utf-8")
+        written.write_text(json.dumps([type(error).__name__, vars(error)]), "utf-8")
         written.rename(Path(folder, f"error-{rank:05d}.json"))  # the starter never sees a partly written file
         end(1)
     except KeyboardInterrupt:
@@ -88,3 +100,9 @@ def _enter(rank: int, size: int, threads: int, folder: str, work: Worker, argume
         traceback.print_exc()
         end(1)
     end(0)
+
+
+def _written_error(path: Path) -> CurateError:
+    kind, fields = json.loads(path.read_text("utf-8"))
+    made: CurateError = getattr(errors, kind, CurateError)(**fields)
+    return made

@@ -13,9 +13,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from curate.counted import counted
 from curate.errors import CurateError
 from curate.job_record import Record
+from curate.models.devices import check_devices
 from curate.models.folder import weights_sha256
 from curate.models.pretrained import device
-from curate.models.processes import check_devices
 from curate.models.threads import VARIABLE
 from curate.progress import SILENT, Progress, duration
 from curate.shards import Manifest

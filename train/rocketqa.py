@@ -129,8 +129,7 @@ def run_recipe(
     for name in chosen:
         progress.say(f"== {name}")
         began = time.monotonic()
-        with using_devices(recipe.recipe.devices):
-            result = recipe.do(name)
+        result = recipe.do(name)
         done.append(Done(name, round(time.monotonic() - began, 1), result))
     waiting = recipe.steps[recipe.steps.index(chosen[-1]) + 1 :]
     return Followed(done, round(time.monotonic() - started, 1), list(waiting))
@@ -213,11 +212,13 @@ class Procedure:
 
     def plan(self, name: str) -> Plan:
         """Return what a step would do; raises BadSettings if a step before it is not done."""
-        return PLANS[name](self.workspace, **self.arguments(name))
+        with using_devices(self.recipe.devices):
+            return PLANS[name](self.workspace, **self.arguments(name))
 
     def do(self, name: str) -> Any:
         """Run a step unless it is done already; return the result of its command."""
-        return COMMANDS[name](self.workspace, **self.arguments(name), progress=self.progress)
+        with using_devices(self.recipe.devices):
+            return COMMANDS[name](self.workspace, **self.arguments(name), progress=self.progress)
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Return the arguments of a step's function."""
@@ -248,7 +249,7 @@ class Procedure:
         init = own.init or of_kind.init or self.recipe.init or settings.mine.encoder
         if not init:
             raise BadSettings('no encoder to start from. Name one in curate.toml: [recipe] init = "MODEL"')
-        return {"name": step, "devices": self.recipe.devices or devices(), **_given(own), "init": init}
+        return {"name": step, "devices": devices(), **_given(own), "init": init}
 
     @property
     def first_runs(self) -> list[str] | None:

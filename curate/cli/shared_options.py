@@ -187,8 +187,6 @@ def _begun(work: Callable[..., Any]) -> Callable[..., Any]:
         if context.invoked_subcommand:  # which begins the log itself
             return work(*arguments, **options)
         given = shared(context)
-        if context.invoked_subcommand:  # which begins itself
-            return work(*arguments, **options)
         with log.opened(given.log_file, given.log_format, given.verbose, context.command_path):
             return work(*arguments, **options)
 

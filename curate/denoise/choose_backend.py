@@ -29,21 +29,23 @@ def chosen_scorer(workspace: "Workspace", run_id: str, settings: Denoise, progre
     found = find_scorer(workspace, settings)
     if settings.backend != "auto" or not found.is_new or not isinstance(found.source, ScorerFolder):
         return found
-    try:
-        openvino_settings()  # fails before the model is loaded
-        scorers = {"torch": found, "openvino": find_scorer(workspace, settings.override(backend="openvino"))}
-    except (NotAvailable, BadSettings, BadInput) as error:
-        progress.say(f"torch computes the scorer, because OpenVINO cannot: {error}")
-        return found
     with workspace.connect_lazily() as connection:
         pairs = sql_files.select(
             connection, "score/sample", run=run_id, depth=settings.depth, pairs=TIMED_PAIRS
         ).to_arrow_table()
-    rows = {backend: rows_of_texts(scorer.model, pairs) for backend, scorer in scorers.items()}
-    rounds = [
-        {backend: _seconds(scorer.model, rows[backend]) for backend, scorer in scorers.items()}
-        for _ in range(ROUNDS)
-    ]
+    if not pairs.num_rows:
+        return found
+    try:
+        openvino_settings()  # fails before the model is loaded
+        scorers = {"torch": found, "openvino": find_scorer(workspace, settings.override(backend="openvino"))}
+        rows = {backend: rows_of_texts(scorer.model, pairs) for backend, scorer in scorers.items()}
+        rounds = [
+            {backend: _seconds(scorer.model, rows[backend]) for backend, scorer in scorers.items()}
+            for _ in range(ROUNDS)
+        ]
+    except (NotAvailable, BadSettings, BadInput) as error:
+        progress.say(f"torch computes the scorer, because OpenVINO cannot: {error}")
+        return found
     best = {backend: min(seconds[backend] for seconds in rounds) for backend in scorers}
     faster, slower = sorted(scorers, key=lambda backend: best[backend])
     progress.say(

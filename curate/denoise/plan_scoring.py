@@ -9,7 +9,7 @@ from curate.cutoffs import CutoffOptions, are_set, as_set, named_cutoffs
 from curate.denoise.rank_scores import ranks_to_score
 from curate.denoise.score_job import first_waves, is_read, ledger_before
 from curate.denoise.scoring import ScoredBy, Scoring, models_and_ranks
-from curate.models.devices import devices
+from curate.models.devices import times_as_fast
 from curate.models.scorer import count_tokens
 from curate.plan import Pace, Plan, tokens_of
 from curate.workspace import Workspace
@@ -82,7 +82,8 @@ def pace(scoring: Scoring) -> Pace:
     scoring.scorer.model.score(rows[:8])
     started = time.monotonic()
     scoring.scorer.model.score(rows)
-    per_second = devices() * len(rows) / (time.monotonic() - started)
+    devices = times_as_fast(len(scoring.to_do)) if scoring.is_shared else 1
+    per_second = devices * len(rows) / (time.monotonic() - started)
     return Pace(per_second, count_tokens(rows) / len(rows) or None)
 
 

@@ -178,17 +178,27 @@ class Scoring:
         done = total - self.unscored
         started = time.monotonic()
         with progress.task(f"scoring {self.run_id}{self._part}", total, "pairs", done) as advance:
-            if self.is_served or isinstance(self.workspace, AsOf):  # a server has its own devices
-                self.score_blocks(self.to_do, advance)
-            else:
+            if self.is_shared:
                 self._score_on_all_devices(advance)
+            else:
+                self.score_blocks(self.to_do, advance)
         self.seconds = time.monotonic() - started
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether processes on other devices can take a part.
+
+        A server has devices of its own, OpenVINO computes on the CPU alone, and another process would open the
+        workspace of today, not that of the past in which a job is made again.
+        """
+        by_torch = self.scorer.source.options.backend == "torch"
+        return by_torch and not self.is_served and not isinstance(self.workspace, AsOf)
 
     def _score_on_all_devices(self, advance: Advance) -> None:
         settings = Denoise(depth=self.depth, **self.options)
-        again = (self.workspace.root, self.run_id, settings, self.wave, self.job.name)
-        with shared_out(_score_share, again, self.to_do, advance) as share:
-            self.score_blocks(share, advance)
+        arguments = (self.workspace.root, self.run_id, settings, self.wave, self.job.name)
+        with shared_out(_score_share, arguments, self.to_do, advance) as share:
+            self.score_blocks(share, share.advance)
         for cut, tokens in share.results:
             self.cut, self.tokens = self.cut + cut, self.tokens + tokens
 
@@ -329,6 +339,7 @@ class ScoringByEach:
         self.scored: dict[str | None, Scored] = {}
         """What each model has scored in all waves so far."""
         self._scorers: dict[str | None, Scorer] = {}
+        self._done: list[tuple[str | None, Wave]] = []
 
     def settle(self, waves: Iterable[Wave], progress: Progress) -> bool:
         """Settle by which scorers the waves are scored; return whether it is another one than before.
@@ -346,6 +357,7 @@ class ScoringByEach:
             self._scorers[name] = found
             if before and found is not before:
                 self.scored.pop(name, None)
+                self._done = [done for done in self._done if done[0] != name]
                 is_other = True
         return is_other
 
@@ -360,7 +372,9 @@ class ScoringByEach:
             score_ranks(self.workspace, self.run_id, settings.depth, scorer)
         for wave in waves:
             for scorer, settings in models.items():
-                self._score(scorer, settings, wave, progress)
+                if (scorer, wave) not in self._done:
+                    self._score(scorer, settings, wave, progress)
+                    self._done.append((scorer, wave))
         return list(self.scored.values())
 
     def _score(self, scorer: str | None, settings: Denoise, wave: Wave, progress: Progress) -> None:

@@ -91,10 +91,10 @@ def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, w
     with (
         progress.task("embedding", total, "passages", total - rest) as advance,
         shared_out(
-            _embed_share, (workspace.root, encoder.closed(), encoder.fingerprint), missing, advance
+            _embed_share, (workspace.root, encoder.without_weights(), encoder.fingerprint), missing, advance
         ) as share,
     ):
-        done_here = _embed(workspace, encoder, share, advance)
+        done_here = _embed(workspace, encoder, share, share.advance)
     for one in (done_here, *share.results):
         work.add(one)
     return [embeddings_of(workspace, encoder, shard) for shard in shards]

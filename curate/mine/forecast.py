@@ -14,7 +14,7 @@ from curate.mine.embeddings import passage_shards, passages
 from curate.mine.exact_search import exact
 from curate.mine.request import MineRequest
 from curate.mine.two_passes import SIZES
-from curate.models.devices import devices
+from curate.models.devices import times_as_fast
 from curate.plan import Pace
 from curate.workspace import Workspace
 
@@ -56,7 +56,11 @@ def embedding_pace(workspace: Workspace, encoder: "Encoder") -> Pace:
     with workspace.connect_lazily() as connection:
         texts = [text for _, text in islice(passages(connection, passage_shards(workspace)), 4 * PROBED)]
     measured = [rate for record in workspace.records("mine") if (rate := _rate_of(record, encoder))]
-    rate = measured[-1] if measured else _rate(encoder, texts, "passage") * devices()
+    rate = (
+        measured[-1]
+        if measured
+        else _rate(encoder, texts, "passage") * times_as_fast(len(passage_shards(workspace)))
+    )
     tokens, _, _ = encoder.tokenize(texts, "passage")
     return Pace(rate, sum(map(len, tokens["input_ids"])) / len(texts))
 

@@ -1,36 +1,41 @@
 """Several devices for one stage: a process for each of them runs the model on its share of the shards.
 
 The command itself runs on the first device. It starts a process for each of the others, which does the same work
-on other shards. Which process writes a shard changes no byte of it.
+on other shards. On GPUs of one kind, it changes no byte which of them writes a shard.
 """
 
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import QueueHandler
 from threading import Lock, Thread
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from curate.counted import counted
 from curate.errors import BadSettings, CurateError
-from curate.models.processes import check_devices, end, end_with_starter, free_gpu, packed_error, unpacked_error
+from curate.models.pretrained import device
 from curate.models.threads import VARIABLE as THREADS
 from curate.models.threads import use_threads
 from curate.progress import Advance
-from curate.shard_in_work import is_asked_to_stop, shard_in_work
+from curate.shard_in_work import is_asked_to_stop, shard_in_work, stop_after_shard, waits_for_shards
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.synchronize import Event
 
-LOGGER = logging.getLogger("curate.models.devices")
-
 VARIABLE = "CURATE_DEVICES"
 GPUS = "CUDA_VISIBLE_DEVICES"
-LOOK = 0.1
-"""Seconds between two looks at whether Ctrl-C was pressed while the other processes work."""
+OWN_THREADS = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")
+"""The variables by which torch and the tokenizers learn, when they are loaded, how many threads to use."""
+PAUSE = 0.1
+"""Seconds between two looks at whether Ctrl-C was pressed."""
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 Work = Callable[..., Result]
@@ -50,38 +55,58 @@ def devices() -> int:
     return int(given)
 
 
+def check_devices(count: int) -> None:
+    """Raise BadSettings if this machine cannot run models in `count` processes, each with a device of its own."""
+    if count == 1:
+        return
+    import torch
+
+    if device() == "mps":
+        raise BadSettings("an Apple GPU serves one process. Use one device: --devices 1")
+    if device() == "cuda" and count > torch.cuda.device_count():
+        there = torch.cuda.device_count()
+        seen = counted(there, "GPUs")
+        raise BadSettings(f"{count} devices are wanted, and this process sees {seen}: --devices {there}")
+
+
+def times_as_fast(parts: int) -> int:
+    """Return how many times as fast as one device all of them do so many parts. On a CPU they share its cores."""
+    return max(1, min(devices(), parts)) if device() == "cuda" else 1
+
+
 @contextmanager
 def using_devices(count: int | None) -> Iterator[None]:
-    """Let commands in the block run their models on so many devices; None: on as many as without the block."""
-    before = os.environ.get(VARIABLE)
-    if count is not None:
-        os.environ[VARIABLE] = str(count)
-    try:
+    """Let commands in the block run their models on so many devices, unless the caller has said how many."""
+    with _set({} if count is None or VARIABLE in os.environ else {VARIABLE: str(count)}):
         yield
-    finally:
-        _restore(VARIABLE, before)
 
 
 class Share(Generic[Part, Result]):
     """The parts that this process works on, while others work on theirs."""
 
-    def __init__(self, parts: Sequence[Part], others: "Sequence[_Other[Result]]" = ()) -> None:
-        self._parts, self._others = parts, others
+    def __init__(self, parts: Sequence[Part], advance: Advance) -> None:
+        self._parts, self._advance, self._one_at_a_time = parts, advance, Lock()
+        self.others: list[_Other[Result]] = []
 
     def __iter__(self) -> Iterator[Part]:
         """Yield the parts in order; raises the error of another process as soon as there is one."""
         for part in self._parts:
-            self.refuse_failed()
+            self.raise_failure()
             yield part
+
+    def advance(self, units: int) -> None:
+        """Tell that units are done, in this process or in another."""
+        with self._one_at_a_time:
+            self._advance(units)
 
     @property
     def results(self) -> list[Result]:
         """What the work returned in the other processes, once all of it is done."""
-        return [other.result for other in self._others if other.result is not None]
+        return [other.result for other in self.others if other.result is not None]
 
-    def refuse_failed(self) -> None:
+    def raise_failure(self) -> None:
         """Raise the error of another process, if one has failed."""
-        for other in self._others:
+        for other in self.others:
             if other.error:
                 raise other.error
 
@@ -92,39 +117,31 @@ def shared_out(
 ) -> Iterator[Share[Part, Result]]:
     """Yield this process's share of `parts`, while a process on each other device does `work` on its own share.
 
-    Afterwards, wait for the others. Raises the CurateError that one of them raised, or CurateError if one died. At
-    Ctrl-C each process finishes the shard in work.
+    Afterwards, wait for the others. Raises the error that one of them raised, or CurateError if one died; the
+    others then end at once. At Ctrl-C each process finishes the shard in work.
     """
-    count = min(devices(), len(parts))
-    if count <= 1:
-        yield Share(parts)
+    count = max(1, min(devices(), len(parts)))
+    share: Share[Part, Result] = Share(parts[::count], advance)
+    if count == 1:
+        yield share
         return
-    free_gpu()
-    shown = Lock()
-
-    def advance_alone(units: int) -> None:
-        with shown:
-            advance(units)
-
     with _threads_for(count):
-        others = [
-            _Other(
-                f"process {number + 1} of {count}", number, work, (*arguments, parts[number::count]), advance_alone
-            )
-            for number in range(1, count)
-        ]
-        share: Share[Part, Result] = Share(parts[::count], others)
         try:
+            for number in range(1, count):
+                others = (*arguments, parts[number::count])
+                share.others.append(
+                    _Other(f"process {number + 1} of {count}", number, work, others, share.advance)
+                )
             yield share
             with shard_in_work("shards"):
-                _wait_for(others)
-            share.refuse_failed()
+                _wait_for(share.others)
+            share.raise_failure()
         except KeyboardInterrupt:
             if is_asked_to_stop():  # SIGTERM asks for nothing, because whoever sends it soon kills
-                _wait_for(others)
+                _wait_for(share.others)
             raise
         finally:
-            for other in others:
+            for other in share.others:
                 other.kill()
 
 
@@ -132,88 +149,143 @@ class _Other(Generic[Result]):
     """Another process, as the command sees it."""
 
     def __init__(
-        self, name: str, device: int, work: Work[Result], arguments: tuple[Any, ...], advance: Advance
+        self, name: str, number: int, work: Work[Result], arguments: tuple[Any, ...], advance: Advance
     ) -> None:
-        """Start the process."""
+        """Start the process on the device of a number."""
         context = multiprocessing.get_context("spawn")
         self.name, self._advance = name, advance
         self.result: Result | None = None
-        self.error: CurateError | None = None
+        self.error: BaseException | None = None
+        self._has_finished = False
         self._stop = context.Event()
         self._messages, sending = context.Pipe(duplex=False)
         level = logging.getLogger("curate").getEffectiveLevel()
         self._process = context.Process(
-            target=_enter, args=(device, level, self._stop, sending, work, arguments), daemon=True
+            target=_enter, args=(level, self._stop, sending, work, arguments), daemon=True
         )
-        self._process.start()
+        with _set(_environment(number)), _without_main(), _without_ctrl_c():
+            self._process.start()
         sending.close()
         self._listener = Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     @property
     def is_working(self) -> bool:
+        """Whether it has not ended, or not everything that it said was heard."""
         return self._listener.is_alive()
 
     def wait(self) -> None:
-        self._listener.join(LOOK)
-
-    def stop(self) -> None:
-        """Have it stop after the shard in work."""
-        self._stop.set()
+        """Wait a little for its end."""
+        self._listener.join(PAUSE)
 
     def kill(self) -> None:
+        """End it at once."""
         self._process.kill()
         self._process.join()
 
     def _listen(self) -> None:
+        """Hear what it says until it ends. Meanwhile Ctrl-C has it stop after the shard in work."""
         try:
-            while True:
-                kind, what = self._messages.recv()
-                if kind == "units":
-                    self._advance(what)
-                elif kind == "log":
-                    logging.getLogger(what.name).handle(what)
-                elif kind == "error":
-                    self.error = unpacked_error(what)
-                else:
-                    self.result = what
-        except (EOFError, OSError):  # it has ended
-            self._process.join()
-        if self.result is None and self.error is None and not self._stop.is_set():
+            with waits_for_shards():
+                while not (self._has_finished or self.error) and (message := self._next_message()):
+                    self._hear(*message)
+        except Exception as error:  # noqa: BLE001  (the command raises it)
+            self.error = error
+
+    def _next_message(self) -> tuple[str, Any] | None:
+        """Wait for the next message and return it; None if it has ended."""
+        while True:
+            if is_asked_to_stop():
+                self._stop.set()
+            try:
+                if self._messages.poll(PAUSE):
+                    message: tuple[str, Any] = self._messages.recv()
+                    return message
+            except (EOFError, OSError):
+                break
+        self._process.join()
+        if not self._stop.is_set():
             self.error = CurateError(
                 f"{self.name} ended early, with exit code {self._process.exitcode}. What it has finished is kept; "
                 "to go on, run the same command again."
             )
+        return None
+
+    def _hear(self, kind: str, what: Any) -> None:
+        if kind == "units":
+            self._advance(what)
+        elif kind == "log":
+            logging.getLogger(what.name).handle(what)
+        elif kind == "error":
+            self.error = what
+        else:
+            self.result, self._has_finished = what, True
 
 
 def _wait_for(others: "Sequence[_Other[Any]]") -> None:
-    """Wait until the others have ended. If Ctrl-C is pressed or one fails, they stop after the shard in work."""
-    while working := [other for other in others if other.is_working]:
-        if is_asked_to_stop() or any(other.error for other in others):
-            for other in working:
-                other.stop()
+    """Wait until the others have ended, or one of them has failed."""
+    while (working := [other for other in others if other.is_working]) and not any(
+        other.error for other in others
+    ):
         working[0].wait()
 
 
 @contextmanager
 def _threads_for(processes: int) -> Iterator[None]:
     """Let this process, and each one that it starts, use its share of the threads."""
-    before, threads = os.environ.get(THREADS), use_threads()
-    os.environ[THREADS] = str(max(1, threads // processes))
-    use_threads()
+    threads = use_threads()
+    with _set({THREADS: str(max(1, threads // processes))}):
+        use_threads()
+        try:
+            yield
+        finally:
+            os.environ[THREADS] = str(threads)
+            use_threads()
+
+
+def _environment(number: int) -> dict[str, str]:
+    """Return the variables with which the process on a device starts."""
+    variables = {VARIABLE: "1", **dict.fromkeys(OWN_THREADS, os.environ[THREADS])}
+    if device() == "cuda":
+        visible = os.environ.get(GPUS)
+        variables[GPUS] = visible.split(",")[number].strip() if visible else str(number)
+    return variables
+
+
+@contextmanager
+def _set(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables of the environment while the block runs."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        os.environ[THREADS] = str(threads)
-        use_threads()
-        _restore(THREADS, before)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
-def _restore(variable: str, before: str | None) -> None:
-    if before is None:
-        os.environ.pop(variable, None)
-    else:
-        os.environ[variable] = before
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a process that starts from importing the program, which would run a script's own lines once more."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Keep Ctrl-C from a process that starts: the command says when to stop."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Messages:
@@ -232,38 +304,50 @@ class _Messages:
 
 
 def _enter(
-    device: int,
-    level: int,
-    stop: "Event",
-    connection: "Connection[Any, Any]",
-    work: Work[Any],
-    arguments: tuple[Any, ...],
+    level: int, stop: "Event", connection: "Connection[Any, Any]", work: Work[Any], arguments: tuple[Any, ...]
 ) -> None:
     """Do the work in this new process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command says when to stop
     Thread(target=end_with_starter, daemon=True).start()
-    shown = os.environ.get(GPUS)
-    os.environ[GPUS] = shown.split(",")[device] if shown else str(device)  # before torch looks for GPUs
-    os.environ[VARIABLE] = "1"
+    Thread(target=_stop_when_told, args=(stop,), daemon=True).start()
     messages, log = _Messages(connection), logging.getLogger("curate")
     log.handlers, log.propagate = [QueueHandler(messages)], False  # type: ignore[arg-type]  # all that it calls
     log.setLevel(level)
-    *others, parts = arguments
     try:
-        messages.send("result", work(*others, _until(stop, parts), lambda units: messages.send("units", units)))
+        messages.send("result", work(*arguments, lambda units: messages.send("units", units)))
     except KeyboardInterrupt:
         pass
-    except CurateError as error:
-        messages.send("error", packed_error(error))
-    except Exception as error:
-        LOGGER.debug("failed", exc_info=True)
-        messages.send("error", packed_error(CurateError(f"{type(error).__name__}: {error}")))
-    end(0)
+    except Exception as error:  # noqa: BLE001  (the command raises it)
+        if not isinstance(error, CurateError):
+            error.add_note(traceback.format_exc())
+        try:
+            messages.send("error", error)
+        except (TypeError, AttributeError, pickle.PicklingError):
+            messages.send("error", RuntimeError(traceback.format_exc()))
 
 
-def _until(stop: "Event", parts: Sequence[Part]) -> Iterator[Part]:
-    """Yield the parts; raises KeyboardInterrupt between two of them once it is time to stop."""
-    for part in parts:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        yield part
+def _stop_when_told(stop: "Event") -> None:
+    """End the work before its next shard once the command says so."""
+    stop.wait()
+    with waits_for_shards():
+        stop_after_shard()
+
+
+def end_with_starter() -> None:
+    """Wait until the process that started this one has ended for any reason, then end too.
+
+    A signal would not be enough: background processes of a script ignore SIGINT.
+    """
+    starter = multiprocessing.parent_process()
+    if starter:
+        starter.join()
+        end(1)
+
+
+def end(code: int) -> None:
+    """End this process without the interpreter's shutdown.
+
+    After an error the shutdown would wait for the other processes, and gloo's threads have aborted in it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

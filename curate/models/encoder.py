@@ -85,8 +85,8 @@ class Encoder:
             path = path_below(root, folder, path)
         return cls(path, folder, read_embedding_spec(folder, options), number_format(dtype))
 
-    def closed(self) -> "Encoder":
-        """Return the encoder without its weights, for another process to load."""
+    def without_weights(self) -> "Encoder":
+        """Return the encoder as it was before its weights were loaded, for another process."""
         return Encoder(self.path, self.folder, self.spec, self.dtype)
 
     @cached_property
