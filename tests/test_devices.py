@@ -208,7 +208,6 @@ def test_a_script_needs_no_guard() -> None:
         text=True,
         check=True,
         env=environment,
-        cwd=tmp_path,
     )
     assert told.stdout.splitlines() == ["once", "[0, 2]", "[[1, 9]]"]
     assert "Traceback" not in told.stderr
