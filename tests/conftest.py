@@ -1,5 +1,6 @@
 """Fixtures that the tests share: workspaces so small that every row can be checked by eye."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,16 @@ from curate.text_hash import text_hashes
 Make = Callable[..., Workspace]
 # This folder comes after all installed packages: processes that tests start import their functions from it.
 sys.path.append(str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def variables_as_before() -> Iterator[None]:
+    """Restore the variables of curate: a call with a wrong option leaves those of its other options, and ends."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("CURATE_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("CURATE_")]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture
