@@ -27,7 +27,7 @@ from curate.denoise import choose_backend, scoring
 from curate.denoise.agreement import Agreement
 from curate.denoise.resolve_scorer import find_scorer
 from curate.denoise.score_job import Scored
-from curate.denoise.scoring import score_run
+from curate.denoise.scoring import ScoredBy, score_by_each
 from curate.errors import BadInput, BadSettings, NotAvailable, NotMet
 from curate.models import cross_encoder, openvino_model
 from curate.models.cross_encoder import CrossEncoder
@@ -109,7 +109,8 @@ def logits(scorer: CrossEncoder, pairs: np.ndarray = PAIRS) -> np.ndarray:
 def score(workspace: Workspace, scorer: Path, backend: str = "openvino", depth: int = 10, **given: Any) -> Scored:
     """Score as `curate denoise` does, without setting cutoffs."""
     progress = given.pop("progress", Told())
-    return score_run(workspace, RUN, settings(scorer, backend, depth=depth, **given), progress=progress)
+    by: ScoredBy = {None: settings(scorer, backend, depth=depth, **given)}
+    return score_by_each(workspace, RUN, by, progress)[0]
 
 
 def settings(scorer: Path, backend: str, **given: Any) -> Denoise:

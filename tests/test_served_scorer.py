@@ -19,7 +19,7 @@ from curate.config import Denoise
 from curate.denoise import scoring
 from curate.denoise.plan_scoring import plan_score
 from curate.denoise.score_job import Scored
-from curate.denoise.scoring import score_run
+from curate.denoise.scoring import score_by_each
 from curate.errors import BadAnswer, BadInput, BadSettings
 from curate.models.scorer import find_source
 from curate.models.scorer_options import ScorerOptions
@@ -186,7 +186,7 @@ def scores(scorer: ServedScorer, queries: Sequence[str], passages: Sequence[str]
 
 def denoised(workspace: Workspace, scorer: str) -> Scored:
     """Score the set's run as `curate denoise` does, without its audit."""
-    return score_run(workspace, "bm25-train", Denoise(scorer=scorer))
+    return score_by_each(workspace, "bm25-train", {None: Denoise(scorer=scorer)})[0]
 
 
 def every(queries: Sequence[str], passages: Sequence[str]) -> list[float]:

@@ -418,19 +418,6 @@ def models_and_ranks(workspace: Workspace, by: ScoredBy) -> tuple[ScoredBy, Scor
     )
 
 
-def score_run(
-    workspace: Workspace,
-    run_id: str,
-    settings: Denoise,
-    *,
-    only_by: str | None = None,
-    progress: Progress = SILENT,
-) -> Scored:
-    """Score the pairs of a run's top-k, and of its queries with their positives, that the ledger lacks."""
-    (scored,) = score_by_each(workspace, run_id, {only_by: settings}, progress)
-    return scored
-
-
 def score(
     scoring: Scoring,
     settings: Denoise,

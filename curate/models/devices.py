@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from curate.counted import counted
+from curate.environment import variables_set
 from curate.errors import BadSettings, CurateError
 from curate.models.pretrained import device
 from curate.models.threads import VARIABLE as THREADS
@@ -77,7 +78,7 @@ def times_as_fast(parts: int) -> int:
 @contextmanager
 def using_devices(count: int | None) -> Iterator[None]:
     """Let commands in the block run their models on so many devices, unless the caller has said how many."""
-    with _set({} if count is None or VARIABLE in os.environ else {VARIABLE: str(count)}):
+    with variables_set({} if count is None or VARIABLE in os.environ else {VARIABLE: str(count)}):
         yield
 
 
@@ -163,7 +164,7 @@ class _Other(Generic[Result]):
         self._process = context.Process(
             target=_enter, args=(level, self._stop, sending, work, arguments), daemon=True
         )
-        with _set(_environment(number)), _without_main(), _without_ctrl_c():
+        with variables_set(_environment(number)), _without_main(), _without_ctrl_c():
             self._process.start()
         sending.close()
         self._listener = Thread(target=self._listen, daemon=True)
@@ -234,7 +235,7 @@ def _wait_for(others: "Sequence[_Other[Any]]") -> None:
 def _threads_for(processes: int) -> Iterator[None]:
     """Let this process, and each one that it starts, use its share of the threads."""
     threads = use_threads()
-    with _set({THREADS: str(max(1, threads // processes))}):
+    with variables_set({THREADS: str(max(1, threads // processes))}):
         use_threads()
         try:
             yield
@@ -250,21 +251,6 @@ def _environment(number: int) -> dict[str, str]:
         visible = os.environ.get(GPUS)
         variables[GPUS] = visible.split(",")[number].strip() if visible else str(number)
     return variables
-
-
-@contextmanager
-def _set(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables of the environment while the block runs."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

@@ -9,10 +9,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate.environment import variables_set
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.adapters import MERGED, merged
 from curate.models.model_kind import adapter, adds_code, read_json
@@ -121,18 +122,9 @@ def inference() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def computing_in_float32() -> Iterator[None]:
-    """Have models that are opened in this block compute in float32."""
-    before = os.environ.get("CURATE_DTYPE")
-    os.environ["CURATE_DTYPE"] = "fp32"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["CURATE_DTYPE"]
-        else:
-            os.environ["CURATE_DTYPE"] = before
+def computing_in_float32() -> AbstractContextManager[None]:
+    """Have models that are opened in the block compute in float32."""
+    return variables_set({"CURATE_DTYPE": "fp32"})
 
 
 def torch_dtype(name: str) -> "torch.dtype":
