@@ -105,12 +105,28 @@ def publish(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Man
         return write_whole(target, write, lineage)
 
 
+@contextmanager
+def published(target: Path, rows: int, lineage: Lineage) -> Iterator[Path]:
+    """Do what `publish` does with what the block writes to the temporary file, which are so many rows."""
+    with shard_in_work():
+        with whole_file(target) as temporary:
+            Manifest.path(target).unlink(missing_ok=True)
+            yield temporary
+            size, digest = temporary.stat().st_size, file_sha256(temporary)
+        _describe(target, rows, size, digest, lineage)
+
+
 def write_whole(target: Path, write: Callable[[Path], int], lineage: Lineage) -> Manifest:
     """Do what `publish` does for a file that is not worth waiting for: Ctrl-C deletes what there is of it."""
     with whole_file(target) as temporary:
         Manifest.path(target).unlink(missing_ok=True)
         rows = write(temporary)
         size, digest = temporary.stat().st_size, file_sha256(temporary)
+    return _describe(target, rows, size, digest, lineage)
+
+
+def _describe(target: Path, rows: int, size: int, digest: str, lineage: Lineage) -> Manifest:
+    """Write the manifest of a file that is complete."""
     manifest = Manifest(target.name, rows, size, digest, lineage)
     manifest.write(target)
     if size >= WORTH_KNOWING and (there := signature(target)):

@@ -10,7 +10,8 @@ import torch
 from curate.errors import BadInput, CurateError
 from curate.models import cross_encoder
 from curate.models.batching import token_batches
-from curate.models.cross_encoder import CrossEncoder, longest_first
+from curate.models.cross_encoder import CrossEncoder
+from curate.models.special_tokens import longest_first
 
 Model = Callable[..., Path]
 QUERIES = ["capital of france", "a query that is so long that it fills half of the room on its own account", "x"]
@@ -22,7 +23,7 @@ def test_pairs_have_the_ids_that_the_tokenizer_itself_gives(tiny_cross_encoder: 
     """Each text is tokenized once, and the pairs are assembled by hand with truncation and segments."""
     scorer = CrossEncoder(tiny_cross_encoder())
     assert scorer.tokenizes_apart
-    for (q, p), (ids, segments, _) in zip(EVERY_PAIR, scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
+    for (q, p), (ids, segments, *_) in zip(EVERY_PAIR, scorer.prepare(QUERIES, PASSAGES, EVERY_PAIR), strict=True):
         own = scorer.tokenizer(QUERIES[q], PASSAGES[p], truncation=True, max_length=64)
         assert (ids.tolist(), segments.tolist()) == (own["input_ids"], own["token_type_ids"])
 
@@ -47,7 +48,8 @@ def test_a_tokenizer_whose_pairs_cannot_be_put_together_does_it_itself(
 )
 def test_the_longer_text_is_cut_first(first: int, second: int, room: int) -> None:
     """By definition, one token after the other is removed from the longer text until both texts fit."""
-    kept = longest_first(first, second, room)
+    (one,), (other,) = longest_first(np.array([first]), np.array([second]), room)
+    kept = int(one), int(other)
     assert sum(kept) == min(first + second, room)
     assert kept[0] <= first
     assert kept[1] <= second

@@ -32,9 +32,10 @@ from curate.models import batching, causal_scorer, cross_encoder
 from curate.models import encoder as encoder_module
 from curate.models.encoder import Encoder
 from curate.models.fold_scorer import FoldScorer, write_folds
-from curate.models.pair_batches import TokenizedPair
+from curate.models.pair_tokens import TokenizedPair
 from curate.models.reference import NoReferenceError
 from curate.progress import SILENT
+from curate.ragged import Ragged
 from curate.text_hash import text_hashes
 
 Make = Callable[..., Workspace]
@@ -396,13 +397,13 @@ def test_segments_on_the_wrong_side_are_red(
     texts: Workspace, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model was trained with segment 0 for the query. With others, its scores look as plausible."""
-    frame: Any = cross_encoder._frame
+    frame: Any = cross_encoder.pair_frame
 
     def wrong(tokenizer: Any) -> Any:
         return dataclasses.replace(frame(tokenizer), segments=(1, 1, 1, 0, 0))
 
-    monkeypatch.setattr(cross_encoder, "_frame", wrong)
-    monkeypatch.setattr(cross_encoder.CrossEncoder, "_agrees_with_tokenizer", lambda _self: True)
+    monkeypatch.setattr(cross_encoder, "pair_frame", wrong)
+    monkeypatch.setattr(cross_encoder.CrossEncoder, "_agrees_with_tokenizer", lambda *_: True)
     found = examine(texts, tiny_cross_encoder(), queries=6)
     assert colours(found, REFERENCE, LIBRARY) == ["red", "red"]
     assert colours(found, "one pair = many") == ["green"]
@@ -614,10 +615,13 @@ def test_an_encoder_whose_end_token_is_cut_is_red(
     """Pooling the last token reads a word then, in place of the token that was trained for it."""
     tokenize = Encoder.tokenize
 
-    def plain(self: Encoder, rows: list[str], side: Any) -> Any:
-        tokens, cut, silent = tokenize(self, rows, side)
-        shorter = {name: [row[:-1] if len(row) == 16 else row for row in found] for name, found in tokens.items()}
-        return shorter, cut, silent
+    def plain(self: Encoder, rows: list[str], side: Any, *_: Any) -> Any:
+        found = tokenize(self, rows, side)
+        shorter = {
+            name: Ragged.of([row[:-1] if len(row) == 16 else row for row in column])
+            for name, column in found.columns.items()
+        }
+        return found._replace(columns=shorter)
 
     monkeypatch.setattr(Encoder, "tokenize", plain)
     found = curate.doctor(texts, encoder=str(tiny_encoder()), passage_max_length=16, queries=4)

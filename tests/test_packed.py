@@ -502,6 +502,8 @@ def test_only_the_thread_that_prepares_texts_calls_the_tokenizer(
             return len(tokenizer)
 
         def __getattr__(self, name: str) -> Any:
+            if name == "backend_tokenizer":
+                threads.append(threading.current_thread())
             return getattr(tokenizer, name)
 
     again = Encoder(opened.path, opened.folder, opened.spec, opened.dtype)

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from curate.ragged import Ragged, ranges
+
 from . import training_rows
-from .tokens import Ids, Tokens
+from .tokens import Tokens
 from .world import World
 
 Bools = npt.NDArray[np.bool_]
@@ -28,10 +30,10 @@ class Batch:
 
     rows: int
     """The number of rows in the whole batch."""
-    queries: list[Ids]
-    """This process's queries."""
-    passages: list[Ids]
-    """This process's passages."""
+    queries: Ragged
+    """The tokens of this process's queries."""
+    passages: Ragged
+    """The tokens of this process's passages."""
     counts: list[int]
     """The number of passages of each process; without cross-batch negatives, only this process's number."""
     positive: Bools
@@ -123,12 +125,12 @@ class Batches:
         offsets, values = self.masked
         sizes = offsets[queries + 1] - offsets[queries]
         rows_of = np.repeat(np.arange(len(queries)), sizes)
-        keys = values[_ranges(offsets[queries], sizes)]
+        keys = values[ranges(offsets[queries], sizes)]
         order = np.argsort(text_keys, kind="stable")
         first = np.searchsorted(text_keys[order], keys, side="left")
         hits = np.searchsorted(text_keys[order], keys, side="right") - first
         masked = np.zeros((len(queries), len(text_keys)), np.bool_)
-        masked[np.repeat(rows_of, hits), order[_ranges(first, hits)]] = True
+        masked[np.repeat(rows_of, hits), order[ranges(first, hits)]] = True
         return masked
 
 
@@ -165,12 +167,6 @@ def ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
             yield item
     finally:
         over.set()
-
-
-def _ranges(starts: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return the concatenated ranges that begin at each start and have the given sizes."""
-    before = np.cumsum(sizes) - sizes
-    return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
 
 
 def _slots(starts: npt.NDArray[Any], mine: range) -> npt.NDArray[np.int64]:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import sql_files
+from curate.ragged import Ragged
 from curate.workspace import Workspace
 
-from .tokens import Ids
+from .tokens import Tokenize
 from .towers import Embedded
-from .training_rows import Tokenize
 from .world import World
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ TOP = 10
 class Sample:
     """Tokenized queries of dev, and tokenized passages to search."""
 
-    queries: list[Ids]
-    passages: list[Ids]
+    queries: Ragged
+    passages: Ragged
     relevant: npt.NDArray[np.bool_]
     """Queries x passages: whether the passage is a positive of the query."""
     copies: npt.NDArray[np.bool_]
@@ -47,8 +47,8 @@ def sample(workspace: Workspace, parameters: Mapping[str, Any], tokenize: Tokeni
         relevant[row["relevant_to"], passage] = True
         copies[[] if row["copy_of"] is None else row["copy_of"], passage] = True
     return Sample(
-        [np.asarray(ids, np.int32) for ids in tokenize(asked["text"].to_pylist(), "query")],
-        [np.asarray(ids, np.int32) for ids in tokenize(found["text"].to_pylist(), "passage")],
+        tokenize(asked["query_key"].to_numpy(), asked["text"].to_pylist(), "query"),
+        tokenize(found["passage_key"].to_numpy(), found["text"].to_pylist(), "passage"),
         relevant,
         copies,
     )
@@ -73,7 +73,7 @@ def reciprocal_ranks(scores: npt.NDArray[Any], relevant: npt.NDArray[np.bool_]) 
     return float(np.where(ranks <= TOP, 1 / ranks, 0.0).mean())
 
 
-def _vectors(towers: Any, texts: list[Ids], side: str, dtype: str, world: World) -> "torch.Tensor":
+def _vectors(towers: Any, texts: Ragged, side: str, dtype: str, world: World) -> "torch.Tensor":
     import torch
 
     share = world.share(len(texts))

@@ -28,6 +28,7 @@ from .initial_model import choose_initial_model, towers_form
 from .lifecycle import Trained, Work, run_training
 from .loop import Dev, pace_of_steps
 from .options import DualEncoderOptions
+from .tokens import Tokenize, tokenize_by
 from .towers import TEMPERATURES, check_start
 from .training_source import TrainingSource
 from .world import World
@@ -128,12 +129,11 @@ class DualEncoderTraining:
         )
 
     @cached_property
-    def tokenize(self) -> training_rows.Tokenize:
+    def tokenize(self) -> Tokenize:
         """A function that prepends a side's prompt to texts and tokenizes them, truncated to the side's length."""
         from curate.models.encoder import Encoder
 
-        encoder = Encoder("", self.identity.base, self.spec, "fp32")
-        return lambda texts, side: encoder.tokenize(texts, side)[0]["input_ids"]
+        return tokenize_by(Encoder("", self.identity.base, self.spec, "fp32"), self.identity.workspace)
 
     @property
     def data(self) -> Path:

@@ -50,7 +50,7 @@ class DualEncoderTask:
         loss.backward()  # type: ignore[no-untyped-call]
         queries.backward()
         passages.backward()
-        tokens = sum(map(len, batch.queries)) + sum(map(len, batch.passages))
+        tokens = int(batch.queries.lengths.sum() + batch.passages.lengths.sum())
         return Outcome(loss.item(), batch.rows, len(batch.passages), tokens, won)
 
     def loss(self, scores: "torch.Tensor", batch: Batch) -> "tuple[torch.Tensor, float]":

@@ -15,10 +15,10 @@ from curate.config import Recipe, Section
 from curate.denoise.stage import denoise, plan_denoise
 from curate.errors import BadSettings, StaleModel, StepMissing, UnknownName
 from curate.evaluate import evaluate, plan_evaluate
-from curate.mine.embeddings import passage_shards
 from curate.mine.request import MineRequest
 from curate.mine.stage import mine, plan_mine
 from curate.models.devices import devices, using_devices
+from curate.passages import passage_shards
 from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.suggest import curate_command

@@ -1,4 +1,4 @@
-"""Token ids of texts, computed once and kept in a memory-mapped file."""
+"""Token ids of texts as the model reads them, computed once and kept in a memory-mapped file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,23 +7,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.ragged import Ragged, gathered
+from curate.token_store import TokenStore
+from curate.workspace import Workspace
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from curate.models.encoder import Side
+    from curate.models.encoder import Encoder, Side
 
-Ids = npt.NDArray[np.int32]
+Tokenize = Callable[[npt.NDArray[Any], list[str], "Side"], Ragged]
+"""Takes the keys of texts, the texts, and their side, `query` or `passage`; returns their token ids."""
 
 
-def write_tokens(
-    path: Path,
-    texts: "pa.RecordBatchReader",
-    tokenize: Callable[[list[str], "Side"], list[list[int]]],
-    side: "Side",
-) -> int:
+def tokenize_by(encoder: "Encoder", workspace: Workspace) -> Tokenize:
+    """Return a function that makes the tokens of texts, of passages from those that the workspace keeps."""
+    own = encoder.tokens("passage").own
+    store = TokenStore(workspace, own) if own else None
+
+    def tokenize(keys: npt.NDArray[Any], texts: list[str], side: "Side") -> Ragged:
+        if side == "query" or store is None:
+            return encoder.tokenize(texts, side).columns["input_ids"]
+        text_of = dict(zip(keys.tolist(), texts, strict=True))
+        alone = store.of(keys, lambda lacking: [text_of[key] for key in lacking.tolist()])
+        return encoder.tokens(side).fitted(alone).columns["input_ids"]
+
+    return tokenize
+
+
+def write_tokens(path: Path, texts: "pa.RecordBatchReader", tokenize: Tokenize, side: "Side") -> int:
     """Write the rows of `texts` to an Arrow file, replacing the column `text` by `tokens`; return the row count.
 
-    texts: sorted by `key`; side: `query` or `passage`.
+    texts: sorted by `key`.
     """
     import pyarrow as pa
 
@@ -32,9 +47,9 @@ def write_tokens(
     rows = 0
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in texts:
-            tokens = pa.array(tokenize(batch["text"].to_pylist(), side), pa.list_(pa.int32()))
+            tokens = tokenize(batch["key"].to_numpy(), batch["text"].to_pylist(), side)
             columns = [batch[field.name] for field in others]
-            writer.write_batch(pa.record_batch([*columns, tokens], schema=schema))
+            writer.write_batch(pa.record_batch([*columns, tokens.arrow()], schema=schema))
             rows += batch.num_rows
     return rows
 
@@ -47,9 +62,7 @@ class Tokens:
 
         self.table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         self.keys: npt.NDArray[Any] = self.column("key")
-        batches = self.table["tokens"].chunks
-        self._starts = np.cumsum([0, *map(len, batches)])
-        self._parts = [(part.offsets.to_numpy(), part.values.to_numpy()) for part in batches]
+        self._parts = [Ragged.of_arrow(part) for part in self.table["tokens"].chunks]
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a numeric column."""
@@ -65,15 +78,9 @@ class Tokens:
         """Return the row numbers of keys, all of which must be in the file."""
         return np.searchsorted(self.keys, keys)
 
-    def ids(self, rows: npt.NDArray[np.int64]) -> list[Ids]:
-        """Return the token ids of each row, as views into the mapped file."""
-        parts = np.searchsorted(self._starts, rows, side="right") - 1
-        found = []
-        for row, part in zip(rows.tolist(), parts.tolist(), strict=True):
-            offsets, values = self._parts[part]
-            at = row - int(self._starts[part])
-            found.append(values[offsets[at] : offsets[at + 1]])
-        return found
+    def ids(self, rows: npt.NDArray[np.int64]) -> Ragged:
+        """Return the token ids of each row."""
+        return gathered(self._parts, rows)
 
     def names(self, keys: npt.NDArray[Any]) -> list[str]:
         """Return the original ids of the rows with these keys."""

@@ -1,6 +1,6 @@
 """The dual-encoder during training: one tower for both sides, or one for each side."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec
 from curate.models.encoder import pooled, steps_after
 from curate.models.pretrained import device, token_vectors, without_cudnn_attention
 from curate.models.transfer import sent
+from curate.ragged import Ragged
 
 from .dropout import quick_dropout
 from .initial_model import tower_from
-from .tokens import Ids
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOKEN_BUDGET = {"cpu": 2048, "cuda": 16384, "mps": 8192}
 TEMPERATURES = {"cosine": 0.05, "dot": 1.0}
 """By default, scores are divided by it."""
-Embed = Callable[[Sequence[Ids]], "torch.Tensor"]
+Embed = Callable[[Ragged], "torch.Tensor"]
 
 
 def check_start(folder: Path, spec: EmbeddingSpec, *, separate: bool) -> None:
@@ -54,7 +54,7 @@ def towers_from(folder: Path, spec: EmbeddingSpec, *, separate: bool, dtype: str
             self.passage = tower_from(folder / spec.transformer, dtype) if separate else self.query
             self.dimension = spec.truncate_dim or self.query.config.hidden_size * len(spec.pooling)
 
-        def embed(self, texts: Sequence[Ids], side: str) -> torch.Tensor:
+        def embed(self, texts: Ragged, side: str) -> torch.Tensor:
             """Return the fp32 vectors, texts x dimension."""
             tower = self.query if side == "query" else self.passage
             batch = model_inputs(tower, {"input_ids": texts}, tower.config.pad_token_id or 0)
@@ -77,7 +77,7 @@ class Embedded:
     def __init__(
         self,
         embed: Embed,
-        texts: Sequence[Ids],
+        texts: Ragged,
         width: int,
         *,
         dtype: str,
@@ -89,7 +89,7 @@ class Embedded:
 
         self.embed, self.texts, self.dtype, self.cached, self.seed = embed, texts, dtype, cached, seed
         budget = part_tokens or TOKEN_BUDGET[device()]
-        self.plan = list(token_batches([len(ids) for ids in texts], budget)) if texts else []
+        self.plan = list(token_batches(texts.lengths, budget))
         with torch.set_grad_enabled(not cached), computing(dtype):
             self.parts = [self._part(number) for number in range(len(self.plan))]
         vectors = torch.zeros(len(texts), width, device=device())
@@ -112,7 +112,7 @@ class Embedded:
         import torch
 
         torch.manual_seed((self.seed + number) % 2**63)
-        return self.embed([self.texts[index] for index in self.plan[number]])
+        return self.embed(self.texts.take(self.plan[number]))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ models/<name>.checkpoint/
   passages.arrow  the tokens of all passages that occur in a row
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from curate.training_set import TrainingSet
 from curate.workspace import Workspace
 
 from .parquet_stream import record_batches, write_stream
-from .tokens import write_tokens
+from .tokens import Tokenize, write_tokens
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 ROWS, QUERIES, PASSAGES = "rows.parquet", "queries.arrow", "passages.arrow"
 BATCH = 8192
 Columns = dict[str, npt.NDArray[Any]]
-Tokenize = Callable[[list[str], "Side"], list[list[int]]]
-"""A function from texts and their side, `query` or `passage`, to token ids."""
 
 
 @dataclass(frozen=True)

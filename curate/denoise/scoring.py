@@ -24,10 +24,19 @@ from curate.errors import BadSettings, NotAvailable, NotMet
 from curate.job_record import Record
 from curate.jobs import Job, numbered
 from curate.models.devices import shared_out
-from curate.models.scorer import Remarks, ScorerFolder, count_cut, count_tokens, in_float32, score_texts
+from curate.models.scorer import (
+    ReadsTokens,
+    Remarks,
+    ScorerFolder,
+    count_cut,
+    count_tokens,
+    in_float32,
+    score_texts,
+)
 from curate.models.served.address import is_address
 from curate.models.served.judge_prompt import keep_prompt
 from curate.progress import SILENT, Advance, Progress
+from curate.token_store import TokenStore
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -174,6 +183,8 @@ class Scoring:
             keep_prompt(self.workspace.root, self.scorer.source.options.prompt)
         if self.scorer.is_new:  # first, so that no score lacks its model's row
             self.job.write_rows("models", [self.scorer.row()])
+        if self.store and self.unscored >= sum(shard.rows for shard in self.store.shards):
+            self.store.write(progress)  # for fewer pairs, it would hold much that nobody reads
         total = sum(block.unscored for block in self.blocks)
         done = total - self.unscored
         started = time.monotonic()
@@ -275,15 +286,26 @@ class Scoring:
         queries = {"first_query": block.first_query, "last_query": block.last_query}
         cursor.register("wave", self.queries)
         pairs = sql_files.select(cursor, "score/pairs", **queries, **self.about).to_arrow_table()
-        query_keys = pairs["query_key"].to_numpy()
         wanted, which_passage = np.unique(pairs["passage_key"].to_numpy(), return_inverse=True)
-        cursor.register("wanted", _column("passage_key", wanted))
-        passages = sql_files.select(cursor, "score/passages").fetchall()
-        texts = sql_files.select(cursor, "score/queries", **queries).fetchall()
-        which_query = np.searchsorted([key for key, _ in texts], query_keys)
-        indices = np.stack([which_query, which_passage], axis=1)
-        rows = self.scorer.model.prepare([text for _, text in texts], [text for _, text in passages], indices)
+        asked = sql_files.select(cursor, "score/queries", **queries).fetchall()
+        which_query = np.searchsorted([key for key, _ in asked], pairs["query_key"].to_numpy())
+        indices, texts = np.stack([which_query, which_passage], axis=1), [text for _, text in asked]
+
+        def passages(keys: "np.ndarray[Any, Any]") -> list[str]:
+            cursor.register("wanted", _column("passage_key", keys))
+            return [text for _, text in sql_files.select(cursor, "score/passages").fetchall()]
+
+        if self.store and isinstance(self.scorer.model, ReadsTokens):
+            rows = self.scorer.model.prepare_tokens(texts, self.store.of(wanted, passages), indices)
+        else:
+            rows = self.scorer.model.prepare(texts, passages(wanted), indices)
         return Prepared(block, pairs, rows)
+
+    @cached_property
+    def store(self) -> TokenStore | None:
+        """The tokens of the passages; None if the scorer reads texts."""
+        tokens = self.scorer.model.passage_tokens if isinstance(self.scorer.model, ReadsTokens) else None
+        return TokenStore(self.workspace, tokens) if tokens else None
 
     def _tables(self, prepared: Prepared, advance: Advance) -> "list[pa.Table]":
         import pyarrow as pa

@@ -18,12 +18,12 @@ from curate.doctor.machine import examine_machine
 from curate.doctor.sample import draw_sample
 from curate.doctor.scorer_model import ScorerModel
 from curate.errors import BadSettings, CurateError, NoWorkspace
-from curate.mine.embeddings import passage_shards
 from curate.mine.request import EmbeddingOptions
 from curate.models.folder import path_below
 from curate.models.scorer_options import ScorerOptions
 from curate.models.trained_here import refuse_changed, training_in
 from curate.options import given_options
+from curate.passages import passage_shards
 from curate.progress import SILENT, Progress
 from curate.workspace import Workspace
 

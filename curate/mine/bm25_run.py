@@ -10,8 +10,8 @@ from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.bm25_index import ANALYZER, Bm25
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
-from curate.mine.embeddings import passage_shards, passages
 from curate.mine.exact_search import TopPassages
+from curate.passages import passage_shards, passages
 from curate.progress import Progress
 from curate.shards import digest
 from curate.workspace import Workspace

@@ -9,9 +9,10 @@ from curate.counted import counted
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
-from curate.mine.embeddings import Work, embed_passages, embed_queries, load, passage_shards, without_tokens
+from curate.mine.embeddings import Work, embed_passages, embed_queries, load, without_tokens
 from curate.mine.exact_search import SCORE, TopPassages, exact
 from curate.models.encoder import Encoder
+from curate.passages import passage_shards
 from curate.progress import Progress
 from curate.shards import Lineage, canonical, digest, done, publish
 

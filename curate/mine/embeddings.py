@@ -9,31 +9,24 @@ later load, only the new shards are embedded.
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate import sql_files
-from curate.errors import BadInput, NotAvailable, StepMissing
+from curate.errors import BadInput, NotAvailable
 from curate.models.devices import shared_out
-from curate.models.encoder import Encoder, Vectors
+from curate.models.encoder import CHUNK, Encoder, Vectors
+from curate.passages import PassageShard, passage_shards, passages
 from curate.progress import Advance, Progress
-from curate.shards import Lineage, Manifest, digest, done, publish
+from curate.shards import Lineage, digest, done, publish
+from curate.token_store import TokenStore
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
-
-
-@dataclass(frozen=True)
-class PassageShard:
-    """A shard of passages."""
-
-    path: Path
-    rows: int
-    sha256: str
 
 
 @dataclass
@@ -49,27 +42,6 @@ class Work:
         self.encoded += other.encoded
         self.truncated += other.truncated
         self.seconds = max(self.seconds, other.seconds)
-
-
-def passage_shards(workspace: Workspace) -> list[PassageShard]:
-    """Return the shards that hold passages, in the order of the keys; raises BadSettings if there are none."""
-    shards = [
-        PassageShard(path, manifest.rows, manifest.sha256)
-        for path in workspace.shards("passages")
-        if (manifest := Manifest.read(path)) and manifest.rows
-    ]
-    if not shards:
-        raise StepMissing(f"{workspace.root} holds no passages yet", run="curate load COLLECTION")
-    return shards
-
-
-def passages(connection: "duckdb.DuckDBPyConnection", shards: Iterable[PassageShard]) -> Iterator[tuple[int, str]]:
-    """Yield (passage_key, title and text) of the passages in shards, with one batch in memory at a time."""
-    for shard in shards:
-        connection.read_parquet([str(shard.path)]).create_view("passage_shard", replace=True)
-        reader = sql_files.select(connection, "mine/passages").to_arrow_reader(8192)
-        for batch in reader:
-            yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
 
 
 def embeddings_of(workspace: Workspace, encoder: Encoder, shard: PassageShard) -> Path:
@@ -113,15 +85,31 @@ def _embed_share(
 
 
 def _embed(workspace: Workspace, encoder: Encoder, shards: Iterable[PassageShard], advance: Advance) -> Work:
-    work = Work()
+    work, own = Work(), encoder.tokens("passage").own
+    store = TokenStore(workspace, own) if own else None
     with workspace.connect_lazily() as connection:
         for shard in shards:
-            texts = (text for _, text in passages(connection, [shard]))
             target = embeddings_of(workspace, encoder, shard)
-            chunks = _counted(encoder.encode(texts, "passage", advance), work)
+            chunks = _counted(_vectors(connection, encoder, store, shard, advance), work)
             lineage = _lineage(encoder, "passages", shard.sha256)
             publish(target, partial(_write, chunks=chunks, rows=shard.rows), lineage)
     return work
+
+
+def _vectors(
+    connection: "duckdb.DuckDBPyConnection",
+    encoder: Encoder,
+    store: TokenStore | None,
+    shard: PassageShard,
+    advance: Advance,
+) -> Iterator[Vectors]:
+    """Yield the vectors of a shard. The store has its tokens already, or gets them as they are made."""
+    if store and store.has(shard):
+        yield from encoder.encode_tokens(store.read(shard, CHUNK), "passage", advance)
+        return
+    texts = (text for _, text in passages(connection, [shard]))
+    with store.keeping(shard) if store else nullcontext() as keep:
+        yield from encoder.encode(texts, "passage", advance, keep)
 
 
 def embed_queries(workspace: Workspace, encoder: Encoder, texts: list[str]) -> "np.ndarray":

@@ -10,11 +10,11 @@ from curate.config import EXACT
 from curate.job_record import Record
 from curate.jobs import Job
 from curate.mine.bm25_index import Bm25
-from curate.mine.embeddings import passage_shards, passages
 from curate.mine.exact_search import exact
 from curate.mine.request import MineRequest
 from curate.mine.two_passes import SIZES
 from curate.models.devices import times_as_fast
+from curate.passages import passage_shards, passages
 from curate.plan import Pace
 from curate.workspace import Workspace
 

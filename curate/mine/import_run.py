@@ -20,9 +20,9 @@ from curate.load.rejects import Rejects
 from curate.load.shown import STDIN, file_name, path_of, printable, shown
 from curate.load.stdin import standard_input
 from curate.mine.candidates import Queries, finish, job_of, write_candidates
-from curate.mine.embeddings import passage_shards
 from curate.mine.run_file import SIX, read_run
 from curate.mine.stage import Mined
+from curate.passages import passage_shards
 from curate.progress import SILENT, Progress
 from curate.shards import file_sha256
 from curate.standing import command_to_mine

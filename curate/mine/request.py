@@ -10,11 +10,11 @@ from curate.jobs import Job
 from curate.mine.bm25_run import bm25_job, mine_bm25
 from curate.mine.candidates import Queries
 from curate.mine.dense_run import dense_job, mine_dense
-from curate.mine.embeddings import passage_shards
 from curate.mine.hybrid_run import hybrid_job, mine_hybrid
 from curate.mine.language import language_of
 from curate.models.trained_here import refuse_changed
 from curate.options import given_options
+from curate.passages import passage_shards
 from curate.progress import Progress
 from curate.workspace import Workspace
 

@@ -10,9 +10,10 @@ from typing import Unpack
 
 from curate.counted import counted
 from curate.job_record import Record
-from curate.mine.embeddings import is_embedded, passage_shards
+from curate.mine.embeddings import is_embedded
 from curate.mine.forecast import bm25_seconds, embedding_pace, search_seconds
 from curate.mine.request import MineOptions, MineRequest
+from curate.passages import passage_shards
 from curate.plan import Plan, tokens_of
 from curate.progress import SILENT, Progress, duration
 from curate.suggest import curate_command

@@ -18,15 +18,14 @@ from curate.models.causal_spec import CausalSpec
 from curate.models.folder import fingerprint, model_id
 from curate.models.pair_batches import (
     ALONE,
-    NO_TOKENS,
     PROBES,
     Floats,
     Ints,
-    TokenizedPair,
     machine_settings,
     refuse_if_the_batch_matters,
     score_in_batches,
 )
+from curate.models.pair_tokens import NO_TOKENS, PairTokens, TokenizedPair
 from curate.models.pretrained import (
     accepted,
     check_fits,
@@ -88,15 +87,15 @@ class CausalScorer:
         probes = self.prepare(queries, passages, np.stack([np.arange(len(ALONE))] * 2, axis=1))
         refuse_if_the_batch_matters(folder, dtype, probes, lambda rows: Coming(self._forward(rows)).array())
 
-    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
+    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> PairTokens:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), cut to fit.
 
         A pair has no ids if its query or its passage has no token of its own.
         """
         if self.tokenizes_apart:
             asked, read = self._apart(queries, passages)
-            return [self._row(asked[q], read[p]) for q, p in pairs.tolist()]
-        return [self._row(*self._together(queries[q], passages[p])) for q, p in pairs.tolist()]
+            return PairTokens.of([self._row(asked[q], read[p]) for q, p in pairs.tolist()])
+        return PairTokens.of([self._row(*self._together(queries[q], passages[p])) for q, p in pairs.tolist()])
 
     def score(self, rows: Sequence[TokenizedPair], advance: Callable[[int], None] = lambda _count: None) -> Floats:
         """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
@@ -105,12 +104,12 @@ class CausalScorer:
         """
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
-    def _forward(self, rows: list[TokenizedPair]) -> "torch.Tensor":
+    def _forward(self, rows: PairTokens) -> "torch.Tensor":
         """Return the logits of pairs that are computed together, as float32 on the device."""
         import torch
 
         with inference():
-            inputs = model_inputs(self.model, {"input_ids": [row.ids for row in rows]}, self.padding)
+            inputs = model_inputs(self.model, {"input_ids": rows.ids}, self.padding)
             logits = self.model(**accepted(self.model, inputs)).logits
             last = inputs["attention_mask"].sum(1) - 1
             answers = logits[torch.arange(len(rows), device=logits.device), last].float()

@@ -1,11 +1,10 @@
 """The scorer: a cross-encoder that reads a query and a passage together and returns one logit per pair.
 
-Each text is tokenized once, however many pairs contain it. Array operations assemble the pairs, which are sorted
-by length across all queries and batched by a token budget, so there is almost no padding.
+Each text is tokenized once, however many pairs contain it. Array operations put the pairs together, which are
+sorted by length across all queries and batched by a token budget, so there is almost no padding.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +17,15 @@ from curate.models.modular_head import ModularHead
 from curate.models.openvino_model import OpenVinoModel, openvino_settings
 from curate.models.pair_batches import (
     ALONE,
-    NO_TOKENS,
     PROBES,
     Floats,
     Ints,
-    TokenizedPair,
     machine_settings,
     refuse_if_converted_wrong,
     refuse_if_the_batch_matters,
     score_in_batches,
 )
+from curate.models.pair_tokens import NO_TOKENS, PairTokens, TokenizedPair
 from curate.models.pretrained import (
     accepted,
     check_fits,
@@ -41,25 +39,13 @@ from curate.models.pretrained import (
     token_vectors,
 )
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
+from curate.models.special_tokens import PairFrame, long_text, pair_frame
+from curate.models.text_tokens import TextTokens
 from curate.models.transfer import Coming
+from curate.ragged import Bools, Ragged
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The special tokens around a pair: `before` query `between` passage `after`, with their segment ids."""
-
-    before: list[int]
-    between: list[int]
-    after: list[int]
-    segments: tuple[int, int, int, int, int]
-
-    @property
-    def size(self) -> int:
-        """The number of special tokens in a pair."""
-        return len(self.before) + len(self.between) + len(self.after)
 
 
 class CrossEncoder:
@@ -109,8 +95,9 @@ class CrossEncoder:
         }
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
-        self.frame = _frame(self.tokenizer)
-        self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer()
+        self._asked, self._read = TextTokens(self.tokenizer, self.prompt), TextTokens(self.tokenizer)
+        self.frame = pair_frame(self.tokenizer)
+        self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer(self.frame)
         probes = self._tokenize_pairs(
             [self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE]
         )
@@ -118,42 +105,39 @@ class CrossEncoder:
             self._convert(folder, dtype, probes)
         refuse_if_the_batch_matters(folder, dtype, probes, self._logits)
 
-    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> list[TokenizedPair]:
+    @property
+    def passage_tokens(self) -> TextTokens | None:
+        """What makes the tokens that `prepare_tokens` reads; None if pairs have to be made of the texts."""
+        return self._read if self.frame and self.tokenizes_apart else None
+
+    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> PairTokens:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit.
 
         A pair has no ids if its query or its passage has no token of its own.
         """
-        queries = [self.prompt + query for query in queries]
-        query_ids, passage_ids = self._ids(queries), self._ids(passages)
-        bare = self._ids([self.prompt])[0]
-        asks = np.asarray([not np.array_equal(ids, bare) for ids in query_ids], bool)
-        tells = np.asarray([len(ids) > 0 for ids in passage_ids], bool)
-        known = asks[pairs[:, 0]] & tells[pairs[:, 1]]
-        there = pairs[known]
-        if self.frame is None or not self.tokenizes_apart:
-            rows = self._tokenize_pairs([queries[q] for q, _ in there], [passages[p] for _, p in there])
-        else:
-            rows = self._assemble(self.frame, query_ids, passage_ids, there)
-        found = iter(rows)
-        return [next(found) if is_known else NO_TOKENS for is_known in known]
+        asked, read = self._asked.of(queries), self._read.of(passages)
+        if self.frame and self.tokenizes_apart:
+            return self._assembled(self.frame, asked, read, pairs)
+        known = self._are_known(asked, read, pairs)
+        texts = [(self.prompt + queries[q], passages[p]) for q, p in pairs[known].tolist()]
+        found = iter(self._tokenize_pairs([query for query, _ in texts], [passage for _, passage in texts]))
+        return PairTokens.of([next(found) if is_known else NO_TOKENS for is_known in known])
 
-    def _assemble(
-        self, frame: Frame, query_ids: list[Ints], passage_ids: list[Ints], pairs: Ints
-    ) -> list[TokenizedPair]:
-        room = self.max_length - frame.size
-        before, between, after = (
-            np.asarray(part, np.int32) for part in (frame.before, frame.between, frame.after)
-        )
-        segments = np.asarray(frame.segments, np.int8)
-        rows = []
-        for q, p in pairs.tolist():
-            keep_first, keep_second = longest_first(len(query_ids[q]), len(passage_ids[p]), room)
-            first, second = query_ids[q][:keep_first], passage_ids[p][:keep_second]
-            sizes = (len(before), len(first), len(between), len(second), len(after))
-            cut = len(first) + len(second) < len(query_ids[q]) + len(passage_ids[p])
-            ids = np.concatenate([before, first, between, second, after])
-            rows.append(TokenizedPair(ids, np.repeat(segments, sizes), cut))
-        return rows
+    def prepare_tokens(self, queries: Sequence[str], passages: Ragged, pairs: Ints) -> PairTokens:
+        """Return the same of passages that are given by their tokens, which `passage_tokens` has made."""
+        if not self.frame:
+            raise ValueError("this scorer reads texts")
+        return self._assembled(self.frame, self._asked.of(queries), passages, pairs)
+
+    def _assembled(self, frame: PairFrame, asked: Ragged, read: Ragged, pairs: Ints) -> PairTokens:
+        found = frame.around(asked.take(pairs[:, 0]), read.take(pairs[:, 1]), self.max_length)
+        return found.only(self._are_known(asked, read, pairs))
+
+    def _are_known(self, asked: Ragged, read: Ragged, pairs: Ints) -> Bools:
+        """Return which pairs have a query and a passage with a token of its own."""
+        says_nothing = asked.are(self._asked.of([""])[0])
+        known: Bools = ~says_nothing[pairs[:, 0]] & (read.lengths > 0)[pairs[:, 1]]
+        return known
 
     def score(self, rows: Sequence[TokenizedPair], advance: Callable[[int], None] = lambda _count: None) -> Floats:
         """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
@@ -162,30 +146,30 @@ class CrossEncoder:
         """
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
-    def _convert(self, folder: Path, dtype: str, probes: list[TokenizedPair]) -> None:
+    def _convert(self, folder: Path, dtype: str, probes: PairTokens) -> None:
         """Have OpenVINO compute the model from now on; raises BadInput if that gives other scores.
 
         They are compared in batches of several sizes and lengths, because a converter may keep those of its
         example.
         """
         long = self._tokenize_pairs([self.prompt + "when does rain fall"], ["rain and snow " * self.max_length])
-        batches = [probes, *([probe] for probe in probes), long]
+        batches = [probes, *(probes[at : at + 1] for at in range(len(probes))), long]
         before = [self._logits(batch) for batch in batches]
         outputs = 0 if self.head else self.model.config.num_labels
         self.model = OpenVinoModel(self.model, accepted(self.model, self._inputs(probes)), dtype, outputs)
         after = [self._logits(batch) for batch in batches]
         refuse_if_converted_wrong(folder, dtype, np.concatenate(before), np.concatenate(after))
 
-    def _inputs(self, rows: list[TokenizedPair]) -> dict[str, Any]:
-        columns: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
+    def _inputs(self, rows: PairTokens) -> dict[str, Any]:
+        columns = {"input_ids": rows.ids}
         if "token_type_ids" in self.tokenizer.model_input_names:
-            columns["token_type_ids"] = [row.segments for row in rows]
+            columns["token_type_ids"] = rows.segments
         return model_inputs(self.model, columns, self.padding)
 
-    def _logits(self, rows: list[TokenizedPair]) -> Floats:
+    def _logits(self, rows: PairTokens) -> Floats:
         return Coming(self._forward(rows)).array()
 
-    def _forward(self, rows: list[TokenizedPair]) -> "torch.Tensor":
+    def _forward(self, rows: PairTokens) -> "torch.Tensor":
         """Return the logits of pairs that are computed together, as float32 on the device."""
         with inference():
             inputs = self._inputs(rows)
@@ -209,65 +193,27 @@ class CrossEncoder:
                 "and a long passage. Set a larger one: --max-length"
             )
 
-    def _ids(self, texts: Sequence[str]) -> list[Ints]:
-        encoded = self.tokenizer(
-            list(texts), add_special_tokens=False, truncation=True, max_length=self.max_length
-        )
-        return [np.asarray(ids, np.int32) for ids in encoded["input_ids"]]
-
-    def _tokenize_pairs(self, queries: list[str], passages: list[str]) -> list[TokenizedPair]:
+    def _tokenize_pairs(self, queries: list[str], passages: list[str]) -> PairTokens:
         if not queries:
-            return []
+            return PairTokens.of([])
         encoded = self.tokenizer(queries, passages, truncation="longest_first", max_length=self.max_length)
         ids = [np.asarray(row, np.int32) for row in encoded["input_ids"]]
         segments = encoded.get("token_type_ids") or [np.zeros(len(row), np.int8) for row in ids]
         cut = [bool(encoding.overflowing) for encoding in encoded.encodings]
-        return [
-            TokenizedPair(row, np.asarray(kinds, np.int8), was_cut)
-            for row, kinds, was_cut in zip(ids, segments, cut, strict=True)
-        ]
-
-    def _agrees_with_tokenizer(self) -> bool:
-        """Return whether pairs assembled here equal the tokenizer's pairs, on PROBES."""
-        queries, passages = [probe[0] for probe in PROBES], [probe[1] for probe in PROBES]
-        self.tokenizes_apart = True
-        ours = self.prepare(queries, passages, np.stack([np.arange(len(PROBES))] * 2, axis=1))
-        theirs = self._tokenize_pairs([self.prompt + query for query in queries], passages)
-        return all(
-            np.array_equal(mine[0], own[0]) and np.array_equal(mine[1], own[1])
-            for mine, own in zip(ours, theirs, strict=True)
+        rows = zip(ids, segments, cut, strict=True)
+        return PairTokens.of(
+            [TokenizedPair(row, np.asarray(kinds, np.int8), was_cut) for row, kinds, was_cut in rows]
         )
 
-
-def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """Return how many tokens of two texts fit into `room`. As in tokenizers, the longer text is cut first."""
-    if first + second <= room:
-        return first, second
-    short, long = sorted((first, second))
-    long = short if short > room else max(short, room - short)
-    if short + long > room:
-        short, long = room // 2, room - room // 2
-    return (short, long) if first <= second else (long, short)
-
-
-def _frame(tokenizer: Any) -> Frame | None:
-    """Return the special tokens around a pair, read from one encoded pair; None if they cannot be separated."""
-    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("first", "second text"))
-    pair = tokenizer("first", "second text")
-    ids, kinds = pair["input_ids"], pair.get("token_type_ids") or [0] * len(pair["input_ids"])
-    row = np.asarray(ids)
-    start = _find(row, np.asarray(first), 0)
-    middle = _find(row, np.asarray(second), start + len(first))
-    if start < 0 or middle < 0:
-        return None
-    end = middle + len(second)
-    segment = (kinds[0], kinds[start], kinds[start + len(first)], kinds[middle], kinds[-1])
-    return Frame(ids[:start], ids[start + len(first) : middle], ids[end:], segment)
-
-
-def _find(row: Ints, part: Ints, start: int) -> int:
-    """Return the first position of `part` in `row` at or after `start`, or -1."""
-    for index in range(start, len(row) - len(part) + 1):
-        if (row[index : index + len(part)] == part).all():
-            return index
-    return -1
+    def _agrees_with_tokenizer(self, frame: PairFrame) -> bool:
+        """Return whether pairs assembled here equal the tokenizer's pairs, also those that it cuts."""
+        long, longer = long_text("rain", self.max_length), long_text("snow", self.max_length + 1)
+        probes = [*PROBES, ("when", long), (long, "fog"), (long, longer), (longer, long)]
+        queries, passages = [query for query, _ in probes], [passage for _, passage in probes]
+        same = np.stack([np.arange(len(probes))] * 2, axis=1)
+        ours = self._assembled(frame, self._asked.of(queries), self._read.of(passages), same)
+        theirs = self._tokenize_pairs([self.prompt + query for query in queries], passages)
+        return all(
+            np.array_equal(mine.ids, own.ids) and np.array_equal(mine.segments, own.segments)
+            for mine, own in zip(ours, theirs, strict=True)
+        )

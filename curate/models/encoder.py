@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from curate.errors import BadInput, BadSettings
 from curate.models.batching import model_inputs, token_batches
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from curate.models.encoder_tokens import EncoderTokens, Tokenized
+    from curate.ragged import Ragged
+
 Side = Literal["query", "passage"]
-Tokens = dict[str, list[list[int]]]
+Part = TypeVar("Part")
 
 CHUNK = 4096  # texts that are tokenized and sorted by length together
 BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens per batch, padding included
@@ -121,29 +124,43 @@ class Encoder:
         return f"Encoder {self.model_id}: {self.spec.text}, {self.dtype}."
 
     def encode(
-        self, texts: Iterable[str], side: Side, advance: Advance = lambda _count: None
+        self,
+        texts: Iterable[str],
+        side: Side,
+        advance: Advance = lambda _count: None,
+        keep: "Callable[[Ragged], None] | None" = None,
     ) -> Iterator[Vectors]:
         """Yield the vectors of texts in order, chunk by chunk. `advance` is called after every batch.
 
+        keep: is given the tokens of each chunk, as `tokens(side).own` makes them.
         The batches depend only on the chunk, so equal chunks give equal bits. Raises BadInput if a vector is not
         finite, or if it depends on what else is in the batch.
         """
         rest = iter(texts)
-        self._probe(side)  # from here on, the tokenizer belongs to the thread that prepares chunks
         chunks = iter(lambda: list(islice(rest, CHUNK)), [])
-        tokenized = prepared(chunks, lambda texts: self.tokenize(texts, side))
-        for chunk in one_ahead(self._begun(*found, side) for found in tokenized):
+        return self._encode(chunks, lambda chunk: self.tokenize(chunk, side, keep), side, advance)
+
+    def encode_tokens(self, chunks: "Iterable[Ragged]", side: Side, advance: Advance) -> Iterator[Vectors]:
+        """Yield what `encode` does of texts that are given by their tokens alone, CHUNK texts at a time."""
+        return self._encode(chunks, self.tokens(side).fitted, side, advance)
+
+    def _encode(
+        self, chunks: Iterable[Part], tokenize: "Callable[[Part], Tokenized]", side: Side, advance: Advance
+    ) -> Iterator[Vectors]:
+        self._probe(side)  # from here on, the tokenizer belongs to the thread that prepares chunks
+        for chunk in one_ahead(self._begun(found, side) for found in prepared(chunks, tokenize)):
             yield self._finished(chunk, side, advance)
 
     def _probe(self, side: Side) -> None:
         """Check, the first time, that texts have the same vectors alone and side by side."""
         if side in self._dimensions:
             return
+        import numpy as np
         import torch
 
-        tokens, _, _ = self.tokenize(list(PROBES), side)
-        there = [at for at, ids in enumerate(tokens["input_ids"]) if ids]
-        alone = torch.cat([self._vectors(tokens, [at], side) for at in there])
+        tokens = self.tokenize(list(PROBES), side).columns
+        there = np.flatnonzero(tokens["input_ids"].lengths)
+        alone = torch.cat([self._vectors(tokens, there[at : at + 1], side) for at in range(len(there))])
         cosines = torch.cosine_similarity(alone, self._vectors(tokens, there, side))
         if bool((cosines < LEAST_COSINE[self.dtype]).any()):  # NaN is told by the text that has it
             raise BadInput(
@@ -152,12 +169,13 @@ class Encoder:
             )
         self._dimensions[side] = alone.shape[1]
 
-    def _begun(self, tokens: Tokens, truncated: int, tokenless: "np.ndarray", side: Side) -> "_Chunk":
+    def _begun(self, found: "Tokenized", side: Side) -> "_Chunk":
         import numpy as np
 
+        tokens, truncated, tokenless = found
         there = np.flatnonzero(~tokenless)
-        batches = token_batches([len(tokens["input_ids"][at]) for at in there], BUDGET[device()])
-        begun = ((there[batch], Coming(self._vectors(tokens, there[batch].tolist(), side))) for batch in batches)
+        batches = token_batches(tokens["input_ids"].lengths[there], BUDGET[device()])
+        begun = ((there[batch], Coming(self._vectors(tokens, there[batch], side))) for batch in batches)
         return _Chunk(len(tokenless), len(there), truncated, at_once(begun))
 
     def _finished(self, chunk: "_Chunk", side: Side, advance: Advance) -> Vectors:
@@ -177,33 +195,31 @@ class Encoder:
             raise BadInput(f"{self.path} gives vectors that are not finite (NaN or infinity)")
         return Vectors(array, chunk.truncated)
 
-    def tokenize(self, texts: list[str], side: Side) -> tuple[Tokens, int, "np.ndarray"]:
-        """Return the tokens, how many texts were cut, and for each text whether it adds no token to the prompt.
+    def tokenize(
+        self, texts: list[str], side: Side, keep: "Callable[[Ragged], None] | None" = None
+    ) -> "Tokenized":
+        """Return the tokens of texts as the model reads them; `keep` is that of `encode`.
 
         Raises BadSettings if the prompt leaves no room for a text.
         """
-        import numpy as np
+        return self.tokens(side).of(texts, keep)
 
-        most = self.spec.query_max_length if side == "query" else self.spec.passage_max_length
-        prompt, bare = self._prompt(side), self._bare(side)
-        if len(bare) >= most:
-            raise BadSettings(
-                f"{side}_max_length = {most} leaves no room for a {side} beside the prompt and the special "
-                f"tokens, which are {len(bare)} tokens. Set a larger one: --{side}-max-length"
-            )
-        tokens = self.tokenizer(
-            [prompt + text for text in texts], truncation=True, max_length=most, return_attention_mask=False
-        )
-        truncated = sum(bool(encoding.overflowing) for encoding in tokens.encodings)
-        return dict(tokens), truncated, np.asarray([ids == bare for ids in tokens["input_ids"]])
+    def tokens(self, side: Side) -> "EncoderTokens":
+        """Return what makes the tokens of a side. Raises as `tokenize` does."""
+        from curate.models.encoder_tokens import EncoderTokens
+
+        if side not in self._tokens:
+            most = self.spec.query_max_length if side == "query" else self.spec.passage_max_length
+            self._tokens[side] = EncoderTokens(self.tokenizer, self._prompt(side), most, side)
+        return self._tokens[side]
 
     def _prompt(self, side: Side) -> str:
         return self.spec.query_prompt if side == "query" else self.spec.passage_prompt
 
-    def _vectors(self, tokens: Tokens, chosen: list[int], side: Side) -> "torch.Tensor":
+    def _vectors(self, tokens: "dict[str, Ragged]", chosen: "np.ndarray", side: Side) -> "torch.Tensor":
         """Return the float32 vectors of the chosen texts of `tokens`, computed in one batch."""
         model = self.query_model if side == "query" else self.model
-        columns = {name: [rows[at] for at in chosen] for name, rows in tokens.items()}
+        columns = {name: rows.take(chosen) for name, rows in tokens.items()}
         with inference():
             batch = model_inputs(model, columns, padding_id(model, self.tokenizer))
             return self._forward(model, batch, side).float()
@@ -216,18 +232,12 @@ class Encoder:
             vectors = step(vectors)
         return vectors
 
-    def _bare(self, side: Side) -> list[int]:
-        """Return the tokens of a text that is empty but for the prompt. They are computed once."""
-        if side not in self._bare_ids:
-            self._bare_ids[side] = self.tokenizer(self._prompt(side))["input_ids"]
-        return self._bare_ids[side]
-
     def _prompt_length(self, side: Side) -> int:
-        ids = self._bare(side)
+        ids = self.tokens(side).bare
         return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
 
     @cached_property
-    def _bare_ids(self) -> dict[Side, list[int]]:
+    def _tokens(self) -> "dict[Side, EncoderTokens]":
         return {}
 
     @cached_property

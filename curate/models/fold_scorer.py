@@ -10,9 +10,9 @@ logits. The texts of the queries decide, so nobody else needs to know of the fol
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from curate.errors import BadInput
 from curate.models.folder import FOLDS, fingerprint, model_id
@@ -20,28 +20,11 @@ from curate.shards import write_text
 from curate.text_hash import text_hashes
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from curate.models.pair_batches import Floats, Ints, TokenizedPair
+    from curate.models.pair_batches import Floats, Ints
+    from curate.models.pair_tokens import PairTokens, TokenizedPair
     from curate.models.scorer_spec import ScorerSpec
-
-
-class FoldedPair(NamedTuple):
-    """A pair with the number of the judge that scores it, 0 for all of them."""
-
-    fold: int
-    pair: "TokenizedPair"
-
-    @property
-    def cut(self) -> bool:
-        """Whether one of the texts was cut."""
-        return self.pair.cut
-
-    @property
-    def ids(self) -> "npt.NDArray[np.int32]":
-        """The tokens of the pair."""
-        return self.pair.ids
+    from curate.models.text_tokens import TextTokens
+    from curate.ragged import Ragged
 
 
 def fold_folder(folder: Path, fold: int) -> Path:
@@ -101,30 +84,47 @@ class FoldScorer:
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
 
-    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: "Ints") -> list[FoldedPair]:
+    @property
+    def passage_tokens(self) -> "TextTokens | None":
+        """What makes the tokens that `prepare_tokens` reads; None if pairs have to be made of the texts."""
+        return self.judges[0].passage_tokens
+
+    def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: "Ints") -> "PairTokens":
         """Return `pairs` (n x 2: index into queries, index into passages) with the judge that scores each of them.
 
         The judges have the same tokenizer. A pair has no ids if its query or its passage has no token of its own.
         """
-        folds = [self.fold_of_text.get(text, 0) for text in text_hashes(queries).tolist()]
-        rows = self.judges[0].prepare(queries, passages, pairs)
-        return [FoldedPair(folds[query], row) for query, row in zip(pairs[:, 0].tolist(), rows, strict=True)]
+        return self._with_judges(self.judges[0].prepare(queries, passages, pairs), queries, pairs)
 
-    def score(self, rows: Sequence[FoldedPair], advance: Callable[[int], None] = lambda _count: None) -> "Floats":
+    def prepare_tokens(self, queries: Sequence[str], passages: "Ragged", pairs: "Ints") -> "PairTokens":
+        """Return the same of passages that are given by their tokens, which `passage_tokens` has made."""
+        return self._with_judges(self.judges[0].prepare_tokens(queries, passages, pairs), queries, pairs)
+
+    def _with_judges(self, rows: "PairTokens", queries: Sequence[str], pairs: "Ints") -> "PairTokens":
+        import numpy as np
+
+        folds = [self.fold_of_text.get(text, 0) for text in text_hashes(queries).tolist()]
+        return replace(rows, judge=np.asarray(folds, np.int64)[pairs[:, 0]])
+
+    def score(
+        self, rows: "Sequence[TokenizedPair]", advance: Callable[[int], None] = lambda _count: None
+    ) -> "Floats":
         """Return the logits of prepared pairs as float32, in the same order. Equal rows give equal bytes.
 
         A pair without ids has no score: its logit is NaN. Raises CurateError if another logit is not finite.
         """
         import numpy as np
 
-        logits = np.empty(len(rows), np.float32)
-        fold_of = np.asarray([row.fold for row in rows], np.int64)
+        from curate.models.pair_tokens import PairTokens
+
+        pairs = PairTokens.of(rows)
+        logits = np.empty(len(pairs), np.float32)
         for number, judge in enumerate(self.judges, 1):
-            own = np.flatnonzero(fold_of == number)
-            logits[own] = judge.score([rows[at].pair for at in own.tolist()], advance)
-        others = np.flatnonzero(fold_of == 0)
+            own = np.flatnonzero(pairs.judge == number)
+            logits[own] = judge.score(pairs.take(own), advance)
+        others = np.flatnonzero(pairs.judge == 0)
         if len(others):
-            pairs: list[Any] = [rows[at].pair for at in others.tolist()]
-            of_each = [self.judges[0].score(pairs, advance)] + [judge.score(pairs) for judge in self.judges[1:]]
+            rest = pairs.take(others)
+            of_each = [self.judges[0].score(rest, advance)] + [judge.score(rest) for judge in self.judges[1:]]
             logits[others] = np.mean(of_each, axis=0, dtype=np.float64)
         return logits

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curate.errors import BadInput, CurateError
 from curate.models.batching import token_batches
+from curate.models.pair_tokens import PairTokens, TokenizedPair
 from curate.models.pretrained import attention_form, device
 from curate.models.transfer import Coming, one_ahead
 
@@ -37,21 +38,6 @@ ALONE = (
 ALLOWED = {"fp32": (0.01, 1e-3), "bf16": (0.1, 0.05)}
 
 
-class TokenizedPair(NamedTuple):
-    """The tokens of a query and a passage together."""
-
-    ids: npt.NDArray[np.int32]
-    """No ids: one of the texts has no token of its own."""
-    segments: npt.NDArray[np.int8]
-    """The segment of each token, for the models that tell query and passage apart by it."""
-    cut: bool = False
-    """Whether one of the texts was cut."""
-
-
-NO_TOKENS = TokenizedPair(np.empty(0, np.int32), np.empty(0, np.int8))
-Row = TypeVar("Row")
-
-
 def machine_settings(dtype: str, model: Any = None) -> dict[str, Any]:
     """Return the settings of the machine that determine a logit of a loaded model.
 
@@ -72,17 +58,18 @@ def machine_settings(dtype: str, model: Any = None) -> dict[str, Any]:
 def score_in_batches(
     scorer_id: str,
     rows: Sequence[TokenizedPair],
-    forward: "Callable[[list[TokenizedPair]], torch.Tensor]",
+    forward: "Callable[[PairTokens], torch.Tensor]",
     advance: Callable[[int], None],
 ) -> Floats:
     """Return the logits of tokenized pairs as float32, in the same order. Equal rows give equal bytes.
 
     A pair without ids has no score: its logit is NaN. Raises CurateError if another logit is not finite.
     """
-    logits = np.full(len(rows), np.nan, np.float32)
-    there = np.asarray([at for at, row in enumerate(rows) if len(row.ids)], np.int64)
-    batches = token_batches([len(rows[at].ids) for at in there.tolist()], TOKEN_BUDGET[device()])
-    begun = ((batch, Coming(forward([rows[at] for at in there[batch].tolist()]))) for batch in batches)
+    pairs = PairTokens.of(rows)
+    logits = np.full(len(pairs), np.nan, np.float32)
+    there = np.flatnonzero(pairs.ids.lengths)
+    batches = token_batches(pairs.ids.lengths[there], TOKEN_BUDGET[device()])
+    begun = ((batch, Coming(forward(pairs.take(there[batch])))) for batch in batches)
     for batch, coming in one_ahead(begun):
         logits[there[batch]] = coming.array()
         advance(len(batch))
@@ -100,11 +87,12 @@ def refuse_if_not_finite(scorer_id: str, logits: Floats) -> None:
 
 
 def refuse_if_the_batch_matters(
-    folder: Path, dtype: str, rows: list[Row], forward: Callable[[list[Row]], Floats]
+    folder: Path, dtype: str, rows: Sequence[Any], forward: Callable[[Any], Floats]
 ) -> None:
     """Raise BadInput if a pair of `rows` has one score alone and another beside the others."""
     try:
-        alone, together = np.concatenate([forward([row]) for row in rows]), forward(rows)
+        alone = np.concatenate([forward(rows[at : at + 1]) for at in range(len(rows))])
+        together = forward(rows)
     except ValueError as error:  # a head that looks for the last token, and no padding id
         raise BadInput(f"{folder} cannot score a batch: {' '.join(str(error).split())[:300]}") from error
     if not (np.isfinite(alone).all() and np.isfinite(together).all()):

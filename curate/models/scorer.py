@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from curate.models.text_tokens import TextTokens
+    from curate.ragged import Ragged
+
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float32]
 
@@ -98,12 +101,28 @@ def rows_of_texts(scorer: PairScorer, pairs: "pa.Table") -> Sequence[Any]:
 
 def count_cut(rows: Sequence[Any]) -> int:
     """Return how many prepared pairs lost a part of a text. A scorer that does not know it counts none."""
-    return sum(bool(getattr(row, "cut", False)) for row in rows)
+    from curate.models.pair_tokens import PairTokens
+
+    return int(rows.cut.sum()) if isinstance(rows, PairTokens) else 0
 
 
 def count_tokens(rows: Sequence[Any]) -> int:
     """Return how many tokens prepared pairs have; 0 for a scorer that does not know it."""
-    return sum(len(getattr(row, "ids", ())) for row in rows)
+    from curate.models.pair_tokens import PairTokens
+
+    return int(rows.ids.lengths.sum()) if isinstance(rows, PairTokens) else 0
+
+
+@runtime_checkable
+class ReadsTokens(Protocol):
+    """A scorer that can read the tokens of passages in place of their texts."""
+
+    @property
+    def passage_tokens(self) -> "TextTokens | None":
+        """What makes these tokens; None if pairs have to be made of the texts."""
+
+    def prepare_tokens(self, queries: Sequence[str], passages: "Ragged", pairs: "Ints", /) -> Sequence[Any]:
+        """Return what `prepare` returns of the texts with these tokens."""
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ copies as (
     inner join asked on asked.query_key = own_copies.query_key
 )
 select
+    passages.passage_key,
     passage_text(passages.title, passages.text) as text,
     coalesce(answers.relevant_to, []) as relevant_to,
     copies.copy_of,
