@@ -7,7 +7,7 @@ from curate import standing
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, are_set, as_set, named_cutoffs
 from curate.denoise.rank_scores import ranks_to_score
-from curate.denoise.score_job import first_waves, is_read, ledger_before
+from curate.denoise.score_job import first_waves, is_read
 from curate.denoise.scoring import ScoredBy, Scoring, models_and_ranks
 from curate.models.devices import times_as_fast
 from curate.models.scorer import count_tokens
@@ -77,7 +77,7 @@ def pace(scoring: Scoring) -> Pace:
     """Return how fast the scorer is, by its largest job here, or else measured on a few pairs of a block."""
     if known := known_pace(scoring.workspace, scoring.scorer.scorer_id):
         return known
-    with ledger_before(scoring.job) as connection:
+    with scoring.reading() as connection:
         rows = scoring.prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]
     scoring.scorer.model.score(rows[:8])
     started = time.monotonic()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -270,7 +271,7 @@ class Scoring:
         return f", ranks {self.wave.above + 1:,} to {self.wave.last:,}" if self.is_part else ""
 
     def _prepared(self, blocks: Iterable[ScoreBlock]) -> Iterator[Prepared]:
-        with ThreadPoolExecutor(1) as pool, ledger_before(self.job) as connection:
+        with ThreadPoolExecutor(1) as pool, self.reading() as connection:
             following = None
             for block in blocks:
                 current, following = following, pool.submit(self.prepare, sql_files.cursor(connection), block)
@@ -279,13 +280,20 @@ class Scoring:
             if following:
                 yield following.result()
 
+    @contextmanager
+    def reading(self) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """Open a connection for `prepare`, on which the pairs that the ledger lacks are found once."""
+        with ledger_before(self.job) as connection:
+            connection.register("wave", self.queries)
+            sql_files.execute(connection, "score/unscored", **self.about)
+            yield connection
+
     def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: ScoreBlock) -> Prepared:
-        """Fetch a block and make it ready. Each call needs a cursor of its own."""
+        """Fetch a block and make it ready. Each call needs a cursor of its own, of a connection of `reading`."""
         import numpy as np
 
         queries = {"first_query": block.first_query, "last_query": block.last_query}
-        cursor.register("wave", self.queries)
-        pairs = sql_files.select(cursor, "score/pairs", **queries, **self.about).to_arrow_table()
+        pairs = sql_files.select(cursor, "score/pairs", **queries).to_arrow_table()
         wanted, which_passage = np.unique(pairs["passage_key"].to_numpy(), return_inverse=True)
         asked = sql_files.select(cursor, "score/queries", **queries).fetchall()
         which_query = np.searchsorted([key for key, _ in asked], pairs["query_key"].to_numpy())
