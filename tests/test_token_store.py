@@ -147,9 +147,9 @@ def test_a_cross_encoder_that_cuts_the_beginning_makes_its_pairs_itself(
     )
 
 
-@pytest.mark.parametrize("stored", ["none", "the first shard", "all"])
+@pytest.mark.parametrize(("stored", "without"), [("none", [0, 2, 3, 4]), ("the first shard", [3, 4]), ("all", [])])
 def test_any_passages_have_the_same_tokens_whether_stored_or_not(
-    stored: str, tmp_path: Path, tiny_encoder: Model
+    stored: str, without: list[int], tmp_path: Path, tiny_encoder: Model
 ) -> None:
     """A later load adds a shard, whose tokens are made of the texts until they are stored, too."""
     workspace, model = loaded(Workspace.create(tmp_path / "set"), FIRST), tiny_encoder()
@@ -166,9 +166,9 @@ def test_any_passages_have_the_same_tokens_whether_stored_or_not(
         return [texts[key] for key in lacking]
 
     found = store.of(keys, fetch)
-    assert asked == {"none": [0, 3, 5, 6, 7, 8], "the first shard": [7, 8], "all": []}[stored]
+    assert asked == without
     assert [row.tolist() for row in found] == [store.tokens.of([texts[key]])[0].tolist() for key in keys]
-    assert len(found[2]) == 240, "a text is stored without a cut"
+    assert len(found[1]) == 240, "a text is stored without a cut"
 
 
 def test_scores_have_the_same_bytes_with_and_without_stored_tokens(
@@ -200,7 +200,7 @@ def test_a_few_pairs_store_nothing(workspace: Workspace, tiny_cross_encoder: Mod
 def test_an_encoder_and_a_cross_encoder_with_one_vocabulary_share_the_tokens(
     workspace: Workspace, tiny_encoder: Model, tiny_cross_encoder: Model, tokenized: list[str]
 ) -> None:
-    """Mining stores them as it embeds. Then neither scoring nor training makes them again. A prompt is part of them."""
+    """Mining stores them as it embeds. Then scoring and training make none. A prompt makes other tokens."""
     encoder = tiny_encoder()
     curate.mine(workspace, retriever="dense", encoder=str(encoder))
     before = files(workspace)
@@ -236,28 +236,27 @@ def test_embeddings_have_the_same_bytes_with_and_without_stored_tokens(
 
 
 def test_a_kill_between_shards_loses_one_shard(
-    workspace: Workspace, tiny_encoder: Model, tokenized: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_encoder: Model, tokenized: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was begun leaves nothing behind. The next call makes only what is missing, with the same bytes."""
-    workspace, model = grown(workspace), tiny_encoder()
-    of = TextTokens.of
+    workspace, model = loaded(loaded(Workspace.create(tmp_path / "set"), FIRST), SECOND), tiny_encoder()
+    of, store = TextTokens.of, store_of(workspace, model)
 
     def killed(self: TextTokens, texts: Sequence[str]) -> Ragged:
         if "storm" in texts:
             raise KeyboardInterrupt
         return of(self, texts)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        store = store_of(workspace, model)
+    with monkeypatch.context() as patched:
         patched.setattr(TextTokens, "of", killed)
-        store.write(SILENT)
+        with pytest.raises(KeyboardInterrupt):
+            store.write(SILENT)
     assert len(files(workspace)) == 1
     assert not list(workspace.root.glob("indexes/tokens/*/.*"))
 
-    store = store_of(workspace, model)
     tokenized.clear()
     store.write(SILENT)
-    assert tokenized == ["hail and fog", "storm"]
+    assert tokenized == SECOND
     whole = files(workspace)
     shutil.rmtree(workspace.root / "indexes")
     store_of(workspace, model).write(SILENT)
