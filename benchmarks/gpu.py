@@ -183,6 +183,7 @@ def score(bench: Bench, shape: str, count: int) -> None:
     """Score pairs, 50 passages a query, at most 256 tokens; the lengths are met for the first time."""
     import torch
 
+    from curate.models.pair_tokens import PairTokens
     from curate.models.scorer import find_source
     from curate.models.transfer import prepared
 
@@ -190,20 +191,25 @@ def score(bench: Bench, shape: str, count: int) -> None:
     queries, passages = bench.texts(pairs // 50, bench.count(10_000, 100))
     rng = np.random.default_rng(0)
     both = np.stack([np.repeat(np.arange(pairs // 50), 50), rng.integers(0, len(passages), pairs)], 1)
-    scorer = find_source(str(folder), folder.parent).open()
+    scorer: Any = find_source(str(folder), folder.parent).open()
     scorer.score(scorer.prepare(queries, passages, both[:20]))
 
-    def ready(block: np.ndarray) -> Any:
-        """Tokenize what occurs in a block, as `curate denoise` does."""
-        (asked, at), (read, of) = (np.unique(column, return_inverse=True) for column in block.T)
-        texts = [queries[number] for number in asked], [passages[number] for number in read]
-        return scorer.prepare(*texts, np.stack([at, of], 1))
+    def ready() -> Iterator[Any]:
+        """Tokenize each passage once, and the queries of a block with it, as `curate denoise` does."""
+        tokens = scorer.passage_tokens.of(passages)
 
-    blocks = np.array_split(both, 5)
-    seconds, scored = timed(lambda: [scorer.score(rows) for rows in prepared(blocks, ready)])
-    tokenizing, rows = timed(lambda: [row for block in blocks for row in ready(block)])
+        def pairs_of(block: np.ndarray) -> Any:
+            (asked, at), (read, of) = (np.unique(column, return_inverse=True) for column in block.T)
+            texts = [queries[number] for number in asked]
+            return scorer.prepare_tokens(texts, tokens.take(read), np.stack([at, of], 1))
+
+        return prepared(np.array_split(both, 5), pairs_of)
+
+    seconds, scored = timed(lambda: [scorer.score(rows) for rows in ready()])
+    tokenizing, blocks = timed(lambda: list(ready()))
+    rows = PairTokens.of([row for block in blocks for row in block])
     alone, logits = timed(lambda: scorer.score(rows))
-    operations = 2 * weights(scorer.model) * sum(len(row.ids) for row in rows)
+    operations = 2 * weights(scorer.model) * int(rows.ids.lengths.sum())
     facts = {"form": scorer.settings.get("attention", "padded"), "dtype": scorer.settings["dtype"]}
     bench.say("curate", a_second=round(pairs / seconds), **facts, **bench.share(operations, seconds))
     bench.say("its tokenizing alone", a_second=round(pairs / tokenizing))
@@ -233,7 +239,7 @@ def encode(bench: Bench) -> None:
     encoder = Encoder.open(str(folder))
     list(encoder.encode(passages[:20], "passage"))
     seconds, found = timed(lambda: list(encoder.encode(passages, "passage")))
-    tokens = sum(len(ids) for ids in encoder.tokenize(passages, "passage")[0]["input_ids"])
+    tokens = sum(len(ids) for ids in encoder.tokenize(passages, "passage").columns["input_ids"])
     work = bench.share(2 * weights(encoder.model) * tokens, seconds)
     facts = {"form": encoder.settings.get("attention", "padded"), "dtype": encoder.dtype}
     bench.say("curate", a_second=round(len(passages) / seconds), **facts, **work)

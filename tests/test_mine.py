@@ -282,7 +282,7 @@ def test_the_plan_counts_what_is_embedded_and_changes_nothing(workspace: Workspa
     assert (fresh.total, fresh.cached) == (7, 0)
     assert fresh.seconds is not None
     tokens, _, _ = Encoder.open(encoder, workspace.root).tokenize(list(PASSAGES.values()), "passage")
-    assert fresh.tokens == sum(map(len, tokens["input_ids"]))
+    assert fresh.tokens == int(tokens["input_ids"].lengths.sum())
     assert f"tokens: about {fresh.tokens:,}" in fresh.text()
     assert deeper.seconds is not None
     assert (deeper.unit, deeper.total, deeper.cached) == ("queries", 4, 0)  # embedded, but not searched yet

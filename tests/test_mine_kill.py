@@ -60,6 +60,7 @@ def run(root: Path, seconds: float | None) -> int:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Return the sha256 of every shard and embedding by its path, without temporary files."""
-    files = [*root.glob("tables/*/*/*.parquet"), *root.glob("embeddings/**/*.npy")]
+    """Return the sha256 of every shard, embedding and file of tokens by its path, without temporary files."""
+    places = ("tables/*/*/*.parquet", "embeddings/**/*.npy", "indexes/tokens/*/*.arrow")
+    files = [path for place in places for path in root.glob(place)]
     return {str(path.relative_to(root)): file_sha256(path) for path in files}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from curate.doctor.exam import Cuts
 from curate.doctor.sample import Sample, TextPair
@@ -116,7 +116,11 @@ class EncoderModel:
         cut = [at for at, tokens in enumerate(needed) if tokens > spec.passage_max_length]
         lost = [1 - spec.passage_max_length / needed[at] for at in cut]
         asked = self._needed(sample.queries, "query")
-        kept = self.encoder.tokenize([sample.passages[at] for at in cut], "passage")[0] if cut else {}
+        kept = (
+            self.encoder.tokenize([sample.passages[at] for at in cut], "passage").columns["input_ids"]
+            if cut
+            else []
+        )
         end = self._end()
         return Cuts(
             unit="passages",
@@ -128,7 +132,7 @@ class EncoderModel:
             could_be=positions(self.encoder.folder / spec.transformer),
             option="--passage-max-length",
             queries_cut=sum(tokens > spec.query_max_length for tokens in asked),
-            ends_cut=sum(ids[len(ids) - len(end) :] != end for ids in kept.get("input_ids", [])),
+            ends_cut=sum(ids[len(ids) - len(end) :].tolist() != end for ids in kept),
             behind=self._behind(sample, set(cut)),
         )
 
@@ -140,11 +144,11 @@ class EncoderModel:
 
     def _end(self) -> list[int]:
         """Return the tokens that end every text."""
-        rows: Any = self.encoder.tokenize(list(SHORT), "passage")[0]["input_ids"]
+        rows = [ids.tolist() for ids in self.encoder.tokenize(list(SHORT), "passage").columns["input_ids"]]
         end = 0
         while end < min(map(len, rows)) and len({row[-1 - end] for row in rows}) == 1:
             end += 1
-        return list(rows[0][len(rows[0]) - end :])
+        return rows[0][len(rows[0]) - end :]
 
     def _behind(self, sample: Sample, cut: set[int]) -> list[tuple[int, str]]:
         spec, found = self.encoder.spec, []

@@ -61,8 +61,8 @@ def embedding_pace(workspace: Workspace, encoder: "Encoder") -> Pace:
         if measured
         else _rate(encoder, texts, "passage") * times_as_fast(len(passage_shards(workspace)))
     )
-    tokens, _, _ = encoder.tokenize(texts, "passage")
-    return Pace(rate, sum(map(len, tokens["input_ids"])) / len(texts))
+    tokens = encoder.tokenize(texts, "passage").columns["input_ids"]
+    return Pace(rate, float(tokens.lengths.mean()))
 
 
 def search_seconds(workspace: Workspace, request: MineRequest, encoder: "Encoder") -> float | None:
