@@ -1,11 +1,14 @@
 """Scorers beside the CrossEncoder of sentence-transformers: pairs for each second of CPU time, in one process.
 
     python benchmarks/scorers.py [modular] [causal] [--queries N] [--depth N] [--rounds N] [--dtype fp32|bf16]
+    python benchmarks/scorers.py --preparing WORKSPACE SCORER
 
 modular: 149 M parameters in the shape of ModernBERT-base, with the head of the Ettin rerankers. causal: 0.6 B in
 the shape of Qwen3-Reranker. The weights are random, which changes no speed. Both tools score the same pairs, in
 turn, and the script prints the largest difference of their logits. Each query has the same number of passages,
-drawn from one collection, as the candidates of a run have.
+drawn from one collection, as the candidates of a run have. `--preparing`: what the processor does for each pair
+before the model reads it, for a tenth of what a scorer lacks of the newest run in WORKSPACE, at depth 50: with the
+tokens of its passages made anew in every shard, and stored. It leaves these in the workspace.
 """
 
 import argparse
@@ -43,7 +46,11 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2, help="the best one of each tool counts")
     parser.add_argument("--dtype", default="fp32", choices=["fp32", "bf16"])
+    parser.add_argument("--preparing", nargs=2, metavar=("WORKSPACE", "SCORER"))
     options = parser.parse_args()
+    if options.preparing:
+        print(preparing(*options.preparing))
+        return
     os.environ |= {"CURATE_DEVICE": "cpu", "CURATE_DTYPE": options.dtype}
     words = vocabulary()
     queries, passages, pairs = collection(words, options.queries, options.depth)
@@ -61,6 +68,42 @@ def main() -> None:
         difference = float(np.abs(own - other).max())
         speeds = f"{len(pairs) / ours:.2f} | {len(pairs) / theirs:.2f} | {theirs / ours:.2f}"
         print(f"| {shape}, {options.dtype} | {len(pairs)} | {speeds} | {difference:.2g} |", flush=True)
+
+
+def preparing(root: str, scorer: str) -> str:
+    """Return a Markdown table of processor time."""
+    from curate import Workspace, sql_files
+    from curate.config import Denoise
+    from curate.denoise.scoring import Scoring
+    from curate.progress import SILENT
+
+    workspace = Workspace(root)
+    run, settings = workspace.records("mine")[-1].job, Denoise(depth=50, scorer=scorer)
+
+    def prepare() -> float:
+        """Return the seconds for each pair of a tenth of the shards."""
+        scoring = Scoring.of(workspace, run, settings)
+        few = scoring.to_do[::10]
+        started = time.process_time()
+        with scoring.reading() as connection:
+            found = time.process_time() - started
+            for block in few:
+                scoring.prepare(sql_files.cursor(connection), block)
+        of_few = time.process_time() - started - found
+        return found / scoring.unscored + of_few / sum(block.unscored for block in few)
+
+    store = Scoring.of(workspace, run, settings).store
+    assert store, "this scorer reads texts"
+    without = prepare()
+    started = time.process_time()
+    store.write(SILENT)
+    writing, passages = time.process_time() - started, sum(shard.rows for shard in store.shards)
+    return "\n".join([
+        "| | microseconds of a processor |\n|---|---|",
+        f"| a pair, passages tokenized in every shard | {without * 1e6:.1f} |",
+        f"| a passage, tokenized and stored once | {writing / passages * 1e6:.1f} |",
+        f"| a pair, passages stored | {prepare() * 1e6:.1f} |",
+    ])  # fmt: skip
 
 
 def timed(score: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:

@@ -36,6 +36,7 @@ from curate.models.scorer import (
 )
 from curate.models.served.address import is_address
 from curate.models.served.judge_prompt import keep_prompt
+from curate.passages import passage_shards
 from curate.progress import SILENT, Advance, Progress
 from curate.token_store import TokenStore
 from curate.workspace import Workspace
@@ -184,8 +185,9 @@ class Scoring:
             keep_prompt(self.workspace.root, self.scorer.source.options.prompt)
         if self.scorer.is_new:  # first, so that no score lacks its model's row
             self.job.write_rows("models", [self.scorer.row()])
-        if self.store and self.unscored >= sum(shard.rows for shard in self.store.shards):
-            self.store.write(progress)  # for fewer pairs, it would hold much that nobody reads
+        # For fewer pairs than passages, much would be stored that nobody reads.
+        if self.unscored >= sum(shard.rows for shard in passage_shards(self.workspace)) and self.store:
+            self.store.write(progress)
         total = sum(block.unscored for block in self.blocks)
         done = total - self.unscored
         started = time.monotonic()

@@ -76,7 +76,9 @@ class PairFrame:
 
 
 def text_frame(tokenizer: Any) -> TextFrame | None:
-    """Return the special tokens around a text; None if they cannot be separated."""
+    """Return the special tokens around a text; None if they cannot be separated, or a text loses its beginning."""
+    if tokenizer.truncation_side != "right":
+        return None
     own = tokenizer("some text", add_special_tokens=False)["input_ids"]
     encoded = tokenizer("some text")
     ids, segments = encoded["input_ids"], encoded.get("token_type_ids")
@@ -85,7 +87,9 @@ def text_frame(tokenizer: Any) -> TextFrame | None:
 
 
 def pair_frame(tokenizer: Any) -> PairFrame | None:
-    """Return the special tokens around a pair; None if they cannot be separated."""
+    """Return the special tokens around a pair; None if they cannot be separated, or a text loses its beginning."""
+    if tokenizer.truncation_side != "right":
+        return None
     first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("first", "second text"))
     pair = tokenizer("first", "second text")
     ids, kinds = pair["input_ids"], pair.get("token_type_ids") or [0] * len(pair["input_ids"])
