@@ -28,7 +28,7 @@ from curate.doctor.exam import Cuts, Exam
 from curate.doctor.sample import Sample, TextPair, draw_sample
 from curate.errors import BadSettings, NoWorkspace, StepMissing
 from curate.jobs import Job
-from curate.models import batching, causal_scorer, cross_encoder
+from curate.models import batching, causal_scorer, cross_encoder, special_tokens
 from curate.models import encoder as encoder_module
 from curate.models.encoder import Encoder
 from curate.models.fold_scorer import FoldScorer, write_folds
@@ -397,7 +397,7 @@ def test_segments_on_the_wrong_side_are_red(
     texts: Workspace, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model was trained with segment 0 for the query. With others, its scores look as plausible."""
-    frame: Any = cross_encoder.pair_frame
+    frame = special_tokens.pair_frame
 
     def wrong(tokenizer: Any) -> Any:
         return dataclasses.replace(frame(tokenizer), segments=(1, 1, 1, 0, 0))
@@ -529,7 +529,9 @@ def test_judges_in_folds_are_examined_judge_by_judge(
     monkeypatch.setattr(
         FoldScorer,
         "prepare",
-        lambda self, *texts: [row._replace(fold=3 - row.fold if row.fold else 0) for row in before(self, *texts)],
+        lambda self, *texts: [
+            row._replace(judge=3 - row.judge if row.judge else 0) for row in before(self, *texts)
+        ],
     )
     assert colours(examine(texts, folder, queries=6), REFERENCE) == ["red"]
 

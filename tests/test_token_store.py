@@ -10,9 +10,11 @@ import pytest
 
 import curate
 from curate import Workspace
+from curate.models import cross_encoder
 from curate.models.cross_encoder import CrossEncoder
 from curate.models.encoder import Encoder
 from curate.models.encoder_tokens import EncoderTokens
+from curate.models.pretrained import load_tokenizer
 from curate.models.text_tokens import TextTokens
 from curate.progress import SILENT
 from curate.ragged import Ragged
@@ -129,12 +131,9 @@ def test_a_cross_encoder_that_cuts_the_beginning_makes_its_pairs_itself(
     tiny_cross_encoder: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also if its pairs may be longer than any text by which the cut is tried elsewhere."""
-    from curate.models import cross_encoder
-
-    load = cross_encoder.load_tokenizer
 
     def from_the_left(*arguments: Any, **options: Any) -> Any:
-        tokenizer = load(*arguments, **options)
+        tokenizer = load_tokenizer(*arguments, **options)
         tokenizer.truncation_side = "left"
         return tokenizer
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.config import TrainDualEncoder
 from curate.models.transfer import sent
+from curate.ragged import Ragged
 from curate.shards import drawn
 
 from .batch import Batch, Batches
@@ -96,7 +97,7 @@ class DualEncoderTask:
         label = positive.gather(1, slots.clamp(min=0)) & (slots >= 0)
         return margin_mse(student, teacher, known, label) / max(batch.taught_pairs, 1)
 
-    def _embedded(self, texts: list[Any], side: str, seed: int) -> Embedded:
+    def _embedded(self, texts: Ragged, side: str, seed: int) -> Embedded:
         return Embedded(
             lambda part: self.model.embed(part, side),
             texts,

@@ -148,7 +148,7 @@ class EncoderModel:
         end = 0
         while end < min(map(len, rows)) and len({row[-1 - end] for row in rows}) == 1:
             end += 1
-        return rows[0][len(rows[0]) - end :]
+        return list(rows[0][len(rows[0]) - end :])
 
     def _behind(self, sample: Sample, cut: set[int]) -> list[tuple[int, str]]:
         spec, found = self.encoder.spec, []
