@@ -397,7 +397,7 @@ def test_segments_on_the_wrong_side_are_red(
     texts: Workspace, tiny_cross_encoder: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model was trained with segment 0 for the query. With others, its scores look as plausible."""
-    frame = special_tokens.pair_frame
+    frame: Any = special_tokens.pair_frame
 
     def wrong(tokenizer: Any) -> Any:
         return dataclasses.replace(frame(tokenizer), segments=(1, 1, 1, 0, 0))
