@@ -29,7 +29,7 @@ PASSAGES = {f"p{number}": f"passage {number} of rain" for number in range(5)} | 
     "none": " \t ",
 }
 QUERIES = {"q1": "when does rain fall", "q2": "where is snow"}
-FIRST, SECOND = ["rain", "snow and ice", "fogs" * 60], ["hail and fog", "storm"]
+FIRST, SECOND = ["rain", "snow and ice", ("fogs " * 60).strip()], ["hail and fog", "storm"]
 FOUND = {"q1": ["p0", "p1", "long", "none", "p3"], "q2": ["long", "p4", "p2", "p0"]}
 TEXTS = ["", " ", "rain", " rain and  snow ", "zürich 東京", "a [SEP] b </s> c", "tab\tline\n", "snow " * 1000]
 
