@@ -335,6 +335,7 @@ def curate_step(
     from curate.config import TrainDualEncoder
     from curate.models.embedding_spec import read_embedding_spec
     from curate.models.pretrained import load_tokenizer
+    from curate.ragged import Ragged
     from curate.train.batch import Batch
     from curate.train.dual_encoder_task import DualEncoderTask
     from curate.train.optimizer import adamw
@@ -359,8 +360,8 @@ def curate_step(
         read = [text for both in zip(positives, negatives, strict=True) for text in both]
         batch = Batch(
             rows=rows,
-            queries=asked,
-            passages=read,
+            queries=Ragged.of(asked),
+            passages=Ragged.of(read),
             counts=[2 * rows],
             positive=positive,
             negative=~positive,

@@ -24,6 +24,7 @@ from planted import sample
 
 from curate import Workspace
 from curate.models.pretrained import load_tokenizer
+from curate.ragged import Ragged
 from curate.shards import Lineage
 from curate.train import training_rows
 from curate.training_set import TrainingSet
@@ -75,7 +76,7 @@ def prepare(options: argparse.Namespace) -> None:
         folder,
         training_set,
         {**training_set.parameters, **SETTINGS},
-        lambda texts, _side: tokenizer(texts, truncation=True, max_length=LENGTH)["input_ids"],
+        lambda _keys, texts, _side: Ragged.of(tokenizer(texts, truncation=True, max_length=LENGTH)["input_ids"]),
         Lineage("benchmark", "rows"),
     )
     drawn = pl.read_parquet(folder / training_rows.ROWS)

@@ -14,6 +14,7 @@ from curate.calibration import write_calibration
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings
 from curate.jobs import Job
+from curate.ragged import Ragged
 from curate.shards import Lineage
 from curate.train import training_rows
 from curate.train.batch import Batch, Batches, ahead
@@ -80,7 +81,7 @@ def write(workspace: Workspace, folder: Path, **changes: Any) -> Path:
         folder,
         training_set(parameters),
         parameters,
-        lambda texts, _side: [[ord(letter) for letter in text] for text in texts],
+        lambda _keys, texts, _side: Ragged.of([[ord(letter) for letter in text] for text in texts]),
         Lineage("test", "rows", changes),
     )
     return folder

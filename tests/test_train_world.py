@@ -16,6 +16,7 @@ from curate.errors import BadSettings, CurateError
 from curate.jobs import Job
 from curate.models import pretrained
 from curate.models.pretrained import load_tokenizer
+from curate.ragged import Ragged
 from curate.shards import Lineage
 from curate.train import training_rows
 from curate.train.launch import launch
@@ -66,7 +67,7 @@ def write_rows(workspace: Workspace, model: Path, folder: Path, **options: Any) 
         folder,
         training_set,
         {**training_set.parameters, **drawn, "masks": "decisions", **options},
-        lambda texts, _side: tokenizer(texts, truncation=True, max_length=24)["input_ids"],
+        lambda _keys, texts, _side: Ragged.of(tokenizer(texts, truncation=True, max_length=24)["input_ids"]),
         Lineage("test", "rows"),
     )
 
