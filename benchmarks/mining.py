@@ -55,7 +55,9 @@ def main() -> None:
     encoder = options.encoder or minilm()
     source = options.folder / "source"
     if options.peer:
-        mine_hard_negatives(source, encoder, options.depth, options.peer, options.folder / f"{options.peer}.parquet")
+        mine_hard_negatives(
+            source, encoder, options.depth, options.peer, options.folder / f"{options.peer}.parquet"
+        )
         return
     shutil.rmtree(options.folder, ignore_errors=True)
     print(write_collection(options.collection, source, options.queries, options.passages), flush=True)
@@ -90,7 +92,9 @@ def write_collection(collection: Path, target: Path, queries: int, passages: int
     asked = set(list(dict.fromkeys(label[0] for label in labels))[:queries])
     kept = [label for label in labels if label[0] in asked]
     write(target / "corpus.jsonl", (json.dumps(row) for row in rows))
-    write(target / "queries.jsonl", (json.dumps(r) for r in read(collection / "queries.jsonl") if r["_id"] in asked))
+    write(
+        target / "queries.jsonl", (json.dumps(r) for r in read(collection / "queries.jsonl") if r["_id"] in asked)
+    )
     write(target / "qrels/train.tsv", ["query-id\tcorpus-id\tscore", *("\t".join(label) for label in kept)])
     return f"{len(rows):,} passages, {len(asked):,} queries, {len(kept):,} positives"
 
@@ -118,7 +122,17 @@ def measured(tool: str, options: argparse.Namespace, encoder: str) -> Cost:
     elif name == CURATE:
         shutil.rmtree(mined, ignore_errors=True)
         shutil.copytree(loaded, mined)
-        command = [*curate, str(mined), "mine", "--retriever", "dense", "--encoder", encoder, "--depth", str(options.depth)]
+        command = [
+            *curate,
+            str(mined),
+            "mine",
+            "--retriever",
+            "dense",
+            "--encoder",
+            encoder,
+            "--depth",
+            str(options.depth),
+        ]
     else:
         command = [sys.executable, __file__, str(options.collection), "--folder", str(options.folder)]
         command += ["--encoder", encoder, "--depth", str(options.depth), "--peer", dtype]
@@ -153,7 +167,9 @@ def mine_hard_negatives(source: Path, encoder: str, depth: int, dtype: str, targ
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.util import mine_hard_negatives as mine
 
-    passages = {row["_id"]: f"{row.get('title', '')} {row['text']}".strip() for row in read(source / "corpus.jsonl")}
+    passages = {
+        row["_id"]: f"{row.get('title', '')} {row['text']}".strip() for row in read(source / "corpus.jsonl")
+    }
     queries = {row["_id"]: row["text"] for row in read(source / "queries.jsonl")}
     labels = [line.split("\t") for line in (source / "qrels/train.tsv").read_text("utf-8").splitlines()[1:]]
     pairs = Dataset.from_dict(
