@@ -21,6 +21,7 @@ import polars as pl
 
 import curate
 from curate import sql_files
+from curate.cutoffs import set_cutoffs
 from curate.export.formats import FORMATS
 from curate.jobs import Job
 from curate.workspace import Workspace
@@ -45,22 +46,15 @@ def workspace(root: Path, queries: int, passages: int, depth: int) -> Workspace:
     _write(mine, "candidates", candidates)
     mine.write_rows("runs", [_run(queries, depth)])
     mine.finish()
-    denoise = Job(made, "denoise", "denoise-1")
+    denoise = Job(made, "denoise", "score-bm25-train", {"run": "bm25-train", "depth": depth})
     _write(denoise, "scores", _scores(candidates))
-    denoise.write_rows("cutoffs", [_row("cutoffs", CUTOFFS | {"depth": depth})])
     denoise.write_rows("models", [_row("models", SCORER)])
-    denoise.finish()
+    denoise.finish(scorer_id="synthetic", run="bm25-train")
+    set_cutoffs(made, "default", scorer_id="synthetic", depth=depth, negative_below=0.1, positive_above=0.9)
+    made.keep_scored_candidates()  # as `curate denoise` does at its end
     return made
 
 
-CUTOFFS = {
-    "name": "default",
-    "revision": 1,
-    "scorer_id": "synthetic",
-    "negative_below": 0.1,
-    "positive_above": 0.9,
-    "pseudo_positives": "best",
-}
 SCORER = {
     "model_id": "synthetic",
     "role": "cross-encoder",
