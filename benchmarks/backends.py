@@ -1,10 +1,11 @@
-"""Back ends of a cross-encoder beside each other and sentence-transformers: pairs for each second of CPU time.
+"""Back ends of a cross-encoder or an encoder beside each other and sentence-transformers, by CPU time.
 
-    python benchmarks/backends.py [MODEL] [--queries N] [--depth N] [--rounds N] [--threads N]
+    python benchmarks/backends.py [MODEL] [--encode] [--queries N] [--depth N] [--rounds N] [--threads N]
 
-MODEL: the folder of a cross-encoder; without it, random weights in the shape of MiniLM-L6 (22 M parameters). All
-tools score the same pairs in turn, each in its default batches, in one process. The best round of each counts. The
-largest difference is that of a logit from curate's with torch in fp32. `not run` says what a tool lacks.
+MODEL: the folder of a cross-encoder, or with --encode of an encoder; without it, random weights in the shape of
+MiniLM-L6 (22 M parameters). All tools score the same pairs or embed the same passages in turn, each in its default
+batches, in one process. The median of the rounds counts. The largest difference is that of a logit, or of a number
+in a vector, from curate's with torch in fp32. `not run` says what a tool lacks.
 """
 
 import argparse
@@ -13,59 +14,75 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from operator import itemgetter
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 from scorers import collection, curate_scores, timed, vocabulary, write_tokenizer
 
 Tool = Callable[[], np.ndarray]
+AS_SHIPPED = "sentence-transformers, torch fp32"
 
 
 def main() -> None:
     """Time every tool in turn, print a Markdown row each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", type=Path)
+    parser.add_argument("--encode", action="store_true", help="embed the passages instead of scoring pairs")
     parser.add_argument("--queries", type=int, default=20)
-    parser.add_argument("--depth", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--depth", type=int, default=20, help="as many passages as queries x depth")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     os.environ |= {"CURATE_DEVICE": "cpu", "CURATE_THREADS": str(options.threads)}
     words = vocabulary()
-    texts = collection(words, options.queries, options.depth)
+    queries, passages, pairs = collection(words, options.queries, options.depth)
     with tempfile.TemporaryDirectory() as holder:
-        folder = options.model or write_minilm(Path(holder) / "minilm", words)
-        tools, lacking = opened(folder, texts, options.threads)
+        folder = options.model or write_minilm(Path(holder) / "minilm", words, head=not options.encode)
+        if options.encode:
+            curate, library = partial(curate_vectors, folder, passages), partial(library_vectors, folder, passages)
+        else:
+            curate = partial(curate_scores, folder, queries, passages, pairs)
+            library = partial(library_scores, folder, queries, passages, pairs)
+        tools, lacking = opened(curate, library, options.threads)
         rounds = [[timed(tool) for tool in tools.values()] for _ in range(options.rounds)]
-    best = [min(found, key=itemgetter(0)) for found in zip(*rounds, strict=True)]
-    (base, precise), pairs = best[0], len(texts[2])
-    print(f"{pairs:,} pairs of {folder.name}, {options.threads} threads, best of {options.rounds} rounds\n")
-    print("| tool | pairs per CPU second | times curate, torch fp32 | largest difference |\n|---|---|---|---|")
-    for name, (seconds, logits) in zip(tools, best, strict=True):
-        difference = np.abs(logits - precise).max()
-        print(f"| {name} | {pairs / seconds:.1f} | {base / seconds:.2f} | {difference:.2g} |")
+    show(dict(zip(tools, zip(*rounds, strict=True), strict=True)), "passages" if options.encode else "pairs")
     for name, why in lacking.items():
-        print(f"| {name} | not run | | {why} |")
+        print(f"| {name} | not run | | | {why} |")
 
 
-def opened(folder: Path, texts: tuple[Any, ...], threads: int) -> tuple[dict[str, Tool], dict[str, str]]:
-    """Return name -> what scores, loaded and warm, and name -> why it cannot, of those that cannot."""
+def show(rounds: dict[str, tuple[tuple[float, np.ndarray], ...]], unit: str) -> None:
+    """Print a Markdown table from tool -> the CPU seconds and the result of each of its rounds."""
+    seconds = {name: median(second for second, _ in found) for name, found in rounds.items()}
+    found = {name: results[0][1] for name, results in rounds.items()}
+    precise = next(iter(found.values()))
+    best = min(seconds[name] for name in seconds if name.startswith("sentence-transformers"))
+    print(f"{len(precise):,} {unit}, medians of {len(next(iter(rounds.values())))} rounds\n")
+    print(f"| tool | {unit} per CPU second | times sentence-transformers, fp32 | its best | largest difference |")
+    print("|---|---|---|---|---|")
+    for name, own in seconds.items():
+        times = f"{seconds[AS_SHIPPED] / own:.2f} | {best / own:.2f}"
+        print(f"| {name} | {len(precise) / own:.1f} | {times} | {np.abs(found[name] - precise).max():.2g} |")
+
+
+def opened(
+    curate: Callable[..., Tool], library: Callable[..., Tool], threads: int
+) -> tuple[dict[str, Tool], dict[str, str]]:
+    """Return name -> what computes, loaded and warm, and name -> why it cannot, of those that cannot."""
     import torch
 
     tools: dict[str, Tool] = {}
     lacking: dict[str, str] = {}
     for backend, dtype in product(("torch", "openvino"), ("fp32", "bf16")):
         os.environ["CURATE_DTYPE"] = dtype
-        make = partial(curate_scores, folder, *texts, backend=backend)
-        attempt(tools, lacking, f"curate, {backend} {dtype}", make)
+        attempt(tools, lacking, f"curate, {backend} {dtype}", partial(curate, backend=backend))
     for backend, name, formats in (
         ("torch", "torch fp32", {"dtype": torch.float32}),
         ("torch", "torch bf16", {"dtype": torch.bfloat16}),
         ("openvino", "openvino", {}),
     ):
-        make = partial(library_scores, folder, *texts, backend=backend, formats=formats)
+        make = partial(library, backend=backend, formats=formats)
         attempt(tools, lacking, f"sentence-transformers, {name}", make)
     torch.set_num_threads(threads)
     return tools, lacking
@@ -99,15 +116,34 @@ def library_scores(
     return lambda: np.asarray(model.predict(texts, **options))
 
 
-def write_minilm(folder: Path, words: list[str]) -> Path:
-    """Save a BERT cross-encoder in the shape of MiniLM-L6."""
-    from transformers import BertConfig, BertForSequenceClassification
+def curate_vectors(folder: Path, passages: list[str], *, backend: str) -> Tool:
+    """Return a function that tokenizes and embeds; the model is loaded and warm."""
+    from curate.models.encoder import Encoder
+
+    encoder = Encoder.open(str(folder), backend=backend)
+    list(encoder.encode(passages[:2], "passage"))
+    return lambda: np.concatenate([chunk.array for chunk in encoder.encode(passages, "passage")])
+
+
+def library_vectors(folder: Path, passages: list[str], *, backend: str, formats: dict[str, Any]) -> Tool:
+    """Return a function that embeds by sentence-transformers, at its default batch size."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu", backend=backend, model_kwargs=formats)
+    options: dict[str, Any] = {"normalize_embeddings": True, "show_progress_bar": False}
+    model.encode(passages[:2], **options)
+    return lambda: np.asarray(model.encode(passages, **options), np.float32)
+
+
+def write_minilm(folder: Path, words: list[str], *, head: bool = True) -> Path:
+    """Save a BERT in the shape of MiniLM-L6: a cross-encoder, or without a head an encoder."""
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
     write_tokenizer(folder, words, 30_522, ["[PAD]", "[CLS]", "[SEP]"])
     config = BertConfig(
         hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536, num_labels=1
     )
-    BertForSequenceClassification(config).save_pretrained(folder)
+    (BertForSequenceClassification if head else BertModel)(config).save_pretrained(folder)
     return folder
 
 

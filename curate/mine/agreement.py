@@ -77,8 +77,8 @@ class VectorAgreement:
         return (
             f"{self.backend} beside torch in float32, on {counted(self.passages, 'passages')} and "
             f"{counted(self.queries, 'queries')}: the two vectors of a text have a cosine of at least "
-            f"{self.least_cosine:.5f}, and of {counted(looked_at, 'passages')} in the top {self.top} of the queries, "
-            f"{self.others:,} ({self.others / max(1, looked_at):.1%}) are others"
+            f"{self.least_cosine:.5f}, and of {counted(looked_at, 'passages')} in the top {self.top} of the "
+            f"queries, {self.others:,} ({self.others / max(1, looked_at):.1%}) are others"
         )
 
 

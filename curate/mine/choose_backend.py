@@ -1,4 +1,4 @@
-"""What computes an encoder: the back end that is named or, for `auto`, the one that has embedded here or is faster.
+"""The back end of an encoder: as named or, for `auto`, the one that has embedded here, else the faster one.
 
 A measurement may come out otherwise the next time, and another back end is another encoder. So it is made once: an
 encoder that has embedded here, or has begun to, keeps its back end.
@@ -25,7 +25,7 @@ BACKENDS = ("torch", "openvino")
 
 
 def open_encoder(workspace: "Workspace", name: str, backend: Backend, **options: Any) -> Encoder:
-    """Return the encoder `name` by a back end. `auto` means the one by which it has embedded here last, else torch.
+    """Return the encoder `name` by a back end. `auto`: the one by which it has embedded here last, else torch.
 
     The options are those of `read_embedding_spec`.
     """
@@ -50,7 +50,7 @@ def backend_here(workspace: "Workspace", encoder: Encoder) -> str | None:
 
 
 def faster_encoder(workspace: "Workspace", encoder: Encoder, progress: "Progress") -> Encoder:
-    """Return an encoder, which is new here, by the back end that embeds a few passages faster; say which, and why."""
+    """Return an encoder that is new here by the back end that embeds a few passages faster; say why."""
     try:
         openvino_settings()  # fails before the model is loaded
         encoders = {"torch": encoder, "openvino": encoder.by("openvino")}

@@ -55,8 +55,8 @@ class Mined:
     encode_seconds: float = 0.0
     notes: tuple[str, ...] = ()
     agreement: VectorAgreement | None = None
-    """Of an encoder that another back end than torch computes, in its first run here: how far its vectors agree with
-    those of torch in float32."""
+    """Of an encoder that another back end than torch computes, in its first run here: how far its vectors agree
+    with those of torch in float32."""
 
     @classmethod
     def of(cls, record: Record, already: bool) -> "Mined":
@@ -157,7 +157,8 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if request.encoder is None:
         return Plan("mine", "queries", queries, 0, bm25_seconds(workspace, request), notes)
     notes += [request.encoder.text, *request.encoder.spec.notes]
-    notes += ["Back end auto: the run decides by a measurement; this is the plan for torch."] * request.is_undecided
+    if request.is_undecided:
+        notes.append("Back end auto: the run decides by a measurement; this is the plan for torch.")
     searching = {source.settings["retriever"] for source in request.sources if not source.record}
     seconds: float | None = bm25_seconds(workspace, request) if "bm25" in searching else 0.0
     if "dense" not in searching:

@@ -169,7 +169,7 @@ class CrossEncoder:
         example.
         """
         long = self._tokenize_pairs([self.prompt + "when does rain fall"], ["rain and snow " * self.max_length])
-        batches = [probes, *([probe] for probe in probes), long]
+        batches = [probes, *([probe] for probe in probes), long, [*probes, *long]]
         before = [self._logits(batch) for batch in batches]
         outputs = 0 if self.head else self.model.config.num_labels
         self.model = OpenVinoModel(self.model, accepted(self.model, self._inputs(probes)), dtype, outputs)
