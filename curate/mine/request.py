@@ -83,8 +83,9 @@ class MineRequest:
         """Whether the back end `auto` is still to be decided. Until then it is torch."""
         from curate.mine.choose_backend import backend_here
 
-        auto = self.encoder is not None and self.settings.backend == "auto"
-        return auto and backend_here(self.queries.workspace, self.encoder) is None
+        if self.encoder is None or self.settings.backend != "auto":
+            return False
+        return backend_here(self.queries.workspace, self.encoder) is None
 
     def decided(self, progress: Progress) -> "MineRequest":
         """Return the request with the back end that is faster here, if `auto` is still to be decided; say why."""
