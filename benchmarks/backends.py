@@ -6,8 +6,8 @@ MODEL: the folder of a cross-encoder, or with --encode of an encoder; without it
 MiniLM-L6 (22 M parameters). All tools score the same pairs or embed the same passages in turn, each in its default
 batches, in one process. The median of the rounds counts. The largest difference is that of a logit, or of a number
 in a vector, from curate's with torch in fp32. `flips` counts the pairs on another side of 0.1 or 0.9 than there.
-OpenVINO's int8, which nncf calibrates on every third pair, is measured although curate does not offer it. `not run`
-says what a tool lacks.
+OpenVINO's int8, which nncf calibrates on every third pair, is measured although curate does not offer it. `not
+run` says what a tool lacks.
 """
 
 import argparse
@@ -64,9 +64,8 @@ def show(rounds: dict[str, tuple[tuple[float, np.ndarray], ...]], unit: str) -> 
     precise = next(iter(found.values()))
     best = min(seconds[name] for name in seconds if name.startswith("sentence-transformers"))
     print(f"{len(precise):,} {unit}, medians of {len(next(iter(rounds.values())))} rounds\n")
-    print(
-        f"| tool | {unit} per CPU second | times sentence-transformers, fp32 | its best | largest difference | flips |"
-    )
+    columns = ("times sentence-transformers, fp32", "its best", "largest difference", "flips")
+    print(f"| tool | {unit} per CPU second | {' | '.join(columns)} |")
     print("|---|---|---|---|---|---|")
     for name, own in seconds.items():
         times = f"{seconds[AS_SHIPPED] / own:.2f} | {best / own:.2f}"
