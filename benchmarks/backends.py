@@ -1,16 +1,18 @@
 """Back ends of a cross-encoder or an encoder beside each other and sentence-transformers, by CPU time.
 
-    python benchmarks/backends.py [MODEL] [--encode] [--queries N] [--depth N] [--rounds N] [--threads N]
+    python benchmarks/backends.py [MODEL] [--encode] [--collection FOLDER] [--queries N] [--depth N] [--rounds N]
+        [--threads N]
 
 MODEL: the folder of a cross-encoder, or with --encode of an encoder; without it, random weights in the shape of
-MiniLM-L6 (22 M parameters). All tools score the same pairs or embed the same passages in turn, each in its default
-batches, in one process. The median of the rounds counts. The largest difference is that of a logit, or of a number
-in a vector, from curate's with torch in fp32. `flips` counts the pairs on another side of 0.1 or 0.9 than there.
-OpenVINO's int8, which nncf calibrates on every third pair, is measured although curate does not offer it. `not
-run` says what a tool lacks.
+MiniLM-L6 (22 M parameters). FOLDER: a collection in the layout of BEIR; without it, texts of made-up words. All
+tools score the same pairs or embed the same passages in turn, each in its default batches, in one process. The
+median of the rounds counts. The largest difference is that of a logit, or of a number in a vector, from curate's
+with torch in fp32. `flips` counts the pairs on another side of 0.1 or 0.9 than there. OpenVINO's int8, which nncf
+calibrates on every third pair, is measured although curate does not offer it. `not run` says what a tool lacks.
 """
 
 import argparse
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -32,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", type=Path)
     parser.add_argument("--encode", action="store_true", help="embed the passages instead of scoring pairs")
+    parser.add_argument("--collection", type=Path, help="a folder in the layout of BEIR, with qrels/test.tsv")
     parser.add_argument("--queries", type=int, default=20)
     parser.add_argument("--depth", type=int, default=20, help="as many passages as queries x depth")
     parser.add_argument("--rounds", type=int, default=5)
@@ -39,7 +42,8 @@ def main() -> None:
     options = parser.parse_args()
     os.environ |= {"CURATE_DEVICE": "cpu", "CURATE_THREADS": str(options.threads)}
     words = vocabulary()
-    queries, passages, pairs = collection(words, options.queries, options.depth)
+    texts = partial(pairs_of, options.collection) if options.collection else partial(collection, words)
+    queries, passages, pairs = texts(options.queries, options.depth)
     with tempfile.TemporaryDirectory() as holder:
         folder = options.model or write_minilm(Path(holder) / "minilm", words, head=not options.encode)
         if options.encode:
@@ -55,6 +59,32 @@ def main() -> None:
     show(dict(zip(tools, zip(*rounds, strict=True), strict=True)), "passages" if options.encode else "pairs")
     for name, why in lacking.items():
         print(f"| {name} | not run | | | {why} | |")
+
+
+def pairs_of(folder: Path, queries: int, depth: int) -> tuple[list[str], list[str], np.ndarray]:
+    """Return test queries of a collection, the passages of each, and the pairs.
+
+    A query has up to two labelled passages, and those that share most words with it.
+    """
+    rows = [json.loads(line) for line in (folder / "corpus.jsonl").open(encoding="utf-8")]
+    texts = [f"{row.get('title', '')} {row['text']}".strip() for row in rows]
+    place = {row["_id"]: at for at, row in enumerate(rows)}
+    asked = {row["_id"]: row["text"] for row in map(json.loads, (folder / "queries.jsonl").open(encoding="utf-8"))}
+    labelled: dict[str, list[int]] = {}
+    for line in (folder / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]:
+        query, passage = line.split("\t")[:2]
+        if query in asked and passage in place:
+            labelled.setdefault(query, []).append(place[passage])
+    words = [set(text.lower().split()) for text in texts]
+    chosen = sorted(labelled)[:: max(1, len(labelled) // queries)][:queries]
+    passages, pairs = [], []
+    for number, query in enumerate(chosen):
+        own = set(asked[query].lower().split())
+        near = sorted(range(len(texts)), key=lambda at: -len(own & words[at]))[:depth]
+        for at in list(dict.fromkeys([*labelled[query][:2], *near]))[:depth]:
+            pairs.append((number, len(passages)))
+            passages.append(texts[at])
+    return [asked[query] for query in chosen], passages, np.array(pairs)
 
 
 def show(rounds: dict[str, tuple[tuple[float, np.ndarray], ...]], unit: str) -> None:

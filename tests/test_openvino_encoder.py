@@ -342,7 +342,7 @@ def test_vectors_are_those_of_torch_in_fp32(options: dict[str, Any], tiny_encode
     by_torch = Encoder.open(str(tiny_encoder()), None, "fp32", **options)
     for side in ("query", "passage"):
         ours, theirs = (
-            np.concatenate([chunk.array for chunk in one.encode(TEXTS, side)])  # type: ignore[arg-type]
+            np.concatenate([chunk.array for chunk in one.encode(TEXTS, side)])
             for one in (by_torch.by("openvino"), by_torch)
         )
         assert ours == pytest.approx(theirs, abs=1e-4)
