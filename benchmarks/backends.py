@@ -1,71 +1,131 @@
-"""Back ends of a cross-encoder beside each other and sentence-transformers: pairs for each second of CPU time.
+"""Back ends of a cross-encoder or an encoder beside each other and sentence-transformers, by CPU time.
 
-    python benchmarks/backends.py [MODEL] [--queries N] [--depth N] [--rounds N] [--threads N]
+    python benchmarks/backends.py [MODEL] [--encode] [--collection FOLDER] [--queries N] [--depth N] [--rounds N]
+        [--threads N]
 
-MODEL: the folder of a cross-encoder; without it, random weights in the shape of MiniLM-L6 (22 M parameters). All
-tools score the same pairs in turn, each in its default batches, in one process. The best round of each counts. The
-largest difference is that of a logit from curate's with torch in fp32. `not run` says what a tool lacks.
+MODEL: the folder of a cross-encoder, or with --encode of an encoder; without it, random weights in the shape of
+MiniLM-L6 (22 M parameters). FOLDER: a collection in the layout of BEIR; without it, texts of made-up words. All
+tools score the same pairs or embed the same passages in turn, each in its default batches, in one process. The
+median of the rounds counts. The largest difference is that of a logit, or of a number in a vector, from curate's
+with torch in fp32. `flips` counts the pairs on another side of 0.1 or 0.9 than there. OpenVINO's int8, which nncf
+calibrates on every third pair, is measured although curate does not offer it. `not run` says what a tool lacks.
 """
 
 import argparse
+import json
 import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from operator import itemgetter
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 from scorers import collection, curate_scores, timed, vocabulary, write_tokenizer
 
 Tool = Callable[[], np.ndarray]
+AS_SHIPPED = "sentence-transformers, torch fp32"
 
 
 def main() -> None:
     """Time every tool in turn, print a Markdown row each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", type=Path)
+    parser.add_argument("--encode", action="store_true", help="embed the passages instead of scoring pairs")
+    parser.add_argument("--collection", type=Path, help="a folder in the layout of BEIR, with qrels/test.tsv")
     parser.add_argument("--queries", type=int, default=20)
-    parser.add_argument("--depth", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--depth", type=int, default=20, help="as many passages as queries x depth")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     os.environ |= {"CURATE_DEVICE": "cpu", "CURATE_THREADS": str(options.threads)}
     words = vocabulary()
-    texts = collection(words, options.queries, options.depth)
+    texts = partial(pairs_of, options.collection) if options.collection else partial(collection, words)
+    queries, passages, pairs = texts(options.queries, options.depth)
     with tempfile.TemporaryDirectory() as holder:
-        folder = options.model or write_minilm(Path(holder) / "minilm", words)
-        tools, lacking = opened(folder, texts, options.threads)
+        folder = options.model or write_minilm(Path(holder) / "minilm", words, head=not options.encode)
+        if options.encode:
+            curate, library = partial(curate_vectors, folder, passages), partial(library_vectors, folder, passages)
+        else:
+            curate = partial(curate_scores, folder, queries, passages, pairs)
+            library = partial(library_scores, folder, queries, passages, pairs)
+        tools, lacking = opened(curate, library, options.threads)
+        if not options.encode:
+            make = partial(quantized_scores, folder, queries, passages, pairs)
+            attempt(tools, lacking, "OpenVINO int8 + bf16, nncf", make)
         rounds = [[timed(tool) for tool in tools.values()] for _ in range(options.rounds)]
-    best = [min(found, key=itemgetter(0)) for found in zip(*rounds, strict=True)]
-    (base, precise), pairs = best[0], len(texts[2])
-    print(f"{pairs:,} pairs of {folder.name}, {options.threads} threads, best of {options.rounds} rounds\n")
-    print("| tool | pairs per CPU second | times curate, torch fp32 | largest difference |\n|---|---|---|---|")
-    for name, (seconds, logits) in zip(tools, best, strict=True):
-        difference = np.abs(logits - precise).max()
-        print(f"| {name} | {pairs / seconds:.1f} | {base / seconds:.2f} | {difference:.2g} |")
+    show(dict(zip(tools, zip(*rounds, strict=True), strict=True)), "passages" if options.encode else "pairs")
     for name, why in lacking.items():
-        print(f"| {name} | not run | | {why} |")
+        print(f"| {name} | not run | | | {why} | |")
 
 
-def opened(folder: Path, texts: tuple[Any, ...], threads: int) -> tuple[dict[str, Tool], dict[str, str]]:
-    """Return name -> what scores, loaded and warm, and name -> why it cannot, of those that cannot."""
+def pairs_of(folder: Path, queries: int, depth: int) -> tuple[list[str], list[str], np.ndarray]:
+    """Return test queries of a collection, the passages of each, and the pairs.
+
+    A query has up to two labelled passages, and those that share most words with it.
+    """
+    rows = [json.loads(line) for line in (folder / "corpus.jsonl").open(encoding="utf-8")]
+    texts = [f"{row.get('title', '')} {row['text']}".strip() for row in rows]
+    place = {row["_id"]: at for at, row in enumerate(rows)}
+    asked = {row["_id"]: row["text"] for row in map(json.loads, (folder / "queries.jsonl").open(encoding="utf-8"))}
+    labelled: dict[str, list[int]] = {}
+    for line in (folder / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]:
+        query, passage = line.split("\t")[:2]
+        if query in asked and passage in place:
+            labelled.setdefault(query, []).append(place[passage])
+    words = [set(text.lower().split()) for text in texts]
+    chosen = sorted(labelled)[:: max(1, len(labelled) // queries)][:queries]
+    passages, pairs = [], []
+    for number, query in enumerate(chosen):
+        own = set(asked[query].lower().split())
+        near = sorted(range(len(texts)), key=lambda at: -len(own & words[at]))[:depth]
+        for at in list(dict.fromkeys([*labelled[query][:2], *near]))[:depth]:
+            pairs.append((number, len(passages)))
+            passages.append(texts[at])
+    return [asked[query] for query in chosen], passages, np.array(pairs)
+
+
+def show(rounds: dict[str, tuple[tuple[float, np.ndarray], ...]], unit: str) -> None:
+    """Print a Markdown table from tool -> the CPU seconds and the result of each of its rounds."""
+    seconds = {name: median(second for second, _ in found) for name, found in rounds.items()}
+    found = {name: results[0][1] for name, results in rounds.items()}
+    precise = next(iter(found.values()))
+    best = min(seconds[name] for name in seconds if name.startswith("sentence-transformers"))
+    print(f"{len(precise):,} {unit}, medians of {len(next(iter(rounds.values())))} rounds\n")
+    columns = ("times sentence-transformers, fp32", "its best", "largest difference", "flips")
+    print(f"| tool | {unit} per CPU second | {' | '.join(columns)} |")
+    print("|---|---|---|---|---|---|")
+    for name, own in seconds.items():
+        times = f"{seconds[AS_SHIPPED] / own:.2f} | {best / own:.2f}"
+        flips = _flips(found[name], precise) if precise.ndim == 1 else ""
+        difference = np.abs(found[name] - precise).max()
+        print(f"| {name} | {len(precise) / own:.1f} | {times} | {difference:.2g} | {flips} |")
+
+
+def _flips(logits: np.ndarray, precise: np.ndarray) -> int:
+    cuts = np.log([0.1 / 0.9, 0.9 / 0.1])
+    return int((np.digitize(logits, cuts) != np.digitize(precise, cuts)).sum())
+
+
+def opened(
+    curate: Callable[..., Tool], library: Callable[..., Tool], threads: int
+) -> tuple[dict[str, Tool], dict[str, str]]:
+    """Return name -> what computes, loaded and warm, and name -> why it cannot, of those that cannot."""
     import torch
 
     tools: dict[str, Tool] = {}
     lacking: dict[str, str] = {}
     for backend, dtype in product(("torch", "openvino"), ("fp32", "bf16")):
         os.environ["CURATE_DTYPE"] = dtype
-        make = partial(curate_scores, folder, *texts, backend=backend)
-        attempt(tools, lacking, f"curate, {backend} {dtype}", make)
+        attempt(tools, lacking, f"curate, {backend} {dtype}", partial(curate, backend=backend))
     for backend, name, formats in (
         ("torch", "torch fp32", {"dtype": torch.float32}),
         ("torch", "torch bf16", {"dtype": torch.bfloat16}),
         ("openvino", "openvino", {}),
     ):
-        make = partial(library_scores, folder, *texts, backend=backend, formats=formats)
+        make = partial(library, backend=backend, formats=formats)
         attempt(tools, lacking, f"sentence-transformers, {name}", make)
     torch.set_num_threads(threads)
     return tools, lacking
@@ -99,15 +159,67 @@ def library_scores(
     return lambda: np.asarray(model.predict(texts, **options))
 
 
-def write_minilm(folder: Path, words: list[str]) -> Path:
-    """Save a BERT cross-encoder in the shape of MiniLM-L6."""
-    from transformers import BertConfig, BertForSequenceClassification
+def quantized_scores(folder: Path, queries: list[str], passages: list[str], pairs: np.ndarray) -> Tool:
+    """Return a function that scores by curate's batches and a model that nncf quantizes on every third pair."""
+    import nncf
+    import openvino
+
+    from curate.models.cross_encoder import CrossEncoder
+    from curate.models.pretrained import accepted
+
+    os.environ["CURATE_DTYPE"] = "bf16"
+    by_torch = CrossEncoder(folder)
+    rows = by_torch.prepare(queries, passages, pairs[::3])
+    convert = openvino.convert_model
+
+    def read(row: Any) -> list[np.ndarray]:
+        inputs = by_torch._inputs([row])  # noqa: SLF001 - as the scorer makes them
+        return [value.numpy() for value in accepted(by_torch.model, inputs).values()]
+
+    def converted(*model: Any, **options: Any) -> Any:
+        return nncf.quantize(
+            convert(*model, **options),
+            nncf.Dataset(rows, read),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=len(rows),
+        )
+
+    openvino.convert_model = converted
+    try:
+        scorer = CrossEncoder(folder, backend="openvino")
+    finally:
+        openvino.convert_model = convert
+    return lambda: scorer.score(scorer.prepare(queries, passages, pairs))
+
+
+def curate_vectors(folder: Path, passages: list[str], *, backend: str) -> Tool:
+    """Return a function that tokenizes and embeds; the model is loaded and warm."""
+    from curate.models.encoder import Encoder
+
+    encoder = Encoder.open(str(folder), backend=backend)
+    list(encoder.encode(passages[:2], "passage"))
+    return lambda: np.concatenate([chunk.array for chunk in encoder.encode(passages, "passage")])
+
+
+def library_vectors(folder: Path, passages: list[str], *, backend: str, formats: dict[str, Any]) -> Tool:
+    """Return a function that embeds by sentence-transformers, at its default batch size."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu", backend=backend, model_kwargs=formats)
+    options: dict[str, Any] = {"normalize_embeddings": True, "show_progress_bar": False}
+    model.encode(passages[:2], **options)
+    return lambda: np.asarray(model.encode(passages, **options), np.float32)
+
+
+def write_minilm(folder: Path, words: list[str], *, head: bool = True) -> Path:
+    """Save a BERT in the shape of MiniLM-L6: a cross-encoder, or without a head an encoder."""
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
     write_tokenizer(folder, words, 30_522, ["[PAD]", "[CLS]", "[SEP]"])
     config = BertConfig(
         hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536, num_labels=1
     )
-    BertForSequenceClassification(config).save_pretrained(folder)
+    (BertForSequenceClassification if head else BertModel)(config).save_pretrained(folder)
     return folder
 
 

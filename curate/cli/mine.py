@@ -1,12 +1,13 @@
 """`curate mine`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
+from curate.config import Backend
 from curate.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ SPLITS = ["train", "dev", "test", "unlabeled"]
     help="Language whose stemmer BM25 uses: english, german, ..., or none [by a look at the passages].",
 )
 @click.option("--index", metavar="FACTORY", help="`exact`, or a faiss factory string like IVF1024,Flat [exact].")
+@click.option("--backend", type=click.Choice(get_args(Backend)), help="What computes the encoder [torch].")
 @click.option(
     "--own-copies/--no-own-copies",
     default=None,

@@ -88,11 +88,12 @@ class DoctorRequest:
             raise BadSettings(f"queries = {queries}; expected a whole number above 0, such as {QUERIES}")
         asked = given.keys() & {"scorer", "encoder"}
         of_scorer = {key: given[key] for key in ("scorer", *OF_SCORER) if key in given}
-        of_encoder = {key: given[key] for key in ("encoder", *EMBEDDING) if key in given}
+        of_encoder = {key: given[key] for key in ("encoder", *EMBEDDING, "backend") if key in given}
         scorers = _scorers(workspace, of_scorer) if "scorer" in asked or not asked else []
         encoder = _encoder(workspace, of_encoder) if "encoder" in asked or not asked else None
         for kind, found, own in (("scorer", scorers, of_scorer), ("encoder", encoder, of_encoder)):
-            if own and not found:
+            is_of_the_other = own.keys() == {"backend"} and bool(scorers or encoder)
+            if own and not found and not is_of_the_other:
                 raise BadSettings(f"{', '.join(own)}: no {kind} is examined here. Name one: --{kind} MODEL")
         return cls(scorers, encoder, queries)
 
@@ -138,11 +139,12 @@ def _encoder(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, Any] |
     settings = workspace.settings.mine.about(given.get("encoder"), workspace.root).override(**given)
     found = {key: value for key in ("encoder", *EMBEDDING) if (value := getattr(settings, key)) is not None}
     if "encoder" in found:
-        return found
+        return {**found, "backend": settings.backend}
     for record in reversed(workspace.records("mine")):
         used = record.facts.get("options") or {}
         if used.get("encoder"):
-            return {key: used[key] for key in ("encoder", *EMBEDDING) if key in used} | found
+            own = {key: used[key] for key in ("encoder", *EMBEDDING) if key in used}
+            return own | found | {"backend": given.get("backend") or used.get("backend", "torch")}
     return None
 
 
@@ -169,12 +171,13 @@ def _examine_scorer(
 def _examine_encoder(
     workspace: Workspace, request: DoctorRequest, settings: Mapping[str, Any], progress: Progress
 ) -> Subject:
+    from curate.mine.choose_backend import open_encoder
     from curate.models.encoder import Encoder
 
-    options = {key: value for key, value in settings.items() if key != "encoder" and value is not None}
+    options = {key: settings[key] for key in EMBEDDING if settings.get(key) is not None}
     name = settings["encoder"]
     try:
-        opened = Encoder.open(name, workspace.root, **options)
+        opened = open_encoder(workspace, name, settings["backend"], **options)
         refuse_changed(workspace, opened.folder)
         in_float32 = partial(Encoder.open, name, workspace.root, "fp32", **options)
         model = EncoderModel(opened, in_float32, bool(options))

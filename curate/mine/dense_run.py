@@ -1,6 +1,7 @@
 """Dense runs: embeddings, and exact search or a faiss index over them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from curate.config import EXACT
 from curate.counted import counted
 from curate.job_record import Record
 from curate.jobs import Job
+from curate.mine.agreement import measure
 from curate.mine.candidates import Queries, as_table, finish, job_of, write_candidates
 from curate.mine.embeddings import Work, embed_passages, embed_queries, load, without_tokens
 from curate.mine.exact_search import SCORE, TopPassages, exact
@@ -49,6 +51,7 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
     if job.record:
         return job.record
     depth, index, work = settings["depth"], settings["index"], Work()
+    agreed = _agreement(queries, encoder, progress)
     files = embed_passages(queries.workspace, encoder, progress, work)
     tokenless = without_tokens(files)
     search = partial(_exact, files) if index == EXACT else _faiss(job, files, tokenless, progress)
@@ -73,9 +76,26 @@ def mine_dense(queries: Queries, encoder: Encoder, settings: dict[str, Any], pro
         "encode_seconds": round(work.seconds, 3),
         "notes": list(encoder.spec.notes),
         "options": settings,
+        **agreed,
     }
     row = {"depth": depth, "model_id": model_id, "index": index, "recall": recall}
     return finish(job, queries, facts=facts, **row)
+
+
+def _agreement(queries: Queries, encoder: Encoder, progress: Progress) -> dict[str, Any]:
+    """Return how far an encoder by another back end than torch agrees with it, as a fact of the run.
+
+    It is measured and told once: then a record knows it.
+    """
+    records = queries.workspace.records("mine")
+    is_known = any(
+        record.inputs.get("encoder") == encoder.fingerprint and "agreement" in record.facts for record in records
+    )
+    if encoder.backend == "torch" or is_known:
+        return {}
+    found = measure(queries, encoder, progress)
+    progress.say(found.text)
+    return {"agreement": asdict(found)}
 
 
 def _exact(files: "list[Path]", queries: "np.ndarray", depth: int) -> TopPassages:

@@ -55,6 +55,11 @@ def is_embedded(workspace: Workspace, encoder: Encoder, shard: PassageShard) -> 
     return done(embeddings_of(workspace, encoder, shard), lineage) is not None
 
 
+def embedded_shards(workspace: Workspace, encoder: Encoder) -> list[Path]:
+    """Return the files with embeddings of passages by this encoder, of whatever collection."""
+    return sorted((_folder(workspace, encoder) / "passages").glob("*.npy"))
+
+
 def embed_passages(workspace: Workspace, encoder: Encoder, progress: Progress, work: Work) -> list[Path]:
     """Embed passages that are not embedded yet; return the files of all embeddings, in the order of the keys."""
     shards = passage_shards(workspace)

@@ -59,5 +59,6 @@ def _of_sources(runs: list[Record]) -> dict[str, Any]:
         "queries_without_tokens",
         "encode_seconds",
         "notes",
+        "agreement",
     )
     return {name: run.facts[name] for run in runs for name in names if name in run.facts}

@@ -1,9 +1,10 @@
 """The arguments of `mine`, completed from `curate.toml`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from curate.config import EMBEDDING, Language, Mine, Pooling, Retriever, Split
+from curate.config import EMBEDDING, Backend, Language, Mine, Pooling, Retriever, Split
 from curate.errors import BadSettings
 from curate.job_record import Record
 from curate.jobs import Job
@@ -45,6 +46,7 @@ class MineOptions(EmbeddingOptions, total=False):
     language: Language | None
     index: str | None
     own_copies: bool | None
+    backend: Backend | None
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,29 @@ class MineRequest:
             return cls(settings, queries, None, _language(workspace, settings))
         if not settings.encoder:
             raise BadSettings(f"retriever '{settings.retriever}' needs a model: --encoder FOLDER-OR-HUB-NAME")
-        from curate.models.encoder import Encoder
+        from curate.mine.choose_backend import open_encoder
 
         embedding = {name: getattr(settings, name) for name in EMBEDDING}
-        opened = Encoder.open(settings.encoder, workspace.root, **embedding)
+        opened = open_encoder(workspace, settings.encoder, settings.backend, **embedding)
         refuse_changed(workspace, opened.folder)
         return cls(settings, queries, opened, _language(workspace, settings))
+
+    @cached_property
+    def is_undecided(self) -> bool:
+        """Whether the back end `auto` is still to be decided. Until then it is torch."""
+        from curate.mine.choose_backend import backend_here
+
+        if self.encoder is None or self.settings.backend != "auto":
+            return False
+        return backend_here(self.queries.workspace, self.encoder) is None
+
+    def decided(self, progress: Progress) -> "MineRequest":
+        """Return the request with the back end that is faster here, if `auto` is still to be decided; say why."""
+        if not self.is_undecided or self.encoder is None:
+            return self
+        from curate.mine.choose_backend import faster_encoder
+
+        return replace(self, encoder=faster_encoder(self.queries.workspace, self.encoder, progress))
 
     @property
     def job(self) -> Job:
@@ -102,7 +121,7 @@ class MineRequest:
         """
         names = ("depth", "index", *EMBEDDING)
         shown = {name: value for name in names if (value := getattr(self.settings, name)) is not None}
-        return {**shown, "encoder": self.encoder.path} if self.encoder else shown
+        return {**shown, "encoder": self.encoder.path, "backend": self.encoder.backend} if self.encoder else shown
 
     @property
     def hybrid(self) -> dict[str, Any]:

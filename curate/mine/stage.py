@@ -10,6 +10,7 @@ from typing import Unpack
 
 from curate.counted import counted
 from curate.job_record import Record
+from curate.mine.agreement import VectorAgreement
 from curate.mine.embeddings import is_embedded
 from curate.mine.forecast import bm25_seconds, embedding_pace, search_seconds
 from curate.mine.request import MineOptions, MineRequest
@@ -54,6 +55,9 @@ class Mined:
     """Queries in which the encoder's tokenizer finds no token. They find nothing."""
     encode_seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    agreement: VectorAgreement | None = None
+    """Of an encoder that another back end than torch computes, in its first run here: how far its vectors agree
+    with those of torch in float32."""
 
     @classmethod
     def of(cls, record: Record, already: bool) -> "Mined":
@@ -62,6 +66,8 @@ class Mined:
         facts = {name: fact for name, fact in record.facts.items() if name in names}
         for name in ("sources", "notes"):
             facts[name] = tuple(facts.get(name) or ())
+        if "agreement" in facts:
+            facts["agreement"] = VectorAgreement.read(facts["agreement"])
         return cls(**facts, seconds=record.seconds, already=already)
 
     def text(self) -> str:
@@ -133,7 +139,7 @@ def mine(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack
     is missing; BadInput for a model that curate cannot compute. Source: RocketQA (NAACL 2021) 3.2, where the
     candidates are the top-k of the retriever.
     """
-    request = MineRequest.of(workspace, **options)
+    request = MineRequest.of(workspace, **options).decided(progress)
     already, started = request.job.record is not None, time.monotonic()
     mined = Mined.of(request.run(progress), already)
     return mined if already else replace(mined, seconds=round(time.monotonic() - started, 3))
@@ -152,6 +158,8 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
     if request.encoder is None:
         return Plan("mine", "queries", queries, 0, bm25_seconds(workspace, request), notes)
     notes += [request.encoder.text, *request.encoder.spec.notes]
+    if request.is_undecided:
+        notes.append("Back end auto: the run decides by a measurement; this is the plan for torch.")
     searching = {source.settings["retriever"] for source in request.sources if not source.record}
     seconds: float | None = bm25_seconds(workspace, request) if "bm25" in searching else 0.0
     if "dense" not in searching:

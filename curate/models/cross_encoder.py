@@ -153,7 +153,8 @@ class CrossEncoder:
         example.
         """
         long = self._tokenize_pairs([self.prompt + "when does rain fall"], ["rain and snow " * self.max_length])
-        batches = [probes, *(probes[at : at + 1] for at in range(len(probes))), long]
+        alone = [probes[at : at + 1] for at in range(len(probes))]
+        batches = [probes, *alone, long, PairTokens.of([*probes, *long])]
         before = [self._logits(batch) for batch in batches]
         outputs = 0 if self.head else self.model.config.num_labels
         self.model = OpenVinoModel(self.model, accepted(self.model, self._inputs(probes)), dtype, outputs)

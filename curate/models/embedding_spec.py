@@ -5,7 +5,8 @@ folder does not, so mean pooling and cosine are assumed, as sentence-transformer
 precedence over the files.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from curate.models.model_kind import (
     read_json,
 )
 from curate.models.positions import positions
+from curate.shards import canonical
 
 POOLINGS = {  # the boolean keys of older files, in the order in which their vectors are joined
     "pooling_mode_cls_token": "cls",
@@ -68,6 +70,12 @@ class EmbeddingSpec:
             if settings[name] is None:
                 del settings[name]
         return settings
+
+    def is_in(self, settings: Mapping[str, Any]) -> bool:
+        """Return whether the settings of a model in the table `models` are these."""
+        names = {one.name for one in fields(self)}
+        own = {name: value for name, value in settings.items() if name in names}
+        return canonical(own) == canonical(self.settings())
 
     @property
     def similarity(self) -> str:

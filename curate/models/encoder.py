@@ -12,8 +12,10 @@ from curate.models.batching import model_inputs, token_batches
 from curate.models.embedding_spec import NORMALIZE, TRUNCATE, EmbeddingSpec, read_embedding_spec
 from curate.models.folder import fingerprint, model_folder, model_id, path_below
 from curate.models.layers import dense
+from curate.models.openvino_model import BY_TORCH, OpenVinoModel, openvino_settings
 from curate.models.packed import can_pack
 from curate.models.pretrained import (
+    accepted,
     attention_form,
     check_fits,
     device,
@@ -42,7 +44,10 @@ CHUNK = 4096  # texts that are tokenized and sorted by length together
 BUDGET = {"cpu": 4096, "cuda": 131072, "mps": 32768}  # tokens per batch, padding included
 # Texts of different lengths, which must have the same vectors alone and side by side.
 PROBES = ("what is it", "a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9", "rain")
+LONG = "rain and snow " * 340  # 1,020 tokens or more, unless the model reads fewer
 LEAST_COSINE = {"fp32": 0.999, "bf16": 0.98}
+LONGEST_CHANGE = {"fp32": 0.005, "bf16": 0.1}
+"""How far a conversion may move a vector, as a share of its length. What is beyond is no matter of the format."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,19 @@ class _Chunk:
 class Encoder:
     """A transformers or sentence-transformers model. Its weights are loaded on first use."""
 
-    def __init__(self, path: str, folder: Path, spec: EmbeddingSpec, dtype: str) -> None:
+    def __init__(self, path: str, folder: Path, spec: EmbeddingSpec, dtype: str, backend: str = "torch") -> None:
         self.path = path
         """The hub name or the folder. A folder inside the workspace is relative to it, so both can be moved."""
         self.folder = folder
         self.spec = spec
         self.dtype = dtype
+        self.backend = backend
+        """What computes it: `torch`, or `openvino`, which gives other vectors and so is another encoder."""
 
     @classmethod
-    def open(cls, name: str, root: Path | None = None, dtype: str = "auto", **options: Any) -> Self:
+    def open(
+        cls, name: str, root: Path | None = None, dtype: str = "auto", backend: str = "torch", **options: Any
+    ) -> Self:
         """Return the encoder in a folder (looked up below `root` first) or with a hub name.
 
         The options are those of `read_embedding_spec`.
@@ -86,16 +95,29 @@ class Encoder:
         path = str(folder) if any((base / name).is_dir() for base in (root or Path(), Path())) else name
         if root:
             path = path_below(root, folder, path)
-        return cls(path, folder, read_embedding_spec(folder, options), number_format(dtype))
+        return cls(path, folder, read_embedding_spec(folder, options), number_format(dtype), backend)
 
     def without_weights(self) -> "Encoder":
         """Return the encoder as it was before its weights were loaded, for another process."""
-        return Encoder(self.path, self.folder, self.spec, self.dtype)
+        return self.by(self.backend)
+
+    def by(self, backend: str) -> "Encoder":
+        """Return the encoder as another back end computes it. Its weights are not loaded."""
+        return Encoder(self.path, self.folder, self.spec, self.dtype, backend)
+
+    def in_float32(self) -> "Encoder":
+        """Return the encoder as torch computes it in float32. Its weights are not loaded."""
+        return Encoder(self.path, self.folder, self.spec, "fp32")
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The settings that, besides the files, determine the vectors."""
+        """The settings that, besides the files, determine the vectors.
+
+        Raises NotAvailable or BadSettings if OpenVINO is to compute them and cannot.
+        """
         settings = {**self.spec.settings(), "dtype": self.dtype, "device": device()}
+        if self.backend == "openvino":
+            settings |= openvino_settings()
         if device() == "cuda":  # elsewhere without loading transformers
             settings |= self._form(self.spec.transformer)
             if self.spec.query_transformer is not None:
@@ -121,7 +143,8 @@ class Encoder:
     @property
     def text(self) -> str:
         """What was found in the model's files, for a terminal."""
-        return f"Encoder {self.model_id}: {self.spec.text}, {self.dtype}."
+        by = "" if self.backend == "torch" else f"computed by {self.backend} in "
+        return f"Encoder {self.model_id}: {self.spec.text}, {by}{self.dtype}."
 
     def encode(
         self,
@@ -219,10 +242,12 @@ class Encoder:
     def _vectors(self, tokens: "dict[str, Ragged]", chosen: "np.ndarray", side: Side) -> "torch.Tensor":
         """Return the float32 vectors of the chosen texts of `tokens`, computed in one batch."""
         model = self.query_model if side == "query" else self.model
-        columns = {name: rows.take(chosen) for name, rows in tokens.items()}
         with inference():
-            batch = model_inputs(model, columns, padding_id(model, self.tokenizer))
-            return self._forward(model, batch, side).float()
+            return self._forward(model, self._inputs(model, tokens, chosen), side).float()
+
+    def _inputs(self, model: Any, tokens: "dict[str, Ragged]", chosen: "np.ndarray") -> "dict[str, torch.Tensor]":
+        columns = {name: rows.take(chosen) for name, rows in tokens.items()}
+        return model_inputs(model, columns, int(model.config.pad_token_id or 0))
 
     def _forward(self, model: Any, batch: "dict[str, torch.Tensor]", side: Side) -> "torch.Tensor":
         hidden = token_vectors(model, batch)
@@ -253,17 +278,53 @@ class Encoder:
     @cached_property
     def model(self) -> Any:
         """The transformer; that of the passages, if queries have a separate one."""
-        return self._load(self.spec.transformer)
+        return self._load(self.spec.transformer, "passage")
 
     @cached_property
     def query_model(self) -> Any:
         """The transformer of queries."""
-        return self.model if self.spec.query_transformer is None else self._load(self.spec.query_transformer)
+        other = self.spec.query_transformer
+        return self.model if other is None else self._load(other, "query")
 
-    def _load(self, transformer: str) -> Any:
-        model = load_transformer(self.folder / transformer, self.dtype)
-        check_fits(self.folder / transformer, self.tokenizer, model)
-        return model
+    def _load(self, transformer: str, side: Side) -> Any:
+        place = self.folder / transformer
+        model = load_transformer(place, self.dtype if self.backend == "torch" else "fp32")
+        check_fits(place, self.tokenizer, model)
+        padding_id(model, self.tokenizer)  # from here on, the configuration names it
+        return model if self.backend == "torch" else self._converted(model, side)
+
+    def _converted(self, model: Any, side: Side) -> "OpenVinoModel":
+        """Return the model as OpenVINO computes it; raises BadInput if that gives other vectors.
+
+        They are compared in batches of several sizes and lengths, because a converter may keep those of its
+        example.
+        """
+        import numpy as np
+        import torch
+
+        tokens, _, tokenless = self.tokenize([*PROBES, LONG], side)
+        there = np.flatnonzero(~tokenless)
+        probes = there[:-1]  # LONG is the last one
+        batches = [probes, *(there[at : at + 1] for at in range(len(there))), there]
+
+        def vectors(of: Any) -> "torch.Tensor":
+            with inference():
+                found = [self._forward(of, self._inputs(of, tokens, batch), side) for batch in batches]
+                return torch.cat(found).float()
+
+        before = vectors(model)
+        example = accepted(model, self._inputs(model, tokens, probes))
+        converted = OpenVinoModel(model, example, self.dtype)
+        change = (vectors(converted) - before).norm(dim=1) / before.norm(dim=1)
+        if not bool((change <= LONGEST_CHANGE[self.dtype]).all()):
+            found = (
+                f"other vectors when OpenVINO computes it ({float(change.max()):.3g} of their length apart from "
+                "those of torch)"
+                if bool(change.isfinite().all())
+                else "vectors that are not finite when OpenVINO computes it"
+            )
+            raise BadInput(f"{self.path} has {found}. {BY_TORCH}")
+        return converted
 
     @cached_property
     def after(self) -> list[Any]:
