@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from curate.config import Backend
 from curate.errors import BadInput, BadSettings, NotAvailable
-from curate.mine.embeddings import embedded_shards, passage_shards, passages
+from curate.mine.embeddings import embedded_shards
 from curate.models.encoder import Encoder
 from curate.models.folder import fingerprint
 from curate.models.openvino_model import openvino_settings
+from curate.passages import passage_shards, passages
 
 if TYPE_CHECKING:
     from curate.progress import Progress
