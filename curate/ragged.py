@@ -44,7 +44,7 @@ class Ragged(Sequence[Ints]):
 
     @classmethod
     def repeated(cls, row: Sequence[int], count: int) -> "Ragged":
-        """Return so many rows, all of them `row`."""
+        """Return `count` rows, each of which is `row`."""
         return cls(np.asarray(row, np.int32), np.zeros(count, np.int64), np.full(count, len(row), np.int64))
 
     def arrow(self) -> "pa.ListArray":
@@ -71,7 +71,7 @@ class Ragged(Sequence[Ints]):
         return Ragged(self.values, self.starts[rows], self.lengths[rows])
 
     def first(self, lengths: "npt.NDArray[np.int64]") -> "Ragged":
-        """Return the beginning of each row, which is so long."""
+        """Return the beginning of each row, as long as `lengths` say."""
         return Ragged(self.values, self.starts, lengths)
 
     @property
@@ -97,6 +97,8 @@ def ranges(starts: Ints, lengths: Ints) -> npt.NDArray[np.int64]:
 
 def below(parts: Sequence[Ragged]) -> Ragged:
     """Return the rows of all parts, those of each part below those of the part before."""
+    if not parts:
+        return Ragged.of([])
     sizes = np.asarray([len(part.values) for part in parts])
     before = np.cumsum(sizes) - sizes
     return Ragged(
@@ -114,8 +116,11 @@ def beside(parts: Sequence[Ragged]) -> Ragged:
     return Ragged.laid_out(below(parts).take(turned).flat, lengths)
 
 
-def gathered(parts: Sequence[Ragged], rows: npt.NDArray[np.int64]) -> Ragged:
-    """Return copies of the rows that have these numbers when the rows of all parts are counted on."""
+def gathered(parts: Sequence[Ragged], rows: npt.NDArray[np.int64], most: int | None = None) -> Ragged:
+    """Return copies of rows, or of the first `most` values of a longer one.
+
+    rows: their numbers, counted from the first row of the first part to the last row of the last one.
+    """
     ends = np.cumsum([len(part) for part in parts])
     order = np.argsort(rows, kind="stable")
     bounds = [0, *np.searchsorted(rows[order], ends).tolist()]
@@ -123,5 +128,7 @@ def gathered(parts: Sequence[Ragged], rows: npt.NDArray[np.int64]) -> Ragged:
     for part, end, (first, last) in zip(parts, ends, pairwise(bounds), strict=True):
         if first < last:
             own = part.take(rows[order[first:last]] - end + len(part))
+            if most is not None:
+                own = own.first(np.minimum(own.lengths, most))
             found.append(Ragged.laid_out(own.flat, own.lengths))
-    return below(found).take(np.argsort(order)) if found else Ragged.of([])
+    return below(found).take(np.argsort(order))

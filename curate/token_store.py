@@ -1,4 +1,4 @@
-"""The tokens of passages, made once for all models with the same vocabulary: one file per shard of passages.
+"""The tokens of passages, made once for all models with one tokenizer and prompt: one file per shard of passages.
 
     indexes/tokens/<16 digits of the fingerprint of what makes them>/<sha256 of the shard>.arrow
 
@@ -8,7 +8,7 @@ files are read memory-mapped. They are derived: without them the same tokens are
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER = "indexes/tokens"
 CHUNK = 4096  # texts that are tokenized together, and whose tokens are in memory at once
+OPEN = 256  # files that stay open, because the blocks of a scoring read the same ones again
 Keep = Callable[["Ragged"], None]
 """Takes the tokens of the next passages of a shard."""
 
@@ -38,6 +39,7 @@ class TokenStore:
     def __init__(self, workspace: Workspace, tokens: "TextTokens") -> None:
         """Read nothing yet."""
         self.workspace, self.tokens = workspace, tokens
+        self._rows = lru_cache(OPEN)(self._mapped)
 
     @cached_property
     def shards(self) -> list[PassageShard]:
@@ -82,20 +84,23 @@ class TokenStore:
         ):
             yield lambda tokens: file.write_batch(pa.record_batch([tokens.arrow()], schema=schema))
 
-    def read(self, shard: PassageShard, size: int) -> "Iterator[Ragged]":
-        """Yield the tokens of a shard that is there, of so many passages at a time."""
+    def read(self, shard: PassageShard, size: int, most: int) -> "Iterator[Ragged]":
+        """Yield the first `most` tokens of the passages of a shard that is there, `size` passages at a time."""
         import numpy as np
 
         from curate.ragged import gathered
 
-        with self._opened(shard) as parts:
-            for start in range(0, shard.rows, size):
-                yield gathered(parts, np.arange(start, min(start + size, shard.rows)))
+        parts = self._rows(shard)
+        for start in range(0, shard.rows, size):
+            yield gathered(parts, np.arange(start, min(start + size, shard.rows)), most)
 
     def of(
-        self, keys: "npt.NDArray[np.int64]", texts_of: "Callable[[npt.NDArray[np.int64]], Sequence[str]]"
+        self,
+        keys: "npt.NDArray[np.int64]",
+        texts_of: "Callable[[npt.NDArray[np.int64]], Sequence[str]]",
+        most: int | None = None,
     ) -> "Ragged":
-        """Return the tokens of passages.
+        """Return the tokens of passages, or the first `most` of each.
 
         texts_of: gives the texts of those whose tokens are not there, by their keys. It is called at most once.
         """
@@ -109,25 +114,24 @@ class TokenStore:
         for number in np.unique(shard_of).tolist():
             shard, at = self.shards[number], np.flatnonzero(shard_of == number)
             if shard in self._there:
-                with suppress(FileNotFoundError), self._opened(shard) as parts:  # it may be deleted at any time
-                    found.append(gathered(parts, keys[at] - ends[number] + shard.rows))
+                with suppress(FileNotFoundError):  # it may be deleted at any time
+                    found.append(gathered(self._rows(shard), keys[at] - ends[number] + shard.rows, most))
                     order.append(at)
         lacking = np.setdiff1d(np.arange(len(keys)), np.concatenate([np.empty(0, np.int64), *order]))
         if len(lacking):
-            found.append(self.tokens.of(texts_of(keys[lacking])))
+            found.append(self.tokens.of(texts_of(keys[lacking]), most))
             order.append(lacking)
         return below(found).take(np.argsort(np.concatenate(order)))
 
-    @contextmanager
-    def _opened(self, shard: PassageShard) -> "Iterator[list[Ragged]]":
-        """Yield the rows of a file, memory-mapped. It is closed then, since the files may be many."""
+    def _mapped(self, shard: PassageShard) -> "list[Ragged]":
+        """Return the rows of a file, memory-mapped."""
         import pyarrow as pa
 
         from curate.ragged import Ragged
 
-        with pa.memory_map(str(self.path(shard))) as source, pa.ipc.open_file(source) as file:
-            batches = [file.get_batch(number) for number in range(file.num_record_batches)]
-            yield [Ragged.of_arrow(batch.column(0)) for batch in batches]
+        file = pa.ipc.open_file(pa.memory_map(str(self.path(shard))))
+        batches = [file.get_batch(number) for number in range(file.num_record_batches)]
+        return [Ragged.of_arrow(batch.column(0)) for batch in batches]
 
     @cached_property
     def _there(self) -> set[PassageShard]:

@@ -10,7 +10,8 @@ import pytest
 
 import curate
 from curate import Workspace
-from curate.models import cross_encoder
+from curate.errors import BadSettings
+from curate.models import cross_encoder, special_tokens
 from curate.models.cross_encoder import CrossEncoder
 from curate.models.encoder import Encoder
 from curate.models.encoder_tokens import EncoderTokens
@@ -53,9 +54,9 @@ def tokenized(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     of = TextTokens.of
 
-    def noting(self: TextTokens, some: Sequence[str]) -> Ragged:
+    def noting(self: TextTokens, some: Sequence[str], most: int | None = None) -> Ragged:
         texts.extend(some)
-        return of(self, some)
+        return of(self, some, most)
 
     monkeypatch.setattr(TextTokens, "of", noting)
     return texts
@@ -138,6 +139,7 @@ def test_a_cross_encoder_that_cuts_the_beginning_makes_its_pairs_itself(
         return tokenizer
 
     monkeypatch.setattr(cross_encoder, "load_tokenizer", from_the_left)
+    monkeypatch.setattr(special_tokens, "LONGEST", 5)
     scorer = CrossEncoder(tiny_cross_encoder())
     assert scorer.passage_tokens is None
     (pair,) = scorer.prepare(["rain"], ["a b c " * 99], np.array([[0, 0]]))
@@ -181,6 +183,7 @@ def test_scores_have_the_same_bytes_with_and_without_stored_tokens(
     assert tokenized.count(PASSAGES["p0"]) == 1
 
     monkeypatch.setattr(CrossEncoder, "passage_tokens", None)
+    monkeypatch.setattr(CrossEncoder, "_agrees_with_tokenizer", lambda *_arguments: False)
     by_texts = Workspace(other)
     curate.denoise(by_texts, scorer=scorer)
     assert not files(by_texts)
@@ -241,10 +244,10 @@ def test_a_kill_between_shards_loses_one_shard(
     workspace, model = loaded(loaded(Workspace.create(tmp_path / "set"), FIRST), SECOND), tiny_encoder()
     of, store = TextTokens.of, store_of(workspace, model)
 
-    def killed(self: TextTokens, texts: Sequence[str]) -> Ragged:
+    def killed(self: TextTokens, texts: Sequence[str], most: int | None = None) -> Ragged:
         if "storm" in texts:
             raise KeyboardInterrupt
-        return of(self, texts)
+        return of(self, texts, most)
 
     with monkeypatch.context() as patched:
         patched.setattr(TextTokens, "of", killed)
@@ -264,7 +267,7 @@ def test_a_kill_between_shards_loses_one_shard(
 
 @pytest.mark.parametrize("what", ["cut short", "changed", "without its manifest", "deleted"])
 def test_a_damaged_file_is_made_again(what: str, workspace: Workspace, tiny_encoder: Model) -> None:
-    """It is derived, so nothing but time is lost, and nobody has to be told."""
+    """It is derived, so that nothing but time is lost. No message is needed."""
     store = store_of(workspace, tiny_encoder())
     store.write(SILENT)
     before = files(workspace)
@@ -275,7 +278,9 @@ def test_a_damaged_file_is_made_again(what: str, workspace: Workspace, tiny_enco
     elif what == "deleted":
         path.unlink()
     else:
-        path.write_bytes(content[:-9] if what == "cut short" else content[:200] + b"x" + content[201:])
+        path.write_bytes(
+            content[:-9] if what == "cut short" else content[:200] + bytes([content[200] ^ 1]) + content[201:]
+        )
 
     texts = texts_of(workspace)
     again = TokenStore(workspace, store.tokens)
@@ -293,3 +298,37 @@ def test_a_file_that_goes_while_it_is_used_is_done_without(workspace: Workspace,
     shutil.rmtree(workspace.root / "indexes")
     found = store.of(np.arange(7), lambda keys: [texts[key] for key in keys])
     assert [row.tolist() for row in found] == [row.tolist() for row in first]
+
+
+def test_a_tokenizer_with_a_part_in_python_makes_its_texts_itself(tmp_path: Path, tiny_encoder: Model) -> None:
+    """Such a part has no description by which stored tokens could be recognised later."""
+    from tokenizers.pre_tokenizers import PreTokenizer
+
+    class Whole:
+        """Leaves a text in one piece."""
+
+        def pre_tokenize(self, _text: Any) -> None:
+            """Do nothing."""
+
+    tokenizer = word_pieces(tmp_path / "model", tiny_encoder)
+    tokenizer.backend_tokenizer.pre_tokenizer = PreTokenizer.custom(Whole())
+    assert EncoderTokens(tokenizer, "", 16, "passage").own is None
+
+
+def test_only_the_tokens_that_a_model_reads_are_taken_from_a_long_passage(
+    workspace: Workspace, tiny_encoder: Model
+) -> None:
+    """They are stored whole, for models that read more of them."""
+    store, texts = store_of(workspace, tiny_encoder()), texts_of(workspace)
+    store.write(SILENT)
+    longest = texts.index(PASSAGES["long"].strip()) if PASSAGES["long"].strip() in texts else 5
+    (whole,) = store.of(np.array([longest]), lambda _keys: pytest.fail("the tokens are there"))
+    (cut,) = store.of(np.array([longest]), lambda _keys: pytest.fail("the tokens are there"), 16)
+    assert len(whole) > 16
+    assert cut.tolist() == whole[:16].tolist()
+    assert store.tokens.of([texts[longest]], 16)[0].tolist() == cut.tolist()
+
+
+def test_no_length_leaves_room_for_a_pair_between_special_tokens_alone(tiny_cross_encoder: Model) -> None:
+    with pytest.raises(BadSettings, match="leaves no room for a query and a passage"):
+        CrossEncoder(tiny_cross_encoder(), max_length=4)

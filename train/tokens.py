@@ -29,8 +29,9 @@ def tokenize_by(encoder: "Encoder", workspace: Workspace) -> Tokenize:
         if side == "query" or store is None:
             return encoder.tokenize(texts, side).columns["input_ids"]
         text_of = dict(zip(keys.tolist(), texts, strict=True))
-        alone = store.of(keys, lambda lacking: [text_of[key] for key in lacking.tolist()])
-        return encoder.tokens(side).fitted(alone).columns["input_ids"]
+        passages = encoder.tokens(side)
+        alone = store.of(keys, lambda lacking: [text_of[key] for key in lacking.tolist()], passages.most)
+        return passages.fitted(alone).columns["input_ids"]
 
     return tokenize
 

@@ -77,8 +77,9 @@ def pace(scoring: Scoring) -> Pace:
     """Return how fast the scorer is, by its largest job here, or else measured on a few pairs of a block."""
     if known := known_pace(scoring.workspace, scoring.scorer.scorer_id):
         return known
-    with scoring.reading() as connection:
-        rows = scoring.prepare(connection, scoring.to_do[0]).rows[:PROBE_PAIRS]
+    block = scoring.to_do[0]
+    with scoring.reading([block]) as connection:
+        rows = scoring.prepare(connection, block).rows[:PROBE_PAIRS]
     scoring.scorer.model.score(rows[:8])
     started = time.monotonic()
     scoring.scorer.model.score(rows)

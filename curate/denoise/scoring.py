@@ -273,7 +273,7 @@ class Scoring:
         return f", ranks {self.wave.above + 1:,} to {self.wave.last:,}" if self.is_part else ""
 
     def _prepared(self, blocks: Iterable[ScoreBlock]) -> Iterator[Prepared]:
-        with ThreadPoolExecutor(1) as pool, self.reading() as connection:
+        with ThreadPoolExecutor(1) as pool, self.reading(self.to_do) as connection:
             following = None
             for block in blocks:
                 current, following = following, pool.submit(self.prepare, sql_files.cursor(connection), block)
@@ -283,11 +283,13 @@ class Scoring:
                 yield following.result()
 
     @contextmanager
-    def reading(self) -> "Iterator[duckdb.DuckDBPyConnection]":
-        """Open a connection for `prepare`, on which the pairs that the ledger lacks are found once."""
+    def reading(self, blocks: Sequence[ScoreBlock]) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """Open a connection for `prepare`. The pairs of `blocks` that the ledger lacks are found once for all."""
+        first = min((block.first_query for block in blocks), default=0)
+        last = max((block.last_query for block in blocks), default=-1)
         with ledger_before(self.job) as connection:
             connection.register("wave", self.queries)
-            sql_files.execute(connection, "score/unscored", **self.about)
+            sql_files.execute(connection, "score/lacking", first_query=first, last_query=last, **self.about)
             yield connection
 
     def prepare(self, cursor: "duckdb.DuckDBPyConnection", block: ScoreBlock) -> Prepared:
@@ -305,10 +307,11 @@ class Scoring:
             cursor.register("wanted", _column("passage_key", keys))
             return [text for _, text in sql_files.select(cursor, "score/passages").fetchall()]
 
-        if self.store and isinstance(self.scorer.model, ReadsTokens):
-            rows = self.scorer.model.prepare_tokens(texts, self.store.of(wanted, passages), indices)
+        model = self.scorer.model
+        if self.store and isinstance(model, ReadsTokens):
+            rows = model.prepare_tokens(texts, self.store.of(wanted, passages, model.max_length), indices)
         else:
-            rows = self.scorer.model.prepare(texts, passages(wanted), indices)
+            rows = model.prepare(texts, passages(wanted), indices)
         return Prepared(block, pairs, rows)
 
     @cached_property

@@ -110,7 +110,8 @@ def _vectors(
 ) -> Iterator[Vectors]:
     """Yield the vectors of a shard. The store has its tokens already, or gets them as they are made."""
     if store and store.has(shard):
-        yield from encoder.encode_tokens(store.read(shard, CHUNK), "passage", advance)
+        tokens = store.read(shard, CHUNK, encoder.tokens("passage").most)
+        yield from encoder.encode_tokens(tokens, "passage", advance)
         return
     texts = (text for _, text in passages(connection, [shard]))
     with store.keeping(shard) if store else nullcontext() as keep:

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     import torch
 
 
+AT_ONCE = 16_384  # pairs that are put together at the same time, which takes three times the memory of the result
+
+
 class CrossEncoder:
     """A loaded cross-encoder with one logit, or with classes of which one means relevant.
 
@@ -85,7 +88,7 @@ class CrossEncoder:
         check_fits(place, self.tokenizer, self.model)
         self.padding = padding_id(self.model, self.tokenizer)
         self.max_length, self.prompt = self.spec.max_length, self.spec.prompt or ""
-        self._refuse_if_the_prompt_fills_the_pair()
+        self._refuse_if_a_pair_has_no_room()
         self.settings: dict[str, Any] = {
             "template": "query, title + text",
             "truncation": "longest_first",
@@ -93,6 +96,8 @@ class CrossEncoder:
             **machine_settings(dtype, self.model),
             **of_backend,
         }
+        if self.tokenizer.truncation_side != "right":
+            self.settings["truncation_side"] = self.tokenizer.truncation_side
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
         self._asked, self._read = TextTokens(self.tokenizer, self.prompt), TextTokens(self.tokenizer)
@@ -108,14 +113,16 @@ class CrossEncoder:
     @property
     def passage_tokens(self) -> TextTokens | None:
         """What makes the tokens that `prepare_tokens` reads; None if pairs have to be made of the texts."""
-        return self._read if self.frame and self.tokenizes_apart else None
+        return self._read if self.frame and self.tokenizes_apart and self._read.can_be_stored else None
 
     def prepare(self, queries: Sequence[str], passages: Sequence[str], pairs: Ints) -> PairTokens:
         """Return the token ids of `pairs` (n x 2: index into queries, index into passages), truncated to fit.
 
         A pair has no ids if its query or its passage has no token of its own.
         """
-        asked, read = self._asked.of(queries), self._read.of(passages)
+        asked, read = (
+            own.of(texts, self.max_length) for own, texts in ((self._asked, queries), (self._read, passages))
+        )
         if self.frame and self.tokenizes_apart:
             return self._assembled(self.frame, asked, read, pairs)
         known = self._are_known(asked, read, pairs)
@@ -127,10 +134,13 @@ class CrossEncoder:
         """Return the same of passages that are given by their tokens, which `passage_tokens` has made."""
         if not self.frame:
             raise ValueError("this scorer reads texts")
-        return self._assembled(self.frame, self._asked.of(queries), passages, pairs)
+        return self._assembled(self.frame, self._asked.of(queries, self.max_length), passages, pairs)
 
     def _assembled(self, frame: PairFrame, asked: Ragged, read: Ragged, pairs: Ints) -> PairTokens:
-        found = frame.around(asked.take(pairs[:, 0]), read.take(pairs[:, 1]), self.max_length)
+        found = PairTokens.together([
+            frame.around(asked.take(part[:, 0]), read.take(part[:, 1]), self.max_length)
+            for part in (pairs[start : start + AT_ONCE] for start in range(0, len(pairs), AT_ONCE))
+        ])  # fmt: skip
         return found.only(self._are_known(asked, read, pairs))
 
     def _are_known(self, asked: Ragged, read: Ragged, pairs: Ints) -> Bools:
@@ -185,10 +195,16 @@ class CrossEncoder:
                 values = logits[:, self.spec.relevant_class] - logits[:, others].logsumexp(1)
         return values
 
-    def _refuse_if_the_prompt_fills_the_pair(self) -> None:
-        """Raise BadSettings if the prompt leaves no room for a query beside a long passage."""
+    def _refuse_if_a_pair_has_no_room(self) -> None:
+        """Raise BadSettings if special tokens or the prompt leave no room for a query beside a long passage."""
         used = len(self.tokenizer(self.prompt, add_special_tokens=False)["input_ids"])
-        if self.prompt and 2 * used >= self.max_length - self.tokenizer.num_special_tokens_to_add(pair=True):
+        room = self.max_length - self.tokenizer.num_special_tokens_to_add(pair=True)
+        if room < 2:
+            raise BadSettings(
+                f"max_length = {self.max_length} leaves no room for a query and a passage between the special "
+                "tokens. Set a larger one: --max-length"
+            )
+        if self.prompt and 2 * used >= room:
             raise BadSettings(
                 f"max_length = {self.max_length} leaves no room for a query beside the prompt of {used} tokens "
                 "and a long passage. Set a larger one: --max-length"

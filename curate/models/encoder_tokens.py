@@ -69,7 +69,7 @@ class EncoderTokens:
             for name, rows in theirs.columns.items()
             for mine, right in zip(ours.columns[name], rows, strict=True)
         )
-        return own if same else None
+        return own if same and own.can_be_stored else None
 
     def _by_tokenizer(self, texts: list[str]) -> Tokenized:
         tokens = self.tokenizer(

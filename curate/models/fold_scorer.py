@@ -85,6 +85,11 @@ class FoldScorer:
         self.scorer_id = model_id(folder, self.fingerprint)
 
     @property
+    def max_length(self) -> int:
+        """The most tokens of a pair."""
+        return self.judges[0].max_length
+
+    @property
     def passage_tokens(self) -> "TextTokens | None":
         """What makes the tokens that `prepare_tokens` reads; None if pairs have to be made of the texts."""
         return self.judges[0].passage_tokens

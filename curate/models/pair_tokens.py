@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
-from curate.ragged import Bools, Ragged
+from curate.ragged import Bools, Ragged, below
 
 
 class TokenizedPair(NamedTuple):
@@ -45,6 +45,16 @@ class PairTokens(Sequence[TokenizedPair]):
             Ragged.of([pair.segments for pair in pairs], np.int8),
             np.asarray([pair.cut for pair in pairs], bool),
             np.asarray([pair.judge for pair in pairs], np.int64),
+        )
+
+    @classmethod
+    def together(cls, parts: "Sequence[PairTokens]") -> "PairTokens":
+        """Return the pairs of all parts, one part after the other."""
+        return cls(
+            below([part.ids for part in parts]),
+            below([part.segments for part in parts]),
+            np.concatenate([part.cut for part in parts] or [np.empty(0, bool)]),
+            np.concatenate([part.judge for part in parts] or [np.empty(0, np.int64)]),
         )
 
     def __len__(self) -> int:

@@ -118,6 +118,10 @@ class ReadsTokens(Protocol):
     """A scorer that can read the tokens of passages in place of their texts."""
 
     @property
+    def max_length(self) -> int:
+        """The most tokens of a pair. What a passage has beyond them is never read."""
+
+    @property
     def passage_tokens(self) -> "TextTokens | None":
         """What makes these tokens; None if pairs have to be made of the texts."""
 

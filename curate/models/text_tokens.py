@@ -4,16 +4,15 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
-from itertools import chain
 from typing import Any
 
-import numpy as np
-
-from curate.ragged import Ragged
+from curate.ragged import Ragged, below
 from curate.shards import digest
 
 AROUND = ("post_processor", "decoder", "truncation", "padding")
 """The parts of a tokenizer that do not change the tokens of a text itself."""
+AT_ONCE = 1024
+"""Texts whose tokens are Python numbers at the same time; these take ten times the memory of an array."""
 
 
 class TextTokens:
@@ -30,12 +29,21 @@ class TextTokens:
         own = {name: part for name, part in parts.items() if name not in AROUND}
         return digest(own, self.tokenizer.split_special_tokens, self.prompt, version("tokenizers"))
 
-    def of(self, texts: Sequence[str]) -> Ragged:
-        """Return the tokens of each text."""
+    @cached_property
+    def can_be_stored(self) -> bool:
+        """Whether the tokens can be recognised later: a tokenizer with a part in Python has no description."""
+        try:
+            return bool(self.fingerprint)
+        except Exception:  # noqa: BLE001 - tokenizers raises nothing more exact
+            return False
+
+    def of(self, texts: Sequence[str], most: int | None = None) -> Ragged:
+        """Return the tokens of each text, or the first `most` of them."""
+        return below([self._some(texts[start : start + AT_ONCE], most) for start in range(0, len(texts), AT_ONCE)])
+
+    def _some(self, texts: Sequence[str], most: int | None) -> Ragged:
         encoded = self._whole().encode_batch_fast([self.prompt + text for text in texts], add_special_tokens=False)
-        rows = [encoding.ids for encoding in encoded]
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        return Ragged.laid_out(np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum())), lengths)
+        return Ragged.of([encoding.ids[:most] for encoding in encoded])
 
     def _whole(self) -> Any:
         """Return the tokenizer's core, so that it cuts nothing. transformers sets this anew at each call."""
