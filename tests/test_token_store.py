@@ -278,9 +278,8 @@ def test_a_damaged_file_is_made_again(what: str, workspace: Workspace, tiny_enco
     elif what == "deleted":
         path.unlink()
     else:
-        path.write_bytes(
-            content[:-9] if what == "cut short" else content[:200] + bytes([content[200] ^ 1]) + content[201:]
-        )
+        flipped = content[:200] + bytes([content[200] ^ 1]) + content[201:]
+        path.write_bytes(content[:-9] if what == "cut short" else flipped)
 
     texts = texts_of(workspace)
     again = TokenStore(workspace, store.tokens)

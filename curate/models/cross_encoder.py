@@ -120,9 +120,7 @@ class CrossEncoder:
 
         A pair has no ids if its query or its passage has no token of its own.
         """
-        asked, read = (
-            own.of(texts, self.max_length) for own, texts in ((self._asked, queries), (self._read, passages))
-        )
+        asked, read = self._asked.of(queries, self.max_length), self._read.of(passages, self.max_length)
         if self.frame and self.tokenizes_apart:
             return self._assembled(self.frame, asked, read, pairs)
         known = self._are_known(asked, read, pairs)
