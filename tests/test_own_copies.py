@@ -10,6 +10,7 @@ from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 from curate.mine.exact_search import TopPassages
 from curate.mine.import_run import import_run
+from curate.ragged import Ragged
 from curate.train.dev_eval import sample
 
 # The queries 1 and 2 are passages. So is query 3, with a title that the query lacks. Passage 4 only shares an id.
@@ -142,7 +143,9 @@ def test_the_measure_on_dev_during_training_leaves_copies_out(tmp_path: Path) ->
     """Each of the three queries has one positive and one copy among the passages, and they are not the same."""
     workspace = loaded(tmp_path, COUNTERS, "dev.tsv")
     dev = sample(
-        workspace, {"seed": 0, "dev_queries": 9, "passages": 99}, lambda texts, _side: [[1] for _ in texts]
+        workspace,
+        {"seed": 0, "dev_queries": 9, "passages": 99},
+        lambda _keys, texts, _side: Ragged.repeated([1], len(texts)),
     )
     assert dev is not None
     assert dev.relevant.sum(axis=1).tolist() == dev.copies.sum(axis=1).tolist() == [1, 1, 1]
