@@ -97,6 +97,8 @@ def ranges(starts: Ints, lengths: Ints) -> npt.NDArray[np.int64]:
 
 def below(parts: Sequence[Ragged]) -> Ragged:
     """Return the rows of all parts, those of each part below those of the part before."""
+    if not parts:
+        return Ragged.of([])
     sizes = np.asarray([len(part.values) for part in parts])
     before = np.cumsum(sizes) - sizes
     return Ragged(
@@ -124,4 +126,4 @@ def gathered(parts: Sequence[Ragged], rows: npt.NDArray[np.int64]) -> Ragged:
         if first < last:
             own = part.take(rows[order[first:last]] - end + len(part))
             found.append(Ragged.laid_out(own.flat, own.lengths))
-    return below(found).take(np.argsort(order)) if found else Ragged.of([])
+    return below(found).take(np.argsort(order))

@@ -112,11 +112,10 @@ class TokenStore:
                 with suppress(FileNotFoundError), self._opened(shard) as parts:  # it may be deleted at any time
                     found.append(gathered(parts, keys[at] - ends[number] + shard.rows))
                     order.append(at)
-        lacking = np.setdiff1d(np.arange(len(keys)), np.concatenate([np.empty(0, np.int64), *order]))
+        lacking = np.delete(np.arange(len(keys)), np.concatenate([np.empty(0, np.int64), *order]))
         if len(lacking):
             found.append(self.tokens.of(texts_of(keys[lacking])))
-            order.append(lacking)
-        return below(found).take(np.argsort(np.concatenate(order)))
+        return below(found).take(np.argsort(np.concatenate([*order, lacking])))
 
     @contextmanager
     def _opened(self, shard: PassageShard) -> "Iterator[list[Ragged]]":
