@@ -117,11 +117,10 @@ class TokenStore:
                 with suppress(FileNotFoundError):  # it may be deleted at any time
                     found.append(gathered(self._rows(shard), keys[at] - ends[number] + shard.rows, most))
                     order.append(at)
-        lacking = np.setdiff1d(np.arange(len(keys)), np.concatenate([np.empty(0, np.int64), *order]))
+        lacking = np.delete(np.arange(len(keys)), np.concatenate([np.empty(0, np.int64), *order]))
         if len(lacking):
             found.append(self.tokens.of(texts_of(keys[lacking]), most))
-            order.append(lacking)
-        return below(found).take(np.argsort(np.concatenate(order)))
+        return below(found).take(np.argsort(np.concatenate([*order, lacking])))
 
     def _mapped(self, shard: PassageShard) -> "list[Ragged]":
         """Return the rows of a file, memory-mapped."""

@@ -35,6 +35,7 @@ def test_parts_stand_below_and_beside_each_other() -> None:
     more = [[0], [1, 2], [], [4], []]
     first, second = Ragged.of(ROWS), Ragged.of(more)
     assert lists(below([first, second])) == ROWS + more
+    assert lists(below([])) == []
     assert lists(beside([first, second, first])) == [a + b + a for a, b in zip(ROWS, more, strict=True)]
 
 
