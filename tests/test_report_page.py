@@ -201,6 +201,16 @@ def test_every_chart_has_a_title_a_description_and_its_data_as_a_table(overview:
     assert {one for names in named for one in (names or "").split()} <= set(ids)
 
 
+def test_a_report_without_a_section_of_its_own_is_the_first_section(overview: Overview) -> None:
+    """So a new report needs no code to be on the page."""
+    new = report_rows.Report(
+        "estimates", {}, {}, [{"what": "relevant", "share": 0.25, "low": 0.2, "labels": 1200}]
+    )
+    page = Page(page_of(report_rows.Overview({**overview.reports, "estimates": new}, None)))
+    assert page.tables[""][:2] == [["what", "share", "low", "labels"], ["relevant", "0.25", "0.2", "1,200"]]
+    assert next(value for tag, name, value in page.attributes if (tag, name) == ("section", "id")) == "estimates"
+
+
 def test_the_same_workspace_gives_the_same_bytes(workspace: Workspace, overview: Overview) -> None:
     """No clock is on the page but the times on record."""
     again = report_rows.overview(workspace)
