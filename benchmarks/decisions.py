@@ -35,10 +35,12 @@ def build(root: Path, queries: int) -> None:
     for number in range(PASSAGES // 100_000):
         keys = np.arange(number * 100_000, (number + 1) * 100_000, dtype=np.int32)
         names = pa.array(keys.astype(str))
-        columns = [pa.array(keys), names, pa.array([""] * len(keys)), names, pa.array(keys.astype(np.uint64))]
+        texts = pa.array(np.char.add("A passage about number ", keys.astype(str)))
+        columns = [pa.array(keys), names, pa.array([""] * len(keys)), texts, pa.array(keys.astype(np.uint64))]
         load.write(
             "passages", number, lambda c=columns: [pa.Table.from_arrays(c, schema=sql_files.schema("passages"))]
         )
+    load.write("queries", 0, lambda: [_queries(queries)])
     load.write("qrels", 0, lambda: [_qrels(queries)])
     load.finish()
     mine = Job(workspace, "mine", "dense-train")
@@ -58,6 +60,16 @@ def build(root: Path, queries: int) -> None:
 
 def _passage(query: np.ndarray, rank: np.ndarray) -> np.ndarray:
     return ((query.astype(np.int64) * 7919 + rank * 104729) % PASSAGES).astype(np.int32)
+
+
+def _queries(queries: int) -> pa.Table:
+    query = np.arange(queries, dtype=np.int32)
+    words = np.array(["who wrote", "what is", "how many are in", "notes on"])[query % 4]
+    texts = np.char.add(np.char.add(words, " number "), query.astype(str))
+    columns = [query, query.astype(str), texts, query.astype(np.uint64) + 2**32]
+    return pa.Table.from_arrays(
+        [*map(pa.array, columns), pa.nulls(queries, pa.string())], schema=sql_files.schema("queries")
+    )
 
 
 def _qrels(queries: int) -> pa.Table:

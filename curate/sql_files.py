@@ -58,6 +58,10 @@ MACROS = (
     "macros/training_of",
     "macros/was_trained_here",
     "macros/words_of",
+    "macros/shared_words",
+    "macros/wilson",
+    "macros/independent_pairs",
+    "macros/share_interval",
 )
 VIEWS = (
     "views/models",
@@ -99,6 +103,7 @@ TABLE_MACROS = (
     "macros/judge_by_query",
     "macros/scale_of",
     "macros/judged_twice",
+    "macros/common_words",
 )
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.

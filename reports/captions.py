@@ -1,6 +1,18 @@
 """The texts of the reports, for readers who are new to RocketQA: a title above, an explanation below."""
 
 TITLES = {
+    "headline": "What denoising found in the top-k",
+    "naive_negatives": "What would have been trained on without denoising",
+    "denoised_by_query": "What denoising removed, by kind of query",
+    "denoised_by_split": "What denoising removed, by split",
+    "retriever_overlap": "Which retrievers found the same candidates",
+    "calibration_in_force": "The calibration in force",
+    "cutoff_sweep": "What other cutoffs would keep and cost",
+    "rescued": "Rescued: passages that are no negatives, because nobody is sure",
+    "query_cards": "The queries that tell most",
+    "duplicate_groups": "Passages with the same text",
+    "cost": "What the scores cost",
+    "training": "How the models that took part learned",
     "funnel": "From candidates to hard negatives",
     "denoised_by_rank": "What denoising removed, by range of ranks",
     "false_negatives_by_rank": "What denoising removed, by rank",
@@ -25,6 +37,60 @@ TITLES = {
 }
 
 CAPTIONS = {
+    "headline": (
+        "'unjudged' counts the candidates of run {run} in the top {depth} that no person judged and the scorer or "
+        "their text decided. The rates are shares of them. Intervals hold 95 %, by query: they tell how much the "
+        "share would vary with other queries, and nothing of how often the scorer is wrong."
+    ),
+    "naive_negatives": (
+        "A miner without denoising takes the {negatives} best-ranked unlabelled passages of each labelled query "
+        "as negatives. One row per verdict on what it takes. Intervals hold 95 %, by query."
+    ),
+    "denoised_by_query": (
+        "One row per length of the query in words, and per first word, if that is an English question word. The "
+        "columns have the same meaning as in the report by rank. Intervals hold 95 %, by query."
+    ),
+    "denoised_by_split": (
+        "One row per split, for its current run. Queries without labels have pseudo-positives in place of false "
+        "negatives; both are denoised. The interval is that of 'denoised'."
+    ),
+    "retriever_overlap": (
+        "One row per set of retrievers. What only one of them finds, the others miss: many false negatives there "
+        "are passages that its like would have kept as negatives."
+    ),
+    "calibration_in_force": (
+        "One row per scorer of the cutoffs '{cutoffs}'. 'error' is the mean distance of a probability from the "
+        "share that is relevant, on queries that the calibration was not fitted to."
+    ),
+    "cutoff_sweep": (
+        "One row per value of negative_below, over the scores that are there: nothing is scored again. 'kept' "
+        "counts the hard negatives, 'positives lost' the labelled positives below the cutoff, of queries that the "
+        "scorer was not trained on: so large a share of the relevant passages that nobody labelled would become "
+        "negatives, too. 'short' counts the queries with fewer than {negatives} hard negatives. To use a value: "
+        "curate cutoffs set NAME --negative-below VALUE."
+    ),
+    "rescued": (
+        "Each block is a pair that a miner without denoising would have used as a negative: it is among the "
+        "{negatives} best-ranked unlabelled passages of its query. The scorer is not sure of it (uncertain), or "
+        "it has the text of a positive (duplicate). They are drawn by hash, so they are typical. Words that query "
+        "and passage share are marked."
+    ),
+    "query_cards": (
+        "Queries with the most false negatives, without a hard negative, and with a labelled positive that the "
+        "scorer rejects: there, the label or the scorer is wrong. Everything about one query: curate report query "
+        "ID."
+    ),
+    "duplicate_groups": (
+        "One row per text that several passages have, apart from case, punctuation and white space. "
+        "Near-duplicates are not searched for."
+    ),
+    "cost": (
+        "One row per scorer. The ledger keeps every score, so that other cutoffs, another run that finds the same "
+        "pairs, or an interrupted command cost nothing again."
+    ),
+    "training": (
+        "From the log of each training. 'won' is the share of groups or rows in which a positive ranks first."
+    ),
     "funnel": (
         "The first part counts pairs of a query and a passage from the top {depth} of run {run}. A hard "
         "negative is a passage that the retriever ranks high although it is not relevant: the "
@@ -55,7 +121,8 @@ CAPTIONS = {
     ),
     "score_histogram": (
         "Each row is an interval of 0.05 of the probability by {scorer_id}. Each bar is a share of its own "
-        "column; what people judged not relevant is in neither. With a good scorer, most labelled positives "
+        "column; what people judged not relevant is in neither. Random passages are drawn by chance, one for each "
+        "of some queries: they show where the scale begins. With a good scorer, most labelled positives "
         "are in the bottom rows, and most unlabelled candidates are in the top rows. The cutoffs are "
         "{negative_below:g} and {positive_above:g}."
     ),

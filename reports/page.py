@@ -45,13 +45,3 @@ class Page:
         """Print renderables below each other."""
         for part in parts:
             self.console.print(part, soft_wrap=False)
-
-
-def number(value: object) -> str:
-    """Return a count in readable form: 12,345. An empty string for null."""
-    return "" if value is None else f"{value:,}"
-
-
-def percent(share: float | None) -> str:
-    """Return a share in readable form: 12.3 %. A '-' for null, when there was nothing to divide by."""
-    return "-" if share is None else f"{share:.1%}".replace("%", " %")

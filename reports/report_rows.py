@@ -13,21 +13,38 @@ from curate.query_output import SCHEMA
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
+from .kept import keep
+from .training import training_curves
+
 if TYPE_CHECKING:
     import duckdb
 
 ReportRow = dict[str, Any]
 ABOUT_THE_COLLECTION = ("collection", "splits")
 ABOUT_THE_RUN = (
+    "headline",
+    "naive_negatives",
     "funnel",
     "denoised_by_rank",
+    "denoised_by_query",
     "false_negatives_by_retriever",
+    "retriever_overlap",
     "judge",
-    "score_histogram",
     "positives_recognised",
+    "score_histogram",
+    "calibration_in_force",
+    "reliability",
+    "cutoff_sweep",
     "shortfall",
     "suspects",
+    "rescued",
+    "query_cards",
+    "duplicate_groups",
+    "cost",
+    "lineage",
 )
+"""The reports of an overview. They read the decisions of one run under one setting of the cutoffs."""
+OF_SEVERAL_RETRIEVERS = ("false_negatives_by_retriever", "retriever_overlap")
 ABOUT_PSEUDO_LABELS = ("pseudo_label_outcomes", "pseudo_labels")
 BY_A_JUDGE = (
     "denoised_by_rank",
@@ -113,13 +130,15 @@ def overview(
             raise
         return Overview(found, str(error))
     chosen |= {"cutoffs": row["name"], "scorer": row["scorer_id"]}
-    one_judge = not judges.are_several(row)
-    found |= _several(workspace, [name for name in ABOUT_THE_RUN if one_judge or name != "judge"], chosen)
+    found |= _several(workspace, _about(workspace, chosen["run"], row), chosen, keep_run=True)
+    found["training"] = Report("training", {}, {}, training_curves(workspace, found["lineage"].rows))
     try:
-        chosen["run"] = chosen_run(workspace, None, "unlabeled")
+        unlabeled = chosen_run(workspace, None, "unlabeled")
     except BadSettings:
         return Overview(found, None)
-    return Overview(found | _several(workspace, ABOUT_PSEUDO_LABELS, chosen), None)
+    found |= _several(workspace, ("denoised_by_split",), chosen)
+    chosen["run"] = unlabeled
+    return Overview(found | _several(workspace, ABOUT_PSEUDO_LABELS, chosen, keep_run=True), None)
 
 
 def notes(workspace: Workspace, found: Report | Overview, *, run: str | None, cutoffs: str | None) -> list[str]:
@@ -160,8 +179,20 @@ def _scorers(found: Report) -> list[str]:
     return named or judges.scorers(found.setting)
 
 
-def _several(workspace: Workspace, names: Sequence[str], chosen: ReportRow) -> dict[str, Report]:
+def _about(workspace: Workspace, run: str, cutoffs: ReportRow) -> list[str]:
+    """Return the reports on a run. What has nothing to be compared with is left out, and `judge` of several."""
+    sources = workspace.scan("runs").filter(run_id=run).collect()["sources"][0]
+    left_out = [*(() if len(sources) > 1 else OF_SEVERAL_RETRIEVERS), *(["judge"] * judges.are_several(cutoffs))]
+    return [name for name in ABOUT_THE_RUN if name not in left_out]
+
+
+def _several(
+    workspace: Workspace, names: Sequence[str], chosen: ReportRow, *, keep_run: bool = False
+) -> dict[str, Report]:
+    """Return several reports. keep_run: they are about the chosen run and cutoffs, which are joined once."""
     with workspace.connect_lazily() as connection:
+        if keep_run:
+            keep(connection, chosen["run"], chosen["cutoffs"])
         return {
             name: _answer(connection, name, {key: chosen[key] for key in named_queries.parameters(name)})
             for name in names

@@ -14,16 +14,19 @@ from curate import judges
 from curate.counted import counted
 from curate.denoise.judge_quality import JudgeQuality
 
+from . import answers
 from .captions import CAPTIONS, TITLES
-from .page import DIM, TITLE, Page, number, percent
+from .document import Document, Tile
+from .figures import between, number, percent, span
+from .page import DIM, TITLE, Page
 from .report_rows import Overview, Report, ReportRow
-from .tables import all_fit, records
+from .tables import all_fit, records, table
 
 SIGNS = {"all": " ", "taken away": "-", "left over": "=", "of these": "   "}
 FEW_LINES, MANY_LINES = 2, 6
 PAGE_IS_WIDE = 96
 INDENT = 2
-UNJUDGED = ("unjudged", "false negatives", "denoised", "by people", "unscored")
+UNJUDGED = ("unjudged", "false negatives", "95 % interval", "denoised", "by people", "unscored")
 PARTS = {
     "false_negatives": "false negatives",
     "pseudo_positives": "pseudo-positives",
@@ -74,12 +77,50 @@ def show_overview(page: Page, overview: Overview) -> None:
     setting = next((found.setting for found in overview.reports.values() if found.setting), None)
     if setting:
         page.print(Text(setting_line(setting)))
+    if "headline" in overview.reports:
+        page.print(Text(), first_screen(page, overview))
     for name, found in overview.reports.items():
         if name in RENDERERS and worth_showing(found):
             page.print(Text(), block(page, found, FEW_LINES))
     if overview.next:
         # A line that only the terminal breaks can be copied whole.
         page.console.print(Text(f"\nNext: {overview.next}", style=TITLE), soft_wrap=True)
+
+
+def first_screen(page: Page, overview: Overview) -> RenderableType:
+    """Return how many of the top-k were false negatives, and whether that can be trusted."""
+    headline = overview.reports["headline"]
+    shown = answers.tiles(overview)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for column in ({"no_wrap": page.width >= PAGE_IS_WIDE}, {}, {"overflow": "fold"}):
+        grid.add_column(**column)
+    for tile in shown:
+        told = tile.advice if tile.advice and tile.state in ("care", "bad", "unknown") else ""
+        grid.add_row(page.text(tile.title), page.text(_signed(tile), TITLE), page.text(told, DIM))
+    return Group(
+        page.text(f"How many of the top {headline.setting['depth']} were false negatives?", TITLE),
+        Padding(page.text(answers.answer(headline)), (0, 0, 0, 2)),
+        page.text("Can you trust that?", TITLE),
+        Padding(page.text(answers.trust(shown)), (0, 0, 0, 2)),
+        Padding(grid, (0, 0, 0, 2)),
+    )
+
+
+def _signed(tile: Tile) -> str:
+    sign = {"good": "+", "care": "!", "bad": "x", "unknown": "?", "plain": " "}[tile.state]
+    return f"{sign} {tile.value}"
+
+
+def show_document(page: Page, document: Document) -> None:
+    """Print a document: the answer, what it is about, and the tables of its sections."""
+    page.print(page.text(document.question, TITLE), page.text(document.answer))
+    page.print(*(page.text(f"{name}: {value}", DIM) for name, value in document.about))
+    for section in document.sections:
+        page.print(Text(), page.text(section.title, TITLE))
+        page.print(*([page.text(section.lead)] if section.lead else []))
+        for figure in section.figures:
+            page.print(Padding(table(page, figure.table.heads, figure.table.rows), (0, 0, 0, INDENT)))
+        page.print(*([page.text(section.how, DIM)] if section.how else []))
 
 
 def worth_showing(found: Report) -> bool:
@@ -181,6 +222,7 @@ def shares_of_unjudged(row: ReportRow) -> list[str]:
     return [
         number(row["unjudged"]),
         percent(row["false_negative_rate"]),
+        between(row, "false_negative"),
         percent(row["denoised_rate"]),
         number(row["judged_irrelevant"]),
         number(row["unscored"]),
@@ -211,6 +253,55 @@ def ranks(row: ReportRow) -> str:
     """Return '4-5', or '1' for a single rank."""
     first, last = row.get("first_rank", row.get("rank")), row.get("last_rank", row.get("rank"))
     return f"{first}" if first == last else f"{first}-{last}"
+
+
+def naive(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return what plain mining would have trained on."""
+    rows = [
+        (
+            [
+                row["decision"].replace("_", " "),
+                number(row["pairs"]),
+                percent(row["share"]),
+                span(row["low"], row["high"]),
+                number(row["queries"]),
+            ],
+            [row["share"]],
+        )
+        for row in found.rows
+    ]
+    return bars(page, ["", "passages", "share", "95 % interval", "in queries", ""], rows)
+
+
+def by_query(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the lengths and types of queries with their shares of false negatives and of denoised candidates."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    for before, row in pairwise([{"part": None}, *found.rows]):
+        if rows and row["part"] != before["part"]:
+            rows.append(([], []))
+        cells = [row["band"], number(row["queries"]), number(row["unjudged"]), percent(row["false_negative_rate"])]
+        cells += [between(row, "false_negative"), percent(row["denoised_rate"])]
+        rows.append((cells, [row["denoised_rate"]]))
+    heads = ["", "queries", "unjudged", "false negatives", "95 % interval", "denoised", ""]
+    return bars(page, heads, rows)
+
+
+def sweep(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return what other cutoffs would keep, and what they would cost."""
+    rows = [
+        (
+            [
+                f"{row['negative_below']:g}{' (now)' if row['in_force'] else ''}",
+                number(row["kept"]),
+                percent(row["kept_share"]),
+                percent(row["positives_lost_share"]),
+                number(row["short"]),
+            ],
+            [row["kept_share"], row["positives_lost_share"]],
+        )
+        for row in found.rows
+    ]
+    return bars(page, ["negative_below", "kept", "share", "positives lost", "short", "kept", "lost"], rows)
 
 
 def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:
@@ -257,9 +348,9 @@ def recognised(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return the verdicts on positives of queries that the scorer has not seen, beside those on the others."""
     rows: list[tuple[list[str], list[float | None]]] = []
     for row in found.rows:
-        cells = [row["verdict"], number(row["positives"]), percent(row["share"])]
+        cells = [row["verdict"], number(row["positives"]), percent(row["share"]), span(row["low"], row["high"])]
         rows.append(([*cells, number(row["seen"]), percent(row["seen_share"])], [row["share"]]))
-    return bars(page, ["", "unseen positives", "share", "seen in training", "share", ""], rows)
+    return bars(page, ["", "unseen positives", "share", "95 % interval", "seen in training", "share", ""], rows)
 
 
 def judge(page: Page, found: Report, _lines: int) -> RenderableType:
@@ -451,8 +542,10 @@ def generic(page: Page, found: Report, _lines: int) -> RenderableType:
 
 
 RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
+    "naive_negatives": naive,
     "funnel": funnel,
     "denoised_by_rank": by_rank,
+    "denoised_by_query": by_query,
     "false_negatives_by_rank": by_rank,
     "false_negatives_by_retriever": by_retriever,
     "score_histogram": histogram,
@@ -460,6 +553,7 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "agreement": agreement,
     "disagreements": disagreements,
     "positives_recognised": recognised,
+    "cutoff_sweep": sweep,
     "shortfall": shortfall,
     "suspects": pairs,
     "pseudo_label_outcomes": shares("outcome", "queries"),
@@ -468,6 +562,7 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "cutoffs_compared": compared,
 }
 ALONE: dict[str, Callable[[Page, Report, int], RenderableType]] = {
+    "rescued": pairs,
     "lineage": lineage,
     "reliability": reliability,
 }

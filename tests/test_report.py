@@ -222,6 +222,7 @@ def test_suspects_show_the_false_negative_beside_a_labelled_positive(denoised: W
         "passage": PASSAGES["seine"],
         "positive_id": "paris",
         "positive": PASSAGES["paris"],
+        "shared_words": ["capital"],
     }
 
 

@@ -29,12 +29,15 @@ dry_run_option = click.option(
 )
 
 
-def rows_options(forms: Sequence[str] = ROWS, default: str | None = "table") -> Callable[..., Any]:
+def rows_options(
+    forms: Sequence[str] = ROWS, default: str | None = "table", about: str | None = None
+) -> Callable[..., Any]:
     """Return a decorator for a command that prints rows: it adds `--format`, and `--json` for one of its values.
 
-    The command gets the chosen format as `form`. default: None if it depends on where the rows go.
+    The command gets the chosen format as `form`. default: None if it depends on where the rows go, as `about`
+    says.
     """
-    about = default or "table in a terminal, csv elsewhere"
+    told = about or default or "table in a terminal, csv elsewhere"
 
     def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
         form = click.option(
@@ -43,7 +46,7 @@ def rows_options(forms: Sequence[str] = ROWS, default: str | None = "table") -> 
             type=click.Choice(forms),
             default=default,
             callback=_form,
-            help=f"Output format [{about}].",
+            help=f"Output format [{told}].",
         )
         short = click.option(
             "--json",

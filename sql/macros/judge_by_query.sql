@@ -1,7 +1,8 @@
 -- judge_by_query: how a scorer and a retriever rank the labelled positives of queries that the scorer has not seen. Grain: one row per query.
 -- Both rank the run's top_k. A query with an unlabelled candidate without a score is left out: unscored is not negative. So is
 -- a passage with the text of a positive, or of the query. Among equal logits the positives come last, and a positive
--- without a score comes after all others. Of more than 1,000 queries, 1,000 are drawn. stops: most queries were not scored
+-- without a score comes after all others. Of more than 5,000 queries, 5,000 are drawn, and 1,000 of
+-- those that are left. stops: most queries were not scored
 -- in full, because they had enough negatives; then only those of macros/sampled_queries.sql count.
 -- judge_rr, retriever_rr: 1 / rank of the first positive, 0 beyond rank 10. judge_auc, retriever_auc: the share of all
 -- unlabelled candidates of all these queries that lie below a positive, the mean over the positives that the run found;
@@ -9,36 +10,48 @@
 -- macros/probability.sql) above `high` and lost one below `low`.
 -- retriever_has_seen: the run's encoder was trained here, on the labels of these queries, so that its figures flatter it.
 create or replace macro judge_by_query(of_run, top_k, of_scorer, low, high, a, b, c, stops) as table
-with incomplete as (
-    select found.query_key
-    from usable_candidates as found
-    anti join positives on positives.query_key = found.query_key and positives.passage_key = found.passage_key
-    anti join duplicates on duplicates.query_key = found.query_key and duplicates.passage_key = found.passage_key
-    anti join scores
-        on scores.scorer_id = of_scorer
-        and scores.query_key = found.query_key
-        and scores.passage_key = found.passage_key
-        and scores.logit is not null
-    where found.run_id = of_run and found."rank" <= top_k
-),
-asked as (
-    select queries.query_key, queries.query_id
+with drawn as (
+    select queries.query_key, queries.query_id, draw(0, queries.query_id, 'judge') as place
     from queries
     semi join positives on positives.query_key = queries.query_key
     semi join (select query_key from usable_candidates where run_id = of_run) as mined using (query_key)
     semi join (select query_key from scores where scorer_id = of_scorer) as scored using (query_key)
     anti join (select query_key from seen_queries where scorer_id = of_scorer) as seen using (query_key)
-    anti join incomplete using (query_key)
     where
         not stops
         or queries.query_key in (
             select query_key from sampled_queries(of_run, (select path from models where model_id = of_scorer))
         )
-    order by draw(0, queries.query_id, 'judge'), queries.query_key
+    order by place, queries.query_key
+    limit 5000
+),
+-- Each relation is cut to these queries before it is joined: over 20 M candidates that takes a quarter of the time.
+found_of_drawn as (
+    select query_key, passage_key, "rank"
+    from usable_candidates
+    semi join drawn using (query_key)
+    where run_id = of_run and "rank" <= top_k
+),
+scores_of_drawn as (
+    select query_key, passage_key, logit from scores semi join drawn using (query_key) where scorer_id = of_scorer
+),
+incomplete as (
+    select found.query_key
+    from found_of_drawn as found
+    anti join positives on positives.query_key = found.query_key and positives.passage_key = found.passage_key
+    anti join duplicates on duplicates.query_key = found.query_key and duplicates.passage_key = found.passage_key
+    anti join scores_of_drawn as known
+        on known.query_key = found.query_key and known.passage_key = found.passage_key and known.logit is not null
+),
+asked as (
+    select query_key, query_id
+    from drawn
+    anti join incomplete using (query_key)
+    order by place, query_key
     limit 1000
 ),
 logits as (
-    select query_key, passage_key, logit from scores semi join asked using (query_key) where scorer_id = of_scorer
+    select query_key, passage_key, logit from scores_of_drawn semi join asked using (query_key)
 ),
 pairs as (
     select
@@ -46,12 +59,11 @@ pairs as (
         found."rank",
         positives.passage_key is not null as relevant,
         coalesce(logits.logit, '-infinity'::float) as logit,
-    from usable_candidates as found
+    from found_of_drawn as found
     semi join asked on asked.query_key = found.query_key
     left join positives on positives.query_key = found.query_key and positives.passage_key = found.passage_key
     left join logits on logits.query_key = found.query_key and logits.passage_key = found.passage_key
     anti join duplicates on duplicates.query_key = found.query_key and duplicates.passage_key = found.passage_key
-    where found.run_id = of_run and found."rank" <= top_k
 ),
 placed as (
     select

@@ -6,52 +6,73 @@
 -- labels: they count as denoised, but not as false negatives. Rates are shares of unjudged: neither what people
 -- judged nor what is unscored is in a rate. A rate is null where scoring stopped early (cutoffs.enough): there, only
 -- queries with few negatives were scored, and their share is not that of all queries.
+-- The ends of intervals (low, high) hold 95 %, by query (macros/share_interval.sql). They tell how much the share would
+-- vary with other queries, and nothing of how often the scorer is wrong.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
-with buckets (first_rank, last_rank) as (
-    values (1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500),
-        (501, 1000), (1001, 2147483647)
-),
-per_rank as (
-    select rank, decision, decided_by, count(*) as pairs
+with per_query as (
+    select
+        query_key,
+        case
+            when "rank" <= 3 then "rank"
+            when "rank" <= 5 then 4
+            when "rank" <= 10 then 6
+            when "rank" <= 20 then 11
+            when "rank" <= 50 then 21
+            when "rank" <= 100 then 51
+            when "rank" <= 200 then 101
+            when "rank" <= 500 then 201
+            when "rank" <= 1000 then 501
+            else 1001
+        end as first_rank,
+        max("rank") as last_rank,
+        count(*) filter (where decision = 'positive') as positives,
+        count(*) filter (where decision = 'duplicate') as duplicates,
+        count(*) filter (where decision = 'false_negative') as false_negatives,
+        count(*) filter (where decision = 'pseudo_positive') as pseudo_positives,
+        count(*) filter (where decision = 'uncertain') as uncertain,
+        count(*) filter (where decision = 'hard_negative') as hard_negatives,
+        count(*) filter (where decision = 'unscored') as unscored,
+        count(*) filter (where decision = 'hard_negative' and decided_by = 'people') as judged_irrelevant,
+        duplicates + false_negatives + pseudo_positives + uncertain as denoised,
+        denoised + hard_negatives - judged_irrelevant as unjudged,
     from found
     where cutoffs = $cutoffs and run_id = $run
-    group by rank, decision, decided_by
-),
-summed as (
-    select
-        buckets.first_rank,
-        max(per_rank.rank) as last_rank,
-        sum(pairs) filter (where decision = 'positive') as positives,
-        sum(pairs) filter (where decision = 'duplicate') as duplicates,
-        sum(pairs) filter (where decision = 'false_negative') as false_negatives,
-        sum(pairs) filter (where decision = 'pseudo_positive') as pseudo_positives,
-        sum(pairs) filter (where decision = 'uncertain') as uncertain,
-        sum(pairs) filter (where decision = 'hard_negative') as hard_negatives,
-        sum(pairs) filter (where decision = 'unscored') as unscored,
-        sum(pairs) filter (where is_judged(decision)) as judged,
-        sum(pairs) filter (where is_judged(decision) and decided_by = 'people') as judged_irrelevant,
-        sum(pairs) filter (where is_denoised(decision)) as denoised,
-    from per_rank
-    inner join buckets on per_rank.rank between buckets.first_rank and buckets.last_rank
-    group by buckets.first_rank
+    group by query_key, first_rank
 ),
 whole as (
     select
         first_rank,
-        last_rank,
-        coalesce(duplicates, 0)::bigint as duplicates,
-        coalesce(false_negatives, 0)::bigint as false_negatives,
-        coalesce(pseudo_positives, 0)::bigint as pseudo_positives,
-        coalesce(uncertain, 0)::bigint as uncertain,
-        coalesce(hard_negatives, 0)::bigint as hard_negatives,
-        coalesce(unscored, 0)::bigint as unscored,
-        coalesce(positives, 0)::bigint as positives,
-        coalesce(judged, 0)::bigint as judged,
-        coalesce(judged_irrelevant, 0)::bigint as judged_irrelevant,
-        coalesce(judged, 0)::bigint - coalesce(judged_irrelevant, 0)::bigint as unjudged,
-        coalesce(denoised, 0)::bigint as denoised,
-        coalesce(unscored, 0) > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
-    from summed
+        max(last_rank) as last_rank,
+        sum(unjudged)::bigint as unjudged,
+        sum(denoised)::bigint as denoised,
+        sum(judged_irrelevant)::bigint as judged_irrelevant,
+        sum(unjudged + judged_irrelevant)::bigint as judged,
+        sum(duplicates)::bigint as duplicates,
+        sum(false_negatives)::bigint as false_negatives,
+        sum(pseudo_positives)::bigint as pseudo_positives,
+        sum(uncertain)::bigint as uncertain,
+        sum(hard_negatives)::bigint as hard_negatives,
+        sum(unscored)::bigint as unscored,
+        sum(positives)::bigint as positives,
+        count(*) filter (where unjudged > 0) as queries,
+        sum(false_negatives * false_negatives) as false_negatives_squared,
+        sum(false_negatives * unjudged) as false_negatives_unjudged,
+        sum(denoised * denoised) as denoised_squared,
+        sum(denoised * unjudged) as denoised_unjudged,
+        sum(unjudged * unjudged) as unjudged_squared,
+    from per_query
+    group by first_rank
+),
+told as (
+    select
+        *,
+        unscored > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
+        share_interval(
+            false_negatives, unjudged, queries, false_negatives_squared, false_negatives_unjudged, unjudged_squared
+        ) as false_negative_interval,
+        share_interval(denoised, unjudged, queries, denoised_squared, denoised_unjudged, unjudged_squared)
+            as denoised_interval,
+    from whole
 )
 select
     first_rank,
@@ -68,6 +89,10 @@ select
     unscored,
     positives,
     if(stopped_early, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
+    if(stopped_early, null, round(false_negative_interval.low, 6)) as false_negative_low,
+    if(stopped_early, null, round(false_negative_interval.high, 6)) as false_negative_high,
     if(stopped_early, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
-from whole
+    if(stopped_early, null, round(denoised_interval.low, 6)) as denoised_low,
+    if(stopped_early, null, round(denoised_interval.high, 6)) as denoised_high,
+from told
 order by first_rank;

@@ -3,6 +3,7 @@
 -- the job used. The same job with the same inputs and model gives the same bytes again.
 -- If the model was trained in this workspace before it was used, its folder leads to the job: train-NAME makes
 -- models/NAME. That job's settings name the runs that the model was trained on; ask for their lineage separately.
+-- seconds: of a resumed job, those of the last attempt.
 -- Parameters: $run (including the runs that a hybrid unites), $cutoffs.
 with wanted as (
     select run_id, model_id from runs where run_id = $run
@@ -64,6 +65,7 @@ select
     models.settings as model_settings,
     stages.version,
     stages.finished_at,
+    stages.seconds,
 from jobs
 inner join stages on stages.job = jobs.job
 left join models on models.model_id = jobs.model_id

@@ -3,7 +3,7 @@
 -- All labelled positives of the queries of the run's split count, whether the retriever found them or not. Those of
 -- a query for which it found nothing, as of a text without tokens, are unscored. Those of queries that the scorer was
 -- trained on, or one of several judges, stand apart (seen, seen_share): a scorer knows them by heart, so they say
--- nothing of it.
+-- nothing of it. low, high: the 95 % interval of share, by query (macros/share_interval.sql).
 -- Parameters: $run, $cutoffs.
 with seen as (
     select distinct seen_queries.query_key
@@ -13,6 +13,7 @@ with seen as (
 ),
 verdicts as (
     select
+        positives.query_key,
         case
             when probabilities.probability is null then 4
             when probabilities.probability > cutoffs.positive_above then 1
@@ -33,17 +34,55 @@ verdicts as (
 steps (step, verdict) as (
     values (1, 'above positive_above'), (2, 'between the cutoffs'), (3, 'below negative_below'), (4, 'unscored')
 ),
+per_query as (
+    select query_key, count(*) as positives from verdicts where not seen group by query_key
+),
+of_query as (
+    select query_key, step, count(*) as hits from verdicts where not seen group by query_key, step
+),
+unseen as (
+    select
+        of_query.step,
+        sum(of_query.hits)::bigint as positives,
+        sum(of_query.hits * of_query.hits) as squares,
+        sum(of_query.hits * per_query.positives) as products,
+    from of_query
+    inner join per_query on per_query.query_key = of_query.query_key
+    group by of_query.step
+),
+whole as (
+    select count(*) as queries, sum(positives)::bigint as positives, sum(positives * positives) as squares from per_query
+),
+known as (
+    select step, count(*) as seen from verdicts where seen group by step
+),
 counted as (
-    select step, count(*) filter (where not seen) as positives, count(*) filter (where seen) as seen
-    from verdicts
-    group by step
+    select
+        steps.step,
+        steps.verdict,
+        coalesce(unseen.positives, 0) as positives,
+        whole.positives as total,
+        share_interval(
+            coalesce(unseen.positives, 0),
+            whole.positives,
+            whole.queries,
+            coalesce(unseen.squares, 0),
+            coalesce(unseen.products, 0),
+            whole.squares
+        ) as "interval",
+        coalesce(known.seen, 0) as seen,
+    from steps
+    cross join whole
+    left join unseen on unseen.step = steps.step
+    left join known on known.step = steps.step
 )
 select
-    steps.verdict,
-    coalesce(counted.positives, 0) as positives,
-    round(coalesce(counted.positives, 0) / nullif(sum(counted.positives) over (), 0), 6) as share,
-    coalesce(counted.seen, 0) as seen,
-    round(coalesce(counted.seen, 0) / nullif(sum(counted.seen) over (), 0), 6) as seen_share,
-from steps
-left join counted on counted.step = steps.step
-order by steps.step;
+    verdict,
+    positives,
+    round(positives / nullif(total, 0), 6) as share,
+    round("interval".low, 6) as low,
+    round("interval".high, 6) as high,
+    seen,
+    round(seen / nullif(sum(seen) over (), 0), 6) as seen_share,
+from counted
+order by step;

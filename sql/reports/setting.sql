@@ -7,6 +7,7 @@ select
     runs.split,
     runs.queries,
     runs.model_id as encoder,
+    runs.sources,
     cutoffs.name as cutoffs,
     cutoffs.scorer_id,
     cutoffs.depth,

@@ -2,6 +2,7 @@
 -- Without denoising, these would be used for training as negatives. The highest ranks come first: they would be
 -- the hardest "negatives".
 -- positive: a passage that is labelled relevant for the same query (the most probable one), for comparison.
+-- shared_words: those that query and passage share, without words that many queries have (macros/common_words.sql).
 -- Parameters: $run, $cutoffs, $limit.
 with chosen as (
     select query_key, passage_key, rank, retriever_score, probability
@@ -38,7 +39,9 @@ select
     passage_text(passages.title, passages.text) as passage,
     positive.passage_id as positive_id,
     passage_text(positive.title, positive.text) as positive,
+    shared_words(queries.text, passage_text(passages.title, passages.text), common.words) as shared_words,
 from chosen
+cross join common_words($run) as common
 inner join queries on queries.query_key = chosen.query_key
 inner join passages on passages.passage_key = chosen.passage_key
 left join labelled on labelled.query_key = chosen.query_key

@@ -1,0 +1,289 @@
+"""The first screen: how many of the top-k were false negatives, and whether that can be trusted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from curate import judges
+from curate.counted import counted
+from curate.denoise.judge_quality import BETTER_JUDGES, JudgeQuality
+from curate.suggest import curate_command
+
+from .document import State, Tile
+from .figures import between, number, percent, span
+from .report_rows import Overview, Report, ReportRow
+
+LOST_IS_BAD, LOST_IS_FINE = 1 / 3, 0.1
+"""The share of labelled positives that a scorer may reject. Above the first, its negatives are no better than "
+"that."""
+SHORT_IS_BAD, SHORT_IS_FINE = 1 / 3, 0.1
+"""The share of queries that may have fewer hard negatives than wanted."""
+OFF_IS_FINE = 0.05
+"""The calibration error with which a probability still means what it says, roughly."""
+
+
+def tiles(overview: Overview) -> list[Tile]:
+    """Return the answer's figures: what was found first, then why it can be trusted or not."""
+    found = overview.reports
+    return [
+        _false_negatives(found["headline"]),
+        _naive(found["naive_negatives"]),
+        _left(found["shortfall"], found["headline"]),
+        _judge(found),
+        _recognised(found["positives_recognised"]),
+        _unscored(found["headline"]),
+        _calibration(found),
+    ]
+
+
+def answer(found: Report) -> str:
+    """Return how many of the top-k were false negatives, in a sentence."""
+    row = found.rows[0]
+    if not row["unjudged"]:
+        return "Nothing is known yet: no unlabelled candidate has a verdict."
+    if row["stopped_early"]:
+        return (
+            f"{number(row['false_negatives'])} of the {number(row['unjudged'])} unlabelled candidates that were "
+            "scored. Scoring stopped early, so this is no share of all."
+        )
+    if row["pseudo_positives"] and not row["false_negatives"]:
+        return (
+            f"None: these queries have no labels. {number(row['pseudo_positives'])} of "
+            f"{number(row['unjudged'])} candidates are pseudo-positives."
+        )
+    interval = between(row, "false_negative")
+    of_others = "" if interval == "-" else f" (95 % interval {interval})"
+    return (
+        f"{percent(row['false_negative_rate'])}{of_others}: the scorer holds {number(row['false_negatives'])} of "
+        f"{number(row['unjudged'])} unlabelled candidates relevant."
+    )
+
+
+def trust(shown: Sequence[Tile]) -> str:
+    """Return whether the answer can be trusted, in a sentence that names what speaks against it."""
+    bad, care, unknown = (
+        [tile.title for tile in shown if tile.state == state] for state in ("bad", "care", "unknown")
+    )
+    if bad:
+        return f"Not yet. See: {'; '.join(bad)}."
+    if unknown:
+        return f"Nobody knows yet. See: {'; '.join(unknown)}."
+    if care:
+        return f"With care. See: {'; '.join(care)}."
+    return "As far as the labels tell, yes. Nobody has read the candidates yet: read some suspects below."
+
+
+def _false_negatives(found: Report) -> Tile:
+    row, setting = found.rows[0], found.setting
+    title = f"False negatives in the top {setting['depth']}"
+    if not row["unjudged"]:
+        return Tile(title, "unknown", "No unlabelled candidate has a verdict.", "unknown")
+    where = f"in {counted(row['queries_with_false_negatives'], 'queries')} of {number(row['queries'])}"
+    why = (
+        f"The scorer gives them a probability above {setting['positive_above']:g}, although nobody labelled them."
+    )
+    if row["stopped_early"]:
+        return Tile(title, number(row["false_negatives"]), f"{where[0].upper()}{where[1:]}. {why}")
+    counts = f"{number(row['false_negatives'])} of {number(row['unjudged'])} unlabelled candidates, {where}."
+    return Tile(title, percent(row["false_negative_rate"]), f"{_interval(row, 'false_negative')}{counts} {why}")
+
+
+def _naive(found: Report) -> Tile:
+    title = "Without denoising"
+    share = {row["decision"]: row for row in found.rows}
+    if not share:
+        return Tile(title, "unknown", "No labelled query has unlabelled candidates.")
+    false, taken = share["false_negative"], found.parameters["negatives"]
+    rest = ", ".join(
+        f"{percent(share[key]['share'])} {words}" for key, words in NAIVE.items() if share[key]["pairs"]
+    )
+    interval = span(false["low"], false["high"])
+    told = "" if interval == "-" else f"95 % interval {interval}. "
+    return Tile(
+        title,
+        percent(false["share"]),
+        f"{told}Of the {taken} best-ranked unlabelled passages of each query, which plain mining takes as "
+        f"negatives, this share is false. The others: {rest or 'none'}.",
+    )
+
+
+NAIVE = {
+    "uncertain": "uncertain",
+    "duplicate": "duplicates of a positive",
+    "unscored": "unscored",
+    "hard_negative": "hard negatives",
+}
+
+
+def _left(found: Report, headline: Report) -> Tile:
+    title = "Left to train on"
+    queries = sum(row["queries"] for row in found.rows)
+    enough = sum(row["queries"] for row in found.rows if row["enough"])
+    if not queries:
+        return Tile(title, "none", "The run has no queries.", "bad")
+    short = (queries - enough) / queries
+    state: State = "good" if short <= SHORT_IS_FINE else "care" if short <= SHORT_IS_BAD else "bad"
+    wanted = found.parameters["negatives"]
+    return Tile(
+        title,
+        counted(headline.rows[0]["hard_negatives"], "hard negatives"),
+        f"{percent(enough / queries)} of {counted(queries, 'queries')} have {wanted} or more, as wanted.",
+        state,
+        "Mine deeper (curate mine --depth), score deeper (curate denoise --depth), or raise negative_below: the "
+        "cutoff sweep shows what that costs.",
+    )
+
+
+def _judge(found: Mapping[str, Report]) -> Tile:
+    title = "Is the judge better than the retriever?"
+    setting = found["headline"].setting
+    if "judge" not in found:
+        commands = [curate_command("report", "judge", "--scorer", name) for name in judges.scorers(setting)]
+        return Tile(
+            title,
+            "look at each",
+            f"Several scorers decide together ({judges.in_words(setting)}). Each is measured alone: "
+            f"{'; '.join(commands)}.",
+            "care",
+        )
+    quality = quality_of(found["judge"])
+    words, state = VERDICTS[quality.verdict]
+    if quality.mrr is None or quality.retriever_mrr is None or quality.mrr_difference is None:
+        detail = "No labelled query is fully scored that it has not seen, so nothing is known."
+    else:
+        change = quality.mrr_difference
+        detail = (
+            f"On {counted(quality.queries, 'queries')} that it has not seen, it ranks with MRR@10 "
+            f"{quality.mrr.mean:.3f}, the retriever with {quality.retriever_mrr.mean:.3f} (difference "
+            f"{change.mean:+.3f}, 99 % interval {change.low:+.3f} to {change.high:+.3f})."
+        )
+    if quality.retriever_has_seen:
+        detail += " The retriever was trained on these queries, so the judge is compared with chance."
+    advice = BETTER_JUDGES if quality.verdict != "unknown" else "label more queries, or train it with --folds"
+    return Tile(title, words, detail, state, f"{advice[0].upper()}{advice[1:]}.")
+
+
+VERDICTS: dict[str, tuple[str, State]] = {
+    "better": ("yes", "good"),
+    "not better": ("not by more than chance", "care"),
+    "worse": ("no, it is worse", "bad"),
+    "unknown": ("unknown", "unknown"),
+}
+
+
+def quality_of(found: Report) -> JudgeQuality:
+    """Return the quality of the scorer from the rows of the report `judge`."""
+    cuts = found.setting
+    return JudgeQuality.of(found.rows, cuts["depth"], cuts["negative_below"], cuts["positive_above"])
+
+
+def _recognised(found: Report) -> Tile:
+    title = "Labelled positives that it recognises"
+    above, _, below, _ = found.rows
+    total = sum(row["positives"] for row in found.rows)
+    if total and total == found.rows[-1]["positives"]:
+        return Tile(
+            title, "unknown", f"None of {counted(total, 'positives')} is scored.", "unknown", "curate denoise."
+        )
+    if not total:
+        seen = sum(row["seen"] for row in found.rows)
+        why = f"All {number(seen)} labelled positives trained it." if seen else "There are no labelled positives."
+        return Tile(title, "unknown", why, "unknown", "Hold some labels back from its training (--folds).")
+    cuts = found.setting
+    state: State = "good" if below["share"] <= LOST_IS_FINE else "care" if below["share"] <= LOST_IS_BAD else "bad"
+    interval = span(above["low"], above["high"])
+    told = "" if interval == "-" else f"95 % interval {interval}. "
+    return Tile(
+        title,
+        percent(above["share"]),
+        f"{told}Of {counted(total, 'positives')} that did not train it, this share is above "
+        f"{cuts['positive_above']:g}. It would take {percent(below['share'])} for negatives (below "
+        f"{cuts['negative_below']:g}).",
+        state,
+        "Train the scorer on this collection (curate train cross-encoder), choose another one, or lower "
+        "negative_below.",
+    )
+
+
+def _unscored(found: Report) -> Tile:
+    row, title = found.rows[0], "Left unscored"
+    if not row["unscored"]:
+        return Tile(title, "none", f"All {number(row['candidates'])} candidates have a verdict.", "good")
+    share = percent(row["unscored"] / row["candidates"])
+    state: State = "care" if row["hard_negatives"] or row["denoised"] else "unknown"
+    if row["stopped_early"]:
+        return Tile(
+            title,
+            number(row["unscored"]),
+            f"{share} of the candidates. Scoring of a query stopped at {found.setting['enough']} hard negatives "
+            "(--enough), so the shares by rank stop early, too.",
+            state,
+            "To score all: curate denoise --enough 0.",
+        )
+    again = curate_command("denoise", "--run", found.setting["run_id"], "--cutoffs", found.setting["cutoffs"])
+    return Tile(
+        title,
+        number(row["unscored"]),
+        f"{share} of the candidates. They are never negatives, and are in no share.",
+        state,
+        f"Score them: {again}.",
+    )
+
+
+def _calibration(found: Mapping[str, Report]) -> Tile:
+    title, rows = "Calibration in force", found["calibration_in_force"].rows
+    known = [row for row in rows if row["calibration_id"]]
+    if len(known) < len(rows) or not known:
+        some = f" for {counted(len(rows) - len(known), 'scorers')}" if known else ""
+        above = found["headline"].setting["positive_above"]
+        return Tile(
+            title,
+            f"none{some}",
+            f"A probability is the sigmoid of the scorer's logit. Above {above:g} need not mean that more than "
+            f"{above:.0%} are relevant.".replace("%", " %"),
+            "care",
+            "Learn the scale from labels or annotations: curate calibrate.",
+        )
+    errors = [row["error"] for row in known if row["error"] is not None]
+    worst = max(errors, default=None)
+    learnt = ", ".join(dict.fromkeys(f"{row['calibration_id']} ({row['evidence']})" for row in known))
+    if worst is None:
+        return Tile(title, "declared", f"{learnt}. Nothing was measured.", "care", "curate calibrate")
+    promised = [
+        f" Promised with {percent(row['confidence'])} confidence: {percent(row['precision_above'])} of what is "
+        f"above "
+        "the upper cutoff is relevant."
+        for row in known
+        if row["precision_above"] is not None
+    ]
+    return Tile(
+        title,
+        f"off by {100 * worst:.1f} points",
+        f"The mean distance of a probability from the share that is relevant, on queries that it was not fitted "
+        f"to. Learnt by {learnt}.{''.join(promised)}",
+        "good" if worst <= OFF_IS_FINE else "care",
+        "Calibrate with more annotations: curate calibrate --from annotations.",
+    )
+
+
+def _interval(row: ReportRow, name: str) -> str:
+    interval = between(row, name)
+    return "" if interval == "-" else f"95 % interval {interval}. "
+
+
+def about(setting: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the report is about: names and values."""
+    return [
+        (
+            "run",
+            f"{setting['run_id']} ({setting['retriever']}, "
+            f"{counted(setting['queries'], setting['split'] + ' queries')})",
+        ),
+        ("judged", f"the top {setting['depth']}"),
+        ("scorer", judges.in_words(setting)),
+        ("calibration", judges.scale_in_words(setting) or "none"),
+        (
+            "cutoffs",
+            f"{setting['cutoffs']}: hard negative below {setting['negative_below']:g}, relevant above "
+            f"{setting['positive_above']:g}",
+        ),
+    ]

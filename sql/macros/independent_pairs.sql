@@ -1,0 +1,16 @@
+-- independent_pairs: how many independent pairs would tell as much of a share as the pairs of some queries, which are alike. Grain: one value per call.
+-- Parameters: see macros/share_interval.sql. The variance is that of a ratio (Cochran, Sampling Techniques, 1977, 6.4). If
+-- there is none, because no pair or every pair counts, each query is one pair. For few queries there are fewer, by the
+-- square of the normal quantile over that of Student's t, in its expansion. Null for fewer than 5 queries: they tell nothing.
+create or replace macro independent_pairs(hits, total, queries, squares, products, wholes) as
+    case
+        when queries >= 5 and total > 0
+            then least(
+                coalesce(
+                    hits / total * (1 - hits / total) * total * total * (queries - 1) / queries
+                    / nullif(greatest(squares - 2 * hits / total * products + hits / total * hits / total * wholes, 0), 0),
+                    queries
+                ),
+                total
+            ) / power(1 + 1.210365 / (queries - 1) + 1.440077 / power(queries - 1, 2), 2)
+    end;

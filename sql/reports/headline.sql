@@ -1,0 +1,83 @@
+-- headline: what denoising found in the top-k of a run, in one row. Grain: one row.
+-- The columns count as those of denoised_by_rank do, over all ranks. candidates: of `queries`. The rates and their
+-- intervals are null if scoring stopped early (cutoffs.enough), because then not all candidates have a verdict.
+-- Parameters: $run, $cutoffs (their depth is the k).
+with per_query as (
+    select
+        query_key,
+        count(*) as candidates,
+        count(*) filter (where decision = 'positive') as positives,
+        count(*) filter (where decision = 'duplicate') as duplicates,
+        count(*) filter (where decision = 'false_negative') as false_negatives,
+        count(*) filter (where decision = 'pseudo_positive') as pseudo_positives,
+        count(*) filter (where decision = 'uncertain') as uncertain,
+        count(*) filter (where decision = 'hard_negative') as hard_negatives,
+        count(*) filter (where decision = 'unscored') as unscored,
+        count(*) filter (where decision = 'hard_negative' and decided_by = 'people') as judged_irrelevant,
+        duplicates + false_negatives + pseudo_positives + uncertain as denoised,
+        denoised + hard_negatives - judged_irrelevant as unjudged,
+    from found
+    where cutoffs = $cutoffs and run_id = $run
+    group by query_key
+),
+whole as (
+    select
+        count(*) as queries,
+        coalesce(sum(candidates), 0)::bigint as candidates,
+        coalesce(sum(positives), 0)::bigint as positives,
+        coalesce(sum(unjudged), 0)::bigint as unjudged,
+        coalesce(sum(judged_irrelevant), 0)::bigint as judged_irrelevant,
+        coalesce(sum(false_negatives), 0)::bigint as false_negatives,
+        coalesce(sum(pseudo_positives), 0)::bigint as pseudo_positives,
+        coalesce(sum(uncertain), 0)::bigint as uncertain,
+        coalesce(sum(duplicates), 0)::bigint as duplicates,
+        coalesce(sum(denoised), 0)::bigint as denoised,
+        coalesce(sum(hard_negatives), 0)::bigint as hard_negatives,
+        coalesce(sum(unscored), 0)::bigint as unscored,
+        count(*) filter (where false_negatives > 0) as queries_with_false_negatives,
+        count(*) filter (where unjudged > 0) as judged_queries,
+        sum(false_negatives * false_negatives) as false_negatives_squared,
+        sum(false_negatives * unjudged) as false_negatives_unjudged,
+        sum(denoised * denoised) as denoised_squared,
+        sum(denoised * unjudged) as denoised_unjudged,
+        sum(unjudged * unjudged) as unjudged_squared,
+    from per_query
+),
+told as (
+    select
+        *,
+        unscored > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
+        share_interval(
+            false_negatives,
+            unjudged,
+            judged_queries,
+            false_negatives_squared,
+            false_negatives_unjudged,
+            unjudged_squared
+        ) as false_negative_interval,
+        share_interval(denoised, unjudged, judged_queries, denoised_squared, denoised_unjudged, unjudged_squared)
+            as denoised_interval,
+    from whole
+)
+select
+    queries,
+    queries_with_false_negatives,
+    candidates,
+    positives,
+    unjudged,
+    judged_irrelevant,
+    false_negatives,
+    pseudo_positives,
+    uncertain,
+    duplicates,
+    denoised,
+    hard_negatives,
+    unscored,
+    stopped_early,
+    if(stopped_early, null, round(false_negatives / nullif(unjudged, 0), 6)) as false_negative_rate,
+    if(stopped_early, null, round(false_negative_interval.low, 6)) as false_negative_low,
+    if(stopped_early, null, round(false_negative_interval.high, 6)) as false_negative_high,
+    if(stopped_early, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
+    if(stopped_early, null, round(denoised_interval.low, 6)) as denoised_low,
+    if(stopped_early, null, round(denoised_interval.high, 6)) as denoised_high,
+from told;
