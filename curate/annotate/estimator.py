@@ -24,7 +24,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 LEVEL = 0.95
-ADDED = 0.5  # labels of each kind (Jeffreys 1946); a tenth covers 88 % of rare kinds (benchmarks/README.md)
+ADDED = 0.25
+"""Labels of each kind that are added where labels agree: a tenth is too little (benchmarks/README.md)."""
 MOST_UNSEEN = 0.01
 """The part of the candidates that may be in strata without a verdict; with more, nothing is estimated."""
 
@@ -121,9 +122,10 @@ def estimated(
     rare = _of_rare_ones(verdicts, labels, relevant, slopes)
     plain, tuned = (max(covariance(rest, rest), 0.0) + rare for rest in (truth, truth - control * scorer))
     weights = np.bincount(query, weights=each[verdicts.stratum] ** 2)
-    freedom = float(weights.sum() ** 2 / (weights**2).sum()) - 1  # the queries, as far as they weigh the same
+    # The queries, as far as they weigh the same.
+    freedom = float(weights.sum() ** 2 / (weights**2).sum()) - 1 if weights.any() else 0.0
     count = len(verdicts.query)
-    inner = shape.value(_with_half_a_label(relevant, labels)) or value
+    inner = shape.value(_with_added(relevant, labels)) or value
     low, high = _interval(value, inner, tuned, freedom)
     return Share(
         value=value,
@@ -199,18 +201,18 @@ def _queries_of(stratum: Ints, query: Ints, strata: int) -> Doubles:
 def _of_rare_ones(verdicts: Verdicts, labels: Doubles, relevant: Doubles, slopes: Doubles) -> float:
     """Return the variance that labels do not show where nearly all of a stratum agree.
 
-    Ten labels that say the same do not say that the next will. As in the prior of Jeffreys, half a label of each
-    kind is added, and what that adds to the variance of the stratum is returned.
+    Ten labels that say the same do not prove that the next will. So a part of a label of each kind is added, as
+    Jeffreys' prior does with one half, and what that adds to the variance of the stratum is returned.
     """
-    added = _with_half_a_label(relevant, labels)
+    added = _with_added(relevant, labels)
     shown = relevant * (1 - relevant) * labels / np.maximum(labels - 1, 1)
     hidden = np.maximum(added * (1 - added) - shown, 0)
     not_drawn = 1 - _means(verdicts, verdicts.inclusion, labels)
     return float((slopes**2 * hidden / np.maximum(labels, 1) * not_drawn)[labels > 0].sum())
 
 
-def _with_half_a_label(relevant: Doubles, labels: Doubles) -> Doubles:
-    """Return the means with half a label of each kind added."""
+def _with_added(relevant: Doubles, labels: Doubles) -> Doubles:
+    """Return the means with ADDED labels of each kind."""
     result: Doubles = (relevant * labels + ADDED) / (labels + 2 * ADDED)
     return result
 
@@ -220,7 +222,7 @@ def _interval(value: float, inner: float, variance: float, freedom: float) -> tu
 
     Its middle lies nearer to one half than the value does, so that a rare kind has an interval of the right form.
     As in Korn and Graubard 1998, the number of labels comes from the variance, and the quantile is that of
-    Student's t. inner: the value with half a label of each kind added, which is neither 0 nor 1.
+    Student's t. inner: the value with ADDED labels of each kind, which is neither 0 nor 1.
     """
     if variance <= 0:  # every pair was judged
         return value, value

@@ -22,6 +22,10 @@ annotator_option = click.option(
 class Annotate(click.Group):
     """A group whose first argument may also be the name of a sample, which is then judged."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names that stand for a command; `judge` stands for any other name."""
+        return [name for name in super().list_commands(ctx) if name != judge.name]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -52,7 +56,7 @@ def annotate(context: click.Context, annotator: str | None) -> None:
         _judge(None, annotator)
 
 
-@annotate.command(hidden=True)
+@annotate.command()
 @click.argument("name")
 @annotator_option
 @click.pass_context
