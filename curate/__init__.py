@@ -11,6 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from curate.annotate.estimates import estimate as estimate
+    from curate.annotate.page import write_page as write_page
+    from curate.annotate.sample import draw_sample as draw_sample
     from curate.augment import augment as augment
     from curate.augment import plan_augment as plan_augment
     from curate.calibrate.stage import calibrate as calibrate
@@ -78,6 +81,8 @@ _HOME = {
     "calibrate": "curate.calibrate.stage",
     "denoise": "curate.denoise.stage",
     "doctor": "curate.doctor.stage",
+    "draw_sample": "curate.annotate.sample",
+    "estimate": "curate.annotate.estimates",
     "evaluate": "curate.evaluate",
     "export": "curate.export.stage",
     "export_run": "curate.export.run_file",
@@ -101,6 +106,7 @@ _HOME = {
     "train_cross_encoder": "curate.train.cross_encoder",
     "train_dual_encoder": "curate.train.dual_encoder",
     "use": "curate.use",
+    "write_page": "curate.annotate.page",
 }
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curate import sql_files
+from curate.annotate.sample import write_sample
 from curate.as_of import AsOf
 from curate.calibration import write_calibration
 from curate.counted import counted
@@ -314,6 +315,10 @@ def _train(workspace: Workspace, record: Record, progress: Progress) -> None:  #
     record_again(then, Job(then, "train", record.job, record.settings, record.inputs), dict(record.facts))
 
 
+def _sample(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
+    write_sample(Job(AsOf(workspace, record), "sample", record.job, record.settings, record.inputs))
+
+
 def _same_job(job: Job, record: Record) -> None:
     if job.name != record.job:
         raise Damaged(f"it would become another run, {job.name}: its model or curate changed")
@@ -337,4 +342,5 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "use": _use,
     "evaluate": _evaluate,
     "train": _train,
+    "sample": _sample,
 }

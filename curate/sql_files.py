@@ -38,6 +38,9 @@ TABLES = (
     "calibrations",
     "reliability",
     "promises",
+    "samples",
+    "sample_strata",
+    "sample_pairs",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}

@@ -4,6 +4,7 @@ my-set/
   curate.toml     settings
   curate.duckdb   catalogue: the views for any DuckDB client; disposable
   tables/         the truth: Parquet shards with manifests, and the records of the stages
+  annotations/    verdicts of sessions in the terminal (curate/annotate/journal.py)
   embeddings/  indexes/  models/  exports/
 """
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("curate.workspace")
 
 CONFIG = "curate.toml"
-OWN = ("tables", "embeddings", "indexes", "models")
+OWN = ("tables", "annotations", "embeddings", "indexes", "models")
 OWN_FILES = (CONFIG, "curate.duckdb", ".lock", ".spill-")
 FORMAT = 6
 """The number of the tables' columns and their meaning: it rises when older tables cannot be used."""

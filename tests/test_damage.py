@@ -77,6 +77,7 @@ def whole(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     curate.calibrate(workspace, scale="log-odds")
     curate.evaluate(workspace, run=[run_id])
     curate.use(workspace, run=run_id)
+    curate.draw_sample(workspace, "audit")
     curate.load(workspace, passages=[collection / "later.jsonl"])
     return workspace
 

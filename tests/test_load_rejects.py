@@ -291,7 +291,7 @@ def test_one_annotator_cannot_say_both(workspace: Workspace, tmp_path: Path) -> 
     """Two annotators may differ, and the majority decides. An annotator who contradicts himself is an error."""
     passages = file(tmp_path, GOOD)
     queries = file(tmp_path, b'{"_id": "q1", "text": "what is one?"}\n', "queries.jsonl")
-    said = [("ann", True), ("bob", False), ("ann", True), ("ann", False), ("cy", None)]
+    said = [("ann", True), ("bob", False), ("ann", True), ("ann", False), ("cy", "yes"), ("dee", None)]
     lines = [
         json.dumps({"query_id": "q1", "passage_id": "p1", "relevant": relevant, "annotator": who})
         for who, relevant in said
@@ -300,9 +300,9 @@ def test_one_annotator_cannot_say_both(workspace: Workspace, tmp_path: Path) -> 
     with pytest.raises(BadInput) as error:
         load(workspace, passages=[passages], queries=[queries], annotations=[verdicts])
     assert f"{verdicts}:4: conflicting verdict of one annotator: true before, false here" in str(error.value)
-    assert f"{verdicts}:5: relevant is neither true nor false: it is null" in str(error.value)
+    assert f"{verdicts}:5: relevant is neither true, false nor null: it is a string" in str(error.value)
     loaded = load(workspace, passages=[passages], queries=[queries], annotations=[verdicts], max_rejects=2)
-    assert (loaded.counts["annotations"], loaded.collapsed["annotations"]) == (2, 1)
+    assert (loaded.counts["annotations"], loaded.collapsed["annotations"]) == (3, 1)
 
 
 def test_a_folder_without_passages_is_told_beside_the_labels_that_miss_them(

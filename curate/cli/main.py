@@ -30,6 +30,8 @@ COMMANDS = {
     "denoise": "curate.cli.denoise:denoise",
     "calibrate": "curate.cli.calibrate:calibrate",
     "augment": "curate.cli.augment:augment",
+    "annotate": "curate.cli.annotate:annotate",
+    "estimate": "curate.cli.estimate:estimate",
     "report": "curate.cli.report:report",
     "sql": "curate.cli.sql:sql",
     "export": "curate.cli.export:export",

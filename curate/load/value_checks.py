@@ -128,11 +128,13 @@ def relevance(value: Any) -> int:
     return int(number)
 
 
-def verdict(value: Any) -> bool:
-    """Return an annotator's verdict, given as true, false, 1 or 0; raises Unfit for other values."""
+def verdict(value: Any) -> bool | None:
+    """Return an annotator's verdict: true, false, 1, 0 or null (unsure); raises Unfit for other values."""
+    if value is None:
+        return None
     number = whole(value)
     if type(number) not in (bool, int) or number not in (0, 1):
-        raise Unfit(f"relevant is neither true nor false: it is {kind_of(value)}")
+        raise Unfit(f"relevant is neither true, false nor null: it is {kind_of(value)}")
     return bool(number)
 
 

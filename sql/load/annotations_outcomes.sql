@@ -26,11 +26,18 @@ compared as (
 )
 select
     placed.* exclude (reason),
-    annotations.relevant <> placed.relevant as corrects,
-    coalesce(compared.repeated or annotations.relevant = placed.relevant, false) as repeated,
+    annotations.annotator is not null and annotations.relevant is distinct from placed.relevant as corrects,
+    coalesce(compared.repeated, false)
+    or (annotations.annotator is not null and annotations.relevant is not distinct from placed.relevant) as repeated,
     case
-        when compared.first_relevant <> placed.relevant
-            then concat('conflicting verdict of one annotator: ', compared.first_relevant, ' before, ', placed.relevant, ' here')
+        when compared.number is not null and compared.first_relevant is distinct from placed.relevant
+            then concat(
+                'conflicting verdict of one annotator: ',
+                coalesce(compared.first_relevant::varchar, 'unsure'),
+                ' before, ',
+                coalesce(placed.relevant::varchar, 'unsure'),
+                ' here'
+            )
         else placed.reason
     end as reason,
 from placed

@@ -3,7 +3,7 @@
 create table stored_annotations (
     query_key integer not null,
     passage_key integer not null,
-    relevant boolean not null,
+    relevant boolean, -- null: the annotator is unsure
     annotator varchar not null,
     sample_id varchar, -- the sample in which the pair was drawn
     note varchar,

@@ -1,7 +1,7 @@
 -- stages: the finished jobs, from tables/stages/*.json. Grain: one row per job.
 create or replace table stages (
     job varchar not null,
-    stage varchar not null, -- load, mine, train, denoise, ranks, calibrate, cutoffs, use, augment, export, evaluate, or forgotten
+    stage varchar not null, -- load, mine, train, denoise, ranks, calibrate, cutoffs, use, augment, export, evaluate, sample, or forgotten
     number integer not null, -- 1, 2, ... in the order in which the jobs finished
     settings json not null,
     inputs json not null, -- input -> sha256

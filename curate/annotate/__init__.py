@@ -1,0 +1,1 @@
+"""Annotation: samples that people judge, their verdicts, and what these say about all candidates."""

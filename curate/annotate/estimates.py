@@ -1,0 +1,192 @@
+"""`curate estimate`: how many of the mined candidates were false negatives, and how right the decisions are.
+
+The verdicts on a sample stand for all candidates that it was drawn from (curate/annotate/estimator.py). Verdicts
+on other pairs do not: nobody knows for which candidates they stand.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from curate.annotate.agreement import Agreement, agreement
+from curate.annotate.estimator import Bools, Doubles, Ints, Share, Strata, Verdicts, estimated
+from curate.annotate.sample import known_sample, ranks
+from curate.counted import counted
+from curate.errors import StepMissing
+from curate.workspace import Workspace
+
+Row = dict[str, Any]
+KEPT = "hard_negative"
+PRECISE = ("hard_negative", "false_negative", "pseudo_positive")
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What the verdicts on a sample say about all candidates that it was drawn from."""
+
+    sample: Row
+    """The sample's row in `samples`."""
+    verdicts: dict[str, int]
+    """The number of its pairs that are relevant, irrelevant, unsure, and open (nobody has judged them)."""
+    estimates: list[Row]
+    """One row per figure. `what` is false_negative_rate, precision or recall, and `part` says of what. `value`
+    has the 95 % interval from `low` to `high`, by so many `labels` of so many `queries`, for so many
+    `candidates`. `worth`: how many labels of singly drawn pairs would do the same; `saved`: how many labels the
+    scorer saved; `control`: how far it is believed. Of `unsure` pairs, nothing is known; the value would lie from
+    `unsure_low` to `unsure_high` if all of them were settled the one way or the other. Without enough verdicts,
+    the value is None."""
+    agreement: Agreement
+    without_design: dict[str, int]
+    """Annotated pairs that are in no sample: pairs, relevant, irrelevant, unsure. They enter no estimate."""
+
+    def of(self, what: str, part: str = "all") -> Row:
+        """Return the row of a figure; raises KeyError if there is none."""
+        for row in self.estimates:
+            if (row["what"], row["part"]) == (what, part):
+                return row
+        raise KeyError(what, part)
+
+
+def estimate(workspace: Workspace, sample: str | None = None) -> Estimates:
+    """Return the estimates from the verdicts on a sample, or on the newest one.
+
+    They are about the candidates and decisions of the time when the sample was drawn. Pairs are drawn by chance
+    within strata, after their queries, and the intervals allow for both. Raises StepMissing if nothing was drawn,
+    also if there are annotations of other pairs, or if nobody has judged a pair of the sample.
+    """
+    apart = workspace.select("annotate/without_design").to_dicts()[0]
+    if sample is None:
+        _refuse_no_design(workspace, apart)
+    about = known_sample(workspace, sample)
+    name = about["sample_id"]
+    rows = workspace.select("annotate/verdicts", sample=name)
+    votes = _Votes.of(workspace, about, rows)
+    if not votes.known.any():
+        raise StepMissing(f"nobody has judged a pair of sample {name} yet", run=f"curate annotate {name}")
+    by_annotator = workspace.select("annotate/by_annotator", sample=name).to_dicts()
+    return Estimates(about, votes.counts, [*votes.figures()], agreement(by_annotator), apart)
+
+
+def _refuse_no_design(workspace: Workspace, apart: Row) -> None:
+    """Raise StepMissing if there are annotations, but no sample."""
+    if not apart["pairs"] or not workspace.select("annotate/samples").is_empty():
+        return
+    raise StepMissing(
+        f"no estimate is possible: there are {counted(apart['pairs'], 'annotated pairs')}, but "
+        "no sample was drawn here, so that nobody knows for which candidates they stand. Of these pairs alone, "
+        f"{apart['relevant']:,} are relevant, {apart['irrelevant']:,} are not, and {apart['unsure']:,} have no "
+        "clear verdict. Draw a sample",
+        run="curate annotate sample NAME",
+    )
+
+
+@dataclass(frozen=True)
+class _Votes:
+    """The pairs of a sample and what annotators said of them; one element a pair, or a stratum."""
+
+    strata: list[Row]
+    stratum: Ints
+    """The place of each pair's stratum in `strata`."""
+    query: Ints
+    probability: Doubles
+    inclusion: Doubles
+    relevant: Bools
+    known: Bools
+    """Whether more annotators say the one than the other."""
+    judged: Bools
+    """Whether an annotator has looked at it."""
+    drawn: float
+    """The share of the queries that was drawn, and judged."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, about: Row, rows: Any) -> "_Votes":
+        """Return the votes, from the rows of `sql/annotate/verdicts.sql`.
+
+        The pairs are judged in an order that chance made. What is judged so far is therefore a smaller sample.
+        """
+        yes, no, judged = (rows[name].to_numpy() for name in ("yes", "no", "judged"))
+        reached = float((judged > 0).mean())
+        strata = workspace.select("annotate/strata_of", sample=about["sample_id"]).to_dicts()
+        return cls(
+            strata=strata,
+            stratum=np.searchsorted([row["stratum"] for row in strata], rows["stratum"].to_numpy()),
+            query=rows["query_key"].to_numpy().astype(np.int64),
+            probability=rows["probability"].to_numpy(),
+            inclusion=rows["inclusion"].to_numpy() * reached,
+            relevant=yes > no,
+            known=yes != no,
+            judged=judged > 0,
+            drawn=about["drawn_queries"] / about["queries"] * reached,
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of pairs by what is known of them."""
+        return {
+            "relevant": int((self.known & self.relevant).sum()),
+            "irrelevant": int((self.known & ~self.relevant).sum()),
+            "unsure": int((self.judged & ~self.known).sum()),
+            "open": int((~self.judged).sum()),
+        }
+
+    def figures(self) -> Iterator[Row]:
+        """Yield all figures."""
+        decision = np.array([row["decision"] for row in self.strata])
+        whole = np.ones(len(decision), np.bool_)
+        yield self._figure("false_negative_rate", "all", whole)
+        ranges = np.array([ranks(row) for row in self.strata])
+        for part in dict.fromkeys(
+            ranks(row) for row in sorted(self.strata, key=lambda row: int(row["first_rank"]))
+        ):
+            yield self._figure("false_negative_rate", f"ranks {part}", ranges == part)
+        for part in PRECISE:
+            if (decision == part).any():
+                yield self._figure("precision", part, decision == part, turned=part == KEPT)
+        scored = decision != "unscored"
+        yield self._figure("recall", "denoising", scored, part=decision != KEPT)
+
+    def _figure(self, what: str, name: str, of: Bools, part: Bools | None = None, *, turned: bool = False) -> Row:
+        """Return a figure. turned: it is the share that is not relevant."""
+        pairs = int(sum(row["pairs"] for row, inside in zip(self.strata, of, strict=True) if inside))
+        row: Row = {"what": what, "part": name, "candidates": pairs}
+        best = self._share(of, part, self.known, self.relevant)
+        unsure = self.judged & ~self.known & of[self.stratum]
+        extremes = [best]
+        if unsure.any() and best:
+            # Most of the relevant ones are in `part` if the unsure ones there are relevant and no others.
+            inside = np.ones(len(of), np.bool_) if part is None else part
+            for most in (inside, ~inside):
+                settled = np.where(unsure, most[self.stratum], self.relevant)
+                extremes.append(self._share(of, part, self.known | unsure, settled))
+        values = [share.value for share in extremes if share]
+        row |= _as_row(best, turned)
+        bounds = sorted(1 - value if turned else value for value in values)
+        row |= {
+            "unsure": int(unsure.sum()),
+            "unsure_low": min(bounds, default=None),
+            "unsure_high": max(bounds, default=None),
+        }
+        return row
+
+    def _share(self, of: Bools, part: Bools | None, known: Bools, relevant: Bools) -> Share | None:
+        strata = Strata(
+            kind=np.array([row["decision"] for row in self.strata]),
+            pairs=np.array([row["pairs"] for row in self.strata], np.float64),
+            probability=np.array([row["probability"] or 0.0 for row in self.strata]),
+        )
+        verdicts = Verdicts(
+            self.stratum, self.query, relevant.astype(np.float64), self.probability, self.inclusion
+        )
+        return estimated(strata, verdicts.of(known), self.drawn, of, part)
+
+
+def _as_row(share: Share | None, turned: bool) -> Row:
+    names = ("value", "low", "high", "labels", "queries", "worth", "saved", "control")
+    if share is None:
+        return {**dict.fromkeys(names), "labels": 0, "queries": 0}
+    values = vars(share)
+    if turned:
+        values = {**values, "value": 1 - share.value, "low": 1 - share.high, "high": 1 - share.low}
+    return {name: values[name] for name in names}
