@@ -11,7 +11,7 @@ select
     stored_queries.text,
     stored_queries.text_hash,
     coalesce(
-        held_out.split, stored_queries.split, if(labelled.query_key is null, 'unlabeled', 'train')
+        held_out.split, stored_queries.split, case when labelled.query_key is null then 'unlabeled' else 'train' end
     ) as split,
 from stored_queries
 left join held_out on held_out.query_key = stored_queries.query_key
