@@ -7,6 +7,7 @@
 -- judged nor what is unscored is in a rate. A rate is null where scoring stopped early (cutoffs.enough): there, only
 -- queries with few negatives were scored, and their share is not that of all queries.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
+-- Example: curate sql denoised_by_rank -p cutoffs=strict
 with buckets (first_rank, last_rank) as (
     values (1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200), (201, 500),
         (501, 1000), (1001, 2147483647)

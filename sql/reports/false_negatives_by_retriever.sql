@@ -3,6 +3,7 @@
 -- pseudo_positives, denoised and the rates, see denoised_by_rank.
 -- only_here: judged candidates that no other source of the run found.
 -- Parameters: $run (a hybrid run has several sources), $cutoffs.
+-- Example: curate sql false_negatives_by_retriever -p run=RUN
 with judged as (
     select query_key, passage_key, decision, decided_by
     from found

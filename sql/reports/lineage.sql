@@ -4,6 +4,7 @@
 -- If the model was trained in this workspace before it was used, its folder leads to the job: train-NAME makes
 -- models/NAME. That job's settings name the runs that the model was trained on; ask for their lineage separately.
 -- Parameters: $run (including the runs that a hybrid unites), $cutoffs.
+-- Example: curate sql lineage --json
 with wanted as (
     select run_id, model_id from runs where run_id = $run
     union

@@ -3,6 +3,7 @@
 -- in the top-k that no person judged. judged_irrelevant: those that people judged not relevant. Shares are per column. The last bin includes 1.0. A cutoff may fall
 -- inside a bin, because bins are coarse; the decisions are exact.
 -- Parameters: $run, $cutoffs.
+-- Example: curate sql score_histogram -p run=RUN
 with labelled as (
     select probabilities.probability
     from positives

@@ -3,6 +3,7 @@
 -- the hardest "negatives".
 -- positive: a passage that is labelled relevant for the same query (the most probable one), for comparison.
 -- Parameters: $run, $cutoffs, $limit.
+-- Example: curate sql suspects -p limit=100 --output suspects.parquet
 with chosen as (
     select query_key, passage_key, rank, retriever_score, probability
     from found

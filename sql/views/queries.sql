@@ -1,5 +1,5 @@
 -- queries: the queries with their split. Grain: one row per query.
--- The split is dev or test if one of their files names the query, else unlabeled if its file says so, else train if
+-- split: dev or test if one of their files names the query, else unlabeled if its file says so, else train if
 -- it has labels there, else unlabeled.
 create or replace view queries as
 with labelled as (
