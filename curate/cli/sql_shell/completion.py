@@ -9,16 +9,16 @@ from curate.cli.sql_shell.vocabulary import Vocabulary
 
 _KEYWORDS = (
     "select from where group by order limit offset having with as join left right inner outer full cross semi "
-    "anti asof lateral on using union all intersect except distinct values and or not in exists between like ilike is "
-    "null true false case when then else end cast over partition rows range filter qualify window asc desc nulls "
-    "first last exclude recursive materialized unnest pivot unpivot sample interval explain analyze describe "
-    "summarize show"
+    "anti asof lateral on using union all intersect except distinct values and or not in exists between like "
+    "ilike is null true false case when then else end cast over partition rows range filter qualify window "
+    "asc desc nulls first last exclude recursive materialized unnest pivot unpivot sample interval explain "
+    "analyze describe summarize show"
 )
 _FUNCTIONS = (
-    "abs any_value arg_max arg_min array_to_string avg ceil coalesce concat contains corr count exp first floor "
-    "greatest histogram last least len length list list_contains ln lower max md5 median min mode nullif "
-    "quantile_cont regexp_extract regexp_matches replace round row_number rank dense_rank lag lead split_part "
-    "sqrt starts_with stddev string_agg substr sum trim unnest upper"
+    "abs any_value arg_max arg_min array_to_string avg ceil coalesce concat contains corr count exp first "
+    "floor greatest histogram last least len length list list_contains ln lower max md5 median min mode "
+    "nullif quantile_cont regexp_extract regexp_matches replace round row_number rank dense_rank lag lead "
+    "split_part sqrt starts_with stddev string_agg substr sum trim unnest upper"
 )
 KEYWORDS, FUNCTIONS = _KEYWORDS.split(), _FUNCTIONS.split()
 BEFORE_RELATIONS = ("from", "join", "describe", "summarize")

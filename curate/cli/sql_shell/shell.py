@@ -153,23 +153,16 @@ class Shell:
         self._print(sql_names.listing("views", "tables", width=_page().width))
 
     def _schema(self, relation: str) -> None:
-        with own_errors():
-            connection = self.session.connection()
-            known = self.session.vocabulary
-            if relation not in known.columns:
-                raise UnknownName(f"no table or view '{relation}': {nearest(relation, known.columns)}")
-            types = {
-                column: kind
-                for name, column, kind in sql_files.select(connection, "workspace/columns").fetchall()
-                if name == relation
-            }
+        known = self.session.vocabulary
+        if relation not in known.columns:
+            raise UnknownName(f"no table or view '{relation}': {nearest(relation, known.columns)}")
         formatter = click.HelpFormatter(width=_page().width)
         path = sql_files.path_of(relation)
         lines = sql_comments.header(path) if path else [relation]
         formatter.write_text(lines[0])
         formatter.write_paragraph()
-        about = known.columns[relation]
-        formatter.write_dl([(f"{column} {kind}", about[column]) for column, kind in types.items()])
+        types = known.types[relation]
+        formatter.write_dl([(f"{name} {types[name]}", about) for name, about in known.columns[relation].items()])
         self._print(formatter.getvalue())
 
     def _queries(self) -> None:

@@ -19,7 +19,9 @@ class Vocabulary:
     relations: Mapping[str, str]
     """Tables and views."""
     columns: Mapping[str, Mapping[str, str]]
-    """Relation -> its columns, in their order."""
+    """Relation -> column -> what is said about it, in the order of the columns."""
+    types: Mapping[str, Mapping[str, str]]
+    """Relation -> column -> its type."""
     macros: Mapping[str, str]
     queries: Mapping[str, str]
     """Named queries."""
@@ -31,17 +33,18 @@ class Vocabulary:
 
 def read(connection: "duckdb.DuckDBPyConnection") -> Vocabulary:
     """Return the names that a connection to a workspace has."""
-    columns: dict[str, list[str]] = {}
-    for relation, column in sql_files.select(connection, "workspace/columns").fetchall():
-        columns.setdefault(relation, []).append(column)
+    types: dict[str, dict[str, str]] = {}
+    for relation, column, its in sql_files.select(connection, "workspace/columns").fetchall():
+        types.setdefault(relation, {})[column] = its
     values: dict[str, list[str]] = {"decision": decisions()}
     for column, value in sql_files.select(connection, "workspace/names").fetchall():
         values.setdefault(column, []).append(value)
     entries = sql_names.entries()
     queries = [entry for entry in entries if entry.kind == "reports"]
     return Vocabulary(
-        relations={name: purpose(name) for name in columns},
-        columns={name: _explained(name, its) for name, its in columns.items()},
+        relations={name: purpose(name) for name in types},
+        columns={name: _explained(name, list(its)) for name, its in types.items()},
+        types=types,
         macros={entry.name: entry.purpose for entry in entries if entry.kind == "macros"},
         queries={entry.name: entry.purpose for entry in queries},
         parameters={entry.name: entry.parameters for entry in queries},
