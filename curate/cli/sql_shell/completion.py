@@ -75,7 +75,7 @@ def _possible(earlier: list[Token], statement: list[Token], known: Vocabulary) -
         columns = {**known.columns[relation], **columns}
     return {
         **columns,
-        **dict.fromkeys(name for name in named if name not in known.relations),
+        **{name: "" for name in named if name not in known.relations},
         **keywords,
         **dict.fromkeys(FUNCTIONS, ""),
         **known.macros,
@@ -93,11 +93,11 @@ def _values(left: list[Token], typed: str, right: list[Token], known: Vocabulary
     return [Offer(value.replace("'", "''") + end, letters=len(typed)) for value in found]
 
 
-def _beginning(prefix: str, names: Mapping[str, str | None]) -> list[Offer]:
+def _beginning(prefix: str, names: Mapping[str, str]) -> list[Offer]:
     """Return those names that begin like `prefix`, in capitals if it is."""
     capitals = prefix.isupper()
     return [
-        Offer(name.upper() if capitals and name in KEYWORDS else name, about or "", len(prefix))
+        Offer(name.upper() if capitals and name in KEYWORDS else name, about, len(prefix))
         for name, about in names.items()
         if name.lower().startswith(prefix.lower()) and name.lower() != prefix.lower()
     ]

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import TextIO
 
 import click
-from click.utils import strip_ansi
 
 ROOM = 2
 """The lines of a screen that stay free for the prompt."""
@@ -37,14 +36,14 @@ class Pages:
         if not self._pager and not kind:
             sys.stdout.write("".join(self._held))
             sys.stdout.flush()
-        return self._open.__exit__(kind, error, trace)
+        return bool(self._open.__exit__(kind, error, trace))
 
     def write(self, text: str) -> int:
         """Show a text."""
         if self._pager:
             return self._pager.write(text)
         self._held.append(text)
-        self._rows += sum(len(strip_ansi(line)) // self._size.columns + 1 for line in text.split("\n")[:-1])
+        self._rows += sum(len(click.unstyle(line)) // self._size.columns + 1 for line in text.split("\n")[:-1])
         if self._rows > self._size.lines - ROOM:
             self._pager = self._open.enter_context(click.get_pager_file())
             self._pager.write("".join(self._held))

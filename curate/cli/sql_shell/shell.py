@@ -1,6 +1,6 @@
 """The shell: it reads, answers and goes on, whatever happens to a statement."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ class Shell:
             tell(failure(error))
 
     def _command(self, name: str, words: list[str]) -> None:
-        commands = {
+        commands: dict[str, Callable[..., None]] = {
             ".help": self._help,
             ".tables": self._tables,
             ".schema": self._schema,
@@ -130,8 +130,9 @@ class Shell:
             return
         shown = list(islice(rows, TABLE_ROWS))
         page = _page()
-        with Pages() as pages, page.console.capture() as drawn:
+        with page.console.capture() as drawn:
             page.print(table(page, result.columns, shown))
+        with Pages() as pages:
             pages.write(drawn.get())
         if next(rows, None):
             click.echo(f"the first {TABLE_ROWS:,} rows. To see all of them: .mode csv", err=True)
