@@ -215,9 +215,11 @@ def test_a_statement_of_several_lines_is_answered_at_its_semicolon(answer: Answe
 
 def test_an_error_has_the_form_of_curate_and_the_shell_goes_on(answer: Answer) -> None:
     """Each error has its code and the nearest name."""
-    typed = ("select scor from candidates;", "from candidats;", "funel;", ".tabels", ".schema querys", ".query funel",
-             ".query splits limit=3", ".mode tabel", ".explain funel", "drop view candidates;", "select 1; select $x;",
-             ".schema", "select 5 as five;")  # fmt: skip
+    typed = (
+        "select scor from candidates;", "from candidats;", "funel;", ".tabels", ".schema querys", ".query funel",
+        ".query splits limit=3", ".mode tabel", ".explain funel", "drop view candidates;", "select 1; select $x;",
+        ".schema", "select 5 as five;",
+    )  # fmt: skip
     out, err = answer(*typed)
     told = [line for line in err.splitlines() if line.startswith("error[")]
     for line, (code, hint) in zip(

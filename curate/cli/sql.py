@@ -31,8 +31,12 @@ STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     metavar="KEY=VALUE",
     help="Value of $KEY in the query; may be repeated.",
 )
-@click.option("--list", "list_all", is_flag=True, help="List named queries, views, tables and macros.")
-@click.option("--explain", is_flag=True, help="Print the SQL file of NAME instead of running it.")
+@click.option(
+    "--list", "list_all", is_flag=True, help="List named queries with examples, views, tables and macros."
+)
+@click.option(
+    "--explain", is_flag=True, help="Print the SQL file of NAME, with its comments, instead of running it."
+)
 @rows_options(FORMS, default=None)
 @click.option(
     "--output",
@@ -53,11 +57,13 @@ def sql(
 ) -> None:
     """Query the tables: one SELECT over the workspace's tables and views, or the NAME of a query.
 
+    Without a query, a shell opens in a terminal, with completion and history; .help in it lists its commands.
     Nothing is changed, and only files of the workspace's tables can be read. `-` reads the query from stdin.
     The table format shows 40 rows; every other format has all rows.
 
     \b
     Example:
+      curate sql
       curate sql --list
       curate sql funnel
       curate sql suspects -p limit=5 --json
