@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 LIMIT = 20
 NUMBERS = ("limit", "negatives")
+PARAMETERS = {
+    "run": "the current run of the split train; for pseudo-labels, of unlabeled; for a query card, of its split",
+    "cutoffs": "the current ones",
+    "negatives": "negatives of [denoise] in curate.toml",
+    "limit": str(LIMIT),
+    "scorer": "the scorer of the cutoffs; of two, the first that the cutoffs join, or that scored the run",
+    "against": "the other one of these two",
+    "query": "none; it must be given: the id of a query",
+}
+"""Parameter -> its value if nobody gives one."""
 OVER_UNLABELED = ("pseudo_labels", "pseudo_label_outcomes")
 
 

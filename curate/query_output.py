@@ -95,6 +95,13 @@ def text_rows(result: "duckdb.DuckDBPyRelation") -> Iterator[tuple[str | None, .
     )
 
 
+def plan(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str | None:
+    """Return the text of an EXPLAIN, or None for the rows of any other query, which are not read then."""
+    if list(columns) != ["explain_key", "explain_value"]:
+        return None
+    return "".join(str(row[1]) for row in rows).rstrip("\n")
+
+
 def json_lines(result: "duckdb.DuckDBPyRelation") -> Iterator[str]:
     """Return the rows as JSON objects; NaN and infinity become null. The query starts immediately."""
     batches = _batches(result, "workspace/as_json")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from curate import sql_files
 from curate.errors import BadSettings, CurateError, NoSpace
+from curate.snapshot import Snapshot
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -22,16 +23,28 @@ SPILL = "50GB"
 
 @contextmanager
 def sandbox(workspace: Workspace) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """Yield the connection; DuckDB's errors become curate's own (BadSettings means that the query is wrong)."""
+    """Yield the connection; DuckDB's errors become curate's own, as in `own_errors`."""
+    with own_errors(), read_only(workspace, workspace.snapshot()) as connection:
+        yield connection
+
+
+@contextmanager
+def read_only(workspace: Workspace, now: Snapshot) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """Yield a connection that reads a snapshot of the workspace and nothing else."""
+    with workspace.connect(now, memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
+        sql_files.execute(connection, "workspace/sandbox_paths", paths=[str(path) for path in now.files()])
+        sql_files.execute(connection, "workspace/sandbox_access")
+        sql_files.execute(connection, "workspace/sandbox_lock")
+        yield connection
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Have DuckDB's errors in the block become curate's own; BadSettings means that the query is wrong."""
     import duckdb
 
     try:
-        now = workspace.snapshot()
-        with workspace.connect(now, memory_limit=MEMORY, max_temp_directory_size=SPILL) as connection:
-            sql_files.execute(connection, "workspace/sandbox_paths", paths=[str(path) for path in now.files()])
-            sql_files.execute(connection, "workspace/sandbox_access")
-            sql_files.execute(connection, "workspace/sandbox_lock")
-            yield connection
+        yield
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:

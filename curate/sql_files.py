@@ -240,6 +240,20 @@ def view_names() -> list[str]:
     return [path.rpartition("/")[2] for path in VIEWS]
 
 
+def path_of(relation: str) -> str | None:
+    """Return the SQL file that defines a table or view, by the name that queries use, or None."""
+    views = {path.rpartition("/")[2]: path for path in VIEWS}
+    tables = {name: f"tables/{table}" for name, table in {**_tables_named(), STAGES: STAGES}.items()}
+    return views.get(relation) or (tables.get(relation) if relation not in SOME_SHARDS_OF else None)
+
+
+def read_directly(relation: str) -> list[str]:
+    """Return the names of the shards, views and macros that the definition of a view names, in its order."""
+    path = path_of(relation)
+    words = re.findall(r"\w+", code(path).lower()) if path else []
+    return [word for word in dict.fromkeys(words) if word in known_names() and word != relation]
+
+
 def purpose(path: str) -> str:
     """Return the first line of a SQL file without its comment marker: the purpose and the grain."""
     return text(path).partition("\n")[0].removeprefix("-- ")

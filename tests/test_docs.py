@@ -12,6 +12,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,7 @@ from conftest import add_run, write_tiny_model
 from pydantic import BaseModel
 
 import curate
-from curate import Workspace, sql_files
+from curate import Workspace, sql_comments, sql_files
 from curate.cli.main import BUG, COMMANDS, INTERRUPTED, cli, run
 from curate.config import Settings, read_settings
 from curate.cutoffs import set_cutoffs
@@ -47,6 +49,10 @@ SHORTENED = {"groups=800, max_length=96": "groups=8, max_length=48, init='cross-
 # The commands that are run. The others are only parsed, and so are these slow variants of the overview.
 READING = {"sql", "report", "runs"}
 SLOW = (["report", "--run"], ["report", "--cutoffs"])
+SHELL = ["curate", "sql"]
+"""tests/test_sql_shell.py types in it."""
+DUCKDB = Path(sys.executable).with_name("duckdb")
+"""DuckDB's own client, from the package duckdb-cli."""
 OPERATORS = {"&&", "||", "|", ";", ">", ">>", "<"}
 
 
@@ -109,9 +115,18 @@ def commands(command: click.Command = cli, name: str = "curate") -> Iterator[tup
             yield from commands(found, f"{name} {inner}")
 
 
+PLACES = {"=A": "=scorer", "=B": "=second", "=ID": "=scorer", "=RUN": "=bm25-1a2b3c4d"}
+"""What stands for a name in the examples of named queries -> the name in the reader's folder."""
+
+
 def examples() -> list[Block]:
-    """Return the commands in the preformatted paragraphs of the help texts."""
+    """Return the commands in the preformatted paragraphs of the help texts, and those of the named queries."""
     found = []
+    for name in sql_files.report_names():
+        text = sql_comments.example(f"reports/{name}") or ""
+        for place, known in PLACES.items():
+            text = re.sub(rf"{place}\b", known, text)
+        found.append(Block(f"sql/reports/{name}.sql", 1, "sh", text))
     for name, command in commands():
         for paragraph in (command.help or "").split("\n\n"):
             preformatted = paragraph.lstrip(" ").startswith("\b")
@@ -233,20 +248,28 @@ def fill(workspace: Workspace, collection: Path) -> None:
         ]
         add_run(workspace, name, split, rows)
     pairs = [(query, passage) for query in keys.values() for passage in range(len(PASSAGES))]
+    all_relevant = keys["q4"]  # this query has no hard negative
     ledger = [
-        {"scorer_id": "scorer", "query_key": query, "passage_key": passage, "logit": 3.0 - passage}
+        {"query_key": query, "passage_key": passage, "logit": (9.0 if query == all_relevant else 3.0) - passage}
         for query, passage in pairs
     ]
     job = Job(workspace, "denoise", "score")
-    job.write_rows("scores", [*ledger, *({**row, "scorer_id": "second"} for row in ledger)])
+    other = [{**row, "scorer_id": "second", "logit": row["logit"] - 2.0} for row in ledger]
+    job.write_rows("scores", [*({**row, "scorer_id": "scorer"} for row in ledger), *other])
     job.finish()
     for name, below in (("default", 0.1), ("strict", 0.05)):
         set_cutoffs(workspace, name, scorer_id="scorer", depth=50, negative_below=below, positive_above=0.9)
 
 
 def write_collection(folder: Path) -> None:
-    """Write the collection as a BEIR folder."""
+    """Write the collection as a BEIR folder, with annotators who contradict each other and the scorer."""
     (folder / "qrels").mkdir(parents=True)
+    verdicts = [("ann", "p2", True), ("ben", "p2", False), ("ann", "p8", True)]
+    annotations = [
+        {"query_id": "q1", "passage_id": passage, "annotator": who, "relevant": relevant}
+        for who, passage, relevant in verdicts
+    ]
+    (folder / "annotations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in annotations), "utf-8")
     labelled = {query: text for of_split in QUERIES.values() for query, text in of_split.items()}
     for name, rows in (("corpus", PASSAGES), ("queries", labelled), ("unlabeled", UNLABELED)):
         written = [json.dumps({"_id": key, "text": text}) + "\n" for key, text in rows.items()]
@@ -342,8 +365,12 @@ def test_commands_that_read_are_answered(
         if words[0] == "duckdb":
             with duckdb.connect(str(folder / "my-set" / words[-2]), read_only=True) as connection:
                 assert connection.sql(words[-1]).fetchall(), where
+            if DUCKDB.exists():
+                done = subprocess.run([DUCKDB, *words[1:]], cwd=folder / "my-set", capture_output=True, check=True)
+                assert done.stdout, where
             continue
-        if words[0] == "curate" and words[1] in READING and words[1:3] not in SLOW and words not in answered:
+        reads = words[0] == "curate" and words[1] in READING and words[1:3] not in SLOW and words != SHELL
+        if reads and words not in answered:
             monkeypatch.setattr("sys.stdin", io.StringIO("select 1"))
             code = run(["-C", str(folder / "my-set"), *words[1:]])
             said = capsys.readouterr().err
@@ -392,6 +419,22 @@ def test_python_in_the_pages_runs(
         except Exception as error:
             error.add_note(f"in the block {block}")
             raise
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/curate.ipynb is executed by a kernel beside the workspace. It is kept without output."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    notebook = nbformat.read(ROOT / "docs" / "curate.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    for cell in cells:
+        assert cell.outputs or "import curate" in cell.source, cell.source
 
 
 def test_every_exception_is_needed() -> None:

@@ -131,6 +131,24 @@ def test_every_table_and_view_can_be_read(here: Workspace) -> None:
             assert connection.sql(query).fetchall() is not None
 
 
+DUCKDB = Path(sys.executable).with_name("duckdb")
+
+
+@pytest.mark.skipif(not DUCKDB.exists(), reason="DuckDB's own client comes with the package duckdb-cli")
+def test_duckdbs_own_client_reads_every_view_of_the_catalogue(here: Workspace) -> None:
+    """It is of version 1.5, which lacks some functions of version 2, such as if()."""
+    names = [sql_files.SHARDS_OF.get(table, table) for table in sql_files.TABLES]
+    names += [*sql_files.view_names(), "stages", "random_pairs('bm25-train')", "pairs_to_score('bm25-train', 1)"]
+    names += ["judge_by_query('bm25-train', 2, 'scorer', 0.1, 0.9, 1, 1, 0, false)"]
+    asked = "".join(f"select '{name.partition('(')[0]}', count(*) from {name};\n" for name in names)
+    command = [DUCKDB, "-readonly", "-bail", "-csv", "-noheader", here.root / "curate.duckdb"]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    counts = dict(line.split(",") for line in done.stdout.splitlines())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(counts) == [name.partition("(")[0] for name in names]
+    assert (counts["candidates"], counts["passages"], counts["positives"]) == ("2", "2", "1")
+
+
 def test_every_named_query_is_a_single_select(here: Workspace) -> None:
     """This includes queries with parameters, because the check needs no values."""
     with sandbox(here) as connection:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import click
 
 from curate.errors import CurateError, NoSpace
+from curate.reports.safe_text import visible
 from curate.shards import UNWRITABLE
 
 BUG, INTERRUPTED, TERMINATED, PIPE_CLOSED = 70, 130, 143, 141
@@ -56,6 +57,15 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, OSError) and error.errno:
         return _of_system(error)
     return Failure("bug", _bug(error), BUG)
+
+
+def tell(told: Failure) -> int:
+    """Print an error: its code, then what is wrong, where, why and the command to run next; return its code."""
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    click.secho(f"error[{told.code}]: ", fg="red", bold=True, nl=False, err=True, color=False if plain else None)
+    for line in told.lines():
+        click.echo(visible(line), err=True)
+    return told.exit_code
 
 
 def is_interruption(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from curate.shard_in_work import stop_after_shard
 SHOW_CURSOR = b"\x1b[?25h\n"
 CLEAR_LINE = "\r\x1b[2K"
 _received: list[int] = []
+_stays = threading.Event()
 
 
 @contextmanager
@@ -38,6 +39,31 @@ def heard() -> Iterator[None]:
         signal.set_wakeup_fd(-1)
 
 
+@contextmanager
+def survived() -> Iterator[None]:
+    """While the block runs, Ctrl-C only stops the query: it ends no process, however often it comes."""
+    _stays.set()
+    try:
+        yield
+    finally:
+        _stays.clear()
+
+
+@contextmanager
+def left_to_a_prompt() -> Iterator[None]:
+    """While the block runs, what reads the keyboard hears the signals; an event loop takes them over, for good."""
+    before = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+
+
+def ends() -> bool:
+    """Return whether a signal has asked the process to end."""
+    return bool(_received)
+
+
 def exit_code() -> int:
     """Return 128 + the signal that was received."""
     return 128 + (_received[0] if _received else signal.SIGINT)
@@ -49,7 +75,8 @@ def _finish(number: int, frame: FrameType | None) -> None:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    _received.append(number)
+    if not (_stays.is_set() and number == signal.SIGINT):
+        _received.append(number)
     raise KeyboardInterrupt
 
 
@@ -59,6 +86,9 @@ def _watch(reading: int) -> None:
     while True:
         number = os.read(reading, 1)[0]
         if number not in (signal.SIGINT, signal.SIGTERM):
+            continue
+        if _stays.is_set() and number == signal.SIGINT:
+            connections.interrupt()
             continue
         if stopping:
             if sys.stderr.isatty():

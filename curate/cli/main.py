@@ -13,13 +13,12 @@ import click
 from click.shell_completion import shell_complete
 
 from curate.cli import interruption
-from curate.cli.failures import BUG, INTERRUPTED, PIPE_CLOSED, Failure, failure, is_interruption
+from curate.cli.failures import BUG, INTERRUPTED, PIPE_CLOSED, Failure, failure, is_interruption, tell
 from curate.cli.help import Context
 from curate.cli.shared_options import options, share
 from curate.cli.version import version_options
 from curate.errors import BadSettings
 from curate.nearest import nearest
-from curate.reports.safe_text import visible
 from curate.suggest import curate_command
 
 COMMANDS = {
@@ -111,7 +110,7 @@ def main() -> NoReturn:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (until the process ends)
     if sys.stdout is None:
-        sys.exit(_tell(Failure("usage", "stdout is closed. To discard the output: > /dev/null", 2)))
+        sys.exit(tell(Failure("usage", "stdout is closed. To discard the output: > /dev/null", 2)))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with interruption.heard():
@@ -149,8 +148,8 @@ def _run(arguments: list[str]) -> int:
         if is_interruption(error):
             text = "interrupted. To continue, run the same command again"
             code = interruption.exit_code()
-            return _tell(Failure("interrupted", text, code, run=curate_command(*arguments)))
-        return _tell(failure(error))
+            return tell(Failure("interrupted", text, code, run=curate_command(*arguments)))
+        return tell(failure(error))
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -182,12 +181,3 @@ def _same_folder() -> Iterator[None]:
     finally:
         os.fchdir(before)
         os.close(before)
-
-
-def _tell(told: Failure) -> int:
-    """Print an error: its code, then what is wrong, where, why and the command to run next; return its code."""
-    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-    click.secho(f"error[{told.code}]: ", fg="red", bold=True, nl=False, err=True, color=False if plain else None)
-    for line in told.lines():
-        click.echo(visible(line), err=True)
-    return told.exit_code

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -17,6 +17,9 @@ from curate.query_output import SCHEMA, cells, write_csv
 from curate.reports.safe_text import visible
 from curate.suggest import curate_command
 from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 ROWS = ("table", "json", "ndjson", "csv")
@@ -154,11 +157,14 @@ def stdout() -> "Terminal | TextIO":
 
 
 class Terminal:
-    """Stdout, in which nothing can control the terminal."""
+    """A stream to a terminal, by default stdout, in which nothing can control the terminal."""
 
-    def write(self, text: str) -> int:
+    def __init__(self, stream: "SupportsWrite[str] | None" = None) -> None:
+        self.stream = stream or sys.stdout
+
+    def write(self, text: str) -> object:
         """Print a text."""
-        return sys.stdout.write(visible(text))
+        return self.stream.write(visible(text))
 
 
 def confirm(deletion: str, yes: bool, *command: str) -> None:

@@ -81,8 +81,8 @@ placed as (
 ranked as (
     select
         query_key,
-        max(if(judge_rank <= 10, 1 / judge_rank, 0)) as judge_rr,
-        max(if(retriever_rank <= 10, 1 / retriever_rank, 0)) as retriever_rr,
+        max(case when judge_rank <= 10 then 1 / judge_rank else 0 end) as judge_rr,
+        max(case when retriever_rank <= 10 then 1 / retriever_rank else 0 end) as retriever_rr,
         avg(below_in_judge / others) as judge_auc,
         avg(below_in_retriever / others) as retriever_auc,
     from placed

@@ -8,6 +8,7 @@
 -- as these do; null if both always decide alike. rank_correlation is Spearman's, of all logits of the band, with mean
 -- ranks for equal ones.
 -- Parameters: $run, $cutoffs, $scorer, $against (ids of scorers).
+-- Example: curate sql agreement -p scorer=A -p against=B
 with pairs as (
     select * from judged_twice($run, $cutoffs, $scorer, $against)
 ),

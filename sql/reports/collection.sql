@@ -1,5 +1,6 @@
 -- collection: the size of the collection. Grain: one row.
 -- positives: pairs with a relevance above 0, after annotations have overruled qrels.
+-- Example: curate sql collection
 select
     (select count(*) from passages) as passages,
     (select count(*) from queries) as queries,

@@ -3,6 +3,7 @@
 -- that people judged not relevant, which no cutoff changes. pseudo_positives are on queries without labels. enough:
 -- queries with $negatives or more hard negatives. Another setting needs no forward pass.
 -- Parameters: $run, $negatives.
+-- Example: curate sql cutoffs_compared -p negatives=8
 with per_query as (
     select
         found.cutoffs,

@@ -9,6 +9,7 @@
 -- The ends of intervals (low, high) hold 95 %, by query (macros/share_interval.sql). They tell how much the share would
 -- vary with other queries, and nothing of how often the scorer is wrong.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
+-- Example: curate sql denoised_by_rank -p cutoffs=strict
 with per_query as (
     select
         query_key,

@@ -2,6 +2,7 @@
 -- They are among those that the report agreement counts. The greatest differences of their probabilities come first.
 -- against and against_verdict are those of the scorer $against.
 -- Parameters: $run, $cutoffs, $scorer, $against (ids of scorers), $limit.
+-- Example: curate sql disagreements -p scorer=A -p against=B -p limit=50
 with chosen as (
     select *
     from judged_twice($run, $cutoffs, $scorer, $against)

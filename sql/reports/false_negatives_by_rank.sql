@@ -2,6 +2,7 @@
 -- judged, judged_irrelevant, unjudged, denoised, pseudo_positives and the rates: see denoised_by_rank.
 -- Parameters: $run, $cutoffs (ranks go down to their depth).
 -- The query counts pairs by decision first: deriving each pair's decision again would take longer than the joins.
+-- Example: curate sql false_negatives_by_rank --format csv
 with counted as (
     select rank, decision, decided_by, count(*) as pairs
     from found

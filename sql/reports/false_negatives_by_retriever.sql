@@ -4,6 +4,7 @@
 -- The interval of the rate (low, high) is by query (macros/share_interval.sql).
 -- only_here: judged candidates that no other source of the run found.
 -- Parameters: $run (a hybrid run has several sources), $cutoffs.
+-- Example: curate sql false_negatives_by_retriever -p run=RUN
 with judged as (
     select query_key, passage_key, decision, decided_by
     from found

@@ -6,6 +6,7 @@
 -- hard negatives of which people said so; the others are below the cutoff. The rows of these two appear only if
 -- they count something, and step numbers the rows that appear.
 -- Parameters: $run, $cutoffs (their depth is the k), $negatives: how many hard negatives a query should have.
+-- Example: curate sql funnel -p cutoffs=strict -p negatives=8
 with judged as (
     select query_key, decision, decided_by
     from found

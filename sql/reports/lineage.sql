@@ -5,6 +5,7 @@
 -- models/NAME. That job's settings name the runs that the model was trained on; ask for their lineage separately.
 -- seconds: of a resumed job, those of the last attempt.
 -- Parameters: $run (including the runs that a hybrid unites), $cutoffs.
+-- Example: curate sql lineage --json
 with wanted as (
     select run_id, model_id from runs where run_id = $run
     union

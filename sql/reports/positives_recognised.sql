@@ -5,6 +5,7 @@
 -- trained on, or one of several judges, stand apart (seen, seen_share): a scorer knows them by heart, so they say
 -- nothing of it. low, high: the 95 % interval of share, by query (macros/share_interval.sql).
 -- Parameters: $run, $cutoffs.
+-- Example: curate sql positives_recognised -p cutoffs=strict
 with seen as (
     select distinct seen_queries.query_key
     from judges

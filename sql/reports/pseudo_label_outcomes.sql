@@ -2,6 +2,7 @@
 -- A query's outcome is that of its best candidate in the top-k. Nothing is guessed: no candidate, no pseudo-label.
 -- Only queries of the run count, also among those that are left out: queries loaded later appear in no outcome.
 -- Parameters: $run (over the queries without labels), $cutoffs.
+-- Example: curate sql pseudo_label_outcomes
 with left_out as (
     select query_key from leaked_queries
     union

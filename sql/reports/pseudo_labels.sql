@@ -1,6 +1,7 @@
 -- pseudo_labels: queries without labels and the passages that the scorer is sure of. Grain: one row per pseudo-labelled pair.
 -- The most probable ones come first. A training set uses them as labelled pairs; of several runs it takes the best for each query.
 -- Parameters: $run (over the queries without labels), $cutoffs, $limit.
+-- Example: curate sql pseudo_labels -p limit=50 --output pseudo-labels.csv
 with chosen as (
     select query_key, passage_key, rank, probability
     from pseudo_labels

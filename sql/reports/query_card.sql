@@ -2,6 +2,7 @@
 -- rank: the rank in the run, or null for a labelled positive that the retriever did not find. decision and
 -- decided_by (people, scorer or text): see the view decisions. Candidates beyond the cutoffs' depth are mostly unscored.
 -- Parameters: $query (the id in your own files), $run, $cutoffs, $limit.
+-- Example: curate sql query_card -p query=q17 -p limit=50
 with asked as (
     select query_key, query_id, text from queries where query_id = $query
 ),

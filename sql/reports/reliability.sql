@@ -1,9 +1,10 @@
 -- reliability: whether probabilities of a calibration mean what they say. Grain: one row per part, part_value, calibrated and bin.
 -- It is the newest calibration that was fitted to the scorer of the cutoffs (to each, if they join several), or to any
--- scorer without cutoffs. Each query
--- is asked of a fit without it. part: all, retriever or length. calibrated: false for the sigmoid of the logits. bin: a
+-- scorer without cutoffs. Each query is asked of a fit without it. part: all, retriever or length. calibrated: false for the sigmoid of the logits. bin: a
 -- tenth of [0, 1]. relevant: the share of pairs that is relevant, which probability should equal. From labels alone, it
 -- is what labelled positives stand for.
+-- Parameters: $cutoffs.
+-- Example: curate sql reliability -p cutoffs=default
 with newest as (
     select max(calibration_id) as calibration_id
     from calibrations

@@ -4,6 +4,7 @@
 -- a model from elsewhere. Measures are means over the judged queries of the run's split (curate evaluate).
 -- outdated: labels of any split were loaded since, so run curate evaluate again before you compare the run with
 -- newer ones.
+-- Example: curate sql rounds
 with measured as (
     select
         run_id,

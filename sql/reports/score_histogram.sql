@@ -5,6 +5,7 @@
 -- others. Shares are per column. The last bin includes 1.0. A cutoff may fall inside a bin, because bins are coarse; the
 -- decisions are exact.
 -- Parameters: $run, $cutoffs.
+-- Example: curate sql score_histogram -p run=RUN
 with labelled as (
     select probabilities.probability
     from positives

@@ -1,6 +1,7 @@
 -- setting: the run, the scorer and the cutoffs that the other reports refer to. Grain: one row.
 -- depth: the top-k that is judged. Reports and exports leave out candidates at deeper ranks.
 -- Parameters: $run, $cutoffs.
+-- Example: curate sql setting
 select
     runs.run_id,
     runs.retriever,

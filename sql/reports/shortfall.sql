@@ -2,6 +2,7 @@
 -- hard_negatives: the number. enough: whether it reaches $negatives. Queries without candidates count as 0.
 -- A query with too few hard negatives gets fewer negatives; unscored candidates never fill the gap.
 -- Parameters: $run, $cutoffs, $negatives: the N.
+-- Example: curate sql shortfall -p negatives=4
 with per_query as (
     select least(count(*) filter (where decision = 'hard_negative'), $negatives) as hard_negatives
     from found

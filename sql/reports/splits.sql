@@ -1,6 +1,7 @@
 -- splits: the queries and labels of each split. Grain: one row per split (train, dev, test, unlabeled).
 -- labelled: queries with a positive. judged: pairs in qrels and annotations. positives: those of them that are
 -- relevant.
+-- Example: curate sql splits
 with per_query as (
     select query_key, count(*) as judged, count(*) filter (where relevant) as positives
     from judgements

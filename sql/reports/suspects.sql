@@ -4,6 +4,7 @@
 -- positive: a passage that is labelled relevant for the same query (the most probable one), for comparison.
 -- shared_words: those that query and passage share, without words that many queries have (macros/common_words.sql).
 -- Parameters: $run, $cutoffs, $limit.
+-- Example: curate sql suspects -p limit=100 --output suspects.parquet
 with chosen as (
     select query_key, passage_key, rank, retriever_score, probability
     from found

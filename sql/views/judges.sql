@@ -12,8 +12,8 @@ select
     named.cutoffs,
     named.judge.scorer_id,
     named.judge.calibration_id,
-    if(named.judge.calibration_id is null, 1, calibrations.a) as a,
-    if(named.judge.calibration_id is null, 1, calibrations.b) as b,
-    if(named.judge.calibration_id is null, 0, calibrations.c) as c,
+    case when named.judge.calibration_id is null then 1 else calibrations.a end as a,
+    case when named.judge.calibration_id is null then 1 else calibrations.b end as b,
+    case when named.judge.calibration_id is null then 0 else calibrations.c end as c,
 from named
 left join calibrations on calibrations.calibration_id = named.judge.calibration_id;

@@ -1,5 +1,5 @@
 -- queries: the queries with their split. Grain: one row per query.
--- The split is dev or test if one of their files names the query, else unlabeled if its file says so, else train if
+-- split: dev or test if one of their files names the query, else unlabeled if its file says so, else train if
 -- it has labels there, else unlabeled.
 create or replace view queries as
 with labelled as (
@@ -11,7 +11,7 @@ select
     stored_queries.text,
     stored_queries.text_hash,
     coalesce(
-        held_out.split, stored_queries.split, if(labelled.query_key is null, 'unlabeled', 'train')
+        held_out.split, stored_queries.split, case when labelled.query_key is null then 'unlabeled' else 'train' end
     ) as split,
 from stored_queries
 left join held_out on held_out.query_key = stored_queries.query_key

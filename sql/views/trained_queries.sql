@@ -3,7 +3,7 @@
 -- train. Several judges that score as one have seen none: each query is scored by the one that has not.
 create or replace view trained_queries as
 with untold as (
-    select distinct if(stage = 'forgotten', settings ->> 'job', job) as training
+    select distinct case when stage = 'forgotten' then settings ->> 'job' else job end as training
     from stages
     where stage = 'train' or (stage = 'forgotten' and starts_with(settings ->> 'job', 'train-'))
 ),
