@@ -3,6 +3,7 @@
 -- from form to error are those of the table calibrations. precision_above: the promise (curate calibrate --precision)
 -- that was found for a positive_above that is in force now, or null; share_false_below: that for negative_below.
 -- Parameters: $cutoffs.
+-- Example: curate sql calibration_in_force -p cutoffs=strict
 with promised as (
     select
         promises.calibration_id,

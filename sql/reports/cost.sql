@@ -4,6 +4,7 @@
 -- runs: known - pairs, at least. Of a job that was killed and resumed, the last attempt counts. seconds: of these jobs.
 -- trained_seconds: of the training, if the scorer was trained here.
 -- Parameters: $run, $cutoffs.
+-- Example: curate sql cost -p cutoffs=strict
 with scorers as (
     select judges.scorer_id, models.fingerprint, models.path
     from judges

@@ -4,6 +4,7 @@
 -- for a negative if nobody had labelled it. Its share is that of all such positives with a score. short: queries of the
 -- run with fewer hard negatives than $negatives. in_force: the value that the cutoffs have now. Nothing is scored again.
 -- Parameters: $run, $cutoffs, $negatives.
+-- Example: curate sql cutoff_sweep -p cutoffs=strict
 with grid as (
     select cut, max(in_force) as in_force
     from (

@@ -2,6 +2,7 @@
 -- part: length (words of the query; a letter of a script without spaces counts as one) or type (its first word, if it is
 -- one of the English question words). For unjudged, denoised and the rates, see denoised_by_rank; intervals are by query.
 -- Parameters: $run, $cutoffs.
+-- Example: curate sql denoised_by_query -p cutoffs=strict
 with per_query as (
     select
         query_key,

@@ -2,6 +2,7 @@
 -- For unjudged, denoised, pseudo_positives and the rates, see denoised_by_rank; intervals are by query. Queries without
 -- labels have pseudo-positives in place of false negatives.
 -- Parameters: $cutoffs.
+-- Example: curate sql denoised_by_split -p cutoffs=strict
 with per_query as (
     select
         current_runs.split,

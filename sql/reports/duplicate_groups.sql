@@ -4,6 +4,7 @@
 -- because another is a labelled positive. groups and repeats, the same in each row: how many such texts there are, and
 -- how many passages more than texts. The largest groups come first.
 -- Parameters: $run, $cutoffs, $limit.
+-- Example: curate sql duplicate_groups -p limit=50
 with groups as (
     select text_hash, count(*) as passages, min(passage_key) as first_key
     from passages

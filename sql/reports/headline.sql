@@ -2,6 +2,7 @@
 -- The columns count as those of denoised_by_rank do, over all ranks. candidates: of `queries`. The rates and their
 -- intervals are null if scoring stopped early (cutoffs.enough), because then not all candidates have a verdict.
 -- Parameters: $run, $cutoffs (their depth is the k).
+-- Example: curate sql headline -p cutoffs=strict
 with per_query as (
     select
         query_key,

@@ -3,6 +3,7 @@
 -- rescued from that fate, or nobody knows (unscored). share: of all that it takes, with its interval by query
 -- (macros/share_interval.sql). queries: those in which at least one is such.
 -- Parameters: $run, $cutoffs, $negatives.
+-- Example: curate sql naive_negatives -p cutoffs=strict
 with taken as (
     select
         found.query_key,

@@ -5,6 +5,7 @@
 -- candidates of the query; its rows are the first 5 candidates and, without a rank, up to 3 labelled positives that the
 -- retriever did not find. shared_words is as in `suspects`.
 -- Parameters: $run, $cutoffs, $limit.
+-- Example: curate sql query_cards -p limit=50
 with per_query as (
     select
         query_key,

@@ -4,6 +4,7 @@
 -- text of a positive or of the query. Those that the scorer holds relevant are in `suspects`. They are drawn by hash, so
 -- that they are typical; shared_words is as there.
 -- Parameters: $run, $cutoffs, $negatives, $limit.
+-- Example: curate sql rescued -p limit=50
 with taken as (
     select
         query_key,

@@ -2,6 +2,7 @@
 -- share: of all candidates in the judged depth. For unjudged, false_negatives and the rate, see denoised_by_rank. positives:
 -- labelled ones among the candidates. A run of one retriever has one row.
 -- Parameters: $run, $cutoffs.
+-- Example: curate sql retriever_overlap -p cutoffs=strict
 with pairs as (
     select query_key, passage_key, decision, decided_by
     from found
