@@ -19,10 +19,10 @@ from curate import Workspace, mine
 from curate.cli.main import run
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.job_record import Record
-from curate.mine import choose_backend, dense_run
+from curate.mine import dense_run
 from curate.mine.agreement import VectorAgreement
 from curate.models import encoder as encoder_module
-from curate.models import openvino_model
+from curate.models import faster_backend, openvino_model
 from curate.models.encoder import Encoder
 from curate.progress import Silent
 from curate.rebuild import rebuild
@@ -100,11 +100,11 @@ def set_speed(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> lis
     """Let a back end take so many seconds in the measurement; return the list of those that are measured."""
     measured: list[str] = []
 
-    def take(encoder: Encoder, _texts: list[str]) -> float:
-        measured.append(encoder.backend)
-        return seconds[encoder.backend]
+    def take(works: dict[str, Any]) -> dict[str, float]:
+        measured.extend(works)
+        return seconds
 
-    monkeypatch.setattr(choose_backend, "_seconds", take)
+    monkeypatch.setattr(faster_backend, "shortest_seconds", take)
     return measured
 
 
@@ -125,7 +125,7 @@ def test_another_back_end_is_another_encoder(
     """The fingerprint covers back end, version and number format. What torch embeds keeps its fingerprint."""
     by_torch = Encoder.open("models/tiny", workspace.root)
     assert "backend" not in by_torch.settings
-    encoder = by_torch.by("openvino")
+    encoder = by_torch.computed_by("openvino")
     assert (encoder.settings["backend"], encoder.settings["openvino"]) == ("openvino", "1.0")
     assert "computed by openvino in fp32" in encoder.text
     prints = {by_torch.fingerprint, encoder.fingerprint}
@@ -162,7 +162,7 @@ def test_a_conversion_that_changes_the_vectors_is_refused(
     for wrong, what in ((float("nan"), "vectors that are not finite"), (9.0, "other vectors")):
         monkeypatch.setattr(stand_in, "shift", wrong)
         with pytest.raises(BadInput, match=f"has {what} when OpenVINO computes it.*--backend torch"):
-            vectors(encoder.by("openvino"))
+            vectors(encoder.computed_by("openvino"))
     wrong_in: list[Callable[[torch.Tensor], bool]] = [
         lambda batch: len(batch) > 1,
         lambda batch: len(batch) == 1,
@@ -171,7 +171,7 @@ def test_a_conversion_that_changes_the_vectors_is_refused(
     for is_wrong in wrong_in:
         monkeypatch.setattr(stand_in, "is_wrong", staticmethod(is_wrong))
         with pytest.raises(BadInput, match="other vectors"):
-            vectors(encoder.by("openvino"))
+            vectors(encoder.computed_by("openvino"))
     told = Told()
     assert mine(workspace, backend="auto", progress=told, **DENSE).agreement is None
     assert told.lines[0].startswith("torch computes the encoder, because OpenVINO cannot: models/tiny has other")
@@ -204,7 +204,7 @@ def test_agreement_is_measured_and_told_once(
     stand_in: type[StandIn], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is in the record of the encoder's first run, and of a hybrid run over it."""
-    monkeypatch.setattr(stand_in, "shift", 0.01)
+    monkeypatch.setattr(stand_in, "shift", 0.003)
     told = Told()
     first = mine(workspace, backend="openvino", progress=told, **DENSE)
     assert told.lines == [first.agreement and first.agreement.text]
@@ -343,7 +343,7 @@ def test_vectors_are_those_of_torch_in_fp32(options: dict[str, Any], tiny_encode
     for side in ("query", "passage"):
         ours, theirs = (
             np.concatenate([chunk.array for chunk in one.encode(TEXTS, side)])
-            for one in (by_torch.by("openvino"), by_torch)
+            for one in (by_torch.computed_by("openvino"), by_torch)
         )
         assert ours == pytest.approx(theirs, abs=1e-4)
 
@@ -367,7 +367,7 @@ def test_equal_texts_give_equal_bytes_whatever_the_threads(
     assert np.array_equal(vectors(encoder), first)
     for threads in ("2", "1"):
         monkeypatch.setenv("CURATE_THREADS", threads)
-        assert np.array_equal(vectors(encoder.by("openvino")), first)
+        assert np.array_equal(vectors(encoder.computed_by("openvino")), first)
 
 
 @needs_openvino
@@ -408,6 +408,6 @@ def test_two_towers_are_both_converted(tmp_path: Path, tiny_model: Write) -> Non
     for side in ("query", "passage"):
         ours, theirs = (
             np.concatenate([chunk.array for chunk in one.encode(TEXTS, side)])  # type: ignore[arg-type]
-            for one in (by_torch.by("openvino"), by_torch)
+            for one in (by_torch.computed_by("openvino"), by_torch)
         )
         assert ours == pytest.approx(theirs, abs=1e-4)

@@ -183,7 +183,7 @@ def _examine_encoder(
         model = EncoderModel(opened, in_float32, bool(options))
         path = path_below(workspace.root, opened.folder, opened.path)
         exam = Exam(model, draw_sample(workspace, path, request.queries))
-        about = [f"{opened.spec.text}, {opened.dtype}", *opened.spec.notes, exam.sample.text]
+        about = [f"{opened.spec.text}, {opened.computed}", *opened.spec.notes, exam.sample.text]
         assert exam.scores is not None
     except BadSettings:
         raise

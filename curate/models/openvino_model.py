@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import torch
 
 TELEMETRY = "openvino_telemetry"
-BY_TORCH = "Let torch compute it: --backend torch"
+BY_TORCH = (
+    "Let torch compute it: curate mine --backend torch (an encoder), curate denoise --backend torch (a scorer), or "
+    'backend = "torch" under [mine] or [denoise] in curate.toml'
+)
 PRECISION = {"fp32": "f32", "bf16": "bf16"}
 
 
