@@ -135,13 +135,6 @@ def faster_encoder(workspace: "Workspace", encoder: Encoder, progress: "Progress
     return faster_model(encoder, lambda: encoder.computed_by("openvino"), ready, names, progress)
 
 
-def openvino_of(workspace: "Workspace", print_: str) -> str | None:
-    """Return the version of OpenVINO that computed the encoder with a fingerprint; None: it was torch."""
-    rows = workspace.select("mine/encoders").to_dicts()
-    found = [json.loads(row["settings"]) for row in rows if row["fingerprint"] == print_]
-    return found[0].get("openvino") if found else None
-
-
 def _version(encoder: Encoder) -> str | None:
     return openvino_settings()["openvino"] if encoder.backend == "openvino" else None
 
