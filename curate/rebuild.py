@@ -317,7 +317,9 @@ def _train(workspace: Workspace, record: Record, progress: Progress) -> None:  #
 
 def _same_job(job: Job, record: Record) -> None:
     if job.name != record.job:
-        raise Damaged(f"it would become another run, {job.name}: its model, the version of its back end or curate changed")
+        raise Damaged(
+            f"it would become another run, {job.name}: its model, the version of its back end or curate changed"
+        )
 
 
 def _give_up(record: Record) -> str:

@@ -487,9 +487,7 @@ def test_doctor_examines_an_encoder_by_a_back_end_that_a_server_lacks(
     stand_in: type[StandIn], workspace: Workspace
 ) -> None:
     """The server is red, and the encoder is examined."""
-    found = curate.doctor(
-        workspace, encoder="models/tiny", scorer="http://localhost:1/rerank", backend="openvino"
-    )
+    found = curate.doctor(workspace, encoder="models/tiny", scorer="http://localhost:1/rerank", backend="openvino")
     by_kind = {one.kind: one for one in found.subjects}
     assert "its server" in by_kind["scorer"].checks[0].found
     assert any("computed by openvino in fp32" in line for line in by_kind["encoder"].about)

@@ -50,7 +50,7 @@ class VectorAgreement:
 
         there = [vectors.any(axis=1) for vectors in precise]
         own, other = (
-            [vectors[known].astype(np.float16).astype(np.float64) for vectors, known in zip(two, there, strict=True)]
+            [rows[known].astype(np.float16).astype(np.float64) for rows, known in zip(two, there, strict=True)]
             for two in (ours, precise)
         )
         cosines = [_cosines(one, two) for one, two in zip(own, other, strict=True)]

@@ -51,7 +51,7 @@ class EmbeddedBy:
         return f"{self.backend} computes the encoder, {known}"
 
     def encoder(self, by_torch: Encoder) -> Encoder:
-        """Return the encoder by this back end; raises NotAvailable or BadSettings if OpenVINO cannot compute it."""
+        """Return the encoder by this back end; raises NotAvailable or BadSettings if OpenVINO is not there."""
         if self.backend == "torch":
             return by_torch
         kept = f"the back end auto keeps openvino, by which run {self.run_id} embedded"
@@ -104,7 +104,7 @@ def kept_backend(
 
 
 def why_anew(workspace: "Workspace", encoder: Encoder) -> str | None:
-    """Return why an encoder embeds anew what it has embedded by another back end or version; None if it does not."""
+    """Return why an encoder embeds anew what another back end or version has embedded, or None if none has."""
     made, now = _runs(workspace, encoder), EmbeddedBy(encoder.backend, _version(encoder))
     if not made or now.name in {run.name for run in made}:
         return None
@@ -157,4 +157,6 @@ def _runs(workspace: "Workspace", encoder: Encoder) -> list[EmbeddedBy]:
         if encoder.spec.is_in(settings) and fingerprint(encoder.folder, settings) == row["fingerprint"]:
             by[row["fingerprint"]] = (settings.get("backend", "torch"), settings.get("openvino"))
     records = workspace.records("mine") if by else []
-    return [EmbeddedBy(*by[print_], record.job) for record in records if (print_ := record.inputs.get("encoder")) in by]
+    return [
+        EmbeddedBy(*by[print_], record.job) for record in records if (print_ := record.inputs.get("encoder")) in by
+    ]

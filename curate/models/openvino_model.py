@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 TELEMETRY = "openvino_telemetry"
 BY_TORCH = (
-    "Let torch compute it: curate mine --backend torch (an encoder), curate denoise --backend torch (a scorer), or "
-    'backend = "torch" under [mine] or [denoise] in curate.toml'
+    "Let torch compute it: curate mine --backend torch (an encoder), curate denoise --backend torch (a scorer), "
+    'or backend = "torch" under [mine] or [denoise] in curate.toml'
 )
 PRECISION = {"fp32": "f32", "bf16": "bf16"}
 
@@ -33,9 +33,7 @@ def openvino_settings() -> dict[str, str]:
     if device() != "cpu":
         raise BadSettings(f"OpenVINO computes on the CPU, and models run on {device()} here: --device cpu")
     if (installed := installed_openvino()) is None:
-        raise NotAvailable(
-            "the back end openvino is not installed (extra [openvino])", run="pip install openvino"
-        )
+        raise NotAvailable("the back end openvino is not installed (extra [openvino])", run="pip install openvino")
     return {"backend": "openvino", "openvino": installed}
 
 

@@ -187,9 +187,7 @@ class ScorerFolder:
         """Return the model, loaded. Raises BadInput if it cannot score, and BadSettings if the back end cannot."""
         backend = self.options.backend
         if backend != "torch" and not isinstance(self.spec, ScorerSpec):
-            raise BadSettings(
-                f"{self.name} is no cross-encoder that {backend} could compute. {BY_TORCH}"
-            )
+            raise BadSettings(f"{self.name} is no cross-encoder that {backend} could compute. {BY_TORCH}")
         if isinstance(self.spec, CausalSpec):
             from curate.models.causal_scorer import CausalScorer
 
