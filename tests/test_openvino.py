@@ -309,6 +309,7 @@ def test_too_many_flips_are_refused_before_anything_is_scored(
     assert not list(small_set.root.glob("tables/scores/*/*.parquet"))
     assert not list(small_set.root.glob("tables/models/*/*.parquet"))
     told = Told()
+    set_speed(monkeypatch, {"torch": 2.0, "openvino": 1.0})
     by_torch = score(small_set, folder, "auto", max_flips=0.01, progress=told)
     assert (by_torch.scorer_id, by_torch.agreement) == (CrossEncoder(folder).scorer_id, None)
     assert any(line.startswith("torch computes the scorer after all: ") for line in told.lines)
