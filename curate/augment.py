@@ -20,6 +20,7 @@ from curate.denoise.scoring import said_by_each, score_by_each
 from curate.errors import BadSettings, StepMissing
 from curate.mine.request import MineOptions, MineRequest
 from curate.mine.stage import mine, plan_mine
+from curate.mined_options import options_of
 from curate.options import given_options
 from curate.plan import Plan, tokens_of
 from curate.progress import SILENT, Progress, duration
@@ -218,7 +219,7 @@ def _mined_by(workspace: Workspace, encoder: str | None, depth: int | None) -> t
     for run in sorted(newest_first(workspace), key=lambda run: run["because"] is None):
         record = workspace.record(run["run_id"])
         if run["split"] == "train" and run["retriever"] != "trec" and record:
-            options = {**record.settings, **record.facts.get("options", {})}
+            options = options_of(record)
             asked = {key: value for key, value in options.items() if key in Mine.model_fields}
             asked |= {"retriever": run["retriever"], "split": "unlabeled"} | ({"depth": depth} if depth else {})
             return cast("MineOptions", asked), run["run_id"]

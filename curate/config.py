@@ -89,7 +89,7 @@ class Mine(Section):
     """`exact`, or a faiss factory string such as `IVF1024,Flat`."""
     backend: Backend = "torch"
     """What computes the encoder: `torch`, or on a CPU `openvino`, each of which gives vectors of its own, or
-    `auto`: as this encoder has embedded here last, else OpenVINO where it is installed and measured to be
+    `auto`: as this encoder has embedded here first, else OpenVINO where it is installed and measured to be
     faster."""
     own_copies: bool = False
     """Keep a query's own copy among its candidates: the passage with the query's id and text."""

@@ -159,7 +159,8 @@ def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> P
     The time is that of mining, and of measuring at the rate of the newest measurement.
     """
     request = EvaluateRequest.of(workspace, **options)
-    jobs = [(MineRequest.of(workspace, **asked).job, asked) for asked in request.mining]
+    asked_runs = [MineRequest.of(workspace, **asked) for asked in request.mining]
+    jobs = [(run.job, asked) for run, asked in zip(asked_runs, request.mining, strict=True)]
     mined = [job.name for job, _ in jobs if job.record]
     plans = {job.name: plan_mine(workspace, **asked) for job, asked in jobs if not job.record}
     to_mine = list(plans)
@@ -167,6 +168,7 @@ def plan_evaluate(workspace: Workspace, **options: Unpack[EvaluateOptions]) -> P
     chosen = [] if only_to_mine else request.over_one_split(mined)
     done = [run for run in chosen if _job(workspace, run).record]
     notes = [f"to mine: {name}: {_rest_and_time(plan)}" for name, plan in plans.items()]
+    notes += [note for run in asked_runs for note in run.notes]
     rest = len(chosen) + len(to_mine) - len(done)
     times = [*(plan.seconds for plan in plans.values()), _seconds_to_measure(workspace, rest)]
     known = [time for time in times if time is not None]

@@ -40,6 +40,7 @@ from curate.load.stage import load_again
 from curate.lost_jobs import Lost
 from curate.mine.import_run import import_again
 from curate.mine.request import MineOptions, MineRequest
+from curate.mined_options import options_of
 from curate.progress import SILENT, Progress
 from curate.shards import Lineage, Manifest, file_sha256
 from curate.suggest import curate_command
@@ -275,7 +276,7 @@ def _mine(workspace: Workspace, record: Record, progress: Progress) -> None:
     if "run" in record.inputs:
         import_again(workspace, record, progress=progress)
         return
-    options = {**record.settings, **record.facts.get("options", {})}
+    options = options_of(record)
     if record.facts.get("language_detected"):
         del options["language"]
     given = {name: options[name] for name in MineOptions.__annotations__ if name in options}
@@ -321,7 +322,9 @@ def _sample(workspace: Workspace, record: Record, progress: Progress) -> None:  
 
 def _same_job(job: Job, record: Record) -> None:
     if job.name != record.job:
-        raise Damaged(f"it would become another run, {job.name}: its model or curate changed")
+        raise Damaged(
+            f"it would become another run, {job.name}: its model, the version of its back end or curate changed"
+        )
 
 
 def _give_up(record: Record) -> str:

@@ -11,6 +11,7 @@ from curate.cutoffs import cutoffs_in_force
 from curate.denoise.rank_scores import ranks_here
 from curate.denoise.score_job import UNREADABLE, is_read
 from curate.job_record import Record
+from curate.mined_options import options_of
 from curate.suggest import curate_command, option_words
 from curate.workspace import Workspace
 
@@ -84,7 +85,7 @@ def _all_read(workspace: Workspace, run_id: str, cutoffs: str | None) -> bool:
 
 def command_to_mine(record: Record, split: str, defaults: Mine) -> str:
     """Return the command that makes a run as that of `record` was made, by all options that are not `defaults`."""
-    made = {**record.settings, **record.facts.get("options", {})}
+    made = options_of(record)
     usual = defaults.model_dump()
     if record.facts.get("language_detected") and defaults.language is None:
         del made["language"]

@@ -10,7 +10,8 @@ from curate.annotate.agreement import Agreement
 from curate.annotate.estimates import Estimates
 from curate.counted import counted
 
-from .page import DIM, TITLE, Page, number, percent
+from .figures import number, percent
+from .page import DIM, TITLE, Page
 from .report_rows import ReportRow
 from .terminal import named_texts
 

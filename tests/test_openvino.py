@@ -23,13 +23,13 @@ from curate.calibrate.forms import Curve
 from curate.calibration import write_calibration
 from curate.cli.main import run
 from curate.config import Denoise
-from curate.denoise import choose_backend, scoring
+from curate.denoise import scoring
 from curate.denoise.agreement import Agreement
 from curate.denoise.resolve_scorer import find_scorer
 from curate.denoise.score_job import Scored
 from curate.denoise.scoring import ScoredBy, score_by_each
 from curate.errors import BadInput, BadSettings, NotAvailable, NotMet
-from curate.models import cross_encoder, openvino_model
+from curate.models import cross_encoder, faster_backend, openvino_model
 from curate.models.cross_encoder import CrossEncoder
 from curate.models.fold_scorer import write_folds
 from curate.models.openvino_model import OpenVinoModel
@@ -150,7 +150,7 @@ def test_what_is_no_cross_encoder_stays_with_torch(tmp_path: Path) -> None:
     folder = write_causal(tmp_path / "causal")
     with pytest.raises(BadSettings, match="--backend torch"):
         find_source(str(folder), tmp_path, ScorerOptions(instruction="Find it", **OPENVINO)).open()
-    with pytest.raises(BadSettings, match="--backend torch"):
+    with pytest.raises(BadSettings, match="its server computes it"):
         find_source("http://localhost:1/rerank", tmp_path, ScorerOptions(**OPENVINO))
 
 
@@ -309,6 +309,7 @@ def test_too_many_flips_are_refused_before_anything_is_scored(
     assert not list(small_set.root.glob("tables/scores/*/*.parquet"))
     assert not list(small_set.root.glob("tables/models/*/*.parquet"))
     told = Told()
+    set_speed(monkeypatch, {"torch": 2.0, "openvino": 1.0})
     by_torch = score(small_set, folder, "auto", max_flips=0.01, progress=told)
     assert (by_torch.scorer_id, by_torch.agreement) == (CrossEncoder(folder).scorer_id, None)
     assert any(line.startswith("torch computes the scorer after all: ") for line in told.lines)
@@ -394,11 +395,11 @@ def set_speed(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> lis
     """Let a back end take so many seconds in the measurement; return the list of those that are measured."""
     measured: list[str] = []
 
-    def take(scorer: CrossEncoder, _rows: Any) -> float:
-        measured.append(scorer.settings.get("backend", "torch"))
-        return seconds[measured[-1]]
+    def take(works: dict[str, Any]) -> dict[str, float]:
+        measured.extend(works)
+        return seconds
 
-    monkeypatch.setattr(choose_backend, "_seconds", take)
+    monkeypatch.setattr(faster_backend, "shortest_seconds", take)
     return measured
 
 

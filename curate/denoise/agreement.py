@@ -23,7 +23,7 @@ SAMPLE_PAIRS = 256
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two computations of the same scores beside each other."""
+    """How far two computations of the same scores differ."""
 
     backend: str
     """The back end and its number format, for a reader."""
@@ -108,8 +108,9 @@ class Agreement:
         if self.flips > most * self.pairs:
             raise NotMet(
                 f"{self.text}. That is {self.flips / self.pairs:.1%}, and {most:.1%} may. Nothing more is scored. "
-                "Let torch compute the scores (--backend torch), compute more precisely (--dtype fp32), or allow "
-                "more: --max-flips"
+                'Let torch compute the scores (--backend torch, or backend = "torch" under [denoise] in '
+                "curate.toml), compute more precisely (--dtype fp32), or allow more (--max-flips, or max_flips "
+                "there)"
             )
 
 

@@ -4,24 +4,23 @@ A measurement may come out otherwise the next time, and another back end is anot
 scorer that has scored here, or has begun to, keeps its back end.
 """
 
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from curate import sql_files
 from curate.config import Denoise
+from curate.counted import counted
 from curate.denoise.resolve_scorer import Scorer, find_scorer
-from curate.errors import BadInput, BadSettings, NotAvailable
-from curate.models.openvino_model import openvino_settings
+from curate.models.faster_backend import faster_model
 from curate.models.scorer import ScorerFolder, rows_of_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from curate.models.scorer import PairScorer
     from curate.progress import Progress
     from curate.workspace import Workspace
 
-TIMED_PAIRS, ROUNDS = 64, 3
+TIMED_PAIRS = 64
 
 
 def chosen_scorer(workspace: "Workspace", run_id: str, settings: Denoise, progress: "Progress") -> Scorer:
@@ -35,27 +34,14 @@ def chosen_scorer(workspace: "Workspace", run_id: str, settings: Denoise, progre
         ).to_arrow_table()
     if not pairs.num_rows:
         return found
-    try:
-        openvino_settings()  # fails before the model is loaded
-        scorers = {"torch": found, "openvino": find_scorer(workspace, settings.override(backend="openvino"))}
-        rows = {backend: rows_of_texts(scorer.model, pairs) for backend, scorer in scorers.items()}
-        rounds = [
-            {backend: _seconds(scorer.model, rows[backend]) for backend, scorer in scorers.items()}
-            for _ in range(ROUNDS)
-        ]
-    except (NotAvailable, BadSettings, BadInput) as error:
-        progress.say(f"torch computes the scorer, because OpenVINO cannot: {error}")
-        return found
-    best = {backend: min(seconds[backend] for seconds in rounds) for backend in scorers}
-    faster, slower = sorted(scorers, key=lambda backend: best[backend])
-    progress.say(
-        f"{faster} computes the scorer, because it took {best[faster]:.2g} s for {pairs.num_rows} pairs of the "
-        f"run, and {slower} {best[slower]:.2g} s"
+
+    def ready(scorer: Scorer) -> "Callable[[], Any]":
+        return partial(scorer.model.score, rows_of_texts(scorer.model, pairs))
+
+    return faster_model(
+        found,
+        lambda: find_scorer(workspace, settings.override(backend="openvino")),
+        ready,
+        ("scorer", f"{counted(pairs.num_rows, 'pairs')} of the run"),
+        progress,
     )
-    return scorers[faster]
-
-
-def _seconds(scorer: "PairScorer", rows: "Sequence[Any]") -> float:
-    started = time.monotonic()
-    scorer.score(rows)
-    return time.monotonic() - started

@@ -35,6 +35,13 @@ class ScorerModel:
         return self.found.model
 
     @property
+    def computed(self) -> list[str]:
+        """Its number format and, other than torch, the back end, for a reader; nothing of a server's."""
+        backend = self.scorer.settings.get("backend", "torch")
+        by = "" if backend == "torch" else f"computed by {backend} in "
+        return [f"{by}{self.dtype}"] if self.dtype else []
+
+    @property
     def dtype(self) -> str | None:
         """Its number format; None: a server's."""
         found = self.scorer.settings.get("dtype")

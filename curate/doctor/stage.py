@@ -17,10 +17,12 @@ from curate.doctor.exam import Exam
 from curate.doctor.machine import examine_machine
 from curate.doctor.sample import draw_sample
 from curate.doctor.scorer_model import ScorerModel
-from curate.errors import BadSettings, CurateError, NoWorkspace
+from curate.errors import BadSettings, CurateError, NotAvailable, NoWorkspace
 from curate.mine.request import EmbeddingOptions
+from curate.mined_options import options_of
 from curate.models.folder import path_below
 from curate.models.scorer_options import ScorerOptions
+from curate.models.served.address import is_address
 from curate.models.trained_here import refuse_changed, training_in
 from curate.options import given_options
 from curate.passages import passage_shards
@@ -141,10 +143,10 @@ def _encoder(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, Any] |
     if "encoder" in found:
         return {**found, "backend": settings.backend}
     for record in reversed(workspace.records("mine")):
-        used = record.facts.get("options") or {}
+        used = options_of(record)
         if used.get("encoder"):
             own = {key: used[key] for key in ("encoder", *EMBEDDING) if key in used}
-            return own | found | {"backend": given.get("backend") or used.get("backend", "torch")}
+            return own | found | {"backend": given.get("backend") or used["backend"]}
     return None
 
 
@@ -153,10 +155,12 @@ def _examine_scorer(
 ) -> Subject:
     name = settings.scorer or TRAINED_HERE
     try:
+        if settings.backend == "openvino" and is_address(name):  # the encoder may have it
+            raise NotAvailable(f"{name} is computed by its server, and not by openvino. Leave out --backend")
         found = find_scorer(workspace, settings).of_today()
         model = ScorerModel(found)
         exam = Exam(model, draw_sample(workspace, found.path, request.queries))
-        about = [f"{found.source.spec.text}{f', {model.dtype}' if model.dtype else ''}", exam.sample.text]
+        about = [", ".join([found.source.spec.text, *model.computed]), exam.sample.text]
         assert exam.scores is not None
     except BadSettings:
         raise
@@ -183,7 +187,7 @@ def _examine_encoder(
         model = EncoderModel(opened, in_float32, bool(options))
         path = path_below(workspace.root, opened.folder, opened.path)
         exam = Exam(model, draw_sample(workspace, path, request.queries))
-        about = [f"{opened.spec.text}, {opened.dtype}", *opened.spec.notes, exam.sample.text]
+        about = [f"{opened.spec.text}, {opened.computed}", *opened.spec.notes, exam.sample.text]
         assert exam.scores is not None
     except BadSettings:
         raise

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 SAMPLE_PASSAGES, SAMPLE_QUERIES, TOP = 256, 64, 10
+TIE = 1e-4  # scores are equal within this share of a query's largest score: float16 has no more digits
 
 
 @dataclass(frozen=True)
 class VectorAgreement:
-    """Two computations of the same vectors beside each other."""
+    """How far two computations of the same vectors differ."""
 
     backend: str
     """The back end and its number format, for a reader."""
@@ -29,12 +30,12 @@ class VectorAgreement:
     """The passages of the sample that have a vector."""
     queries: int
     """The queries of the sample that have a vector."""
-    least_cosine: float
-    """The smallest cosine of the two vectors of one text."""
+    smallest_cosine: float
+    """The smallest cosine of the two vectors of one text; 0 if one of them is zero."""
     top: int
-    """How many of the sample's passages are looked at for each query: the best ones."""
-    others: int
-    """Of all these passages of all queries together, those that are not among the best by the other vectors."""
+    """How many of the sample's passages are looked at for each query: the best ones, at most half of all."""
+    replaced: int
+    """Of all these passages of all queries together, those that the precise vectors put below the top."""
 
     @classmethod
     def of(
@@ -42,27 +43,26 @@ class VectorAgreement:
     ) -> "VectorAgreement":
         """Return how far vectors agree with `precise` ones: each time those of queries, and those of passages.
 
-        A text whose precise vector is zero has no token and does not count.
+        Both are rounded to float16, as a search uses them. A text whose precise vector is zero has no token and
+        does not count. A passage that is as good as the last one of the precise top replaces nothing.
         """
         import numpy as np
 
         there = [vectors.any(axis=1) for vectors in precise]
         own, other = (
-            [vectors[known].astype(np.float64) for vectors, known in zip(two, there, strict=True)]
+            [rows[known].astype(np.float16).astype(np.float64) for rows, known in zip(two, there, strict=True)]
             for two in (ours, precise)
         )
         cosines = [_cosines(one, two) for one, two in zip(own, other, strict=True)]
         queries, passages = map(len, other)
-        top = min(TOP, passages)
-        best = [np.argsort(-(asked @ read.T), axis=1, kind="stable")[:, :top] for asked, read in (own, other)]
-        same = sum(len(np.intersect1d(one, two)) for one, two in zip(*best, strict=True))
+        top = min(TOP, passages // 2)
         return cls(
             backend=backend,
             passages=passages,
             queries=queries,
-            least_cosine=float(np.concatenate(cosines).min(initial=1.0)),
+            smallest_cosine=float(np.concatenate(cosines).min(initial=1.0)),
             top=top,
-            others=queries * top - same,
+            replaced=_replaced(own[0] @ own[1].T, other[0] @ other[1].T, top) if top else 0,
         )
 
     @classmethod
@@ -74,11 +74,16 @@ class VectorAgreement:
     def text(self) -> str:
         """What was found, for a terminal."""
         looked_at = self.queries * self.top
-        return (
+        cosine = (
             f"{self.backend} beside torch in float32, on {counted(self.passages, 'passages')} and "
             f"{counted(self.queries, 'queries')}: the two vectors of a text have a cosine of at least "
-            f"{self.least_cosine:.5f}, and of {counted(looked_at, 'passages')} in the top {self.top} of the "
-            f"queries, {self.others:,} ({self.others / max(1, looked_at):.1%}) are others"
+            f"{self.smallest_cosine:.5f}"
+        )
+        if not looked_at:
+            return cosine
+        return (
+            f"{cosine}, and of {counted(looked_at, 'passages')} in the top {self.top} of the queries, "
+            f"{self.replaced:,} ({self.replaced / looked_at:.1%}) would not be there by torch"
         )
 
 
@@ -109,5 +114,16 @@ def _cosines(one: "npt.NDArray[np.float64]", two: "npt.NDArray[np.float64]") -> 
     import numpy as np
 
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
-    cosines: npt.NDArray[np.float64] = (one * two).sum(axis=1) / lengths
+    cosines: npt.NDArray[np.float64] = np.zeros_like(lengths)
+    np.divide((one * two).sum(axis=1), lengths, out=cosines, where=lengths > 0)
     return cosines
+
+
+def _replaced(ours: "npt.NDArray[np.float64]", precise: "npt.NDArray[np.float64]", top: int) -> int:
+    """Return how many passages that are in the top by `ours` are below it by `precise` (queries x passages)."""
+    import numpy as np
+
+    best = np.argsort(-ours, axis=1, kind="stable")[:, :top]
+    last = np.sort(precise, axis=1)[:, -top, None]
+    margin = TIE * np.abs(precise).max(axis=1, keepdims=True)
+    return int((np.take_along_axis(precise, best, axis=1) < last - margin).sum())

@@ -1,7 +1,6 @@
 """The arguments of `mine`, completed from `curate.toml`."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from curate.config import EMBEDDING, Backend, Language, Mine, Pooling, Retriever, Split
@@ -20,6 +19,7 @@ from curate.progress import Progress
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from curate.mine.choose_backend import EmbeddedBy
     from curate.models.encoder import Encoder
 
 
@@ -58,6 +58,8 @@ class MineRequest:
     encoder: "Encoder | None"
     language: Language
     """The language that BM25 works in: as in the settings, or else as a look at the passages shows."""
+    kept: "EmbeddedBy | None" = None
+    """What `auto` keeps; None if another back end is named, or if `auto` is still to be decided."""
 
     @classmethod
     def of(cls, workspace: Workspace, **options: Unpack[MineOptions]) -> "MineRequest":
@@ -71,29 +73,50 @@ class MineRequest:
             return cls(settings, queries, None, _language(workspace, settings))
         if not settings.encoder:
             raise BadSettings(f"retriever '{settings.retriever}' needs a model: --encoder FOLDER-OR-HUB-NAME")
-        from curate.mine.choose_backend import open_encoder
+        from curate.models.encoder import Encoder
 
         embedding = {name: getattr(settings, name) for name in EMBEDDING}
-        opened = open_encoder(workspace, settings.encoder, settings.backend, **embedding)
+        backend = "torch" if settings.backend == "auto" else settings.backend
+        opened = Encoder.open(settings.encoder, workspace.root, backend=backend, **embedding)
         refuse_changed(workspace, opened.folder)
-        return cls(settings, queries, opened, _language(workspace, settings))
+        request = cls(settings, queries, opened, _language(workspace, settings))
+        return request._by_kept_backend(opened) if settings.backend == "auto" else request
 
-    @cached_property
+    def _by_kept_backend(self, by_torch: "Encoder") -> "MineRequest":
+        """Return the request by the back end that `auto` keeps, if there is one."""
+        from curate.mine.choose_backend import kept_backend
+
+        kept = kept_backend(
+            self.queries.workspace, by_torch, lambda encoder: replace(self, encoder=encoder).job.record
+        )
+        return replace(self, kept=kept, encoder=kept.encoder(by_torch)) if kept else self
+
+    @property
     def is_undecided(self) -> bool:
         """Whether the back end `auto` is still to be decided. Until then it is torch."""
-        from curate.mine.choose_backend import backend_here
-
-        if self.encoder is None or self.settings.backend != "auto":
-            return False
-        return backend_here(self.queries.workspace, self.encoder) is None
+        return self.encoder is not None and self.settings.backend == "auto" and self.kept is None
 
     def decided(self, progress: Progress) -> "MineRequest":
-        """Return the request with the back end that is faster here, if `auto` is still to be decided; say why."""
-        if not self.is_undecided or self.encoder is None:
+        """Return the request with the back end that is faster here, if `auto` is still to be decided; say why.
+
+        Otherwise say what is to be said of the back end.
+        """
+        for note in self.notes:
+            progress.say(note)
+        if self.encoder is None or not self.is_undecided:
             return self
         from curate.mine.choose_backend import faster_encoder
 
         return replace(self, encoder=faster_encoder(self.queries.workspace, self.encoder, progress))
+
+    @property
+    def notes(self) -> list[str]:
+        """Which back end `auto` keeps, and whether another one than before embeds all passages anew."""
+        from curate.mine.choose_backend import why_anew
+
+        is_new = self.encoder is not None and not self.is_undecided and self.job.record is None
+        anew = why_anew(self.queries.workspace, self.encoder) if self.encoder and is_new else None
+        return ([self.kept.text] if self.kept else []) + ([anew] if anew else [])
 
     @property
     def job(self) -> Job:

@@ -157,7 +157,7 @@ def plan_mine(workspace: Workspace, **options: Unpack[MineOptions]) -> Plan:
         notes.append(_shown(request.language))
     if request.encoder is None:
         return Plan("mine", "queries", queries, 0, bm25_seconds(workspace, request), notes)
-    notes += [request.encoder.text, *request.encoder.spec.notes]
+    notes += [request.encoder.text, *request.encoder.spec.notes, *request.notes]
     if request.is_undecided:
         notes.append("Back end auto: the run decides by a measurement; this is the plan for torch.")
     searching = {source.settings["retriever"] for source in request.sources if not source.record}

@@ -18,23 +18,31 @@ if TYPE_CHECKING:
     import torch
 
 TELEMETRY = "openvino_telemetry"
-BY_TORCH = "Let torch compute it: --backend torch"
+BY_TORCH = (
+    "Let torch compute it: curate mine --backend torch (an encoder), curate denoise --backend torch (a scorer), "
+    'or backend = "torch" under [mine] or [denoise] in curate.toml'
+)
 PRECISION = {"fp32": "f32", "bf16": "bf16"}
 
 
 def openvino_settings() -> dict[str, str]:
-    """Return the settings by which a scorer that OpenVINO computes is another one than by torch.
+    """Return the settings by which a model that OpenVINO computes is another one than by torch.
 
     Raises NotAvailable if it is not installed, and BadSettings if models do not run on the CPU.
     """
     if device() != "cpu":
         raise BadSettings(f"OpenVINO computes on the CPU, and models run on {device()} here: --device cpu")
+    if (installed := installed_openvino()) is None:
+        raise NotAvailable("the back end openvino is not installed (extra [openvino])", run="pip install openvino")
+    return {"backend": "openvino", "openvino": installed}
+
+
+def installed_openvino() -> str | None:
+    """Return the version of OpenVINO that is installed here, or None."""
     try:
-        return {"backend": "openvino", "openvino": version("openvino")}
-    except PackageNotFoundError as error:
-        raise NotAvailable(
-            "the back end openvino is not installed (extra [openvino])", run="pip install openvino"
-        ) from error
+        return version("openvino")
+    except PackageNotFoundError:
+        return None
 
 
 class OpenVinoModel:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from curate.errors import BadInput, CurateError
 from curate.models.batching import token_batches
+from curate.models.openvino_model import BY_TORCH
 from curate.models.pair_tokens import PairTokens, TokenizedPair
 from curate.models.pretrained import attention_form, device
 from curate.models.transfer import Coming, one_ahead
@@ -114,7 +115,7 @@ def refuse_if_converted_wrong(folder: Path, dtype: str, before: Floats, after: F
             if np.isfinite(after).all()
             else "has scores that are not finite when OpenVINO computes it"
         )
-        raise BadInput(f"{folder} {found}. Let torch compute it: --backend torch")
+        raise BadInput(f"{folder} {found}. {BY_TORCH}")
 
 
 def _allowed(logits: Floats, dtype: str) -> float:

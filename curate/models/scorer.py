@@ -17,6 +17,7 @@ from curate.models.fold_scorer import first_judge
 from curate.models.folder import FOLDS, fingerprint, model_folder, model_id, path_below
 from curate.models.model_kind import CAUSAL, CAUSAL_RERANKER, CROSS_ENCODER, MODULAR, check_kind, kind_of
 from curate.models.modular_head import read_head
+from curate.models.openvino_model import BY_TORCH
 from curate.models.pretrained import computing_in_float32
 from curate.models.scorer_options import ScorerOptions
 from curate.models.scorer_spec import ScorerSpec, read_scorer_spec
@@ -190,9 +191,7 @@ class ScorerFolder:
         """Return the model, loaded. Raises BadInput if it cannot score, and BadSettings if the back end cannot."""
         backend = self.options.backend
         if backend != "torch" and not isinstance(self.spec, ScorerSpec):
-            raise BadSettings(
-                f"{self.name} is no cross-encoder that {backend} could compute. Let torch do it: --backend torch"
-            )
+            raise BadSettings(f"{self.name} is no cross-encoder that {backend} could compute. {BY_TORCH}")
         if isinstance(self.spec, CausalSpec):
             from curate.models.causal_scorer import CausalScorer
 

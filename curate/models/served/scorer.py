@@ -201,7 +201,10 @@ def find_served(name: str, root: Path, options: ScorerOptions) -> ServedSource:
                 f"--{key.replace('_', '-')}, or remove it from [denoise] in curate.toml"
             )
     if options.backend != "torch":
-        raise BadSettings(f"a server computes {address.text}, not {options.backend}: --backend torch")
+        raise BadSettings(
+            f"backend = {options.backend} does not apply to {address.text}: its server computes it. Leave out "
+            "--backend, or remove it from [denoise] in curate.toml"
+        )
     client = Client(address, timeout=options.timeout or TIMEOUT)
     reported, prompt = ask_model(client), read_prompt(root, options.prompt)
     route = find_route(client, reported, prompt)
