@@ -2,12 +2,14 @@
 
 import os
 import pty
+import re
 import signal
 import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -251,7 +253,12 @@ def test_a_job_that_finishes_elsewhere_is_seen_by_the_next_statement(
     """The connection is kept as long as nothing changes, and its names are those of the workspace."""
     opened: list[str] = []
     connect = Workspace.connect
-    monkeypatch.setattr(Workspace, "connect", lambda *a, **k: (opened.append("once"), connect(*a, **k))[1])
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        opened.append("once")
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(Workspace, "connect", noting)
 
     def typed() -> Iterator[str]:
         yield "select count(*) as runs from runs;"
@@ -384,9 +391,8 @@ def test_every_named_query_has_an_example_and_names_its_parameters() -> None:
     for name in sql_files.report_names():
         path = f"reports/{name}"
         assert (sql_comments.example(path) or "").startswith(f"curate sql {name}"), name
-        comment = "\n".join(sql_comments.header(path))
-        for parameter in sql_files.parameter_names(sql_files.text(path)):
-            assert f"${parameter}" in comment.partition("Parameters:")[2], f"{name}: ${parameter}"
+        told = "\n".join(sql_comments.header(path)).partition("Parameters:")[2]
+        assert set(re.findall(r"\$(\w+)", told)) == {*sql_files.parameter_names(sql_files.text(path))}, name
 
 
 # --- Pages ---
@@ -400,7 +406,12 @@ def test_what_does_not_fit_on_the_screen_goes_to_the_pager(
     monkeypatch.setenv("LINES", "10")
     opened: list[bool] = []
     pager = click.get_pager_file
-    monkeypatch.setattr(paging.click, "get_pager_file", lambda: (opened.append(True), pager())[1])
+
+    def noting() -> Any:
+        opened.append(True)
+        return pager()
+
+    monkeypatch.setattr(click, "get_pager_file", noting)
     for text, paged in [("line\n" * 8, 0), ("line\n" * 9, 1), (f"{'x' * 45}\n" * 3, 2)]:
         with paging.Pages() as pages:
             pages.write(text)
