@@ -256,6 +256,8 @@ def fill(workspace: Workspace, collection: Path) -> None:
     job = Job(workspace, "denoise", "score")
     other = [{**row, "scorer_id": "second", "logit": row["logit"] - 2.0} for row in ledger]
     job.write_rows("scores", [*({**row, "scorer_id": "scorer"} for row in ledger), *other])
+    model = {"role": "cross-encoder", "path": "elsewhere", "fingerprint": "0" * 64, "settings": "{}"}
+    job.write_rows("models", [{**model, "model_id": name} for name in ("scorer", "second")])
     job.finish()
     for name, below in (("default", 0.1), ("strict", 0.05)):
         set_cutoffs(workspace, name, scorer_id="scorer", depth=50, negative_below=below, positive_above=0.9)
