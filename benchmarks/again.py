@@ -3,9 +3,8 @@
     python benchmarks/again.py COLLECTION SCORER --folder DIR [--queries N]
 
 COLLECTION is a BEIR folder, whose first train queries are mined by BM25 at depth 100. Each command runs in a
-process of its own. Printed are the scores that it added to the ledger, which took a forward pass each, the
-seconds of the clock and those of the processors, and beside them the start of the program alone (`curate
---version`).
+process of its own. Printed are the scores that it added to the ledger, which took a forward pass each, the seconds
+of the clock and those of the processors. The first row is the start of the program alone.
 """
 
 import argparse
