@@ -237,7 +237,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def fill(workspace: Workspace, collection: Path) -> None:
     """Load the collection and write the runs, a score for every pair, and two cutoffs."""
-    curate.load(workspace, collection)
+    curate.load(workspace, collection, annotations=[write_annotations(collection.parent)])
     keys = dict(workspace.scan("queries").select("query_id", "query_key").collect().iter_rows())
     for name, split in RUNS.items():
         asked = UNLABELED if split == "unlabeled" else QUERIES[split]
@@ -256,20 +256,28 @@ def fill(workspace: Workspace, collection: Path) -> None:
     job = Job(workspace, "denoise", "score")
     other = [{**row, "scorer_id": "second", "logit": row["logit"] - 2.0} for row in ledger]
     job.write_rows("scores", [*({**row, "scorer_id": "scorer"} for row in ledger), *other])
+    model = {"role": "cross-encoder", "path": "elsewhere", "fingerprint": "0" * 64, "settings": "{}"}
+    job.write_rows("models", [{**model, "model_id": name} for name in ("scorer", "second")])
     job.finish()
     for name, below in (("default", 0.1), ("strict", 0.05)):
         set_cutoffs(workspace, name, scorer_id="scorer", depth=50, negative_below=below, positive_above=0.9)
 
 
-def write_collection(folder: Path) -> None:
-    """Write the collection as a BEIR folder, with annotators who contradict each other and the scorer."""
-    (folder / "qrels").mkdir(parents=True)
+def write_annotations(folder: Path) -> Path:
+    """Write a file with the verdicts of annotators who contradict each other and the scorer."""
     verdicts = [("ann", "p2", True), ("ben", "p2", False), ("ann", "p8", True)]
     annotations = [
         {"query_id": "q1", "passage_id": passage, "annotator": who, "relevant": relevant}
         for who, passage, relevant in verdicts
     ]
-    (folder / "annotations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in annotations), "utf-8")
+    path = folder / "annotations.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in annotations), "utf-8")
+    return path
+
+
+def write_collection(folder: Path) -> None:
+    """Write the collection as a BEIR folder."""
+    (folder / "qrels").mkdir(parents=True)
     labelled = {query: text for of_split in QUERIES.values() for query, text in of_split.items()}
     for name, rows in (("corpus", PASSAGES), ("queries", labelled), ("unlabeled", UNLABELED)):
         written = [json.dumps({"_id": key, "text": text}) + "\n" for key, text in rows.items()]

@@ -3,8 +3,7 @@
 -- scorer without cutoffs. Each query is asked of a fit without it. part: all, retriever or length. calibrated: false for the sigmoid of the logits. bin: a
 -- tenth of [0, 1]. relevant: the share of pairs that is relevant, which probability should equal. From labels alone, it
 -- is what labelled positives stand for.
--- Parameters: $cutoffs.
--- Example: curate sql reliability -p cutoffs=default
+-- Example: curate sql reliability
 with newest as (
     select max(calibration_id) as calibration_id
     from calibrations
