@@ -53,15 +53,14 @@ class Shell:
             try:
                 with interruption.left_to_a_prompt():
                     text = reader.read()
+                if text == ".quit":
+                    return
+                self.answer(text)
             except KeyboardInterrupt:
                 if interruption.ends():
                     raise
-                continue
             except EOFError:
                 return
-            if text == ".quit":
-                return
-            self.answer(text)
 
     def answer(self, text: str) -> None:
         """Answer what was typed. An error is printed, and the shell goes on."""
