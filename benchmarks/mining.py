@@ -3,12 +3,12 @@
     python benchmarks/mining.py COLLECTION --folder DIR [--encoder MODEL] [--queries N] [--passages N] [--depth N]
                                 [--threads N] [--rounds N] [--only TOOL ...]
 
-COLLECTION is a BEIR folder; the first queries of its train split whose positives are among its first passages are
-mined. Each tool has a process of its own. All take the same encoder, passages, queries and depth, begin without any
-vector, and take turns. Imports, opening the model and writing the result count. `curate load`, which reads, checks
-and hashes the texts, has a row of its own. sentence-transformers reads the same files and writes a Parquet file with
-`labeled-list` rows, the smallest form. Printed are seconds, processor seconds and peak memory, and how many of
-curate's candidates sentence-transformers found too.
+COLLECTION is a BEIR folder; the first queries of its train split whose positives are among its first passages
+are mined. Each tool has a process of its own. All take the same encoder, passages, queries and depth, begin
+without any vector, and take turns. Imports, opening the model and writing the result count. `curate load`,
+which reads, checks and hashes the texts, has a row of its own. sentence-transformers reads the same files and
+writes a Parquet file with `labeled-list` rows, the smallest form. Printed are seconds, processor seconds and
+peak memory, and how many of curate's candidates sentence-transformers found too.
 """
 
 import argparse
