@@ -196,3 +196,20 @@ def test_the_lowest_cutoff_of_a_sweep_is_never_above_positive_above(workspace: W
         == 0.15
     )
     assert CUTS["positive_above"] == 0.9
+
+
+def test_a_tiny_cutoff_keeps_its_value(workspace: Workspace) -> None:
+    """It is no cutoff of 0."""
+    set_cutoffs(workspace, "tiny", negative_below=1e-7)
+    rows = report_rows.report(workspace, "cutoff_sweep", cutoffs="tiny").rows
+    assert [row["negative_below"] for row in rows if row["in_force"]] == [1e-7]
+
+
+def test_equal_shares_have_one_interval_whatever_they_are() -> None:
+    """Seven of each ten, or three of each ten: there is no variance, so each query is one pair."""
+    for hits in range(1, 10):
+        found, nought = interval_of([hits] * 10, [10] * 10), interval_of([0] * 10, [10] * 10)
+        assert found is not None
+        assert nought is not None
+        assert found[1] - found[0] > nought[1]
+    assert interval_of([1] * 10, [7] * 10) == interval_of([10_000_000] * 10, [70_000_000] * 10)
