@@ -409,3 +409,14 @@ def test_a_training_that_diverged_has_no_loss_there(tmp_path: Path) -> None:
     log.write_text('{"step": 10, "loss": NaN, "rows": 8, "won": 2}\n{"step": 20, "dev_mrr_10": Infinity}\n')
     rows = training_curves(workspace, [{"stage": "train", "job": "train-judge"}])
     assert [(row["loss"], row["dev"]) for row in rows] == [(None, None), (None, None)]
+
+
+def test_a_retriever_that_has_seen_the_queries_leaves_the_judge_better_than_chance_at_most() -> None:
+    """Then the verdict is no comparison with the retriever."""
+    row = {"judge_rr": 1.0, "retriever_rr": 0.5, "judge_auc": 0.9, "retriever_auc": 0.5, "positives": 1}
+    rows = [{**row, "recognised": 1, "lost": 0, "retriever_has_seen": True}] * 40
+    setting = {"depth": 5, "negative_below": 0.1, "positive_above": 0.9, "scorer_id": "judge"}
+    found = {name: report_rows.Report(name, {}, setting, rows) for name in ("headline", "judge")}
+    tile = answers._judge(found)
+    assert (tile.value, tile.state) == ("better than chance; the retriever has seen these queries", "care")
+    assert "by its AUC of 0.900" in tile.detail

@@ -145,12 +145,16 @@ def _refuse_with_compare(**given: object) -> None:
 
 
 def _compare(names: tuple[str, str], run: str | None, cutoffs: str | None, form: str, output: Path | None) -> None:
-    from curate.reports.comparison import compare
+    from curate.reports.comparison import compare, comparison_notes
     from curate.reports.comparison_document import comparison_document
     from curate.reports.page import Page
     from curate.reports.terminal import show_document
 
-    found: comparison.Comparison = compare(workspace(), names, run=run, cutoffs=cutoffs)
+    here = workspace()
+    found: comparison.Comparison = compare(here, names, run=run, cutoffs=cutoffs)
+    notes = comparison_notes(here, found)
+    for note in notes:
+        progress().say(note)
     if form in ("csv", "ndjson"):
         show_rows(form, found.figures, found.json())
     elif form == "table":
@@ -158,14 +162,17 @@ def _compare(names: tuple[str, str], run: str | None, cutoffs: str | None, form:
     elif form == "json":
         _write(_json(found.json()), output)
     else:
-        _write(_drawn(comparison_document(found), form), output)
+        _write(_drawn(comparison_document(found, _warnings(notes)), form), output)
 
 
 def _page(found: "report_rows.Overview", notes: Sequence[str], form: str) -> str:
     from curate.reports.overview_document import document
 
-    warnings = [note.removeprefix("warning: ") for note in notes if note.startswith("warning: ")]
-    return _drawn(document(found, warnings), form)
+    return _drawn(document(found, _warnings(notes)), form)
+
+
+def _warnings(notes: Sequence[str]) -> list[str]:
+    return [note.removeprefix("warning: ") for note in notes if note.startswith("warning: ")]
 
 
 def _drawn(document: "Document", form: str) -> str:
