@@ -84,7 +84,7 @@ def trust(shown: Sequence[Tile]) -> str:
         return f"Not yet. See: {'; '.join(bad)}."
     if care:
         return f"With care. See: {'; '.join(care)}."
-    return "As far as the labels tell, yes. Read some suspects below: only people can tell whether the scorer is right."
+    return "As far as the labels tell, yes. Read some suspects below: only people know whether it is right."
 
 
 def _false_negatives(found: Report) -> Tile:

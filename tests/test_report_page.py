@@ -338,6 +338,7 @@ def test_the_command_writes_each_form_by_its_suffix(
         assert run([*at, "--output", str(path)]) == 0
         assert path.read_text("utf-8").startswith(begins)
     assert run([*at, "-o", str(workspace.root / "page.txt")]) == 2
+    assert run([*at, "-o", str(workspace.root / "page.md"), "--format", "html"]) == 2
     assert run([*at, "funnel", "--format", "html"]) == 2
     assert run([*at, "-o", str(workspace.root / "tables" / "page.html")]) == 2
     set_cutoffs(workspace, "strict", positive_above=0.96)

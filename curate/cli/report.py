@@ -128,7 +128,12 @@ def _form(form: str | None, output: Path | None) -> str:
     """Return the format, by the suffix of the output if none is given; raises BadSettings if they do not fit."""
     if output is None:
         return form or "table"
-    chosen = form or SUFFIXES.get(output.suffix.lower())
+    by_suffix = SUFFIXES.get(output.suffix.lower())
+    if form and by_suffix and form != by_suffix:
+        raise BadSettings(
+            f"'{output}' is named as {by_suffix}, and --format says {form}: leave out one of the two"
+        )
+    chosen = form or by_suffix
     if chosen is None:
         raise BadSettings(f"no format for '{output}': name it .html, .md or .json, or give --format")
     if chosen not in SUFFIXES.values():
