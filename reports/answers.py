@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate import judges
+from curate.bootstrap import Interval
 from curate.counted import counted
-from curate.denoise.judge_quality import BETTER_JUDGES, JudgeQuality
+from curate.denoise.judge_quality import BETTER_JUDGES, PERCENT, JudgeQuality
 from curate.suggest import curate_command
 
 from .document import State, Tile
@@ -17,6 +18,10 @@ LOST_IS_BAD, LOST_IS_FINE = 1 / 3, 0.1
 "that."""
 SHORT_IS_BAD, SHORT_IS_FINE = 1 / 3, 0.1
 """The share of queries that may have fewer hard negatives than wanted."""
+UNSCORED_IS_FINE = 0.1
+"""The share of labelled positives that may be unscored."""
+LEFT = "Left to train on"
+"""The title of the tile that says nothing of whether the answer can be trusted."""
 OFF_IS_FINE = 0.05
 """The calibration error with which a probability still means what it says, roughly."""
 
@@ -38,45 +43,69 @@ def tiles(overview: Overview) -> list[Tile]:
 def answer(found: Report) -> str:
     """Return how many of the top-k were false negatives, in a sentence."""
     row = found.rows[0]
-    if not row["unjudged"]:
-        return "Nothing is known yet: no unlabelled candidate has a verdict."
+    if not row["scored"]:
+        return f"Nothing is known yet: the scorer has decided about no candidate.{_missing(row)}"
     if row["stopped_early"]:
         return (
             f"{number(row['false_negatives'])} of the {number(row['unjudged'])} unlabelled candidates that were "
             "scored. Scoring stopped early, so this is no share of all."
         )
-    if row["pseudo_positives"] and not row["false_negatives"]:
+    if not row["labelled_queries"]:
         return (
             f"None: these queries have no labels. {number(row['pseudo_positives'])} of "
-            f"{number(row['unjudged'])} candidates are pseudo-positives."
+            f"{number(row['unjudged'])} candidates are pseudo-positives.{_missing(row)}"
         )
     interval = between(row, "false_negative")
     of_others = "" if interval == "-" else f" (95 % interval {interval})"
     return (
-        f"{percent(row['false_negative_rate'])}{of_others}: the scorer holds {number(row['false_negatives'])} of "
-        f"{number(row['unjudged'])} unlabelled candidates relevant."
+        f"{percent(row['false_negative_rate'])}{of_others}: the scorer finds {number(row['false_negatives'])} "
+        f"relevant, of {number(row['unjudged'])} candidates that nobody judged.{_missing(row)}"
     )
+
+
+def _missing(row: ReportRow) -> str:
+    """Return how many candidates are unscored, as a sentence with a space before it, if any are."""
+    if not row["unscored"]:
+        return ""
+    are = "is" if row["unscored"] == 1 else "are"
+    return f" {number(row['unscored'])} of {counted(row['candidates'], 'candidates')} {are} unscored."
 
 
 def trust(shown: Sequence[Tile]) -> str:
     """Return whether the answer can be trusted, in a sentence that names what speaks against it."""
     bad, care, unknown = (
-        [tile.title for tile in shown if tile.state == state] for state in ("bad", "care", "unknown")
+        [tile.title for tile in shown if tile.state == state and tile.title != LEFT]
+        for state in ("bad", "care", "unknown")
     )
+    if unknown:
+        against = f" Against it speaks: {'; '.join(bad)}." if bad else ""
+        return f"Nobody knows yet. See: {'; '.join(unknown)}.{against}"
     if bad:
         return f"Not yet. See: {'; '.join(bad)}."
-    if unknown:
-        return f"Nobody knows yet. See: {'; '.join(unknown)}."
     if care:
         return f"With care. See: {'; '.join(care)}."
-    return "As far as the labels tell, yes. Nobody has read the candidates yet: read some suspects below."
+    return "As far as the labels tell, yes. Read some suspects below: only people know whether it is right."
 
 
 def _false_negatives(found: Report) -> Tile:
     row, setting = found.rows[0], found.setting
     title = f"False negatives in the top {setting['depth']}"
-    if not row["unjudged"]:
-        return Tile(title, "unknown", "No unlabelled candidate has a verdict.", "unknown")
+    if not row["scored"]:
+        return Tile(
+            title,
+            "unknown",
+            "The scorer has decided about no candidate.",
+            "unknown",
+            "Score them: curate denoise.",
+        )
+    if not row["labelled_queries"]:
+        return Tile(
+            title,
+            "no labels",
+            f"No query of the run is labelled, so none can be told. {number(row['pseudo_positives'])} of "
+            f"{counted(row['unjudged'], 'candidates')} that nobody judged are pseudo-positives: the scorer gives "
+            f"them a probability above {setting['positive_above']:g}.",
+        )
     where = f"in {counted(row['queries_with_false_negatives'], 'queries')} of {number(row['queries'])}"
     why = (
         f"The scorer gives them a probability above {setting['positive_above']:g}, although nobody labelled them."
@@ -93,6 +122,15 @@ def _naive(found: Report) -> Tile:
     if not share:
         return Tile(title, "unknown", "No labelled query has unlabelled candidates.")
     false, taken = share["false_negative"], found.parameters["negatives"]
+    unscored = share["unscored"]["pairs"]
+    if unscored and not any(share[key]["pairs"] for key in ("hard_negative", "false_negative", "uncertain")):
+        return Tile(
+            title,
+            "unknown",
+            f"The scorer has decided about none of {counted(false['taken'], 'passages')}.",
+            "unknown",
+        )
+    apart = f" {number(unscored)} more are unscored, and in no share." if unscored else ""
     rest = ", ".join(
         f"{percent(share[key]['share'])} {words}" for key, words in NAIVE.items() if share[key]["pairs"]
     )
@@ -102,20 +140,19 @@ def _naive(found: Report) -> Tile:
         title,
         percent(false["share"]),
         f"{told}Of the {taken} best-ranked unlabelled passages of each query, which plain mining takes as "
-        f"negatives, this share is false. The others: {rest or 'none'}.",
+        f"negatives, this share of those with a verdict is false. The others: {rest or 'none'}.{apart}",
     )
 
 
 NAIVE = {
     "uncertain": "uncertain",
     "duplicate": "duplicates of a positive",
-    "unscored": "unscored",
     "hard_negative": "hard negatives",
 }
 
 
 def _left(found: Report, headline: Report) -> Tile:
-    title = "Left to train on"
+    title = LEFT
     queries = sum(row["queries"] for row in found.rows)
     enough = sum(row["queries"] for row in found.rows if row["enough"])
     if not queries:
@@ -146,7 +183,7 @@ def _judge(found: Mapping[str, Report]) -> Tile:
             "care",
         )
     quality = quality_of(found["judge"])
-    words, state = VERDICTS[quality.verdict]
+    words, state = (THAN_CHANCE if quality.retriever_has_seen else VERDICTS)[quality.verdict]
     if quality.mrr is None or quality.retriever_mrr is None or quality.mrr_difference is None:
         detail = "No labelled query is fully scored that it has not seen, so nothing is known."
     else:
@@ -157,7 +194,13 @@ def _judge(found: Mapping[str, Report]) -> Tile:
             f"{change.mean:+.3f}, 99 % interval {change.low:+.3f} to {change.high:+.3f})."
         )
     if quality.retriever_has_seen:
-        detail += " The retriever was trained on these queries, so the judge is compared with chance."
+        detail += " The retriever was trained on these queries, so the judge is compared with chance, by its AUC"
+        detail += f" of {_spread(quality.auc)}." if quality.auc else "."
+    elif quality.by_auc_alone and quality.auc and quality.auc_difference:
+        detail += (
+            f" Its AUC decides: {quality.auc.mean:.3f}, {_spread(quality.auc_difference, '+')} more than that of "
+            "the retriever's ranks."
+        )
     advice = BETTER_JUDGES if quality.verdict != "unknown" else "label more queries, or train it with --folds"
     return Tile(title, words, detail, state, f"{advice[0].upper()}{advice[1:]}.")
 
@@ -168,6 +211,19 @@ VERDICTS: dict[str, tuple[str, State]] = {
     "worse": ("no, it is worse", "bad"),
     "unknown": ("unknown", "unknown"),
 }
+
+
+THAN_CHANCE: dict[str, tuple[str, State]] = {
+    "better": ("better than chance; the retriever has seen these queries", "care"),
+    "not better": ("not better than chance", "care"),
+    "worse": ("no, it is worse than chance", "bad"),
+    "unknown": VERDICTS["unknown"],
+}
+"""Where the retriever was trained on the queries, so that nothing says whether the judge is better than it."""
+
+
+def _spread(value: Interval, sign: str = "") -> str:
+    return f"{value.mean:{sign}.3f} ({PERCENT} % interval {value.low:{sign}.3f} to {value.high:{sign}.3f})"
 
 
 def quality_of(found: Report) -> JudgeQuality:
@@ -188,16 +244,19 @@ def _recognised(found: Report) -> Tile:
         seen = sum(row["seen"] for row in found.rows)
         why = f"All {number(seen)} labelled positives trained it." if seen else "There are no labelled positives."
         return Tile(title, "unknown", why, "unknown", "Hold some labels back from its training (--folds).")
-    cuts = found.setting
+    cuts, unscored = found.setting, found.rows[-1]["positives"]
     state: State = "good" if below["share"] <= LOST_IS_FINE else "care" if below["share"] <= LOST_IS_BAD else "bad"
     interval = span(above["low"], above["high"])
     told = "" if interval == "-" else f"95 % interval {interval}. "
+    apart = f" {counted(unscored, 'positives are', 'positive is')} unscored, and in no share." if unscored else ""
+    if state == "good" and unscored > UNSCORED_IS_FINE * total:
+        state = "care"
     return Tile(
         title,
         percent(above["share"]),
-        f"{told}Of {counted(total, 'positives')} that did not train it, this share is above "
+        f"{told}Of {counted(total - unscored, 'scored positives')} that did not train it, this share is above "
         f"{cuts['positive_above']:g}. It would take {percent(below['share'])} for negatives (below "
-        f"{cuts['negative_below']:g}).",
+        f"{cuts['negative_below']:g}).{apart}",
         state,
         "Train the scorer on this collection (curate train cross-encoder), choose another one, or lower "
         "negative_below.",

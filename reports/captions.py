@@ -44,7 +44,8 @@ CAPTIONS = {
     ),
     "naive_negatives": (
         "A miner without denoising takes the {negatives} best-ranked unlabelled passages of each labelled query "
-        "as negatives. One row per verdict on what it takes. Intervals hold 95 %, by query."
+        "as negatives. One row per verdict on what it takes. Shares are of those with a verdict; unscored ones "
+        "are in none. Intervals hold 95 %, by query."
     ),
     "denoised_by_query": (
         "One row per length of the query in words, and per first word, if that is an English question word. The "

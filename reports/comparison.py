@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from curate import cutoffs, judges, named_queries, sql_files
+from curate import cutoffs, family, judges, named_queries, sql_files
 from curate.bootstrap import interval
 from curate.choose_run import chosen_run, newest_first
 from curate.cutoffs import cutoffs_in_force
@@ -59,7 +59,7 @@ def compare(
 
     run, cutoffs: what both sides have in common; by default the current ones. Two scorers decide under the values
     of these cutoffs, each with its own newest calibration. Raises UnknownName if nothing has one of the names, and
-    BadSettings if the two are not of one kind.
+    BadSettings if the two are not of one kind, or two runs of different splits.
     """
     kind = _kind(workspace, names)
     if kind in ("run", "cutoffs") and {"run": run, "cutoffs": cutoffs}[kind]:
@@ -80,6 +80,7 @@ def compare(
             )
             for name, one in zip(names, of, strict=True)
         ]
+        _refuse_other_split(sides)
         parameters = {
             "negatives": negatives,
             **{
@@ -93,6 +94,19 @@ def compare(
         decisions = sql_files.select(connection, "compare/decisions").pl().to_dicts()
         ranking = _ranking(connection, sides)
     return Comparison(sides[0], sides[1], negatives, [*figures, *ranking], decisions)
+
+
+def comparison_notes(workspace: Workspace, found: Comparison) -> list[str]:
+    """Return the warnings of the report about each side, each once."""
+    told: dict[str, None] = {}
+    for side in (found.first, found.second):
+        if side.kind != "scorer":  # its cutoffs are not set, so nothing on record is about them
+            used = {"run": side.run, "cutoffs": side.cutoffs}
+            told |= dict.fromkeys(named_queries.notes(workspace, used, used))
+        told |= {
+            f"warning: {text}": None for text in family.warnings(workspace, side.run, judges.scorers(side.setting))
+        }
+    return [note for note in told if note.startswith("warning: ")]
 
 
 def _kind(workspace: Workspace, names: tuple[str, str]) -> str:
@@ -116,6 +130,16 @@ def _kind(workspace: Workspace, names: tuple[str, str]) -> str:
     if names[0] == names[1]:
         raise BadSettings(f"'{names[0]}' is compared with itself")
     return both[0]
+
+
+def _refuse_other_split(sides: Sequence[Side]) -> None:
+    """Raise BadSettings if the sides have no query in common, so that nothing can be paired."""
+    first, second = sides
+    if first.setting["split"] != second.setting["split"]:
+        raise BadSettings(
+            f"'{first.run}' is a run of the {first.setting['split']} queries and '{second.run}' one of the "
+            f"{second.setting['split']} queries. Compare two runs of one split"
+        )
 
 
 def _of(kind: str, name: str, run: str, cutoffs_name: str) -> tuple[str, str]:
@@ -160,7 +184,9 @@ def _ranking(connection: "duckdb.DuckDBPyConnection", sides: Sequence[Side]) -> 
         {row["query_id"]: row for row in named_queries.rows(connection, "judge", _judge(side))} for side in sides
     ]
     both = sorted(rows[0].keys() & rows[1].keys())
-    shown = [("MRR@10 of the scorer", "judge_rr"), ("MRR@10 of the retriever", "retriever_rr")]
+    shown = [("MRR@10 of the scorer", "judge_rr")]
+    if not any(row["retriever_has_seen"] for side in rows for row in side.values()):  # or it is flattered
+        shown.append(("MRR@10 of the retriever", "retriever_rr"))
     return [row for name, column in shown if both for row in [_paired(name, column, rows, both)]]
 
 
@@ -173,6 +199,7 @@ def _paired(name: str, column: str, rows: Sequence[Mapping[str, Row]], queries: 
 
     first, second = (np.asarray([side[query][column] for query in queries], np.float64) for side in rows)
     change = interval(second - first, SEED)
+    varies = bool(np.ptp(second - first) > 0)  # or the bootstrap knows no chance
     return {
         "part": "all",
         "figure": name,
@@ -180,8 +207,8 @@ def _paired(name: str, column: str, rows: Sequence[Mapping[str, Row]], queries: 
         "first": round(float(first.mean()), 6),
         "second": round(float(second.mean()), 6),
         "difference": round(change.mean, 6),
-        "low": round(change.low, 6),
-        "high": round(change.high, 6),
+        "low": round(change.low, 6) if varies else None,
+        "high": round(change.high, 6) if varies else None,
         "queries": len(queries),
         "paired": len(queries),
     }

@@ -65,8 +65,8 @@ def _bar(bar: Bar, y: float, scale: float) -> Markup:
 
 def _lines(chart: Lines) -> tuple[Markup, float]:
     """Return lines with markers of different shapes and dashes, and their names below the axes."""
-    points = [(x, y) for line in chart.lines for x, y in line.points if y is not None]
-    xs = [x for x, _ in points] or [0.0, 1.0]
+    points = [point for line in chart.lines for point in _drawable(line, chart)]
+    xs = [x for x, _ in points] or [0.1 if chart.log_x else 0.0, 1.0]
     low, high = (0.0, 1.0) if chart.diagonal else (min(xs), max(xs))
     top = 1.0 if chart.shares else _round_up(max([y for _, y in points], default=1.0))
     across, down = WIDTH - LEFT - RIGHT, PLOT_HEIGHT
@@ -92,10 +92,19 @@ def _lines(chart: Lines) -> tuple[Markup, float]:
         at = x_of(chart.mark)
         parts += [_line(at, TOP, at, TOP + down, "mark"), _text(at + 4, TOP + 10, "now", "tick")]
     for i, line in enumerate(chart.lines):
-        parts.append(_one_line([(x_of(x), y_of(y)) for x, y in line.points if y is not None], i))
+        parts.append(_one_line([(x_of(x), y_of(y)) for x, y in _drawable(line, chart)], i))
     legend = TOP + down + BOTTOM + 4
     parts += [_legend(line, i, legend + i * 18) for i, line in enumerate(chart.lines)]
     return Markup("").join(parts), legend + len(chart.lines) * 18
+
+
+def _drawable(line: Line, chart: Lines) -> list[tuple[float, float]]:
+    """Return the points that have a place: finite, and above 0 on a logarithmic axis."""
+    return [
+        (x, y)
+        for x, y in line.points
+        if y is not None and math.isfinite(x) and math.isfinite(y) and (x > 0 or not chart.log_x)
+    ]
 
 
 def _one_line(points: Sequence[tuple[float, float]], i: int) -> Markup:

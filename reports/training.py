@@ -56,7 +56,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         return
     for line in text.splitlines():
         try:
-            found = json.loads(line)
+            found = json.loads(line, parse_constant=lambda _: None)  # NaN, of a training that diverged
         except ValueError:
             continue
         if isinstance(found, dict) and isinstance(found.get("step"), int):

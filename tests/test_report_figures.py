@@ -11,8 +11,9 @@ from curate import Workspace, sql_files
 from curate.bootstrap import interval
 from curate.cutoffs import set_cutoffs
 from curate.errors import BadSettings, UnknownName
+from curate.jobs import Job
 from curate.reports import report_rows
-from curate.reports.comparison import compare
+from curate.reports.comparison import compare, comparison_notes
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +197,48 @@ def test_the_lowest_cutoff_of_a_sweep_is_never_above_positive_above(workspace: W
         == 0.15
     )
     assert CUTS["positive_above"] == 0.9
+
+
+def test_a_tiny_cutoff_keeps_its_value(workspace: Workspace) -> None:
+    """It is no cutoff of 0."""
+    set_cutoffs(workspace, "tiny", negative_below=1e-7)
+    rows = report_rows.report(workspace, "cutoff_sweep", cutoffs="tiny").rows
+    assert [row["negative_below"] for row in rows if row["in_force"]] == [1e-7]
+
+
+def test_equal_shares_have_one_interval_whatever_they_are() -> None:
+    """Seven of each ten, or three of each ten: there is no variance, so each query is one pair."""
+    for hits in range(1, 10):
+        found, nought = interval_of([hits] * 10, [10] * 10), interval_of([0] * 10, [10] * 10)
+        assert found is not None
+        assert nought is not None
+        assert found[1] - found[0] > nought[1]
+    assert interval_of([1] * 10, [7] * 10) == interval_of([10_000_000] * 10, [70_000_000] * 10)
+
+
+def test_a_difference_without_variance_is_not_called_certain(workspace: Workspace) -> None:
+    """Both cutoffs have the same hard negatives: equal in all twelve queries, which tells nothing of others."""
+    set_cutoffs(workspace, "same", positive_above=0.91)
+    found = compare(workspace, ("default", "same"))
+    row = next(row for row in found.figures if row["figure"] == "hard negatives of a query")
+    assert (row["difference"], row["low"], row["high"]) == (0, None, None)
+
+
+def test_runs_of_different_splits_are_not_compared(tmp_path: Path) -> None:
+    """They have no query in common."""
+    workspace = make(tmp_path / "set")
+    job = Job(workspace, "mine", "mine-dev")
+    run = workspace.scan("runs").collect().to_dicts()[0]
+    job.write_rows("runs", [{**run, "run_id": "bm25-dev", "split": "dev"}])
+    job.finish()
+    with pytest.raises(
+        BadSettings, match="'bm25-train' is a run of the train queries and 'bm25-dev' one of the dev"
+    ):
+        compare(workspace, ("bm25-train", "bm25-dev"))
+
+
+def test_a_comparison_warns_of_unscored_candidates_like_the_report(workspace: Workspace) -> None:
+    """q0 has no score for p4."""
+    set_cutoffs(workspace, "lower", negative_below=0.05)
+    found = compare(workspace, ("default", "lower"))
+    assert any(note.startswith("warning: ") and "1 " in note for note in comparison_notes(workspace, found))

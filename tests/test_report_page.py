@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable
 from html.parser import HTMLParser
@@ -15,10 +16,10 @@ from curate import Workspace
 from curate.cli.main import run
 from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
-from curate.reports import report_rows
+from curate.reports import answers, report_rows
 from curate.reports.comparison import compare
 from curate.reports.comparison_document import comparison_document
-from curate.reports.document import Bar, Bars, Chart, Histogram, Line, Lines
+from curate.reports.document import Bar, Bars, Chart, Histogram, Line, Lines, Tile
 from curate.reports.figures import between, number, percent
 from curate.reports.html import html
 from curate.reports.markdown import markdown
@@ -179,7 +180,7 @@ def test_the_first_screen_says_whether_the_answer_can_be_trusted(overview: Overv
     assert state["Calibration in force"] == "care"
     assert state["Left unscored"] == "care"
     assert state["Labelled positives that it recognises"] == "good"
-    assert found.trust == "Not yet. See: Left to train on."  # no query has four hard negatives
+    assert found.trust.startswith("With care. See: Is the judge better than the retriever?; Left unscored;")
     assert all(tile.advice for tile in found.tiles if tile.state in ("care", "bad", "unknown"))
 
 
@@ -337,6 +338,7 @@ def test_the_command_writes_each_form_by_its_suffix(
         assert run([*at, "--output", str(path)]) == 0
         assert path.read_text("utf-8").startswith(begins)
     assert run([*at, "-o", str(workspace.root / "page.txt")]) == 2
+    assert run([*at, "-o", str(workspace.root / "page.md"), "--format", "html"]) == 2
     assert run([*at, "funnel", "--format", "html"]) == 2
     assert run([*at, "-o", str(workspace.root / "tables" / "page.html")]) == 2
     set_cutoffs(workspace, "strict", positive_above=0.96)
@@ -355,8 +357,67 @@ def test_charts_stand_every_value() -> None:
         Lines("t", "a", "x", "y", []),
         Lines("t", "a", "x", "y", [Line("one", [(1, 0.5)])], shares=False),
         Lines("t", "a", "x", "y", [Line("one", [(0.001, 0.5), (0.9, None)])], log_x=True, mark=0.1),
+        Lines("t", "a", "x", "y", [Line("one", [(0.0, 0.5), (1e-7, 0.1), (0.9, math.nan)])], log_x=True),
+        Lines("t", "a", "x", "y", [Line("one", [(0.0, 0.5)])], log_x=True),
         Histogram("t", "a", "x", [("nothing", [0.0] * 20)]),
     ]
     for chart in charts:
         assert "nan" not in svg(chart, "c").lower()
         Page(svg(chart, "c"))
+
+
+def duplicates_alone(folder: Path) -> Overview:
+    """Return the overview of a workspace without a score, in which p1 has the text of the positive p0."""
+    workspace = make(folder, {**PASSAGES, "p1": PASSAGES["p0"]})
+    set_cutoffs(workspace, "new", scorer_id="nobody", **CUTS)  # type: ignore[arg-type]
+    return report_rows.overview(workspace, cutoffs="new")
+
+
+def test_duplicates_alone_say_nothing_of_false_negatives(tmp_path: Path) -> None:
+    """The text decided the 12 duplicates, the scorer nothing: a share of 0 % would be made up."""
+    found = document(duplicates_alone(tmp_path / "set"))
+    assert found.answer == (
+        "Nothing is known yet: the scorer has decided about no candidate. 36 of 60 candidates are unscored."
+    )
+    tile = {tile.title: tile for tile in found.tiles}
+    for title in ("False negatives in the top 5", "Without denoising"):
+        assert (tile[title].value, tile[title].state) == ("unknown", "unknown")
+    assert found.trust.startswith("Nobody knows yet. See: False negatives in the top 5; Without denoising;")
+
+
+def test_the_answer_says_how_many_candidates_are_unscored(overview: Overview) -> None:
+    """q0 has no score for p4."""
+    found = document(overview)
+    assert (
+        "the scorer finds 10 relevant, of 47 candidates that nobody judged. 1 of 60 candidates is" in found.answer
+    )
+
+
+def test_what_is_left_to_train_on_says_nothing_of_the_answer() -> None:
+    """What nobody knows comes first, and what speaks against the answer is named beside it."""
+    left = Tile(answers.LEFT, "0 hard negatives", "", "bad")
+    bad, unknown = Tile("bad one", "", "", "bad"), Tile("unknown one", "", "", "unknown")
+    assert answers.trust([left]).startswith("As far as the labels tell, yes.")
+    assert answers.trust([left, bad]) == "Not yet. See: bad one."
+    assert answers.trust([bad, unknown]) == "Nobody knows yet. See: unknown one. Against it speaks: bad one."
+
+
+def test_a_training_that_diverged_has_no_loss_there(tmp_path: Path) -> None:
+    """A log may hold NaN and Infinity, which are no JSON and no place in a chart."""
+    workspace = Workspace.create(tmp_path / "set")
+    log = workspace.root / "models" / "judge.log.jsonl"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text('{"step": 10, "loss": NaN, "rows": 8, "won": 2}\n{"step": 20, "dev_mrr_10": Infinity}\n')
+    rows = training_curves(workspace, [{"stage": "train", "job": "train-judge"}])
+    assert [(row["loss"], row["dev"]) for row in rows] == [(None, None), (None, None)]
+
+
+def test_a_retriever_that_has_seen_the_queries_leaves_the_judge_better_than_chance_at_most() -> None:
+    """Then the verdict is no comparison with the retriever."""
+    row = {"judge_rr": 1.0, "retriever_rr": 0.5, "judge_auc": 0.9, "retriever_auc": 0.5, "positives": 1}
+    rows = [{**row, "recognised": 1, "lost": 0, "retriever_has_seen": True}] * 40
+    setting = {"depth": 5, "negative_below": 0.1, "positive_above": 0.9, "scorer_id": "judge"}
+    found = {name: report_rows.Report(name, {}, setting, rows) for name in ("headline", "judge")}
+    tile = answers._judge(found)
+    assert (tile.value, tile.state) == ("better than chance; the retriever has seen these queries", "care")
+    assert "by its AUC of 0.900" in tile.detail

@@ -128,7 +128,12 @@ def _form(form: str | None, output: Path | None) -> str:
     """Return the format, by the suffix of the output if none is given; raises BadSettings if they do not fit."""
     if output is None:
         return form or "table"
-    chosen = form or SUFFIXES.get(output.suffix.lower())
+    by_suffix = SUFFIXES.get(output.suffix.lower())
+    if form and by_suffix and form != by_suffix:
+        raise BadSettings(
+            f"'{output}' is named as {by_suffix}, and --format says {form}: leave out one of the two"
+        )
+    chosen = form or by_suffix
     if chosen is None:
         raise BadSettings(f"no format for '{output}': name it .html, .md or .json, or give --format")
     if chosen not in SUFFIXES.values():
@@ -145,12 +150,16 @@ def _refuse_with_compare(**given: object) -> None:
 
 
 def _compare(names: tuple[str, str], run: str | None, cutoffs: str | None, form: str, output: Path | None) -> None:
-    from curate.reports.comparison import compare
+    from curate.reports.comparison import compare, comparison_notes
     from curate.reports.comparison_document import comparison_document
     from curate.reports.page import Page
     from curate.reports.terminal import show_document
 
-    found: comparison.Comparison = compare(workspace(), names, run=run, cutoffs=cutoffs)
+    here = workspace()
+    found: comparison.Comparison = compare(here, names, run=run, cutoffs=cutoffs)
+    notes = comparison_notes(here, found)
+    for note in notes:
+        progress().say(note)
     if form in ("csv", "ndjson"):
         show_rows(form, found.figures, found.json())
     elif form == "table":
@@ -158,14 +167,17 @@ def _compare(names: tuple[str, str], run: str | None, cutoffs: str | None, form:
     elif form == "json":
         _write(_json(found.json()), output)
     else:
-        _write(_drawn(comparison_document(found), form), output)
+        _write(_drawn(comparison_document(found, _warnings(notes)), form), output)
 
 
 def _page(found: "report_rows.Overview", notes: Sequence[str], form: str) -> str:
     from curate.reports.overview_document import document
 
-    warnings = [note.removeprefix("warning: ") for note in notes if note.startswith("warning: ")]
-    return _drawn(document(found, warnings), form)
+    return _drawn(document(found, _warnings(notes)), form)
+
+
+def _warnings(notes: Sequence[str]) -> list[str]:
+    return [note.removeprefix("warning: ") for note in notes if note.startswith("warning: ")]
 
 
 def _drawn(document: "Document", form: str) -> str:

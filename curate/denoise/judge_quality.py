@@ -116,6 +116,12 @@ class JudgeQuality:
             return "better"
         return "worse" if mrr.high < 0 else "not better"
 
+    @property
+    def by_auc_alone(self) -> bool:
+        """Whether the judge is better than the retriever by its AUC, and not by its MRR@10."""
+        by_mrr = self.mrr_difference is not None and self.mrr_difference.low > 0
+        return self.verdict == "better" and not self.retriever_has_seen and not by_mrr
+
     def lines(self) -> list[str]:
         """Return the figures for a terminal, and what they mean."""
         if not self.queries:

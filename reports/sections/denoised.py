@@ -13,8 +13,8 @@ from .common import caption, rate_bars, rates_table
 Reports = Mapping[str, Report]
 SIGNS = {"all": "", "taken away": "- ", "left over": "= ", "of these": "of these: "}
 KINDS = {
-    "hard_negative": "hard negatives (rightly taken)",
-    "false_negative": "false negatives (relevant)",
+    "hard_negative": "hard negatives (the scorer agrees)",
+    "false_negative": "false negatives (relevant by the scorer)",
     "uncertain": "uncertain",
     "duplicate": "duplicates of a positive",
     "unscored": "unscored",
@@ -64,8 +64,12 @@ def naive_negatives(found: Report, _all: Reports) -> Section:
     )
     chart = Bars(
         "What plain mining takes as negatives",
-        "Each bar is a share of the best-ranked unlabelled passages; the line is its 95 % interval.",
-        [Bar(label, row["share"], row["low"], row["high"]) for label, row in rows],
+        "Each bar is a share of the best-ranked unlabelled passages that have a verdict; the line is its 95 % "
+        "interval.",
+        [
+            Bar(label, row["share"], row["low"], row["high"], counted(row["pairs"], "passages"))
+            for label, row in rows
+        ],
     )
     if not found.rows:
         return Section(found.name, TITLES[found.name], "No labelled query of the run has unlabelled candidates.")

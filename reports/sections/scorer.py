@@ -61,9 +61,12 @@ def recognised(found: Report, _all: Reports) -> Section:
     total = sum(row["positives"] for row in found.rows)
     chart = Bars(
         "Verdicts on labelled positives",
-        "Each bar is a share of the labelled positives that did not train the scorer; the line is its 95 % "
+        "Each bar is a share of the scored positives that did not train the scorer; the line is its 95 % "
         "interval.",
-        [Bar(row["verdict"], row["share"], row["low"], row["high"]) for row in found.rows],
+        [
+            Bar(row["verdict"], row["share"], row["low"], row["high"], counted(row["positives"], "positives"))
+            for row in found.rows
+        ],
     )
     lead = "" if total else "Every labelled positive trained the scorer, or there is none: nothing is known."
     return Section(

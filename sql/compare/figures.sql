@@ -1,8 +1,8 @@
 -- figures: what the two sides of a comparison have of everything that a report counts, and the difference. Grain: one row per part and figure.
 -- part: all, or a range of ranks. first, second: a share or a number for each query (unit). difference: second - first, with
 -- its 95 % interval: both sides are asked of the same queries, which are the units (the variance of a difference of two
--- ratios, Cochran, Sampling Techniques, 1977, 6.12; Student's t by its expansion). Null for fewer than 5 queries. paired:
--- the queries that both sides have. A rate is null where scoring stopped early (cutoffs.enough), as in denoised_by_rank.
+-- ratios, Cochran, Sampling Techniques, 1977, 6.12; Student's t by its expansion). Null for fewer than 5 queries, and if the
+-- difference is the same in every query, which tells nothing of chance. paired: the queries that both sides have. A rate is null where scoring stopped early (cutoffs.enough), as in denoised_by_rank.
 -- All sums are integers, so that their order means nothing.
 -- Parameters: $first_run, $first_cutoffs, $second_run, $second_cutoffs, $negatives.
 with ranges (place, first_rank, last_rank, part) as (
@@ -114,7 +114,7 @@ varied as (
         + (bb - 2 * second * bw + second * second * yy) / of_second / of_second
         - 2 * (ab - second * ay - first * xb + first * second * xy) / of_first / of_second as variance,
         if(
-            queries >= 5,
+            queries >= 5 and variance > 1e-15,
             1.959964
             * (1 + 1.210365 / (queries - 1) + 1.440077 / power(queries - 1, 2))
             * sqrt(greatest(variance, 0) * queries / (queries - 1)),

@@ -8,7 +8,15 @@ create or replace macro independent_pairs(hits, total, queries, squares, product
             then least(
                 coalesce(
                     hits / total * (1 - hits / total) * total * total * (queries - 1) / queries
-                    / nullif(greatest(squares - 2 * hits / total * products + hits / total * hits / total * wholes, 0), 0),
+                    / nullif(
+                        -- Times total * total, in integers: a variance of 0 is exactly 0, however many queries there are.
+                        squares::hugeint * total::hugeint * total::hugeint
+                        - 2 * hits::hugeint * total::hugeint * products::hugeint
+                        + hits::hugeint * hits::hugeint * wholes::hugeint,
+                        0
+                    )
+                    * total
+                    * total,
                     queries
                 ),
                 total

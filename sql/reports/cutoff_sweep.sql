@@ -90,7 +90,7 @@ totals as (
     select count(*) as judged, count(*) filter (where probability = -1) as judged_irrelevant from pairs
 )
 select
-    round(by_cut.cut::double, 6) as negative_below,
+    by_cut.cut::varchar::double as negative_below,
     by_cut.in_force,
     by_cut.kept,
     totals.judged - by_cut.kept as denoised,

@@ -1,7 +1,7 @@
 -- naive_negatives: what a miner would have trained on that takes the best-ranked unlabelled passages of each query as negatives. Grain: one row per decision.
 -- It takes $negatives of each query with a label, in the order of the ranks. kept: hard negatives. The others are
--- rescued from that fate, or nobody knows (unscored). share: of all that it takes, with its interval by query
--- (macros/share_interval.sql). queries: those in which at least one is such.
+-- rescued from that fate, or nobody knows (unscored). decided: what it takes that is not unscored. share: of these, with
+-- its interval by query (macros/share_interval.sql); null for unscored. queries: those in which at least one is such.
 -- Parameters: $run, $cutoffs, $negatives.
 -- Example: curate sql naive_negatives -p cutoffs=strict
 with taken as (
@@ -27,6 +27,7 @@ per_query as (
         kinds.decision,
         len(list_filter(labelled.decisions, lambda one: one = kinds.decision)) as pairs,
         len(labelled.decisions) as taken,
+        len(list_filter(labelled.decisions, lambda one: one <> 'unscored')) as decided,
     from labelled
     cross join kinds
 ),
@@ -36,10 +37,17 @@ summed as (
         decision,
         sum(pairs)::bigint as pairs,
         sum(taken)::bigint as taken,
+        sum(decided)::bigint as decided,
         count(*) as queries_asked,
         count(*) filter (where pairs > 0) as queries,
-        share_interval(sum(pairs), sum(taken), count(*), sum(pairs * pairs), sum(pairs * taken), sum(taken * taken))
-            as "interval",
+        share_interval(
+            sum(pairs),
+            sum(decided),
+            count(*) filter (where decided > 0),
+            sum(pairs * pairs),
+            sum(pairs * decided),
+            sum(decided * decided)
+        ) as "interval",
     from per_query
     group by step, decision
 )
@@ -47,9 +55,10 @@ select
     decision,
     pairs,
     taken,
-    round(pairs / taken, 6) as share,
-    round("interval".low, 6) as low,
-    round("interval".high, 6) as high,
+    decided,
+    if(decision = 'unscored', null, round(pairs / nullif(decided, 0), 6)) as share,
+    if(decision = 'unscored', null, round("interval".low, 6)) as low,
+    if(decision = 'unscored', null, round("interval".high, 6)) as high,
     queries,
     queries_asked,
 from summed

@@ -3,7 +3,7 @@
 -- All labelled positives of the queries of the run's split count, whether the retriever found them or not. Those of
 -- a query for which it found nothing, as of a text without tokens, are unscored. Those of queries that the scorer was
 -- trained on, or one of several judges, stand apart (seen, seen_share): a scorer knows them by heart, so they say
--- nothing of it. low, high: the 95 % interval of share, by query (macros/share_interval.sql).
+-- nothing of it. share, seen_share: of those with a score; null for unscored. low, high: the 95 % interval of share, by query (macros/share_interval.sql).
 -- Parameters: $run, $cutoffs.
 -- Example: curate sql positives_recognised -p cutoffs=strict
 with seen as (
@@ -36,7 +36,7 @@ steps (step, verdict) as (
     values (1, 'above positive_above'), (2, 'between the cutoffs'), (3, 'below negative_below'), (4, 'unscored')
 ),
 per_query as (
-    select query_key, count(*) as positives from verdicts where not seen group by query_key
+    select query_key, count(*) as positives from verdicts where not seen and step < 4 group by query_key
 ),
 of_query as (
     select query_key, step, count(*) as hits from verdicts where not seen group by query_key, step
@@ -48,7 +48,7 @@ unseen as (
         sum(of_query.hits * of_query.hits) as squares,
         sum(of_query.hits * per_query.positives) as products,
     from of_query
-    inner join per_query on per_query.query_key = of_query.query_key
+    left join per_query on per_query.query_key = of_query.query_key
     group by of_query.step
 ),
 whole as (
@@ -80,10 +80,10 @@ counted as (
 select
     verdict,
     positives,
-    round(positives / nullif(total, 0), 6) as share,
-    round("interval".low, 6) as low,
-    round("interval".high, 6) as high,
+    if(step = 4, null, round(positives / nullif(total, 0), 6)) as share,
+    if(step = 4, null, round("interval".low, 6)) as low,
+    if(step = 4, null, round("interval".high, 6)) as high,
     seen,
-    round(seen / nullif(sum(seen) over (), 0), 6) as seen_share,
+    if(step = 4, null, round(seen / nullif(sum(seen) filter (where step < 4) over (), 0), 6)) as seen_share,
 from counted
 order by step;
