@@ -150,6 +150,8 @@ def agreement(page: Page, found: Agreement, limit: int) -> list[RenderableType]:
         kappa = "-" if row["kappa"] is None else f"{row['kappa']:.2f}"
         both = f"{row['first']} and {row['second']} agree on {row['agreed']:,} of {counted(row['pairs'], 'pairs')}"
         lines.append(page.text(f"{both} (Cohen's kappa {kappa})."))
+    if not lines:
+        lines.append(page.text("No pair has a clear verdict of two annotators."))
     if found.alpha is not None:
         lines.append(page.text(f"Krippendorff's alpha of all: {found.alpha:.2f}."))
     if found.differing:
