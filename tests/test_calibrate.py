@@ -432,7 +432,7 @@ def test_the_command_fits_and_says_what_to_do_next(
 
 
 def test_pairs_that_no_verdict_decides_weigh_as_one(tmp_path: Path) -> None:
-    """Unsure verdicts, with a chance or without, leave their pairs unlabelled; none of them is said to be left out."""
+    """Unsure verdicts leave their pairs unlabelled, with a chance or without. None is said to be left out."""
     workspace = judged_run(tmp_path)
     about = {"annotator": "ann", "query_id": "q1"}
     lines: list[dict[str, Any]] = [

@@ -84,7 +84,13 @@ def test_whoever_judges_all_candidates_has_no_interval_left(tmp_path: Path) -> N
     }
     assert values(found) == pytest.approx(expected)
     assert all(row["low"] == pytest.approx(row["high"]) for row in found.estimates)
-    assert found.verdicts == {"relevant": sum(relevant), "irrelevant": 168 - sum(relevant), "unsure": 0, "skipped": 0, "open": 0}
+    assert found.verdicts == {
+        "relevant": sum(relevant),
+        "irrelevant": 168 - sum(relevant),
+        "unsure": 0,
+        "skipped": 0,
+        "open": 0,
+    }
 
 
 def test_decisions_are_those_of_the_time_of_the_sample(workspace: Workspace) -> None:
@@ -115,7 +121,7 @@ def test_pairs_that_are_not_judged_yet_make_the_intervals_wider(workspace: Works
 def test_verdicts_that_do_not_name_the_sample_do_not_count(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file of positives, chosen elsewhere, happens to have pairs of the sample: it would say that all are relevant."""
+    """A file of positives, chosen elsewhere, has pairs of the sample: by it, all would be relevant."""
     pairs = ids(workspace)
     positives = {pair: True for pair in pairs if truth(pair)}
     judge(workspace, positives, "elsewhere", sample=None)

@@ -68,7 +68,9 @@ def test_the_scorer_corrects_a_sample_that_is_not_like_the_rest() -> None:
 
 def test_a_scorer_that_tells_nothing_is_not_believed() -> None:
     """Its probabilities go against the truth: the mean of the labels remains, and nothing was saved."""
-    found = share(strata(MANY, probability=[0.9]), verdicts([1, 1, 0, 0] * 3, probability=[0.1, 0.2, 0.8, 0.9] * 3))
+    found = share(
+        strata(MANY, probability=[0.9]), verdicts([1, 1, 0, 0] * 3, probability=[0.1, 0.2, 0.8, 0.9] * 3)
+    )
     assert (found.value, found.control, found.saved) == (0.5, 0.0, 0.0)
 
 

@@ -154,7 +154,7 @@ def test_a_verdict_that_names_its_sample_has_the_chance_of_its_pair(workspace: W
 
 
 def test_an_older_verdict_never_replaces_a_newer_one(workspace: Workspace, tmp_path: Path) -> None:
-    """Whichever is loaded first, also within one load, as of two downloads of one page. Offsets are allowed for."""
+    """Whichever is loaded first, also within one load, as of two downloads of a page. Offsets count."""
     first, second = Sheet.of(workspace, "audit", "ann").pairs[:2]
 
     def file(name: str, pair: Pair, relevant: bool, at: str) -> Path:
@@ -270,6 +270,8 @@ def test_a_browser_runs_the_page_under_its_policy(tmp_path: Path) -> None:
     assert "1 of 2 pairs judged" in shown
     assert ">plain</div>" in shown
     assert "Passage 2 of 2 of this query" in shown
+    # The verdict that it began with is loaded already, and is not given back.
+    assert '<button id="download" type="button" disabled="">' in shown
 
 
 def test_keys_on_the_screen_become_verdicts(workspace: Workspace) -> None:
@@ -311,24 +313,24 @@ def test_a_verdict_that_cannot_be_written_ends_the_screen(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    async def judge(journal: Journal) -> OSError | None:
+    async def judge(journal: Journal) -> None:
         screen = AnnotateScreen(Session(Sheet.of(workspace, "audit", "ann"), journal))
         async with screen.run_test() as pilot:
             await pilot.press("r")
         assert screen.return_code == 1
-        return screen.return_value
+        assert screen.return_value
+        raise screen.return_value
 
     monkeypatch.setattr(Journal, "add", full)
     with pytest.raises(NoSpace, match="No space left"), Journal.open(workspace, "audit", "ann") as journal:
-        failure = asyncio.run(judge(journal))
-        assert failure
-        raise failure
+        asyncio.run(judge(journal))
 
 
 def test_the_annotator_may_be_named_before_the_page(workspace: Workspace, tmp_path: Path) -> None:
     """As before the name of a sample."""
     file = tmp_path / "audit.html"
-    assert run(["-C", str(workspace.root), "annotate", "--annotator", "ann", "page", "audit", "-o", str(file)]) == 0
+    words = ["annotate", "--annotator", "ann", "page", "audit", "-o", str(file)]
+    assert run(["-C", str(workspace.root), *words]) == 0
     assert '"annotator":"ann"' in file.read_text("utf-8")
 
 
