@@ -69,9 +69,9 @@ def about(found: Estimates) -> str:
 def unsure_in_words(unsure: int) -> str:
     """Return what 'if settled' means."""
     return (
-        f"{counted(unsure, 'pairs have', 'pair has')} no clear verdict: annotators are unsure, tied, or went past. "
-        "They enter no estimate. 'if settled' is where it would lie if all of them were settled the one way or the "
-        "other."
+        f"{counted(unsure, 'pairs have', 'pair has')} no clear verdict: annotators are unsure, tied or skipped "
+        "it. They enter no estimate. 'if settled' is where it would lie if all of them were settled the one way or "
+        "the other."
     )
 
 

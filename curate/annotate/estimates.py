@@ -38,9 +38,9 @@ class Estimates:
     """One row per figure. `what` is false_negative_rate, precision or recall, and `part` says of what. `value`
     has the 95 % interval from `low` to `high`, by so many `labels` of so many `queries`, for so many
     `candidates`. `worth`: how many labels of singly drawn pairs would do the same; `saved`: how many labels the
-    scorer saved; `control`: how far it is believed. Of `unsure` pairs,
-    skipped ones included, nothing is known; the value would lie from `unsure_low` to `unsure_high` if all of them were settled the one way or the other. Without enough verdicts,
-    the value is None."""
+    scorer saved; `control`: how far it is believed. Of `unsure` pairs, skipped ones included, nothing is known;
+    the value would lie from `unsure_low` to `unsure_high` if all of them were settled the one way or the other.
+    Without enough verdicts, the value is None."""
     agreement: Agreement
     without_design: dict[str, int]
     """Annotated pairs that are in no sample: pairs, relevant, irrelevant, unsure. They enter no estimate."""

@@ -126,9 +126,10 @@ def _last(stream: BinaryIO) -> dict[PairId, tuple[bool | None, str]]:
                 found[row["query_id"], row["passage_id"]] = (row["relevant"], line)
             except (ValueError, KeyError, TypeError) as error:
                 raise Damaged(
-                    "this line of a journal is not a verdict. Delete it, then run: curate annotate import",
+                    "this line of a journal is not a verdict. Delete it",
                     file=stream.name,
                     line=number,
+                    run="curate annotate import",
                 ) from error
     return found
 
