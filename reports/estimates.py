@@ -70,8 +70,8 @@ def unsure_in_words(unsure: int) -> str:
     """Return what 'if settled' means."""
     return (
         f"{counted(unsure, 'pairs have', 'pair has')} no clear verdict: annotators are unsure, tied or skipped "
-        "it. They enter no estimate. 'if settled' is where it would lie if all of them were settled the one way or "
-        "the other."
+        "it. They enter no estimate. 'if settled' is where it would lie if all of them were settled the one "
+        "way or the other."
     )
 
 
