@@ -20,6 +20,7 @@ HEADS = {
     "precision": "How often the decisions are right",
     "recall": "How many of the relevant candidates denoising took out of the negatives",
 }
+KINDS = ("relevant", "irrelevant", "unsure", "skipped")
 NAMES = {"all": "all ranks"}
 CAPTION = (
     "The 95 % intervals follow from the sample's design: queries were drawn first, then pairs of theirs by "
@@ -42,8 +43,10 @@ def print_estimates(found: Estimates, limit: int) -> None:
         rows = [row for row in found.estimates if row["what"] == what]
         page.print(Text(), Text(head, style=TITLE), Padding(figures(page, rows), (0, 0, 0, 2), expand=False))
     page.print(Text(), page.text(CAPTION, DIM))
-    if (unsure := found.verdicts["unsure"]) > 0:
+    if (unsure := found.verdicts["unsure"] + found.verdicts["skipped"]) > 0:
         page.print(page.text(unsure_in_words(unsure), DIM))
+    if any(found.left_out.values()):
+        page.print(page.text(left_out_in_words(found.left_out), DIM))
     if len(found.agreement.annotators) > 1:
         page.print(Text(), *agreement(page, found.agreement, limit))
     if found.without_design["pairs"]:
@@ -53,7 +56,7 @@ def print_estimates(found: Estimates, limit: int) -> None:
 def about(found: Estimates) -> str:
     """Return what was drawn and judged, in words."""
     sample, verdicts = found.sample, found.verdicts
-    kinds = [f"{number(verdicts[kind])} {kind}" for kind in ("relevant", "irrelevant", "unsure") if verdicts[kind]]
+    kinds = [f"{number(verdicts[kind])} {kind}" for kind in KINDS if verdicts[kind]]
     left = f"; {counted(verdicts['open'], 'pairs are', 'pair is')} still to be judged" if verdicts["open"] else ""
     drawn = f"{counted(sample['drawn_pairs'], 'pairs')} of {counted(sample['drawn_queries'], 'queries')}"
     of = f"{counted(sample['pairs'], 'unlabelled candidates')} of {counted(sample['queries'], 'queries')}"
@@ -66,9 +69,20 @@ def about(found: Estimates) -> str:
 def unsure_in_words(unsure: int) -> str:
     """Return what 'if settled' means."""
     return (
-        f"{counted(unsure, 'pairs have', 'pair has')} no clear verdict: annotators are unsure or tied. They enter "
-        "no estimate. 'if settled' is where it would lie if all of them were settled the one way or the other."
+        f"{counted(unsure, 'pairs have', 'pair has')} no clear verdict: annotators are unsure, tied or skipped "
+        "it. They enter no estimate. 'if settled' is where it would lie if all of them were settled the one "
+        "way or the other."
     )
+
+
+def left_out_in_words(left_out: dict[str, int]) -> str:
+    """Return how many verdicts on the sample do not count, and why."""
+    why = {
+        "elsewhere": "do not name the sample, so that their pairs may have been chosen by hand",
+        "beyond": "are on queries that are not judged to their end",
+    }
+    parts = [f"{number(count)} {why[kind]}" for kind, count in left_out.items() if count]
+    return f"{counted(sum(left_out.values()), 'verdicts')} on these pairs enter no estimate: {'; '.join(parts)}."
 
 
 def apart(without: ReportRow) -> str:
@@ -137,6 +151,8 @@ def agreement(page: Page, found: Agreement, limit: int) -> list[RenderableType]:
         kappa = "-" if row["kappa"] is None else f"{row['kappa']:.2f}"
         both = f"{row['first']} and {row['second']} agree on {row['agreed']:,} of {counted(row['pairs'], 'pairs')}"
         lines.append(page.text(f"{both} (Cohen's kappa {kappa})."))
+    if not lines:
+        lines.append(page.text("No pair has a clear verdict of two annotators."))
     if found.alpha is not None:
         lines.append(page.text(f"Krippendorff's alpha of all: {found.alpha:.2f}."))
     if found.differing:

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from planted_scores import DEPTH, Planted
+from sampled import judged_run
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from test_decisions import PASSAGES, cut, decision, logit, score
 
 import curate
-from curate import Workspace
+from curate import Workspace, sql_files
 from curate.calibrate.forms import Curve, Evidence, compressed, fit
 from curate.calibrate.pairs import Source
 from curate.calibrate.prior import share_of_relevant
@@ -427,3 +429,25 @@ def test_the_command_fits_and_says_what_to_do_next(
     assert json.loads(capsys.readouterr().out)["schema"] == f"curate.calibrated/{SCHEMA}"
     assert run(["calibrate", "--scorer", "judge", "--precision", "1.5"]) == 2
     assert "precision must lie between 0 and 1" in capsys.readouterr().err
+
+
+def test_pairs_that_no_verdict_decides_weigh_as_one(tmp_path: Path) -> None:
+    """Unsure verdicts leave their pairs unlabelled, with a chance or without. None is said to be left out."""
+    workspace = judged_run(tmp_path)
+    about = {"annotator": "ann", "query_id": "q1"}
+    lines: list[dict[str, Any]] = [
+        {**about, "passage_id": "p1-1", "relevant": True, "inclusion": 0.25},
+        {**about, "passage_id": "p1-2", "relevant": None, "inclusion": 0.01},
+        {**about, "passage_id": "p1-3", "relevant": None},
+    ]
+    file = tmp_path / "verdicts.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    curate.load(workspace, annotations=[file])
+    where = {"run": "bm25-train", "scorer": "judge", "depth": 8}
+    schema = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.int64())])
+    with workspace.connect_lazily() as connection:
+        connection.register("hidden", schema.empty_table())
+        rows = sql_files.select(connection, "calibrate/pairs", **where, seed=0, queries=100).pl()
+    assert rows.filter(query_key=1)["weight"].to_list() == [1, 4, 1, 1, 1, 1, 1, 1]
+    (counts,) = workspace.select("calibrate/counts", **where).to_dicts()
+    assert counts["without_chance"] == 0

@@ -24,7 +24,12 @@ def truth(pair: PairId) -> bool:
     return logit(query, place) > 0 or (logit(query, place) == 0 and query % 3 == 0)
 
 
-def judge(workspace: Workspace, verdicts: Mapping[PairId, bool | None], annotator: str = "ann") -> None:
+def judge(
+    workspace: Workspace,
+    verdicts: Mapping[PairId, bool | None],
+    annotator: str = "ann",
+    sample: str | None = "audit",
+) -> None:
     """Load verdicts."""
     file = workspace.root.parent / f"{annotator}-{len(verdicts)}.jsonl"
     rows = [
@@ -33,7 +38,7 @@ def judge(workspace: Workspace, verdicts: Mapping[PairId, bool | None], annotato
             "passage_id": passage,
             "relevant": relevant,
             "annotator": annotator,
-            "sample_id": "audit",
+            "sample_id": sample,
         }
         for (query, passage), relevant in verdicts.items()
     ]
@@ -79,7 +84,13 @@ def test_whoever_judges_all_candidates_has_no_interval_left(tmp_path: Path) -> N
     }
     assert values(found) == pytest.approx(expected)
     assert all(row["low"] == pytest.approx(row["high"]) for row in found.estimates)
-    assert found.verdicts == {"relevant": sum(relevant), "irrelevant": 168 - sum(relevant), "unsure": 0, "open": 0}
+    assert found.verdicts == {
+        "relevant": sum(relevant),
+        "irrelevant": 168 - sum(relevant),
+        "unsure": 0,
+        "skipped": 0,
+        "open": 0,
+    }
 
 
 def test_decisions_are_those_of_the_time_of_the_sample(workspace: Workspace) -> None:
@@ -96,13 +107,53 @@ def test_pairs_that_are_not_judged_yet_make_the_intervals_wider(workspace: Works
     pairs = ids(workspace)
     judge(workspace, {pair: truth(pair) for pair in pairs[:30]})
     half = curate.estimate(workspace)
-    assert (half.verdicts["open"], half.of("false_negative_rate")["labels"]) == (30, 30)
+    whole_queries = max(end for end in range(31) if pairs[end - 1][0] != pairs[end][0])
+    assert (half.verdicts["open"], half.of("false_negative_rate")["labels"]) == (60 - whole_queries, whole_queries)
+    assert half.left_out == {"elsewhere": 0, "beyond": 30 - whole_queries}
     judge(workspace, {pair: truth(pair) for pair in pairs})
     whole = curate.estimate(workspace)
     widths = [
         found.of("false_negative_rate")["high"] - found.of("false_negative_rate")["low"] for found in (half, whole)
     ]
     assert widths[0] > 1.2 * widths[1]
+
+
+def test_verdicts_that_do_not_name_the_sample_do_not_count(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of positives, chosen elsewhere, has pairs of the sample: by it, all would be relevant."""
+    pairs = ids(workspace)
+    positives = {pair: True for pair in pairs if truth(pair)}
+    judge(workspace, positives, "elsewhere", sample=None)
+    with pytest.raises(StepMissing, match="not name it"):
+        curate.estimate(workspace, "audit")
+    judge(workspace, {pair: truth(pair) for pair in pairs})
+    found = curate.estimate(workspace)
+    assert found.left_out == {"elsewhere": len(positives), "beyond": 0}
+    assert found.verdicts["relevant"] == len(positives)
+    assert run(["-C", str(workspace.root), "estimate"]) == 0
+    assert f"{len(positives)} do not name the sample" in " ".join(capsys.readouterr().out.split())
+
+
+def test_skipped_pairs_bound_the_estimate(workspace: Workspace) -> None:
+    """The relevant ones were skipped, so that it is low, and its bounds say how high the true one may be."""
+    pairs = ids(workspace)
+    skipped = [pair for pair in pairs[:-1] if truth(pair)][:10]
+    judge(workspace, {pair: truth(pair) for pair in pairs if pair not in skipped})
+    found = curate.estimate(workspace)
+    row = found.of("false_negative_rate")
+    assert (found.verdicts["skipped"], found.verdicts["open"], row["unsure"]) == (10, 0, 10)
+    judge(workspace, dict.fromkeys(skipped, True))
+    assert curate.estimate(workspace).of("false_negative_rate")["value"] == pytest.approx(row["unsure_high"])
+
+
+def test_pairs_that_are_not_settled_are_not_known(tmp_path: Path) -> None:
+    """All pairs were drawn, and some are unsure: the interval is no point."""
+    workspace = judged_run(tmp_path)
+    curate.draw_sample(workspace, "audit", queries=QUERIES, pairs=1000)
+    judge(workspace, {pair: None if n % 4 == 0 else truth(pair) for n, pair in enumerate(ids(workspace))})
+    row = curate.estimate(workspace).of("false_negative_rate")
+    assert row["high"] - row["low"] > 0.01
 
 
 def test_unsure_verdicts_enter_no_estimate_and_bound_it(workspace: Workspace) -> None:

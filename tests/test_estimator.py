@@ -46,7 +46,7 @@ def share(of: Strata, judged: Verdicts, drawn: float = 0.0, *, part: list[bool] 
 
 def test_strata_count_by_their_pairs_and_not_by_their_labels() -> None:
     """Half of 9,000 pairs and all of 1,000 are relevant: 5,500 of 10,000, however many labels each of them has."""
-    judged = verdicts([1, 0, 1, 1, 1, 1], stratum=[0, 0, 1, 1, 1, 1])
+    judged = verdicts([1, 0, 1, 0, 1, 1], stratum=[0, 0, 0, 0, 1, 1])
     assert share(strata(9000, 1000), judged).value == pytest.approx(0.55)
 
 
@@ -60,7 +60,7 @@ def test_the_recall_is_a_share_of_the_relevant_pairs() -> None:
 
 def test_the_scorer_corrects_a_sample_that_is_not_like_the_rest() -> None:
     """It knows the truth here. The sample has half relevant, but by the scorer only a fifth of the stratum is."""
-    truth = [1.0, 1.0, 0.0, 0.0]
+    truth = [1.0, 1.0, 0.0, 0.0] * 3
     found = share(strata(MANY, probability=[0.2]), verdicts(truth, probability=truth))
     assert found.value == pytest.approx(0.2)
     assert found.control == 1.0
@@ -68,7 +68,9 @@ def test_the_scorer_corrects_a_sample_that_is_not_like_the_rest() -> None:
 
 def test_a_scorer_that_tells_nothing_is_not_believed() -> None:
     """Its probabilities go against the truth: the mean of the labels remains, and nothing was saved."""
-    found = share(strata(MANY, probability=[0.9]), verdicts([1, 1, 0, 0], probability=[0.1, 0.2, 0.8, 0.9]))
+    found = share(
+        strata(MANY, probability=[0.9]), verdicts([1, 1, 0, 0] * 3, probability=[0.1, 0.2, 0.8, 0.9] * 3)
+    )
     assert (found.value, found.control, found.saved) == (0.5, 0.0, 0.0)
 
 
@@ -131,13 +133,13 @@ def test_if_nothing_was_kept_the_recall_is_whole() -> None:
 
 
 def test_over_all_samples_the_error_is_the_one_that_is_estimated() -> None:
-    """Each way to draw four of six queries, and four of their eight pairs, counts once."""
+    """Each way to draw four of six queries, and six of their eight pairs, counts once."""
     relevant = np.asarray([[1, 1], [0, 0], [1, 0], [0, 0], [1, 1], [0, 1]], float)
     values, squares = [], []
     for queries in combinations(range(6), 4):
-        for pairs in combinations(list(product(queries, (0, 1))), 4):
+        for pairs in combinations(list(product(queries, (0, 1))), 6):
             judged = verdicts(
-                [relevant[pair] for pair in pairs], query=[query for query, _ in pairs], inclusion=4 / 6 * 4 / 8
+                [relevant[pair] for pair in pairs], query=[query for query, _ in pairs], inclusion=4 / 6 * 6 / 8
             )
             found = share(strata(12), judged, drawn=4 / 6)
             values.append(found.value)
@@ -180,10 +182,26 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert all(0.92 <= np.mean(of_one) <= 0.985 for of_one in held.values()), held
 
 
-@pytest.mark.parametrize("freedom", [2, 3, 5, 10, 100])
-def test_quantiles_are_those_of_student(freedom: int) -> None:
-    """scipy's, up to a hundredth where the expansion is worst."""
-    assert student_t(0.975, freedom) == pytest.approx(student.ppf(0.975, freedom), rel=0.01)
+def test_verdicts_that_cancel_out_within_queries_leave_an_interval() -> None:
+    """Each query has one relevant pair of two. That is no wider than single pairs say, but not a point either."""
+    cancelled = share(strata(MANY), verdicts([1, 0] * 3, query=[0, 0, 1, 1, 2, 2]))
+    assert cancelled.error == pytest.approx(share(strata(MANY), verdicts([1, 0] * 3)).error)
+    assert cancelled.high - cancelled.low > 0.5
+
+
+def test_few_queries_have_no_interval_and_no_control() -> None:
+    """Two queries have one degree of freedom, too few. With less than ten, the scorer is not believed."""
+    assert estimated(strata(MANY), verdicts([1, 0, 0, 0], query=[0, 0, 1, 1]), 0.0, np.ones(1, bool)) is None
+    truth = [1.0, 0.0, 0.0] * 4
+    of = strata(MANY, probability=[0.2])
+    assert share(of, verdicts(truth[:9], probability=truth[:9])).control == 0.0
+    assert share(of, verdicts(truth, probability=truth)).control == 1.0
+
+
+@pytest.mark.parametrize("freedom", [2, 2.3, 3, 5, 10, 100, 2000])
+def test_quantiles_are_those_of_student(freedom: float) -> None:
+    """As scipy has them."""
+    assert student_t(0.975, freedom) == pytest.approx(student.ppf(0.975, freedom), rel=1e-6)
 
 
 class TestBesideGlide:

@@ -18,6 +18,7 @@ from curate.annotate.journal import Journal, load_journals, path_of
 from curate.annotate.session import Session
 from curate.annotate.sheet import Pair, Sheet
 from curate.cli.main import run
+from curate.errors import Damaged, NoSpace
 
 HOSTILE = '</script><script>alert(1)</script><!-- \u202e \x1b[31m & "quoted" \u2028 <b>'
 
@@ -152,6 +153,49 @@ def test_a_verdict_that_names_its_sample_has_the_chance_of_its_pair(workspace: W
     assert known[1]["inclusion"] is None
 
 
+def test_an_older_verdict_never_replaces_a_newer_one(workspace: Workspace, tmp_path: Path) -> None:
+    """Whichever is loaded first, also within one load, as of two downloads of a page. Offsets count."""
+    first, second = Sheet.of(workspace, "audit", "ann").pairs[:2]
+
+    def file(name: str, pair: Pair, relevant: bool, at: str) -> Path:
+        about = {"query_id": pair.query_id, "passage_id": pair.passage_id, "annotator": "ann"}
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(json.dumps({**about, "relevant": relevant, "judged_at": at}) + "\n")
+        return path
+
+    newer, older = "2026-03-01T10:00:00+00:00", "2026-03-01T11:00:00+02:00"
+    curate.load(workspace, annotations=[file("a", first, True, newer)])
+    curate.load(workspace, annotations=[file("b", first, False, older)])
+    curate.load(workspace, annotations=[file("c", second, False, older), file("d", second, True, newer)])
+    assert list(in_force(workspace).values()) == [True, True]
+
+
+def test_a_verdict_that_is_given_again_for_a_sample_names_it(workspace: Workspace, tmp_path: Path) -> None:
+    """It was loaded without its sample before, and would not count in the estimate."""
+    pair = Sheet.of(workspace, "audit", "ann").pairs[0]
+    about = {"query_id": pair.query_id, "passage_id": pair.passage_id, "annotator": "ann", "relevant": True}
+    for name, more in (("a", {}), ("b", {"sample_id": "audit"}), ("c", {})):
+        (tmp_path / name).with_suffix(".jsonl").write_text(json.dumps(about | more) + "\n")
+        curate.load(workspace, annotations=[(tmp_path / name).with_suffix(".jsonl")])
+    assert workspace.scan("annotations").collect()["sample_id"].to_list() == ["audit"]
+
+
+def test_a_damaged_journal_is_named_and_the_others_are_loaded(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A power failure left NUL bytes in one of two."""
+    for name in ("ann", "ben"):
+        with Journal.open(workspace, "audit", name) as journal:
+            Session(Sheet.of(workspace, "audit", name), journal).judge(True)
+    broken = min((path_of(workspace, "audit", name), name) for name in ("ann", "ben"))
+    with broken[0].open("ab") as stream:
+        stream.write(bytes(40) + b"\n")
+    assert run(["-C", str(workspace.root), "annotate", "import"]) == Damaged.exit_code
+    assert f"{broken[0]}:2" in capsys.readouterr().err.replace("\n", "")
+    assert [annotator for annotator, _, _ in in_force(workspace)] == [{"ann": "ben", "ben": "ann"}[broken[1]]]
+    assert broken[0].exists()
+
+
 class Elements(HTMLParser):
     """The scripts, styles and addresses of a page."""
 
@@ -226,6 +270,8 @@ def test_a_browser_runs_the_page_under_its_policy(tmp_path: Path) -> None:
     assert "1 of 2 pairs judged" in shown
     assert ">plain</div>" in shown
     assert "Passage 2 of 2 of this query" in shown
+    # The verdict that it began with is loaded already, and is not given back.
+    assert '<button id="download" type="button" disabled="">' in shown
 
 
 def test_keys_on_the_screen_become_verdicts(workspace: Workspace) -> None:
@@ -253,6 +299,39 @@ def test_keys_on_the_screen_become_verdicts(workspace: Workspace) -> None:
         assert journal.verdicts == {hostile.pairs[0].id: True, hostile.pairs[1].id: None}
     assert "\\x1b[31m" in shown
     assert "\\u202e" in shown
+
+
+def test_a_verdict_that_cannot_be_written_ends_the_screen(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is returned, and the journal turns it into the one that names its file."""
+    pytest.importorskip("textual")
+    import asyncio
+
+    from curate.cli.annotate_screen import AnnotateScreen
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def judge(journal: Journal) -> None:
+        screen = AnnotateScreen(Session(Sheet.of(workspace, "audit", "ann"), journal))
+        async with screen.run_test() as pilot:
+            await pilot.press("r")
+        assert screen.return_code == 1
+        assert screen.return_value
+        raise screen.return_value
+
+    monkeypatch.setattr(Journal, "add", full)
+    with pytest.raises(NoSpace, match="No space left"), Journal.open(workspace, "audit", "ann") as journal:
+        asyncio.run(judge(journal))
+
+
+def test_the_annotator_may_be_named_before_the_page(workspace: Workspace, tmp_path: Path) -> None:
+    """As before the name of a sample."""
+    file = tmp_path / "audit.html"
+    words = ["annotate", "--annotator", "ann", "page", "audit", "-o", str(file)]
+    assert run(["-C", str(workspace.root), *words]) == 0
+    assert '"annotator":"ann"' in file.read_text("utf-8")
 
 
 def test_without_a_terminal_the_page_is_named(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,14 +29,18 @@ class Estimates:
     sample: Row
     """The sample's row in `samples`."""
     verdicts: dict[str, int]
-    """The number of its pairs that are relevant, irrelevant, unsure, and open (nobody has judged them)."""
+    """The number of its pairs that are relevant, irrelevant, unsure, skipped (annotators went past them), and open
+    (they have not come to them yet, or not to the rest of their query)."""
+    left_out: dict[str, int]
+    """Verdicts on pairs of the sample that enter no estimate. `elsewhere`: they do not name the sample. `beyond`:
+    they are on pairs that count as open."""
     estimates: list[Row]
     """One row per figure. `what` is false_negative_rate, precision or recall, and `part` says of what. `value`
     has the 95 % interval from `low` to `high`, by so many `labels` of so many `queries`, for so many
     `candidates`. `worth`: how many labels of singly drawn pairs would do the same; `saved`: how many labels the
-    scorer saved; `control`: how far it is believed. Of `unsure` pairs, nothing is known; the value would lie from
-    `unsure_low` to `unsure_high` if all of them were settled the one way or the other. Without enough verdicts,
-    the value is None."""
+    scorer saved; `control`: how far it is believed. Of `unsure` pairs, skipped ones included, nothing is known;
+    the value would lie from `unsure_low` to `unsure_high` if all of them were settled the one way or the other.
+    Without enough verdicts, the value is None."""
     agreement: Agreement
     without_design: dict[str, int]
     """Annotated pairs that are in no sample: pairs, relevant, irrelevant, unsure. They enter no estimate."""
@@ -54,7 +58,7 @@ def estimate(workspace: Workspace, sample: str | None = None) -> Estimates:
 
     They are about the candidates and decisions of the time when the sample was drawn. Pairs are drawn by chance
     within strata, after their queries, and the intervals allow for both. Raises StepMissing if nothing was drawn,
-    also if there are annotations of other pairs, or if nobody has judged a pair of the sample.
+    also if there are annotations of other pairs, or if no query of the sample is judged.
     """
     apart = workspace.select("annotate/without_design").to_dicts()[0]
     if sample is None:
@@ -64,9 +68,13 @@ def estimate(workspace: Workspace, sample: str | None = None) -> Estimates:
     rows = workspace.select("annotate/verdicts", sample=name)
     votes = _Votes.of(workspace, about, rows)
     if not votes.known.any():
-        raise StepMissing(f"nobody has judged a pair of sample {name} yet", run=f"curate annotate {name}")
+        others = sum(votes.left_out.values())
+        but = f": {counted(others, 'verdicts do', 'verdict does')} not name it, or its query has open pairs"
+        raise StepMissing(
+            f"nobody has judged a query of sample {name} yet{but if others else ''}", run=f"curate annotate {name}"
+        )
     by_annotator = workspace.select("annotate/by_annotator", sample=name).to_dicts()
-    return Estimates(about, votes.counts, [*votes.figures()], agreement(by_annotator), apart)
+    return Estimates(about, votes.counts, votes.left_out, [*votes.figures()], agreement(by_annotator), apart)
 
 
 def _refuse_no_design(workspace: Workspace, apart: Row) -> None:
@@ -84,7 +92,7 @@ def _refuse_no_design(workspace: Workspace, apart: Row) -> None:
 
 @dataclass(frozen=True)
 class _Votes:
-    """The pairs of a sample and what annotators said of them; one element a pair, or a stratum."""
+    """The pairs that annotators have come to, and what they said of them; one element a pair, or a stratum."""
 
     strata: list[Row]
     stratum: Ints
@@ -96,29 +104,37 @@ class _Votes:
     known: Bools
     """Whether more annotators say the one than the other."""
     judged: Bools
-    """Whether an annotator has looked at it."""
+    """Whether an annotator gave a verdict on it; the others were skipped."""
     drawn: float
-    """The share of the queries that was drawn, and judged."""
+    """The share of the queries that was drawn, and come to."""
+    open: int
+    """How many pairs the annotators have not come to."""
+    left_out: dict[str, int]
 
     @classmethod
     def of(cls, workspace: Workspace, about: Row, rows: Any) -> "_Votes":
         """Return the votes, from the rows of `sql/annotate/verdicts.sql`.
 
-        The pairs are judged in an order that chance made. What is judged so far is therefore a smaller sample.
+        The queries are judged in an order that chance made, so that the first ones are a smaller sample. Which
+        pairs of them have a verdict is not chance: the hard ones are skipped.
         """
-        yes, no, judged = (rows[name].to_numpy() for name in ("yes", "no", "judged"))
-        reached = float((judged > 0).mean())
+        queries, given = rows["query_key"].to_numpy().astype(np.int64), rows["judged"].to_numpy()
+        end = _reached(queries, given > 0)
+        reached = len(np.unique(queries[:end])) / len(np.unique(queries))
+        yes, no = (rows[name].to_numpy()[:end] for name in ("yes", "no"))
         strata = workspace.select("annotate/strata_of", sample=about["sample_id"]).to_dicts()
         return cls(
             strata=strata,
-            stratum=np.searchsorted([row["stratum"] for row in strata], rows["stratum"].to_numpy()),
-            query=rows["query_key"].to_numpy().astype(np.int64),
-            probability=rows["probability"].to_numpy(),
-            inclusion=rows["inclusion"].to_numpy() * reached,
+            stratum=np.searchsorted([row["stratum"] for row in strata], rows["stratum"].to_numpy()[:end]),
+            query=queries[:end],
+            probability=rows["probability"].to_numpy()[:end],
+            inclusion=rows["inclusion"].to_numpy()[:end] * reached,
             relevant=yes > no,
             known=yes != no,
-            judged=judged > 0,
+            judged=given[:end] > 0,
             drawn=about["drawn_queries"] / about["queries"] * reached,
+            open=len(given) - end,
+            left_out={"elsewhere": int(rows["elsewhere"].sum()), "beyond": int(given[end:].sum())},
         )
 
     @property
@@ -128,7 +144,8 @@ class _Votes:
             "relevant": int((self.known & self.relevant).sum()),
             "irrelevant": int((self.known & ~self.relevant).sum()),
             "unsure": int((self.judged & ~self.known).sum()),
-            "open": int((~self.judged).sum()),
+            "skipped": int((~self.judged).sum()),
+            "open": self.open,
         }
 
     def figures(self) -> Iterator[Row]:
@@ -152,7 +169,7 @@ class _Votes:
         pairs = int(sum(row["pairs"] for row, inside in zip(self.strata, of, strict=True) if inside))
         row: Row = {"what": what, "part": name, "candidates": pairs}
         best = self._share(of, part, self.known, self.relevant)
-        unsure = self.judged & ~self.known & of[self.stratum]
+        unsure = ~self.known & of[self.stratum]
         extremes = [best]
         if unsure.any() and best:
             # Most of the relevant ones are in `part` if the unsure ones there are relevant and no others.
@@ -176,9 +193,12 @@ class _Votes:
             pairs=np.array([row["pairs"] for row in self.strata], np.float64),
             probability=np.array([row["probability"] or 0.0 for row in self.strata]),
         )
-        verdicts = Verdicts(
-            self.stratum, self.query, relevant.astype(np.float64), self.probability, self.inclusion
-        )
+        # Of a stratum whose pairs are all drawn, those without a clear verdict are not known all the same.
+        size = len(self.strata)
+        settled = np.bincount(self.stratum[known], minlength=size)
+        part_known = settled / np.maximum(np.bincount(self.stratum, minlength=size), 1)
+        inclusion = self.inclusion * part_known[self.stratum]
+        verdicts = Verdicts(self.stratum, self.query, relevant.astype(np.float64), self.probability, inclusion)
         return estimated(strata, verdicts.of(known), self.drawn, of, part)
 
 
@@ -190,3 +210,16 @@ def _as_row(share: Share | None, turned: bool) -> Row:
     if turned:
         values = {**values, "value": 1 - share.value, "low": 1 - share.high, "high": 1 - share.low}
     return {name: values[name] for name in names}
+
+
+def _reached(queries: Ints, judged: Bools) -> int:
+    """Return how many pairs annotators have come to, in whole queries, in the order in which they are judged.
+
+    Pairs without a verdict before the last one with one were skipped. If it is not the last of its query, the
+    query is still being judged.
+    """
+    if not judged.any():
+        return 0
+    last = int(np.flatnonzero(judged)[-1])
+    of_query = np.flatnonzero(queries == queries[last])
+    return int(of_query[-1]) + 1 if last == of_query[-1] else int(of_query[0])

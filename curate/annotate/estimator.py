@@ -14,7 +14,6 @@ linearisation; Särndal, Swensson and Wretman 1992, chapters 4 and 5).
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,10 @@ Bools = npt.NDArray[np.bool_]
 LEVEL = 0.95
 ADDED = 0.25
 """Labels of each kind that are added where labels agree: a tenth is too little (benchmarks/README.md)."""
+LEAST_FREEDOM = 2
+"""Degrees of freedom below which no interval is given: it would be nearly everything."""
+LEAST_CONTROLLED = 10
+"""Queries below which the scorer is not believed: the control would be fitted to noise."""
 MOST_UNSEEN = 0.01
 """The part of the candidates that may be in strata without a verdict; with more, nothing is estimated."""
 
@@ -84,7 +87,8 @@ def estimated(
     """Return the share of the pairs in the strata `of` that is relevant.
 
     With `part`, return instead the share of the relevant pairs of these strata that is in `part` of them. drawn:
-    the share of the queries that was drawn. None: there are too few verdicts, or no relevant pair among them.
+    the share of the queries that was drawn. None: there are too few verdicts or queries, or no relevant pair
+    among them.
     """
     verdicts = verdicts.of(of[verdicts.stratum])
     strata, seen = _joined(strata, verdicts, of)
@@ -115,15 +119,22 @@ def estimated(
         return float((1 - drawn) * of_queries.sum() + alone.sum())
 
     spread = covariance(scorer, scorer)
-    control = min(max(covariance(truth, scorer) / spread, 0.0), 1.0) if spread > 0 else 0.0
+    enough = spread > 0 and len(queries) >= LEAST_CONTROLLED
+    control = min(max(covariance(truth, scorer) / spread, 0.0), 1.0) if enough else 0.0
     value = shape.value(relevant + control * (strata.probability - scored))
     if value is None:
         return None
     rare = _of_rare_ones(verdicts, labels, relevant, slopes)
-    plain, tuned = (max(covariance(rest, rest), 0.0) + rare for rest in (truth, truth - control * scorer))
+    plain, tuned = (
+        max(covariance(rest, rest), _of_single_ones(verdicts, labels, several, rest)) + rare
+        for rest in (truth, truth - control * scorer)
+    )
     weights = np.bincount(query, weights=each[verdicts.stratum] ** 2)
-    # The queries, as far as they weigh the same.
-    freedom = float(weights.sum() ** 2 / (weights**2).sum()) - 1 if weights.any() else 0.0
+    # The queries, as far as they weigh the same; their mean takes one degree, and the control another.
+    alike = float(weights.sum() ** 2 / (weights**2).sum()) if weights.any() else 0.0
+    freedom = round(alike, 9) - 1 - (control > 0)
+    if tuned > 0 and freedom < LEAST_FREEDOM:
+        return None
     count = len(verdicts.query)
     inner = shape.value(_with_added(relevant, labels)) or value
     low, high = _interval(value, inner, tuned, freedom)
@@ -211,6 +222,16 @@ def _of_rare_ones(verdicts: Verdicts, labels: Doubles, relevant: Doubles, slopes
     return float((slopes**2 * hidden / np.maximum(labels, 1) * not_drawn)[labels > 0].sum())
 
 
+def _of_single_ones(verdicts: Verdicts, labels: Doubles, several: Doubles, rest: Doubles) -> float:
+    """Return the variance as if the pairs of each stratum were drawn singly.
+
+    With few queries, residuals that happen to cancel out within them would leave a variance of nothing. `rest` has
+    what each pair adds, with the factor for the number of its stratum's queries, which is taken out again.
+    """
+    factor = labels / np.maximum(labels - 1, 1) / (several / np.maximum(several - 1, 1)).clip(1)
+    return float((factor[verdicts.stratum] * (1 - verdicts.inclusion) * rest**2).sum())
+
+
 def _with_added(relevant: Doubles, labels: Doubles) -> Doubles:
     """Return the means with ADDED labels of each kind."""
     result: Doubles = (relevant * labels + ADDED) / (labels + 2 * ADDED)
@@ -234,12 +255,17 @@ def _interval(value: float, inner: float, variance: float, freedom: float) -> tu
 
 
 def student_t(share: float, freedom: float) -> float:
-    """Return the quantile of Student's t (Abramowitz and Stegun 26.7.5); below 2 degrees of freedom that of 2."""
-    z, n = NormalDist().inv_cdf(share), max(freedom, 2.0)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / n**power for power, term in enumerate(terms, 1))
+    """Return the quantile of Student's t for a share above one half; the freedom need not be a whole number.
+
+    With t = sqrt(n) * tan(angle), its density is that of cos(angle) ** (n - 1), which is smooth. The integral is
+    Gauss and Legendre's, and the quantile is found by bisection.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    whole = math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2)) * math.sqrt(math.pi)
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        angles = middle * (nodes + 1) / 2
+        below = 0.5 + middle / 2 * float((weights * np.cos(angles) ** (freedom - 1)).sum()) / whole
+        low, high = (middle, high) if below < share else (low, middle)
+    return math.sqrt(freedom) * math.tan((low + high) / 2)

@@ -1,8 +1,9 @@
 """The journal of an annotator's session: each verdict is on the disk before the next pair is shown.
 
-my-set/annotations/<sample>/<digest of the annotator's name>.jsonl   verdicts that are not loaded yet, in their
-order my-set/annotations/<sample>/loaded-<digest>.jsonl                    what was loaded; `curate rebuild` reads
-it again
+In my-set/annotations/<sample>/ there are two kinds of files:
+
+- <digest of the annotator's name>.jsonl: verdicts that are not loaded yet, in their order.
+- loaded-<digest>.jsonl: what was loaded; `curate rebuild` reads it again.
 
 A journal is loaded when its session ends, or by `curate annotate import` if that did not come to pass.
 """
@@ -18,7 +19,7 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from curate.annotate.sheet import PairId
-from curate.errors import NoSpace, WorkspaceBusy
+from curate.errors import Damaged, NoSpace, WorkspaceBusy
 from curate.load.stage import Loaded, load
 from curate.shards import canonical, digest, write_text
 from curate.workspace import Workspace
@@ -78,9 +79,9 @@ def path_of(workspace: Workspace, sample: str, annotator: str) -> Path:
 def load_journals(workspace: Workspace) -> list[Loaded]:
     """Load the verdicts of sessions that have ended, and return the loads; those of running sessions stay.
 
-    The caller holds the workspace's lock.
+    The caller holds the workspace's lock. Raises Damaged, once all others are loaded, if a journal is damaged.
     """
-    found = []
+    found, damaged = [], []
     for path in sorted((workspace.root / FOLDER).glob("*/*.jsonl")):
         if not path.name.startswith("loaded-"):
             try:
@@ -88,6 +89,12 @@ def load_journals(workspace: Workspace) -> list[Loaded]:
                     found += _loaded(workspace, path)
             except Timeout:
                 continue
+            except Damaged as error:
+                damaged.append(error)
+    if len(damaged) > 1:
+        raise Damaged("\n".join(["these journals are damaged:", *map(str, damaged)]))
+    if damaged:
+        raise damaged[0]
     return found
 
 
@@ -106,13 +113,24 @@ def _loaded(workspace: Workspace, path: Path) -> list[Loaded]:
 
 
 def _last(stream: BinaryIO) -> dict[PairId, tuple[bool | None, str]]:
-    """Return pair -> the last verdict on it and its line. A line that a kill cut off is none."""
+    """Return pair -> the last verdict on it and its line. A line that a kill cut off is none.
+
+    Raises Damaged if another line is no verdict.
+    """
     found = {}
-    for raw in stream:
+    for number, raw in enumerate(stream, 1):
         if raw.endswith(b"\n"):
-            line = raw.decode().rstrip("\n")
-            row = json.loads(line)
-            found[row["query_id"], row["passage_id"]] = (row["relevant"], line)
+            try:
+                line = raw.decode().rstrip("\n")
+                row = json.loads(line)
+                found[row["query_id"], row["passage_id"]] = (row["relevant"], line)
+            except (ValueError, KeyError, TypeError) as error:
+                raise Damaged(
+                    "this line of a journal is not a verdict. Delete it",
+                    file=stream.name,
+                    line=number,
+                    run="curate annotate import",
+                ) from error
     return found
 
 

@@ -11,6 +11,7 @@ let skipped = new Set();
 let seen = [];
 let place = null;
 
+const given = (pair) => (verdicts.get(key(pair))?.at ?? null) !== null; // on this page
 const annotator = () => element("annotator").value.trim();
 const store = (name) => `curate ${data.identity} ${name}`;
 
@@ -89,12 +90,13 @@ function show() {
   for (const id of ["yes", "no", "unsure"]) element(id).disabled = !pair || !named;
   element("skip").disabled = !pair;
   element("back").disabled = !seen.length;
-  element("download").disabled = !verdicts.size || !named;
+  element("download").disabled = !data.pairs.some(given) || !named;
   window.scrollTo(0, 0);
 }
 
 function download() {
-  const lines = data.pairs.filter((pair) => verdicts.has(key(pair))).map((pair) => {
+  // Verdicts that the page began with are loaded already, and may have been replaced since.
+  const lines = data.pairs.filter(given).map((pair) => {
     const { relevant, at } = verdicts.get(key(pair));
     return JSON.stringify({
       query_id: pair.query_id, passage_id: pair.passage_id, relevant,

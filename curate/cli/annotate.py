@@ -11,7 +11,7 @@ import click
 import curate
 from curate.cli.options import json_option, progress, say, show, workspace
 from curate.counted import counted
-from curate.errors import BadSettings, NotAvailable, WorkspaceBusy
+from curate.errors import BadSettings, CurateError, NotAvailable, WorkspaceBusy
 from curate.suggest import curate_command
 
 annotator_option = click.option(
@@ -67,8 +67,13 @@ def judge(context: click.Context, name: str, annotator: str | None) -> None:
     Example:
       curate annotate audit --annotator ann
     """
-    given = context.parent.params["annotator"] if context.parent else None
-    _judge(name, annotator or given)
+    _judge(name, annotator or _given_before(context))
+
+
+def _given_before(context: click.Context) -> str | None:
+    """Return the annotator that was named before the subcommand."""
+    name: str | None = context.parent.params["annotator"] if context.parent else None
+    return name
 
 
 def _judge(sample: str | None, annotator: str | None) -> None:
@@ -94,7 +99,14 @@ def _judge(sample: str | None, annotator: str | None) -> None:
         ) from error
     with Journal.open(here, sheet.sample_id, who) as journal:
         session = Session(sheet, journal)
-        AnnotateScreen(session).run()
+        screen = AnnotateScreen(session)
+        if failure := screen.run():
+            raise failure  # the journal says which file it was
+    if screen.return_code:
+        raise CurateError(
+            "the screen ended with an error, which stands above. The verdicts before it are kept",
+            run=curate_command("annotate", sheet.sample_id),
+        )
     try:
         with here.lock():
             load_journals(here)
@@ -135,7 +147,10 @@ def sample(name: str, as_json: bool, **options: Any) -> None:
 @click.option("--annotator", metavar="NAME", help="Name that the page begins with [it asks].")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @json_option
-def page(name: str | None, output: Path, annotator: str | None, force: bool, as_json: bool) -> None:
+@click.pass_context
+def page(
+    context: click.Context, name: str | None, output: Path, annotator: str | None, force: bool, as_json: bool
+) -> None:
     """Write a sample as one HTML page, which works without a network and keeps the verdicts in the browser.
 
     Send it to the annotators. Each of them downloads a file of verdicts from it: curate annotate import FILE.
@@ -144,7 +159,8 @@ def page(name: str | None, output: Path, annotator: str | None, force: bool, as_
     Example:
       curate annotate page audit -o audit.html
     """
-    show(curate.write_page(workspace(), output, name, annotator=annotator, force=force), as_json)
+    who = annotator or _given_before(context)
+    show(curate.write_page(workspace(), output, name, annotator=who, force=force), as_json)
 
 
 @annotate.command("import")

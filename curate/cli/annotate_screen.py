@@ -16,8 +16,11 @@ WORDS = {True: "relevant", False: "not relevant", None: "unsure"}
 DONE = "All pairs of the sample are judged. Press q to end; b goes back to the last one."
 
 
-class AnnotateScreen(App[None]):
-    """One pair at a time. A verdict is on the disk before the next pair is shown."""
+class AnnotateScreen(App[OSError]):
+    """One pair at a time. A verdict is on the disk before the next pair is shown.
+
+    It returns the error if one could not be written.
+    """
 
     TITLE = "curate annotate"
     ENABLE_COMMAND_PALETTE = False
@@ -61,8 +64,12 @@ class AnnotateScreen(App[None]):
 
     def action_judge(self, verdict: str) -> None:
         """Keep a verdict and show the next pair."""
-        self.session.judge({"yes": True, "no": False, "unsure": None}[verdict])
-        self._show()
+        try:
+            self.session.judge({"yes": True, "no": False, "unsure": None}[verdict])
+        except OSError as error:
+            self.exit(error, return_code=1)
+        else:
+            self._show()
 
     def action_skip(self) -> None:
         """Show the next pair; this one comes again at the end."""

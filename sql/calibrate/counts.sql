@@ -20,7 +20,13 @@ select
     ) as scored,
     (
         select if(bool_or(is_said), count(*) filter (where not is_said), 0)
-        from (select count(inclusion) > 0 as is_said from annotations group by query_key, passage_key) as pairs
+        from (
+            select annotations.query_key, annotations.passage_key, count(annotations.inclusion) > 0 as is_said
+            from annotations
+            group by annotations.query_key, annotations.passage_key
+        ) as pairs
+        semi join (select * from judgements where source = 'annotation') as decided
+            on decided.query_key = pairs.query_key and decided.passage_key = pairs.passage_key
     ) as without_chance,
 from mined
 semi join judged on judged.query_key = mined.query_key

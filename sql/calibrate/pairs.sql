@@ -3,7 +3,7 @@
 -- Candidates with the text of a positive are left out, because no score decides about them; so are unlabelled candidates
 -- of queries without labels, among which no labelled one could be. fold: five parts of the queries, by hash.
 -- The table hidden has every relevant passage of its queries, and counts like annotations of all their candidates.
--- weight: 1 over the chance with which an annotated pair was drawn, if its file says it. If some annotations say it, pairs of
+-- weight: 1 over the chance with which an annotated pair was drawn, if its file says it; 1 for pairs that no verdict decides. If some annotations say it, pairs of
 -- which none does are left out: nobody knows how many candidates they stand for.
 -- $queries: at most this many, drawn by hash; those with annotations come first.
 with hidden_queries as (
@@ -87,7 +87,10 @@ select
     found.passage_key,
     found.logit::double as logit,
     found.kind,
-    if(annotated.query_key is null, 1, annotated.weight)::double as weight,
+    case
+        when found.kind in ('relevant', 'irrelevant') and annotated.query_key is not null then annotated.weight
+        else 1
+    end::double as weight,
     found.fold::integer as fold,
     coalesce(sources.retriever, runs.retriever) as retriever,
     case
