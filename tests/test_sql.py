@@ -141,7 +141,7 @@ def test_duckdbs_own_client_reads_every_view_of_the_catalogue(here: Workspace) -
     names += [*sql_files.view_names(), "stages", "random_pairs('bm25-train')", "pairs_to_score('bm25-train', 1)"]
     names += ["judge_by_query('bm25-train', 2, 'scorer', 0.1, 0.9, 1, 1, 0, false)"]
     asked = "".join(f"select '{name.partition('(')[0]}', count(*) from {name};\n" for name in names)
-    command = [DUCKDB, "-readonly", "-bail", "-csv", "-noheader", here.root / "curate.duckdb"]
+    command = [str(DUCKDB), "-readonly", "-bail", "-csv", "-noheader", str(here.root / "curate.duckdb")]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     counts = dict(line.split(",") for line in done.stdout.splitlines())
     assert (done.returncode, done.stderr) == (0, "")
