@@ -22,8 +22,8 @@ from prompt_toolkit.output import DummyOutput
 from curate import Workspace, sql_comments, sql_files
 from curate.cli import interruption
 from curate.cli.main import run
-from curate.cli.sql_shell import paging
 from curate.cli.sql_shell.history import place
+from curate.cli.sql_shell.paging import Pages
 from curate.cli.sql_shell.reader import Reader, offers
 from curate.cli.sql_shell.tokens import is_whole, statements
 from curate.cli.sql_shell.vocabulary import Vocabulary, decisions
@@ -252,14 +252,14 @@ def test_a_job_that_finishes_elsewhere_is_seen_by_the_next_statement(
     here: Workspace, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is kept as long as nothing changes, and its names are those of the workspace."""
-    opened: list[str] = []
+    opened: list[Workspace] = []
     connect = Workspace.connect
 
-    def noting(*arguments: Any, **options: Any) -> Any:
-        opened.append("once")
-        return connect(*arguments, **options)
+    def counted(workspace: Workspace, *arguments: Any, **options: Any) -> Any:
+        opened.append(workspace)
+        return connect(workspace, *arguments, **options)
 
-    monkeypatch.setattr(Workspace, "connect", noting)
+    monkeypatch.setattr(Workspace, "connect", counted)
 
     def typed() -> Iterator[str]:
         yield "select count(*) as runs from runs;"
@@ -405,16 +405,16 @@ def test_what_does_not_fit_on_the_screen_goes_to_the_pager(
     """Lines that wrap count as often as they wrap."""
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setenv("LINES", "10")
-    opened: list[bool] = []
+    opened: list[str] = []
     pager = click.get_pager_file
 
-    def noting() -> Any:
-        opened.append(True)
+    def counted() -> Any:
+        opened.append("pager")
         return pager()
 
-    monkeypatch.setattr(click, "get_pager_file", noting)
+    monkeypatch.setattr(click, "get_pager_file", counted)
     for text, paged in [("line\n" * 8, 0), ("line\n" * 9, 1), (f"{'x' * 45}\n" * 3, 2)]:
-        with paging.Pages() as pages:
+        with Pages() as pages:
             pages.write(text)
         assert (len(opened), capsys.readouterr().out) == (paged, text)
 
@@ -436,7 +436,7 @@ class Terminal:
             os.environ.update({"PAGER": pager, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"})
             os.execv(sys.executable, [sys.executable, "-m", "curate", "-C", str(here.root), "sql"])
         self.before = termios.tcgetattr(self.terminal)[3]
-        self.until(b"curate> ")
+        self.until(b"curate>")
 
     def type(self, keys: bytes) -> None:
         os.write(self.terminal, keys)
@@ -465,10 +465,10 @@ def test_ctrl_c_stops_a_query_as_often_as_it_comes(here: Workspace) -> None:
         time.sleep(1)
         terminal.type(b"\x03")
         terminal.until(b"stopped")
-        terminal.until(b"curate> ")
+        terminal.until(b"curate>")
     terminal.type(b"from range(100);\r")
     assert b"paged:" in terminal.until(b"100 rows")
-    terminal.until(b"curate> ")
+    terminal.until(b"curate>")
     terminal.type(b"\x04")
     assert terminal.exit_code() == 0
 

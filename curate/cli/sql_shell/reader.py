@@ -32,7 +32,7 @@ class Reader:
         self._session: PromptSession[str] = PromptSession(
             PROMPT,
             multiline=True,
-            prompt_continuation=MORE,
+            prompt_continuation=_continued,
             history=history(),
             completer=Names(known),
             lexer=PygmentsLexer(SqlLexer),
@@ -88,3 +88,8 @@ def offers(before: str, after: str, known: Vocabulary) -> list[Offer]:
     if before.lstrip().startswith("."):
         return dot_commands.completed(before, known)
     return in_sql(before, after, known)
+
+
+def _continued(width: int, _line: int, is_wrapped: int) -> str:
+    """Return what stands before a further line; a line that only wraps is not one."""
+    return " " * width if is_wrapped else MORE
