@@ -41,3 +41,9 @@ def hours(seconds: float | None) -> str:
     if seconds >= 3600:
         return f"{seconds / 3600:,.1f} h"
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def ranks(row: Mapping[str, Any]) -> str:
+    """Return '4-5', or '1' for a single rank."""
+    first, last = row.get("first_rank", row.get("rank")), row.get("last_rank", row.get("rank"))
+    return f"{first}" if first == last else f"{first}-{last}"

@@ -17,7 +17,7 @@ from curate.denoise.judge_quality import JudgeQuality
 from . import answers
 from .captions import CAPTIONS, TITLES
 from .document import Document, Tile
-from .figures import between, number, percent, span
+from .figures import between, decimals, number, percent, ranks, span
 from .page import DIM, TITLE, Page
 from .report_rows import Overview, Report, ReportRow
 from .tables import all_fit, records, table
@@ -249,12 +249,6 @@ def _listed(rows: list[ReportRow]) -> str:
     return f"ranks {', '.join(map(ranks, rows))}, with {number(unscored)} unscored"
 
 
-def ranks(row: ReportRow) -> str:
-    """Return '4-5', or '1' for a single rank."""
-    first, last = row.get("first_rank", row.get("rank")), row.get("last_rank", row.get("rank"))
-    return f"{first}" if first == last else f"{first}-{last}"
-
-
 def naive(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return what plain mining would have trained on."""
     rows = [
@@ -377,7 +371,7 @@ def reliability(page: Page, found: Report, _lines: int) -> RenderableType:
 def agreement(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return how often two scorers decide alike, their verdicts side by side, and where they disagree."""
     whole = found.rows[0]
-    kappa, correlation = (_decimals(whole[name]) for name in ("kappa", "rank_correlation"))
+    kappa, correlation = (decimals(whole[name]) for name in ("kappa", "rank_correlation"))
     told = (
         f"First: {found.parameters['scorer']}. Second: {found.parameters['against']}.\n"
         f"They decide alike about {percent(whole['agreement'])} of {counted(whole['pairs'], 'candidates')} "
@@ -397,17 +391,13 @@ def agreement(page: Page, found: Report, _lines: int) -> RenderableType:
         cells += [
             percent(sum(row[name] for name in higher) / row["pairs"]) for higher in (FIRST_HIGHER, SECOND_HIGHER)
         ]
-        rows.append(([*cells, _decimals(row["kappa"])], [row["disagreement"]]))
+        rows.append(([*cells, decimals(row["kappa"])], [row["disagreement"]]))
     heads = ["", "pairs", "disagree", "first higher", "second higher", "kappa", ""]
     return Group(page.text(told), Text(), verdicts, Text(), bars(page, heads, rows))
 
 
 def _band(row: ReportRow) -> str:
     return f"found by {row['band']}" if row["part"] == "retriever" else str(row["band"])
-
-
-def _decimals(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
 
 
 def named_texts() -> Table:

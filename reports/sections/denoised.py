@@ -1,11 +1,11 @@
 """What denoising found and took away, and what is left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from curate.counted import counted
 from curate.reports.captions import TITLES
 from curate.reports.document import Bar, Bars, Figure, Line, Lines, Section, Table
-from curate.reports.figures import number, percent, span
+from curate.reports.figures import number, percent, ranks, span
 from curate.reports.report_rows import Report, ReportRow
 
 from .common import caption, rate_bars, rates_table
@@ -83,7 +83,7 @@ def naive_negatives(found: Report, _all: Reports) -> Section:
 
 def by_rank(found: Report, _all: Reports) -> Section:
     """Return the shares by range of ranks."""
-    labels = [_ranks(row) for row in found.rows]
+    labels = [ranks(row) for row in found.rows]
     chart = rate_bars(
         "False negatives by rank",
         "Each bar is the share of unjudged candidates at these ranks that the scorer holds relevant; the line is "
@@ -291,16 +291,3 @@ def outcomes(found: Report, _all: Reports) -> Section:
 
 def _found_by(row: ReportRow) -> str:
     return f"{row['found_by']}{'' if row['retrievers'] > 1 else ' alone'}"
-
-
-def _ranks(row: ReportRow) -> str:
-    return (
-        str(row["first_rank"])
-        if row["first_rank"] == row["last_rank"]
-        else f"{row['first_rank']}-{row['last_rank']}"
-    )
-
-
-def rank_labels(rows: Sequence[ReportRow]) -> list[str]:
-    """Return '4-5', or '1' for a single rank, for each row."""
-    return [_ranks(row) for row in rows]
