@@ -85,7 +85,7 @@ def preparing(root: str, scorer: str) -> str:
         scoring = Scoring.of(workspace, run, settings)
         few = scoring.to_do[::10]
         started = time.process_time()
-        with scoring.reading() as connection:
+        with scoring.reading(scoring.to_do) as connection:
             found = time.process_time() - started
             for block in few:
                 scoring.prepare(sql_files.cursor(connection), block)

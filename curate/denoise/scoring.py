@@ -195,7 +195,7 @@ class Scoring:
             if self.is_shared:
                 self._score_on_all_devices(advance)
             else:
-                self.score_blocks(self.to_do, advance)
+                self.score_blocks(self.to_do, self.to_do, advance)
         self.seconds = time.monotonic() - started
 
     @property
@@ -210,15 +210,20 @@ class Scoring:
 
     def _score_on_all_devices(self, advance: Advance) -> None:
         settings = Denoise(depth=self.depth, **self.options)
-        arguments = (self.workspace.root, self.run_id, settings, self.wave, self.job.name)
+        arguments = (self.workspace.root, self.run_id, settings, self.wave, self.job.name, self.to_do)
         with shared_out(_score_share, arguments, self.to_do, advance) as share:
-            self.score_blocks(share, share.advance)
+            self.score_blocks(share, self.to_do, share.advance)
         for cut, tokens in share.results:
             self.cut, self.tokens = self.cut + cut, self.tokens + tokens
 
-    def score_blocks(self, blocks: Iterable[ScoreBlock], advance: Advance) -> None:
-        """Score blocks in order. While the model scores one of them, the next is fetched and tokenized."""
-        for prepared in self._prepared(blocks):
+    def score_blocks(
+        self, blocks: Iterable[ScoreBlock], among: Sequence[ScoreBlock], advance: Advance
+    ) -> None:
+        """Score blocks in order. While the model scores one of them, the next is fetched and tokenized.
+
+        among: all blocks that were to do when the work began, which another process cannot find any more.
+        """
+        for prepared in self._prepared(blocks, among):
             self.cut += count_cut(prepared.rows)
             self.tokens += count_tokens(prepared.rows)
             self.job.write("scores", prepared.block.block, partial(self._tables, prepared, advance))
@@ -272,8 +277,8 @@ class Scoring:
             return ", a sample in full"
         return f", ranks {self.wave.above + 1:,} to {self.wave.last:,}" if self.is_part else ""
 
-    def _prepared(self, blocks: Iterable[ScoreBlock]) -> Iterator[Prepared]:
-        with ThreadPoolExecutor(1) as pool, self.reading(self.to_do) as connection:
+    def _prepared(self, blocks: Iterable[ScoreBlock], among: Sequence[ScoreBlock]) -> Iterator[Prepared]:
+        with ThreadPoolExecutor(1) as pool, self.reading(among) as connection:
             following = None
             for block in blocks:
                 current, following = following, pool.submit(self.prepare, sql_files.cursor(connection), block)
@@ -511,6 +516,7 @@ def _score_share(
     settings: Denoise,
     wave: Wave,
     job: str,
+    among: Sequence[ScoreBlock],
     blocks: Iterable[ScoreBlock],
     advance: Advance,
 ) -> tuple[int, int]:
@@ -523,7 +529,7 @@ def _score_share(
     scoring = Scoring(workspace, run_id, settings.depth, scorer, wave)
     if scoring.job.name != job:
         raise NotAvailable(f"{settings.scorer} computes other scores on one of the devices. Leave out --devices")
-    scoring.score_blocks(blocks, advance)
+    scoring.score_blocks(blocks, among, advance)
     return scoring.cut, scoring.tokens
 
 
