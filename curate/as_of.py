@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from curate.config import Settings
-from curate.job_record import Record
+from curate.job_record import Record, outputs
 from curate.shards import Shard
 from curate.workspace import Workspace
 
@@ -49,5 +49,5 @@ class AsOf(Workspace):
         return True
 
     def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
-        whole = self.outputs([self._made_by])
+        whole = outputs(self.root, [self._made_by])
         return [shard for shard in super()._unnamed(table, named) if shard in whole]

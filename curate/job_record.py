@@ -18,7 +18,7 @@ from typing import Any
 
 from curate import __version__
 from curate.errors import Damaged
-from curate.shards import Signature, canonical, once, read_json, write_json
+from curate.shards import Shard, Signature, canonical, once, read_json, write_json
 
 COPIES = "record-copies"
 FORGOTTEN = "forgotten"
@@ -52,6 +52,11 @@ class Record:
         """Write the record and then its copy to the folder `stages`."""
         for path in places(stages, self.job):
             write_json(path, asdict(self))
+
+
+def outputs(root: Path, records: Iterable[Record]) -> list[Shard]:
+    """Return the files that records name, in the workspace `root`."""
+    return [Shard(root / name, sha256) for record in records for name, sha256 in record.outputs.items()]
 
 
 def places(stages: Path, job: str) -> tuple[Path, Path]:

@@ -26,6 +26,7 @@ from curate.job_record import (
     FORGOTTEN,
     Record,
     forgotten,
+    outputs,
     places,
     read_any,
     recorded_jobs,
@@ -42,6 +43,7 @@ from curate.mine.import_run import import_again
 from curate.mine.request import MineOptions, MineRequest
 from curate.mined_options import options_of
 from curate.progress import SILENT, Progress
+from curate.schema_shard import schema_shard
 from curate.shards import Lineage, Manifest, file_sha256
 from curate.suggest import curate_command
 from curate.use import record_choices
@@ -78,7 +80,7 @@ def rebuild(
     mended = _forget(workspace, forget, yes=yes) if forget else []
     lost = _records(workspace, mended)
     for table in sql_files.TABLES:
-        workspace.schema_shard(table)
+        schema_shard(workspace.root, table)
     for record in workspace.readable_records():
         mended += _manifests(workspace, record)
         damaged = _damaged(workspace, record)
@@ -101,7 +103,7 @@ def rebuild(
     workspace.records()  # raises Damaged if all of them are gone
     _catalogue(workspace)
     workspace.keep_scored_candidates(progress, anew=True)
-    return Rebuilt(len(workspace.outputs(workspace.records())), mended, workspace.catalogue.path)
+    return Rebuilt(len(outputs(workspace.root, workspace.records())), mended, workspace.catalogue.path)
 
 
 def places_of(workspace: Workspace, job: str) -> list[Path]:
@@ -177,7 +179,7 @@ def _manifests(workspace: Workspace, record: Record) -> list[str]:
     import pyarrow.parquet as pq
 
     mended = []
-    for shard in workspace.outputs([record]):
+    for shard in outputs(workspace.root, [record]):
         path = shard.path
         if standing(shard) and path.is_file() and file_sha256(path) == shard.sha256:
             lineage = Lineage(record.stage, record.job, record.settings, record.inputs)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 LOGGER = logging.getLogger("curate.scored_candidates")
-VIEWS = ("scored_candidates", "scored_runs")
+VIEWS = frozenset({"scored_candidates", "scored_runs"})
 FOLDER = "indexes/scored-candidates"
 LEAST = 8 << 20
 """The bytes of a scorer's scores from which files are made: about a million scores, whose join takes 0.2 s."""
@@ -142,7 +142,7 @@ def _read(connection: "duckdb.DuckDBPyConnection", now: Snapshot) -> None:
     except duckdb.Error as error:
         LOGGER.warning("the files in %s cannot be read, so the tables are: %s", FOLDER, error)
         now.scored = []
-    for view in VIEWS:
+    for view in sorted(VIEWS):
         connection.execute(sql_files.text(f"views/{view}"))
 
 

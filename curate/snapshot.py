@@ -1,12 +1,13 @@
 """What one connection reads: the records of a workspace, and the shards that count, as they were at one moment."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from curate import sql_files
 from curate.damage import all_contents, all_standing, refuse
 from curate.job_record import Record
+from curate.schema_shard import schema_shard
 from curate.shards import Shard
 
 
@@ -22,28 +23,27 @@ class ScoredFile:
 class Snapshot:
     """The shards of each table are listed once, so that all that is read through a snapshot fits together."""
 
-    def __init__(
-        self,
-        root: Path,
-        records: list[Record],
-        counted: Callable[[str], list[Shard]],
-        empty: Callable[[str], Path],
-    ) -> None:
-        """Take the workspace's folder and records; `Workspace.snapshot` gives them.
+    def __init__(self, root: Path, records: list[Record], shards: Mapping[str, list[Shard]]) -> None:
+        """Take the workspace's folder, its records, and the shards of each table that count.
 
-        counted: a function that lists the shards of a table that count. empty: a function that gives a table's
-        shard without rows.
+        `Workspace.snapshot` makes one.
         """
         self.root, self.records = root, records
-        self._counted, self._empty = counted, empty
-        self._shards: dict[str, list[Shard]] = {}
+        self._shards = shards
         self.scored: list[ScoredFile] = []
         """The files that a connection reads for the view scored_candidates (curate/scored_candidates.py)."""
 
+    def changed(self, before: "Snapshot") -> set[str]:
+        """Return the tables whose shards are others than in an earlier snapshot of the workspace."""
+        return {table for table in sql_files.TABLES if self._shards[table] != before.shards(table)}
+
+    @property
+    def content(self) -> tuple[list[Record], Mapping[str, list[Shard]]]:
+        """What is read through it. Equal snapshots of a workspace have equal contents."""
+        return self.records, self._shards
+
     def shards(self, table: str) -> list[Shard]:
         """Return the shards of a table that count, in the order of their jobs."""
-        if table not in self._shards:
-            self._shards[table] = self._counted(table)
         return self._shards[table]
 
     def paths(self, table: str, *, without: str = "") -> list[Path]:
@@ -57,7 +57,7 @@ class Snapshot:
         # The shard without rows is used only if there is no other. DuckDB estimates a relation's size from its
         # first file, and an estimate of 0 makes it hash the largest table (measured: 24 s instead of 3 s).
         paths = [shard.path for shard in shards if shard.path.parent.name != without]
-        return paths or [self._empty(table)]
+        return paths or [schema_shard(self.root, table)]
 
     def check(self, tables: Iterable[str]) -> None:
         """Raise Damaged if a shard of `tables` has not the bytes that were written.

@@ -10,14 +10,10 @@ my-set/
 
 import logging
 import os
-import platform
-import re
-import shutil
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from curate import scored_candidates, sql_files
@@ -30,6 +26,7 @@ from curate.job_record import (
     NAMED,
     Record,
     missing_numbers,
+    outputs,
     places,
     read_any,
     read_record,
@@ -39,8 +36,11 @@ from curate.job_record import (
 )
 from curate.nearest import nearest
 from curate.progress import SILENT, Progress
-from curate.shards import Lineage, Manifest, Shard, publish, write_parquet, write_text
+from curate.schema_shard import FORMAT, schema_shard
+from curate.shards import Manifest, Shard, write_text
 from curate.snapshot import Snapshot
+from curate.snapshot_connection import SharedConnection, connect, define
+from curate.spill import SPILL, clear_spills
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,9 +50,7 @@ LOGGER = logging.getLogger("curate.workspace")
 
 CONFIG = "curate.toml"
 OWN = ("tables", "annotations", "embeddings", "indexes", "models")
-OWN_FILES = (CONFIG, "curate.duckdb", ".lock", ".spill-")
-FORMAT = 6
-"""The number of the tables' columns and their meaning: it rises when older tables cannot be used."""
+OWN_FILES = (CONFIG, "curate.duckdb", ".lock", SPILL)
 # A shard of the ledger counts as soon as it is written, because each shard holds complete answers. The models that
 # gave the scores count with it. Other shards count once their job has a record, so that no reader sees half a run.
 COUNTED_AT_ONCE = ("scores", "models")
@@ -93,6 +91,7 @@ class Workspace:
             )
         if settings:
             self.settings = settings
+        self._shared = SharedConnection()
 
     @classmethod
     def create(cls, root: Path | str, settings: str | None = None) -> "Workspace":
@@ -108,7 +107,7 @@ class Workspace:
             raise BadSettings(f"{root} is a file; a workspace must be a folder")
         try:
             for table in sql_files.TABLES:
-                _publish_empty(root / "tables" / table / "schema.parquet", table)
+                schema_shard(root, table)
             write_text(root / CONFIG, settings or TOML)
         except OSError as error:
             raise NoSpace(f"cannot create a workspace in {root}: {error.strerror}") from error
@@ -198,10 +197,6 @@ class Workspace:
         """Return the record of a completed job, or None."""
         return next((record for record in self.records() if record.job == job), None)
 
-    def outputs(self, records: Iterable[Record]) -> list[Shard]:
-        """Return the files that records name."""
-        return [Shard(self.root / name, sha256) for record in records for name, sha256 in record.outputs.items()]
-
     def damage(self, records: Iterable[Record] | None = None) -> list[Damage]:
         """Return each record, and each file that a record names, that is not what was written; reads all of them.
 
@@ -217,7 +212,7 @@ class Workspace:
                 except Damaged:
                     found.append(Damage(path, "is missing, or is not the record that was written"))
             found += self._lost_copies(_by_number(records))
-        shards = self.outputs(records)
+        shards = outputs(self.root, records)
         found += all_standing(shards)
         known = {damage.path for damage in found}
         return found + all_contents(shard for shard in shards if shard.path not in known)
@@ -233,22 +228,19 @@ class Workspace:
     def snapshot(self) -> Snapshot:
         """Return the records and shards that count now, for what must not change while it is read."""
         records = self.records()
-        return Snapshot(self.root, records, lambda table: self._shards(table, records), self.schema_shard)
-
-    def _shards(self, table: str, records: list[Record]) -> list[Shard]:
-        prefix = f"tables/{table}/"
-        named = [
-            Shard(self.root / name, sha256)
-            for record in records
-            for name, sha256 in sorted(record.outputs.items())
-            if name.startswith(prefix)
-        ]
-        return named + self._unnamed(table, {shard.path for shard in named})
+        shards: dict[str, list[Shard]] = {table: [] for table in sql_files.TABLES}
+        for record in records:
+            for name, sha256 in sorted(record.outputs.items()):
+                folder, _, inner = name.partition("/")
+                table = inner.partition("/")[0]
+                if folder == "tables" and table in shards:
+                    shards[table].append(Shard(self.root / name, sha256))
+        for table in COUNTED_AT_ONCE:
+            shards[table] += self._unnamed(table, {shard.path for shard in shards[table]})
+        return Snapshot(self.root, records, shards)
 
     def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
         """Return the shards that count although no record names them yet. One that is not whole is made again."""
-        if table not in COUNTED_AT_ONCE:
-            return []
         paths = sorted(path for path in (self.root / "tables" / table).glob("*/*.parquet") if path not in named)
         manifests = ((path, Manifest.read(path)) for path in paths)
         return [
@@ -265,61 +257,22 @@ class Workspace:
 
         now: what it reads; by default the workspace as it is.
         """
-        return self._connect(sql_files.known_names(), now, **config)
+        return connect(now or self.snapshot(), sql_files.known_names(), **config)
 
     def connect_lazily(self, now: Snapshot | None = None, **config: Any) -> "duckdb.DuckDBPyConnection":
         """Return a connection as `connect` does, which gets a table or view when `sql_files` first reads it.
 
         DuckDB binds every view that it creates. For all of them, that takes longer than most steps' queries.
         """
-        return self._connect(frozenset(), now, **config)
+        return connect(now or self.snapshot(), frozenset(), **config)
 
-    def _connect(self, names: frozenset[str], now: Snapshot | None, **config: Any) -> "duckdb.DuckDBPyConnection":
-        spill = self.root / f"{_spills()}{os.getpid()}"
-        connection = sql_files.connect(temp_directory=str(spill), **config)
-        reads = now or self.snapshot()
-        defined, checked, one_at_a_time = set[str](), set[str](), Lock()
+    def reading(self) -> "AbstractContextManager[duckdb.DuckDBPyConnection]":
+        """Open a connection to the workspace as it is now, which must define nothing of its own.
 
-        def define(asking: "duckdb.DuckDBPyConnection", missing: frozenset[str]) -> None:
-            self.define(asking, reads, missing)
-            if not missing.isdisjoint(scored_candidates.VIEWS):
-                scored_candidates.use(asking, reads)
-            defined.update(missing)
-
-        def prepare(asking: "duckdb.DuckDBPyConnection", read: frozenset[str]) -> None:
-            with one_at_a_time:
-                if missing := read - defined:
-                    define(asking, missing)
-                if unchecked := sql_files.tables_of(read) - checked:
-                    reads.check(unchecked)
-                    checked.update(unchecked)
-                if not read.isdisjoint(scored_candidates.VIEWS):  # each time: files may go
-                    scored_candidates.check(asking, reads)
-
-        define(connection, names)
-        sql_files.prepare_reads(connection, prepare)
-        return connection
-
-    def define(
-        self,
-        connection: "duckdb.DuckDBPyConnection",
-        now: Snapshot,
-        names: Collection[str],
-    ) -> None:
-        """Create the tables, macros and views called `names` on `connection`.
-
-        Raises Damaged if a shard that a record names is missing, or has not its size or its manifest.
+        As long as nothing changes, all of them share what they have defined. A step has many short queries, and to
+        define what one of them reads takes longer than the query.
         """
-        import duckdb
-
-        refuse(self.root, all_standing(self.outputs(now.records)))
-        if sql_files.STAGES in names:
-            self._define_stages(connection, now.records)  # first, because views read it
-        try:
-            sql_files.define(connection, now.paths, names)
-        except duckdb.Error:
-            now.check(sql_files.TABLES)  # a shard whose end is damaged cannot even be opened
-            raise
+        return self._shared.cursor(self.snapshot())
 
     def keep_scored_candidates(self, progress: Progress = SILENT, *, anew: bool = False) -> None:
         """Bring the files of scored candidates up to date. As nothing depends on them, an error is only logged.
@@ -337,15 +290,9 @@ class Workspace:
         except (CurateError, duckdb.Error, OSError) as error:
             LOGGER.warning("no scored candidates are kept: %s", error)
 
-    def _define_stages(self, connection: "duckdb.DuckDBPyConnection", records: list[Record]) -> None:
-        connection.execute(sql_files.text("tables/stages"))
-        rows = [record.row() for record in records]
-        if rows:
-            connection.executemany(sql_files.text("workspace/insert_stage"), rows)
-
     def select(self, path: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of the query in `sql/<path>.sql` as a Polars DataFrame."""
-        with self.connect_lazily() as connection:
+        with self.reading() as connection:
             rows: pl.DataFrame = sql_files.select(connection, path, **parameters).pl()
         return rows
 
@@ -369,7 +316,7 @@ class Workspace:
         known = [*sql_files.TABLES, *sql_files.view_names(), "stages"]
         if name not in known:
             raise UnknownName(f"no table or view '{name}': {nearest(name, sorted(set(known)))}")
-        with self.connect_lazily() as connection:
+        with self.reading() as connection:
             sql_files.prepare(connection, name)
             rows: pl.DataFrame = connection.table(name).pl()
         return rows.lazy()
@@ -386,7 +333,7 @@ class Workspace:
         refreshes it again. Raises CurateError if DuckDB cannot write it.
         """
         now, names = self.snapshot(), sql_files.known_names()
-        return self.catalogue.write(lambda connection: self.define(connection, now, names), now.records)
+        return self.catalogue.write(lambda connection: define(connection, now, names), now.records)
 
     def catalogue_is_current(self) -> bool:
         """Return whether `curate.duckdb` shows this folder, with every job that is complete."""
@@ -410,50 +357,14 @@ class Workspace:
             raise NoSpace(f"cannot write to {self.root}: {error.strerror}") from error
         try:
             holder.write_text(str(os.getpid()), "utf-8")
-            self._clear_spills()
+            clear_spills(self.root)
             yield
         finally:
             lock.release()
 
-    def _clear_spills(self) -> None:
-        """Delete the spill folders of processes on this machine that no longer run."""
-        for folder in self.root.iterdir():
-            process = folder.name.removeprefix(_spills())
-            if process != folder.name and process.isdecimal() and not _is_alive(int(process)):
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def schema_shard(self, table: str) -> Path:
-        """Return the table's shard without rows, which gives an empty table its columns; create it if missing."""
-        path = self.root / "tables" / table / "schema.parquet"
-        manifest = Manifest.read(path)
-        return path if manifest and manifest.is_intact(path) else _publish_empty(path, table)
-
 
 def _by_number(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda record: record.number)
-
-
-def _spills() -> str:
-    """Return the prefix of this machine's spill folders; the process id follows it."""
-    return f".spill-{re.sub('[^A-Za-z0-9._-]', '_', platform.node())}-"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _publish_empty(path: Path, table: str) -> Path:
-    schema = sql_files.schema(table)
-    publish(
-        path, lambda target: write_parquet(target, [], schema), Lineage("create", "schema", {"format": FORMAT})
-    )
-    return path
 
 
 def _usable(root: Path) -> Path:

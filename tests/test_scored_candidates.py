@@ -25,6 +25,7 @@ from curate.progress import Silent
 from curate.sandbox import sandbox
 from curate.shard_in_work import State
 from curate.shards import Manifest, known_sha256
+from curate.snapshot_connection import define
 
 ALL = "select * from decisions order by all"
 PASSAGES = {f"p{key}": text for key, text in enumerate(("rain", "RAIN!", "snow", "hail", "Hail.", "fog"))}
@@ -96,7 +97,7 @@ def answers(workspace: Workspace, *, from_files: bool = True) -> list[Any]:
 def plain(workspace: Workspace) -> list[Any]:
     """Return all decisions by the views over the tables."""
     with sql_files.connect() as connection:
-        workspace.define(connection, workspace.snapshot(), sql_files.names_read(ALL))
+        define(connection, workspace.snapshot(), sql_files.names_read(ALL))
         return connection.sql(ALL).fetchall()
 
 
@@ -451,7 +452,7 @@ def test_the_views_are_there_without_files(here: Workspace) -> None:
     with here.connect_lazily() as connection, sql_files.connect() as bare:
         sql_files.prepare(connection, ALL)
         bare_names = sql_files.names_read(ALL)
-        here.define(bare, here.snapshot(), bare_names)
+        define(bare, here.snapshot(), bare_names)
         for view in ("scored_candidates", "scored_runs"):
             of = [(each.table(view).columns, each.table(view).types) for each in (connection, bare)]
             assert of[0] == of[1]
@@ -469,7 +470,7 @@ def test_polars_the_command_line_and_other_clients_read_the_same(
     monkeypatch.chdir(here.root)
     assert run(["sql", ALL, "--json"]) == 0
     assert [tuple(row.values()) for row in json.loads(capsys.readouterr().out)] == expected
-    here.catalogue.write(lambda c: here.define(c, here.snapshot(), sql_files.known_names()), here.records())
+    here.catalogue.write(lambda c: define(c, here.snapshot(), sql_files.known_names()), here.records())
     with duckdb.connect(str(here.catalogue.path), read_only=True) as connection:
         assert connection.sql(ALL).fetchall() == expected
         assert "scored-candidates" not in str(connection.sql("select sql from duckdb_views()").fetchall())

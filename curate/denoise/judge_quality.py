@@ -164,7 +164,7 @@ class JudgeQuality:
 
 def judge_quality(workspace: Workspace, run_id: str, cutoffs: Mapping[str, Any]) -> JudgeQuality:
     """Return the quality of the scorer of `cutoffs`, a row of the table, by its scores in the ledger."""
-    with workspace.connect_lazily() as connection:
+    with workspace.reading() as connection:
         return _quality(connection, run_id, cutoffs)
 
 

@@ -142,7 +142,7 @@ class Scoring:
         """The queries of the wave."""
         stop = {"enough": self.wave.enough, "cutoffs": self.wave.cutoffs.get("name")}
         about = {**self.about, **stop, "path": self.scorer.known_path}
-        with self.workspace.connect_lazily() as connection:
+        with self.workspace.reading() as connection:
             if self.wave.queries == "every":
                 found = sql_files.select(connection, "score/wave_every", **about)
             elif self.wave.queries == "sample":
@@ -216,9 +216,7 @@ class Scoring:
         for cut, tokens in share.results:
             self.cut, self.tokens = self.cut + cut, self.tokens + tokens
 
-    def score_blocks(
-        self, blocks: Iterable[ScoreBlock], among: Sequence[ScoreBlock], advance: Advance
-    ) -> None:
+    def score_blocks(self, blocks: Iterable[ScoreBlock], among: Sequence[ScoreBlock], advance: Advance) -> None:
         """Score blocks in order. While the model scores one of them, the next is fetched and tokenized.
 
         among: all blocks that were to do when the work began, which another process cannot find any more.

@@ -350,7 +350,7 @@ def _as_it_stands(workspace: Workspace, run_id: str, row: Mapping[str, Any]) -> 
 def audit(workspace: Workspace, run_id: str, cutoffs: str, negatives: int) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of the audit: candidates denoised by rank, positives recognised, shortfall of queries."""
     values = {"run": run_id, "cutoffs": cutoffs, "negatives": negatives}
-    with workspace.connect_lazily() as connection:
+    with workspace.reading() as connection:
         return {
             name: named_queries.rows(
                 connection, name, {key: values[key] for key in named_queries.parameters(name)}
