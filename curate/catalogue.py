@@ -4,22 +4,23 @@ Its views have absolute paths, because DuckDB looks up relative ones in the clie
 beside it tells which folder and which jobs it shows, so that every command notices a copied, moved or old one.
 """
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curate import __version__, sql_files
 from curate.errors import CurateError, NoSpace
 from curate.job_record import Record
-from curate.shards import digest, write_text
+from curate.shards import Shard, digest, write_text
+from curate.snapshot import Snapshot
+from curate.snapshot_connection import define
 
 if TYPE_CHECKING:
     import duckdb
-
-    Define = Callable[[duckdb.DuckDBPyConnection], None]
 
 LEAST_SPACE = 1 << 20  # bytes that DuckDB needs to write at all
 
@@ -32,23 +33,20 @@ class Catalogue:
 
     def shows(self, records: Iterable[Record]) -> bool:
         """Return whether the file shows this folder and the jobs of `records`, and no others."""
-        try:
-            return self.path.is_file() and self._label.read_text("utf-8") == self._state(records)
-        except (OSError, UnicodeDecodeError):
-            return False
+        return self.path.is_file() and self._label.get("shows") == self._state(records)
 
-    def write(self, define: "Define", records: Iterable[Record]) -> bool:
-        """Have `define` define everything in the file; return False if another program has it open.
+    def write(self, now: Snapshot) -> bool:
+        """Have the file show a snapshot; return False if another program has it open.
 
-        Raises NoSpace if it cannot be written, and CurateError if DuckDB cannot use it.
+        Views are defined only if they are not what they were when this was last done, because they say the same
+        whatever the shards are. Raises NoSpace if the file cannot be written, and CurateError if DuckDB cannot use it.
         """
         import duckdb
 
         for last in (False, True):  # twice, because whoever held the file may just have closed it
             try:
                 with sql_files.connect(str(self.path)) as connection:
-                    define(connection)
-                    write_text(self._label, self._state(records))  # while nobody else can write the file
+                    self._define(connection, now)
                 break
             except duckdb.ConnectionException:
                 return False  # open in this process
@@ -63,6 +61,17 @@ class Catalogue:
                         run="curate rebuild",
                     ) from error
         return True
+
+    def _define(self, connection: "duckdb.DuckDBPyConnection", now: Snapshot) -> None:
+        before = self._label
+        shards = {table: digest(_named(now.shards(table))) for table in sql_files.TABLES}
+        names: frozenset[str] = sql_files.known_names()
+        if before.get("definitions") == _definitions(connection):
+            changed = {table for table, made_of in shards.items() if before["shards"].get(table) != made_of}
+            names = frozenset({sql_files.STAGES, *filter(lambda name: changed & sql_files.tables_of([name]), names)})
+        define(connection, now, names)
+        label = {"shows": self._state(now.records), "shards": shards, "definitions": _definitions(connection)}
+        write_text(self._label_path, json.dumps(label))  # while nobody else can write the file
 
     def set_aside(self) -> Path:
         """Rename the file, so that a new one can take its place; return the new path."""
@@ -97,9 +106,30 @@ class Catalogue:
             raise NoSpace(f"all results are saved, but the disk is full: {self.path} could not be refreshed")
 
     @property
-    def _label(self) -> Path:
+    def _label(self) -> dict[str, Any]:
+        """What was last written, empty if that is unknown."""
+        try:
+            label = json.loads(self._label_path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return label if isinstance(label, dict) else {}
+
+    @property
+    def _label_path(self) -> Path:
         return self.path.with_name(".catalogue")
 
     def _state(self, records: Iterable[Record]) -> str:
         jobs = [[record.job, record.number, record.finished_at] for record in records]
         return digest(str(self.path), __version__, jobs)
+
+
+def _definitions(connection: "duckdb.DuckDBPyConnection") -> str:
+    """Return a digest of the views and macros of the file, and of those that it should have."""
+    names = sql_files.known_names() - sql_files.SOME_SHARDS_OF.keys()
+    shards = [name for name in names if sql_files.tables_of([name])]
+    rows = sql_files.select(connection, "workspace/definitions", names=sorted(names), shards=shards)
+    return digest(rows.fetchall(), [sql_files.code(path) for path in sql_files.DEFINED])
+
+
+def _named(shards: Iterable[Shard]) -> list[list[str]]:
+    return [[str(shard.path), shard.sha256] for shard in shards]

@@ -5,6 +5,7 @@ Parameters have defaults: the current run, the current cutoffs, and the settings
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from curate.cutoffs import chosen_cutoffs, cutoffs_in_force, known_scorer
 from curate.denoise.rank_scores import models_among
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.nearest import nearest
-from curate.query_output import json_lines
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
@@ -102,9 +102,19 @@ def split_of(workspace: Workspace, query_id: str) -> str:
 def rows(
     connection: "duckdb.DuckDBPyConnection", name: str, parameters: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return the rows of a named query for the `parameters` that `values` returned."""
+    """Return the rows of a named query for the `parameters` that `values` returned, with values that JSON has.
+
+    They are what `curate sql --json` gives. To have DuckDB write the JSON would have it plan each query once more.
+    """
     result = sql_files.query(connection, text(name), parameters)
-    return [json.loads(line) for line in json_lines(result)]
+    readers = [json.loads if str(kind) == "JSON" else _in_json for kind in result.types]
+    return [
+        {
+            column: None if value is None else read(value)
+            for column, read, value in zip(result.columns, readers, row, strict=True)
+        }
+        for row in result.fetchall()
+    ]
 
 
 def _scorer(workspace: Workspace, name: str, found: Mapping[str, Any]) -> str:
@@ -135,6 +145,17 @@ def _two_scorers(workspace: Workspace, name: str, found: Mapping[str, Any]) -> t
         )
     options = "--scorer ID --against ID (curate sql: -p scorer=ID -p against=ID)"
     raise BadSettings(f"'{name}' compares two scorers. Name them, by {options}: {', '.join(both)}")
+
+
+def _in_json(value: Any) -> Any:
+    """Return a value of DuckDB as JSON has it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _in_json(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_in_json(inner) for inner in value]
+    return value if isinstance(value, int | str | None) else str(value)
 
 
 def _number(key: str, value: Any) -> int:

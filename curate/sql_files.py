@@ -108,6 +108,7 @@ TABLE_MACROS = (
     "macros/judged_twice",
     "macros/common_words",
 )
+DEFINED = (*MACROS, *VIEWS, *TABLE_MACROS)
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.
 DYNAMIC = re.compile(r"(?<![$\w])(query|query_table|read_parquet|parquet_scan)\b", re.IGNORECASE)
@@ -202,7 +203,7 @@ def _tables_named() -> dict[str, str]:
 @cache
 def _words_of() -> dict[str, set[str]]:
     """Return the words in the definition of each view and macro."""
-    return {path.rpartition("/")[2]: _words(code(path)) for path in (*MACROS, *VIEWS, *TABLE_MACROS)}
+    return {path.rpartition("/")[2]: _words(code(path)) for path in DEFINED}
 
 
 def _words(statement: str) -> set[str]:
@@ -282,7 +283,7 @@ def define(
         name = SHARDS_OF.get(table, table)
         if name in names:
             connection.read_parquet([str(path) for path in shards(table)]).create_view(name, replace=True)
-    for path in (*MACROS, *VIEWS, *TABLE_MACROS):
+    for path in DEFINED:
         if path.rpartition("/")[2] in names:
             connection.execute(text(path))
 

@@ -39,7 +39,7 @@ from curate.progress import SILENT, Progress
 from curate.schema_shard import FORMAT, schema_shard
 from curate.shards import Manifest, Shard, write_text
 from curate.snapshot import Snapshot
-from curate.snapshot_connection import SharedConnection, connect, define
+from curate.snapshot_connection import SharedConnection, connect
 from curate.spill import SPILL, clear_spills
 
 if TYPE_CHECKING:
@@ -332,8 +332,7 @@ class Workspace:
         Tables and views that users created in the file stay. Nothing depends on the file, and the next command
         refreshes it again. Raises CurateError if DuckDB cannot write it.
         """
-        now, names = self.snapshot(), sql_files.known_names()
-        return self.catalogue.write(lambda connection: define(connection, now, names), now.records)
+        return self.catalogue.write(self.snapshot())
 
     def catalogue_is_current(self) -> bool:
         """Return whether `curate.duckdb` shows this folder, with every job that is complete."""

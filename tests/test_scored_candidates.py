@@ -470,7 +470,7 @@ def test_polars_the_command_line_and_other_clients_read_the_same(
     monkeypatch.chdir(here.root)
     assert run(["sql", ALL, "--json"]) == 0
     assert [tuple(row.values()) for row in json.loads(capsys.readouterr().out)] == expected
-    here.catalogue.write(lambda c: define(c, here.snapshot(), sql_files.known_names()), here.records())
+    here.catalogue.write(here.snapshot())
     with duckdb.connect(str(here.catalogue.path), read_only=True) as connection:
         assert connection.sql(ALL).fetchall() == expected
         assert "scored-candidates" not in str(connection.sql("select sql from duckdb_views()").fetchall())
