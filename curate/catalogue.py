@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from curate import __version__, sql_files
 from curate.errors import CurateError, NoSpace
 from curate.job_record import Record
-from curate.shards import Shard, digest, write_text
+from curate.shards import digest, write_text
 from curate.snapshot import Snapshot
 from curate.snapshot_connection import define
 
@@ -39,7 +39,8 @@ class Catalogue:
         """Have the file show a snapshot; return False if another program has it open.
 
         Views are defined only if they are not what they were when this was last done, because they say the same
-        whatever the shards are. Raises NoSpace if the file cannot be written, and CurateError if DuckDB cannot use it.
+        whatever the shards are. Raises NoSpace if the file cannot be written, and CurateError if DuckDB cannot
+        use it.
         """
         import duckdb
 
@@ -64,13 +65,13 @@ class Catalogue:
 
     def _define(self, connection: "duckdb.DuckDBPyConnection", now: Snapshot) -> None:
         before = self._label
-        shards = {table: digest(_named(now.shards(table))) for table in sql_files.TABLES}
+        files = {table: digest([str(path) for path in now.paths(table)]) for table in sql_files.TABLES}
         names: frozenset[str] = sql_files.known_names()
         if before.get("definitions") == _definitions(connection):
-            changed = {table for table, made_of in shards.items() if before["shards"].get(table) != made_of}
-            names = frozenset({sql_files.STAGES, *filter(lambda name: changed & sql_files.tables_of([name]), names)})
+            changed = {table for table, named in files.items() if before["files"].get(table) != named}
+            names = frozenset(name for name in names if changed & sql_files.tables_of([name])) | {sql_files.STAGES}
         define(connection, now, names)
-        label = {"shows": self._state(now.records), "shards": shards, "definitions": _definitions(connection)}
+        label = {"shows": self._state(now.records), "files": files, "definitions": _definitions(connection)}
         write_text(self._label_path, json.dumps(label))  # while nobody else can write the file
 
     def set_aside(self) -> Path:
@@ -129,7 +130,3 @@ def _definitions(connection: "duckdb.DuckDBPyConnection") -> str:
     shards = [name for name in names if sql_files.tables_of([name])]
     rows = sql_files.select(connection, "workspace/definitions", names=sorted(names), shards=shards)
     return digest(rows.fetchall(), [sql_files.code(path) for path in sql_files.DEFINED])
-
-
-def _named(shards: Iterable[Shard]) -> list[list[str]]:
-    return [[str(shard.path), shard.sha256] for shard in shards]
