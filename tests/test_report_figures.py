@@ -24,12 +24,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def interval_of(hits: list[int], total: list[int]) -> tuple[float, float] | None:
     """Return what sql/macros/share_interval.sql gives for the pairs of some queries."""
-    y, x = np.array(hits), np.array(total)
-    sums = [int(y.sum()), int(x.sum()), len(x), int((y * y).sum()), int((y * x).sum()), int((x * x).sum())]
     with sql_files.connect() as connection:
         for name in ("wilson", "independent_pairs", "share_interval"):
             connection.execute(sql_files.text(f"macros/{name}"))
-        (found,) = connection.execute("select share_interval($1, $2, $3, $4, $5, $6)", sums).fetchall()[0]
+        (found,) = connection.execute(
+            "select share_interval(y, x) from (select unnest($1) as y, unnest($2) as x)", [hits, total]
+        ).fetchall()[0]
     return (found["low"], found["high"]) if found else None
 
 

@@ -1,5 +1,5 @@
 -- independent_pairs: how many independent pairs would tell as much of a share as the pairs of some queries, which are alike. Grain: one value per call.
--- Parameters: see macros/share_interval.sql. The variance is that of a ratio (Cochran, Sampling Techniques, 1977, 6.4). If
+-- Parameters: the sums over the queries that macros/share_interval.sql gives. The variance is that of a ratio (Cochran, Sampling Techniques, 1977, 6.4). If
 -- there is none, because no pair or every pair counts, each query is one pair. For few queries there are fewer, by the
 -- square of the normal quantile over that of Student's t, in its expansion. Null for fewer than 5 queries: they tell nothing.
 create or replace macro independent_pairs(hits, total, queries, squares, products, wholes) as

@@ -75,22 +75,8 @@ summed as (
         sum(unscored)::bigint as unscored,
         sum(unscored) > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
         count(*) filter (where unjudged > 0) as judged_queries,
-        share_interval(
-            sum(false_negatives),
-            sum(unjudged),
-            judged_queries,
-            sum(false_negatives * false_negatives),
-            sum(false_negatives * unjudged),
-            sum(unjudged * unjudged)
-        ) as false_negative_interval,
-        share_interval(
-            sum(denoised),
-            sum(unjudged),
-            judged_queries,
-            sum(denoised * denoised),
-            sum(denoised * unjudged),
-            sum(unjudged * unjudged)
-        ) as denoised_interval,
+        share_interval(false_negatives, unjudged) as false_negative_interval,
+        share_interval(denoised, unjudged) as denoised_interval,
     from parts
     group by step, part, place, band
 )

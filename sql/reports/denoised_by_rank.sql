@@ -55,25 +55,11 @@ whole as (
         sum(hard_negatives)::bigint as hard_negatives,
         sum(unscored)::bigint as unscored,
         sum(positives)::bigint as positives,
-        count(*) filter (where unjudged > 0) as queries,
-        sum(false_negatives * false_negatives) as false_negatives_squared,
-        sum(false_negatives * unjudged) as false_negatives_unjudged,
-        sum(denoised * denoised) as denoised_squared,
-        sum(denoised * unjudged) as denoised_unjudged,
-        sum(unjudged * unjudged) as unjudged_squared,
+        sum(unscored) > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
+        share_interval(false_negatives, unjudged) as false_negative_interval,
+        share_interval(denoised, unjudged) as denoised_interval,
     from per_query
     group by first_rank
-),
-told as (
-    select
-        *,
-        unscored > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
-        share_interval(
-            false_negatives, unjudged, queries, false_negatives_squared, false_negatives_unjudged, unjudged_squared
-        ) as false_negative_interval,
-        share_interval(denoised, unjudged, queries, denoised_squared, denoised_unjudged, unjudged_squared)
-            as denoised_interval,
-    from whole
 )
 select
     first_rank,
@@ -95,5 +81,5 @@ select
     if(stopped_early, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
     if(stopped_early, null, round(denoised_interval.low, 6)) as denoised_low,
     if(stopped_early, null, round(denoised_interval.high, 6)) as denoised_high,
-from told
+from whole
 order by first_rank;

@@ -32,14 +32,7 @@ summed as (
         sum(unscored)::bigint as unscored,
         sum(unscored) > 0 and enough_for(run_id, $cutoffs) is not null as stopped_early,
         count(*) filter (where unjudged > 0) as judged_queries,
-        share_interval(
-            sum(denoised),
-            sum(unjudged),
-            judged_queries,
-            sum(denoised * denoised),
-            sum(denoised * unjudged),
-            sum(unjudged * unjudged)
-        ) as denoised_interval,
+        share_interval(denoised, unjudged) as denoised_interval,
     from per_query
     group by split, run_id
     having sum(scored) > 0

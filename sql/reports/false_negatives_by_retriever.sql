@@ -56,14 +56,7 @@ summed as (
         sum(uncertain)::bigint as uncertain,
         sum(unscored)::bigint as unscored,
         sum(unscored) > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
-        share_interval(
-            sum(false_negatives),
-            sum(unjudged),
-            count(*) filter (where unjudged > 0),
-            sum(false_negatives * false_negatives),
-            sum(false_negatives * unjudged),
-            sum(unjudged * unjudged)
-        ) as false_negative_interval,
+        share_interval(false_negatives, unjudged) as false_negative_interval,
     from per_query
     group by source_run_id, retriever
 )

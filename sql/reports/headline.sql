@@ -42,30 +42,11 @@ whole as (
         coalesce(sum(hard_negatives), 0)::bigint as hard_negatives,
         coalesce(sum(unscored), 0)::bigint as unscored,
         count(*) filter (where false_negatives > 0) as queries_with_false_negatives,
-        count(*) filter (where unjudged > 0) as judged_queries,
         count(*) filter (where is_labelled) as labelled_queries,
-        sum(false_negatives * false_negatives) as false_negatives_squared,
-        sum(false_negatives * unjudged) as false_negatives_unjudged,
-        sum(denoised * denoised) as denoised_squared,
-        sum(denoised * unjudged) as denoised_unjudged,
-        sum(unjudged * unjudged) as unjudged_squared,
+        sum(unscored) > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
+        share_interval(false_negatives, unjudged) as false_negative_interval,
+        share_interval(denoised, unjudged) as denoised_interval,
     from per_query
-),
-told as (
-    select
-        *,
-        unscored > 0 and enough_for($run, $cutoffs) is not null as stopped_early,
-        share_interval(
-            false_negatives,
-            unjudged,
-            judged_queries,
-            false_negatives_squared,
-            false_negatives_unjudged,
-            unjudged_squared
-        ) as false_negative_interval,
-        share_interval(denoised, unjudged, judged_queries, denoised_squared, denoised_unjudged, unjudged_squared)
-            as denoised_interval,
-    from whole
 )
 select
     queries,
@@ -90,4 +71,4 @@ select
     if(stopped_early or scored = 0, null, round(denoised / nullif(unjudged, 0), 6)) as denoised_rate,
     if(stopped_early or scored = 0, null, round(denoised_interval.low, 6)) as denoised_low,
     if(stopped_early or scored = 0, null, round(denoised_interval.high, 6)) as denoised_high,
-from told;
+from whole;

@@ -40,14 +40,7 @@ summed as (
         sum(decided)::bigint as decided,
         count(*) as queries_asked,
         count(*) filter (where pairs > 0) as queries,
-        share_interval(
-            sum(pairs),
-            sum(decided),
-            count(*) filter (where decided > 0),
-            sum(pairs * pairs),
-            sum(pairs * decided),
-            sum(decided * decided)
-        ) as "interval",
+        share_interval(pairs, decided) as "interval",
     from per_query
     group by step, decision
 )

@@ -36,23 +36,21 @@ steps (step, verdict) as (
     values (1, 'above positive_above'), (2, 'between the cutoffs'), (3, 'below negative_below'), (4, 'unscored')
 ),
 per_query as (
-    select query_key, count(*) as positives from verdicts where not seen and step < 4 group by query_key
+    select query_key, count(*) filter (where step < 4) as positives from verdicts where not seen group by query_key
 ),
 of_query as (
     select query_key, step, count(*) as hits from verdicts where not seen group by query_key, step
 ),
 unseen as (
     select
-        of_query.step,
-        sum(of_query.hits)::bigint as positives,
-        sum(of_query.hits * of_query.hits) as squares,
-        sum(of_query.hits * per_query.positives) as products,
-    from of_query
-    left join per_query on per_query.query_key = of_query.query_key
-    group by of_query.step
-),
-whole as (
-    select count(*) as queries, sum(positives)::bigint as positives, sum(positives * positives) as squares from per_query
+        steps.step,
+        sum(coalesce(of_query.hits, 0))::bigint as positives,
+        sum(per_query.positives)::bigint as total,
+        share_interval(coalesce(of_query.hits, 0), per_query.positives) as "interval",
+    from steps
+    cross join per_query
+    left join of_query on of_query.query_key = per_query.query_key and of_query.step = steps.step
+    group by steps.step
 ),
 known as (
     select step, count(*) as seen from verdicts where seen group by step
@@ -62,18 +60,10 @@ counted as (
         steps.step,
         steps.verdict,
         coalesce(unseen.positives, 0) as positives,
-        whole.positives as total,
-        share_interval(
-            coalesce(unseen.positives, 0),
-            whole.positives,
-            whole.queries,
-            coalesce(unseen.squares, 0),
-            coalesce(unseen.products, 0),
-            whole.squares
-        ) as "interval",
+        unseen.total,
+        unseen."interval",
         coalesce(known.seen, 0) as seen,
     from steps
-    cross join whole
     left join unseen on unseen.step = steps.step
     left join known on known.step = steps.step
 )
