@@ -172,14 +172,14 @@ def quantized_scores(folder: Path, queries: list[str], passages: list[str], pair
     rows = by_torch.prepare(queries, passages, pairs[::3])
     convert = openvino.convert_model
 
-    def read(row: Any) -> list[np.ndarray]:
-        inputs = by_torch._inputs([row])  # noqa: SLF001 - as the scorer makes them
+    def read(at: int) -> list[np.ndarray]:
+        inputs = by_torch._inputs(rows[at : at + 1])  # noqa: SLF001 - as the scorer makes them
         return [value.numpy() for value in accepted(by_torch.model, inputs).values()]
 
     def converted(*model: Any, **options: Any) -> Any:
         return nncf.quantize(
             convert(*model, **options),
-            nncf.Dataset(rows, read),
+            nncf.Dataset(range(len(rows)), read),
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(rows),
         )

@@ -37,7 +37,7 @@ from curate.jobs import Job
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="the documentation is part of a checkout")
 
-LANGUAGES = {"sh", "console", "python", "sql", "toml", "json", "text"}
+LANGUAGES = {"sh", "console", "python", "sql", "toml", "json", "text", "mermaid"}
 # Python blocks that are compiled but not run: the page, a text in the block, and the reason.
 NOT_RUN = [
     ("docs/export.md", "load_dataset", "tests/test_export_loaders.py opens every format with `datasets`"),
