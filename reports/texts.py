@@ -1,7 +1,8 @@
 """Texts of a collection for people: harmless, short, and with the words marked that query and passage share."""
 
-import re
 from collections.abc import Collection, Sequence
+
+import regex
 
 from .document import Word
 from .safe_text import clean
@@ -12,7 +13,9 @@ BEFORE = 120
 """The characters that are shown before the first shared word, if that comes late."""
 READ = 20_000
 """The characters of a passage that are looked at: one may be a megabyte long."""
-WORDS = re.compile(r"\w+")
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+WORDS = regex.compile(rf"{UNSPACED}|[[\p{{L}}\p{{M}}\p{{N}}]--{UNSPACED}]+", regex.VERSION1)
+"""The words as sql/macros/words_of.sql finds them: a letter of a script without spaces is one by itself."""
 
 
 def passage(text: str, shared: Collection[str] = ()) -> Sequence[Word]:
