@@ -2,8 +2,8 @@
 -- reason: most false negatives (in the judged depth), no hard negative (although every candidate is judged), or a
 -- labelled positive that the scorer puts below negative_below: there, the label or the scorer is wrong. A query has one
 -- reason, and each reason has up to half of $limit queries. The columns false_negatives, uncertain and hard_negatives count all
--- candidates of the query; its rows are the first 5 candidates and, without a rank, up to 3 labelled positives that the
--- retriever did not find. shared_words is as in `suspects`.
+-- candidates of the query; its rows are the first 5 candidates, up to 3 labelled positives below them and, without a rank,
+-- up to 3 that the retriever did not find. shared_words is as in `suspects`.
 -- Parameters: $run, $cutoffs, $limit.
 -- Example: curate sql query_cards -p limit=50
 with per_query as (
@@ -84,7 +84,9 @@ shown as (
     select query_key, passage_key, "rank", probability, decision::varchar as decision, decided_by::varchar as decided_by
     from listed
     union all
-    select query_key, passage_key, "rank", probability, decision::varchar, decided_by::varchar from deeper
+    select query_key, passage_key, "rank", probability, decision::varchar, decided_by::varchar
+    from deeper
+    qualify row_number() over (partition by query_key order by "rank") <= 3
     union all
     select query_key, passage_key, "rank", probability, 'positive', 'people' from missed
 )
