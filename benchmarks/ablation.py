@@ -1,16 +1,19 @@
 """RocketQA's steps, one after the other, on a collection with planted false negatives: which of them help.
 
     torchrun --nproc-per-node 2 benchmarks/ablation.py COLLECTION SCORER --folder DIR --encoder MODEL
-        [--seeds 0,1,2] [--starts trained,cut]
+        [--seeds 0,1,2] [--starts trained,cut] [--whole]
     python benchmarks/ablation_table.py COLLECTION --folder DIR
 
 COLLECTION is a BEIR folder with qrels/train_sparse.tsv, as in planted.py; SCORER a cross-encoder. What is done is
 not done again, so it can be stopped at any time: there is one workspace a start and seed below DIR. Starts:
-`trained` is MODEL as it is, `cut` its first layers only, which hardly retrieve.
+`trained` is MODEL as it is, `cut` its first layers only, which hardly retrieve. `--whole` takes all queries and
+passages of the collection in place of a sample, which is work for a GPU: in pieces, `timeout 300 torchrun ...`.
+`denoised-longer` is the control of augmentation: at least as many steps, by whole epochs, without pseudo-labels.
 """
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -45,6 +48,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "positive-aware": {"hard_negatives": 1, "augmented": False, "denoised": False},
     "denoised": {"hard_negatives": 1, "augmented": False},
     "augmented": {"hard_negatives": 1, "augmented": True},
+    "denoised-longer": {"hard_negatives": 1, "augmented": False},
 }
 # Without a scorer there is nothing to mask by but the labels.
 MASKS = {"positive-aware": "labels"}
@@ -60,6 +64,7 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--starts", default="trained,cut")
+    parser.add_argument("--whole", action="store_true")
     options = parser.parse_args()
     folder, scorer = options.folder.resolve(), options.scorer.resolve()
     encoders = {"trained": options.encoder.resolve(), "cut": folder / "cut"}
@@ -82,7 +87,7 @@ def first(world: World, work: Callable[[], Any]) -> None:
 
 def prepare(options: argparse.Namespace, folder: Path) -> None:
     """Write the sample and the cut encoder, unless they stand."""
-    sample(options.collection.resolve(), folder / "sample")
+    sample(options.collection.resolve(), folder / "sample", whole=options.whole)
     cut(options.encoder.resolve(), folder / "cut")
 
 
@@ -158,11 +163,21 @@ class Procedure:
         name = arm if masks == "none" else f"{arm}-masked"
         began = time.monotonic()
         options = {**TRAINING, **SETTINGS[self.start], **ARMS[arm], "init": str(self.encoder), "masks": masks}
+        if arm == "denoised-longer":
+            options["epochs"] = math.ceil(
+                options["epochs"] * self.steps_of("augmented") / self.steps_of("denoised")
+            )
         found = train_dual_encoder(self.workspace, run=run, name=name, world=self.world, **options)
         first(self.world, lambda: self.measure(f"models/{name}", name))
         if self.world.is_first and found.trained_now:
             seconds = time.monotonic() - began
             print(f"{self.root.name} {name}: {found.rows:,} rows, {seconds:.0f} s", file=sys.stderr, flush=True)
+
+    def steps_of(self, arm: str) -> int:
+        """Return the steps of an arm that is trained."""
+        return next(
+            record.facts["steps"] for record in self.workspace.records("train") if record.job == f"train-{arm}"
+        )
 
     def measure(self, encoder: str, name: str) -> None:
         """Evaluate a model on test, and note which run is whose."""

@@ -11,22 +11,27 @@ SIZES = {"queries": 400, "unlabeled": 200, "test": 300, "passages": 2000}
 KEPT_LAYERS = 2
 
 
-def sample(collection: Path, target: Path) -> None:
-    """Write a BEIR folder: queries by hash, all their passages, labelled or not, and others by hash."""
+def sample(collection: Path, target: Path, *, whole: bool = False) -> None:
+    """Write a BEIR folder: queries by hash, all their passages, labelled or not, and others by hash.
+
+    whole: all queries and passages.
+    """
     if target.exists():
         return
+    sizes = dict.fromkeys(SIZES, None) if whole else SIZES
     qrels = {path.stem: truth(path) for path in (collection / "qrels").glob("*.tsv")}
     labelled = qrels["train_sparse"]
     asked = {
-        "train": by_hash(labelled["query_id"].unique().to_list(), SIZES["queries"]),
-        "test": by_hash(qrels["test"]["query_id"].unique().to_list(), SIZES["test"]),
-        "unlabeled": by_hash(qrels["unlabeled_gold"]["query_id"].unique().to_list(), SIZES["unlabeled"]),
+        "train": by_hash(labelled["query_id"].unique().to_list(), sizes["queries"]),
+        "test": by_hash(qrels["test"]["query_id"].unique().to_list(), sizes["test"]),
+        "unlabeled": by_hash(qrels["unlabeled_gold"]["query_id"].unique().to_list(), sizes["unlabeled"]),
     }
     known = pl.concat([frame.select("query_id", "passage_id") for frame in qrels.values()])
     chosen = [name for names in asked.values() for name in names]
     needed = set(known.filter(pl.col("query_id").is_in(chosen))["passage_id"])
     passages = {json.loads(line)["_id"]: line for line in lines(collection / "corpus.jsonl")}
-    needed |= set(by_hash(sorted(set(passages) - needed), max(0, SIZES["passages"] - len(needed))))
+    others = sorted(set(passages) - needed)
+    needed |= set(others if whole else by_hash(others, max(0, SIZES["passages"] - len(needed))))
     made = fresh(target)
     (made / "qrels").mkdir()
     write(made / "corpus.jsonl", [passages[name] for name in sorted(needed & set(passages))])

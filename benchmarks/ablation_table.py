@@ -31,6 +31,7 @@ STEPS = [
     ("denoised", "undenoised-first"),
     ("denoised", "cross-batch"),
     ("augmented", "denoised"),
+    ("augmented", "denoised-longer"),
     ("augmented", "cross-batch"),
     ("positive-aware", "undenoised"),
     ("denoised", "positive-aware"),

@@ -88,8 +88,8 @@ def truth_of_sample(collection: Path, folder: Path) -> Path:
     return path
 
 
-def by_hash(names: list[str], count: int) -> list[str]:
-    """Return `count` names, chosen by their hash."""
+def by_hash(names: list[str], count: int | None) -> list[str]:
+    """Return `count` names, or all, in the order of their hash."""
     return sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())[:count]
 
 
