@@ -5,7 +5,7 @@ on other pairs do not: nobody knows for which candidates they stand.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Estimates:
     """Verdicts on pairs of the sample that enter no estimate. `elsewhere`: they do not name the sample. `beyond`:
     they are on pairs that count as open."""
     estimates: list[Row]
-    """One row per figure. `what` is false_negative_rate, precision or recall, and `part` says of what. `value`
+    """One row per figure. `what` is false_negative_rate, precision, recall or cost, and `part` says of what. `value`
     has the 95 % interval from `low` to `high`, by so many `labels` of so many `queries`, for so many
     `candidates`. `worth`: how many labels of singly drawn pairs would do the same; `saved`: how many labels the
     scorer saved; `control`: how far it is believed. Of `unsure` pairs, skipped ones included, nothing is known;
@@ -163,6 +163,12 @@ class _Votes:
                 yield self._figure("precision", part, decision == part, turned=part == KEPT)
         scored = decision != "unscored"
         yield self._figure("recall", "denoising", scored, part=decision != KEPT)
+        yield self._reversed()._figure("cost", "denoising", scored, part=decision != KEPT)
+
+    def _reversed(self) -> "_Votes":
+        """Return the votes as if what is not relevant had been looked for."""
+        strata = [{**row, "probability": 1 - (row["probability"] or 0.0)} for row in self.strata]
+        return replace(self, strata=strata, probability=1 - self.probability, relevant=~self.relevant)
 
     def _figure(self, what: str, name: str, of: Bools, part: Bools | None = None, *, turned: bool = False) -> Row:
         """Return a figure. turned: it is the share that is not relevant."""
