@@ -1,7 +1,8 @@
-"""`curate selfcheck`: what denoising would find of the labelled positives if nobody had labelled them, and its cost.
+"""`curate selfcheck`: what denoising would find of labelled positives if nobody had labelled them, and its cost.
 
-Labelled positives are hidden and looked for among the mined candidates, so nobody has to judge anything. A score does
-not depend on labels: hiding one changes no probability, and all scores that count are in the ledger already.
+Labelled positives are hidden and looked for among the mined candidates, so nobody has to judge anything. A score
+does not depend on labels: hiding one changes no probability. Hidden positives that count are candidates, so
+`curate denoise` has scored them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,6 @@ from typing import Any, TypedDict, Unpack
 from curate import judges, sql_files, standing
 from curate.annotate.estimates import estimate
 from curate.choose_run import chosen_run
-from curate.counted import counted
 from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings, StepMissing
 from curate.options import given_options
@@ -23,11 +23,11 @@ Row = dict[str, Any]
 BELOW, ABOVE = "negative_below", "positive_above"
 EVIDENCE = {
     "recall": {"hidden": "measured"},
-    "cost": {"judged": "measured", "unlabelled": "upper bound", "random": "lower bound"},
+    "cost": {"judged": "measured", "unlabelled": "upper bound", "random": "measured"},
 }
 """Figure -> the kind of pairs that tells something of it (sql/selfcheck/pairs.sql) -> what it tells."""
-SHAPES = ("all", "any")
-"""How several judges are joined if the joined probability depends on the cutoffs."""
+BY_CUTOFFS = ("all", "any")
+"""How several judges are joined if their joined probability depends on the cutoffs."""
 FOLDS = 5
 
 
@@ -39,7 +39,7 @@ class SelfCheckOptions(TypedDict, total=False):
     cutoffs: str | None
     """The name of the cutoffs that decide; by default the current ones."""
     share: float | None
-    """The part of the queries whose positives are hidden; all by default, which gives the narrowest intervals."""
+    """The part of the queries whose positives are hidden; 1 by default, for the narrowest intervals."""
     seed: int | None
     """Another seed draws other queries, and lets another positive of a query stay; by default the workspace's."""
 
@@ -56,11 +56,13 @@ class SelfCheck:
     counts: dict[str, int]
     """The labelled positives by what became of them: the columns of `sql/selfcheck/counts.sql`."""
     figures: list[Row]
-    """One row per figure. `what` is recall, cost or precision, and `of` the pairs that it is about: hidden, judged,
-    unlabelled, random, or sample (verdicts on a sample of `curate annotate`). `part`: all, or a range of ranks.
-    `cutoff`: negative_below, or positive_above. `means`: measured, estimate (from a sample), lower bound,
-    upper bound, or opinion (the scorer's own, by its calibrated probabilities). `value` is a share, with its 95 %
-    interval from `low` to `high` where it is measured; `taken` of `pairs` pairs of `queries` queries."""
+    """One row per figure. `what` is recall, cost or precision, and `of` the pairs that it is about: hidden,
+    judged, unlabelled, random, or sample (verdicts on a sample of `curate annotate`). `part`: all, or a range of
+    ranks.
+    `cutoff`: negative_below, or positive_above; `at`: its value. `means`: measured, estimate (from a sample),
+    lower bound, upper bound, or opinion (the scorer's own, by its calibrated probabilities). `value` is a share,
+    with its 95 % interval from `low` to `high` if it is measured or an estimate. It rests on `pairs` of
+    `queries`, of which `taken` count; None if the share is no count."""
     by_cutoff: list[Row]
     """One row per value of negative_below: `recall` with `low` and `high`, `unlabelled` (the share of unlabelled
     candidates that it takes out), `judged` (of those that people judged not relevant), and `precision` (its lower
@@ -82,8 +84,9 @@ def selfcheck(
     """Return what denoising would find of labelled positives if they were hidden. Nothing is scored or written.
 
     Positives of queries that trained a scorer of the cutoffs do not count. Of the positives of a query, one stays
-    labelled, and a query with a single one loses it. Raises BadSettings if `share` is not above 0 and at most 1, and
-    StepMissing if no positive can be hidden, or if none of those that the retriever found has a score.
+    labelled, and a query with a single one loses it. The intervals are those of `share_interval`, by query. Raises
+    BadSettings if `share` is not above 0 and at most 1, and StepMissing if no positive can be hidden, or if none
+    of those that the retriever found has a score.
     """
     given = given_options(SelfCheckOptions, options)
     share, seed = given.get("share", 1.0), given.get("seed", workspace.settings.seed)
@@ -93,7 +96,6 @@ def selfcheck(
     named = {"named_run": "run" in given, "named_cutoffs": "cutoffs" in given}
     for note in standing.notes(workspace, [run], row["name"], **named):
         progress.say(note)
-    (state,) = standing.states(workspace, [run], row["name"])
     about = {"run": run, "cutoffs": row["name"], "share": share, "seed": seed}
     with workspace.connect_lazily() as connection:
 
@@ -103,11 +105,11 @@ def selfcheck(
 
         sql_files.execute(connection, "selfcheck/hidden", **about)
         (counts,) = rows("selfcheck/counts")
-        _refuse_nothing(counts, state, row)
+        _refuse_nothing(workspace, counts, run, row)
         sql_files.execute(connection, "selfcheck/pairs", **about)
-        taken = rows("selfcheck/taken_out", grid=row.get("joined") not in SHAPES)
+        taken = rows("selfcheck/taken_out", grid=row.get("joined") not in BY_CUTOFFS)
         scorers = rows("selfcheck/scorers")
-    stopped = bool(state["enough"] and state["unscored"])
+    stopped = bool(row.get("enough")) and bool(_state(workspace, run, row)["unscored"])
     if stopped:
         taken = [found for found in taken if found["kind"] != "unlabelled"]
     calibrated = all(scorer["calibration_id"] for scorer in scorers)
@@ -118,17 +120,24 @@ def selfcheck(
         *_of_sample(workspace, run, row),
     ]
     notes = [*_notes(scorers), *_notes_on_cost(figures, row, calibrated=calibrated, stopped=stopped)]
-    curve = [] if row.get("joined") in SHAPES else [*_by_cutoff(taken)]
+    curve = [] if row.get("joined") in BY_CUTOFFS else [*_by_cutoff(taken)]
     return SelfCheck(run, row, share, seed, counts, figures, curve, notes)
 
 
-def _refuse_nothing(counts: Mapping[str, int], state: Mapping[str, Any], row: Row) -> None:
+def _state(workspace: Workspace, run: str, row: Row) -> Row:
+    (found,) = standing.states(workspace, [run], row["name"])
+    return found
+
+
+def _refuse_nothing(workspace: Workspace, counts: Mapping[str, int], run: str, row: Row) -> None:
     """Raise StepMissing if no positive is hidden, or if nothing is known of those that were found."""
-    run, split, scorers = state["run_id"], state["split"], judges.in_words(row)
+    if counts["hidden"] and (counts["counted"] or not counts["unscored"]):
+        return
+    state, scorers = _state(workspace, run, row), judges.in_words(row)
     if not counts["labelled"]:
         raise StepMissing(
-            f"the queries of run {run} have no labelled positive in the split {split} that could be hidden. Load "
-            "qrels, or name a run over labelled queries: --run ID",
+            f"the queries of run {run} have no labelled positive in the split {state['split']} that could be "
+            "hidden. Load qrels, or name a run over labelled queries: --run ID",
             run="curate load COLLECTION",
         )
     if not counts["hidden"] and counts["seen"]:
@@ -141,14 +150,13 @@ def _refuse_nothing(counts: Mapping[str, int], state: Mapping[str, Any], row: Ro
     if not counts["hidden"]:
         raise StepMissing(
             f"run {run} has no candidate for any query with a labelled positive",
-            run=curate_command("mine", "--split", split),
+            run=curate_command("mine", "--split", state["split"]),
         )
-    if counts["unscored"] and not counts["counted"]:
-        raise StepMissing(
-            f"none of the {counts['unscored']:,} hidden positives in the top {row['depth']} of run {run} has a score "
-            f"of {scorers}, and unscored is not negative",
-            run=standing.command_to_score(state, row["name"]),
-        )
+    raise StepMissing(
+        f"none of the {counts['unscored']:,} hidden positives in the top {row['depth']} of run {run} has a score "
+        f"of {scorers}, and unscored is not negative",
+        run=standing.command_to_score(state, row["name"]),
+    )
 
 
 def _figure(what: str, of: str, means: str, row: Mapping[str, Any], **values: Any) -> Row:
@@ -204,7 +212,9 @@ def _opinions(taken: Iterable[Row]) -> Iterator[Row]:
         }
         for what, (part, whole) in values.items():
             value = round(part / whole, 6) if whole else None
-            yield _figure(what, "unlabelled", "opinion", row, value=value, low=None, high=None)
+            pairs = row["taken"] if what == "precision" else row["pairs"]
+            bare = {"low": None, "high": None, "taken": None, "pairs": pairs}
+            yield _figure(what, "unlabelled", "opinion", row, value=value, **bare)
 
 
 def _of_sample(workspace: Workspace, run: str, row: Row) -> Iterator[Row]:
@@ -246,19 +256,19 @@ def _by_cutoff(taken: list[Row]) -> Iterator[Row]:
 def _notes(scorers: list[Row]) -> Iterator[str]:
     """Yield what the labels may have done to the scorers and to the retriever."""
     yield (
-        "Retrievers and labels favour the same passages: labelled positives stand at better ranks than other relevant "
-        "ones, and are often the easiest to recognise. For relevant passages that nobody labelled, recall is more likely "
-        "to be lower than higher. Compare the ranges of ranks."
+        "Labelled positives are often easier than other relevant passages: they stand at better ranks, and at the "
+        "same rank a scorer recognises more of them. Unless chance chose what was labelled, recall is lower for "
+        "what nobody labelled."
     )
     foreign = [row["scorer_id"] for row in scorers if not row["trained_here"] and not row["ranks"]]
     if foreign:
         yield (
-            f"{' and '.join(foreign)} {'was' if len(foreign) == 1 else 'were'} not trained in this workspace. Whether "
-            "these labels were among the training data is not known here; if they were, recall is too high."
+            f"{' and '.join(foreign)} {'was' if len(foreign) == 1 else 'were'} not trained in this workspace. "
+            "Whether these labels were among the training data is not known here; if so, recall is too high."
         )
     learnt = [row["calibration_id"] for row in scorers if row["evidence"] in ("labels", "both")]
     if learnt:
-        yield f"{' and '.join(learnt)} was learnt from labels, which may be the hidden ones; it has two or three numbers."
+        yield f"Learnt from labels, the hidden ones perhaps among them: {' and '.join(learnt)}."
     if any(row["retriever_has_seen"] for row in scorers):
         yield "The retriever was trained on these labels, so that it finds them at better ranks than others."
 
@@ -267,59 +277,27 @@ def _notes_on_cost(figures: list[Row], row: Row, *, calibrated: bool, stopped: b
     """Yield what is not known of the cost, and what would tell it."""
     if stopped:
         yield (
-            "Scoring stopped early (--enough), so that deep ranks have scores only for queries with few negatives. "
-            "Unlabelled candidates are therefore not counted, and there is no bound of the cost by them."
+            "Scoring stopped early (--enough), so that deep ranks are scored only for queries with few negatives. "
+            "Unlabelled candidates are therefore not counted, and give no bound of the cost."
         )
-    known = [figure for figure in figures if figure["what"] == "cost" and figure["means"] in ("measured", "estimate")]
+    known = {figure["of"] for figure in figures if figure["what"] == "cost"} & {"judged", "sample"}
     if not known:
         yield (
-            "No candidate that counts was judged not relevant, so that the cost is not measured: what is said of it "
-            f"are bounds. A sample measures it: {curate_command('annotate', 'sample', 'NAME')}"
+            "Nobody judged a candidate that counts as not relevant, so that the cost is not measured. Verdicts on "
+            f"a sample measure it: {curate_command('annotate', 'sample', 'NAME')}"
         )
-    elif all(figure["of"] == "judged" for figure in known):
+    elif known == {"judged"}:
         yield (
-            "Somebody chose which candidates were judged not relevant, often those that look relevant. They stand for "
-            "themselves: other true negatives may cost less."
+            "Somebody chose which candidates were judged not relevant, often those that look relevant. They stand "
+            "for themselves: other true negatives may cost less."
         )
     if not calibrated:
         yield (
             "The scorer is not calibrated, so that its own opinion is left out. Learn what its logits mean: "
             "curate calibrate"
         )
-    if row.get("joined") in SHAPES:
+    if row.get("joined") in BY_CUTOFFS:
         yield (
-            f"Judges joined by '{row['joined']}' give other probabilities under other cutoffs, so that only the values "
-            "in force are shown. Set others under another name: curate cutoffs set NAME"
+            f"Judges joined by '{row['joined']}' have other probabilities under other cutoffs, so that only the "
+            "values in force are shown. Set others under another name: curate cutoffs set NAME"
         )
-
-
-def in_words(found: SelfCheck) -> list[str]:
-    """Return what was hidden and what became of it, one sentence or two each."""
-    counts, depth = found.counts, found.cutoffs["depth"]
-    lines = [
-        f"Hidden: {counted(counts['hidden'], 'labelled positives')} of {counted(counts['queries'], 'queries')}. Of several "
-        f"positives of a query one stays; a query with a single one loses it. {counts['kept']:,} stay labelled."
-    ]
-    lost = f"{counts['not_found']:,} of them are not in the top {depth}"
-    deeper = f" ({counts['beyond']:,} stand deeper)" if counts["beyond"] else ""
-    lines.append(f"{lost}{deeper}: no denoising could find those. {counts['counted']:,} are there and scored.")
-    if counts["by_text"]:
-        lines.append(
-            f"{counted(counts['by_text'], 'are', 'is')} known without a score, by the text of the query or of a positive "
-            "that stays. Recall leaves them out."
-        )
-    if counts["unscored"]:
-        lines.append(
-            f"{counted(counts['unscored'], 'have', 'has')} no score. Nothing is known of them; they are not counted "
-            "as negatives, nor as found."
-        )
-    if counts["seen"]:
-        lines.append(
-            f"Not counted: {counted(counts['seen'], 'positives')} of {counted(counts['seen_queries'], 'queries')} that "
-            "trained the scorer, which knows them by heart."
-        )
-    if counts["not_mined"]:
-        lines.append(
-            f"Not counted: {counted(counts['not_mined'], 'positives')} whose query has no candidate in this run."
-        )
-    return lines

@@ -32,7 +32,11 @@ QUERIES = 12
 
 
 def score(
-    workspace: Workspace, probabilities: Mapping[Pair, float], *, scorer: str = "judge", training: str | None = None
+    workspace: Workspace,
+    probabilities: Mapping[Pair, float],
+    *,
+    scorer: str = "judge",
+    training: str | None = None,
 ) -> None:
     """Write scores with these probabilities; `training` trained the scorer."""
     queries = dict(workspace.sql("select query_id, query_key from queries").rows())
@@ -57,8 +61,8 @@ def score(
 class World:
     """Twelve queries, each with the passages a to h: a, b and c are labelled, a alone for every third query.
 
-    The run has six of them, so that some positives are not found. Passage d was judged not relevant. Nobody has scored
-    the pairs in `unscored`.
+    The run has six of them, so that some positives are not found. Passage d was judged not relevant. Nobody has
+    scored the pairs in `unscored`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,7 +93,9 @@ class World:
         """Return the hidden pairs, drawn here by Python's own md5."""
         drawn = sorted(self.positives, key=lambda q: draw(seed, q, "selfcheck"))[: math.ceil(share * QUERIES)]
         kept = {
-            q: min(of, key=lambda p: draw(seed, q, f"selfcheck {p}")) for q, of in self.positives.items() if len(of) > 1
+            q: min(of, key=lambda p: draw(seed, q, f"selfcheck {p}"))
+            for q, of in self.positives.items()
+            if len(of) > 1
         }
         return {(q, p) for q in drawn for p in self.positives[q] if p != kept.get(q)}
 
@@ -118,17 +124,22 @@ def clustered(outcomes: Sequence[tuple[str, bool]]) -> tuple[float, float]:
     return (middle - width) / (1 + z / pairs), (middle + width) / (1 + z / pairs)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "set")
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return one workspace for all tests: none of them changes the cutoffs `default`."""
+    return World(tmp_path_factory.mktemp("world") / "set")
+
+
+@pytest.fixture(scope="module")
+def checked(world: World) -> SelfCheck:
+    return curate.selfcheck(world.workspace)
 
 
 # What a double loop finds
 
 
-def test_recall_is_what_a_double_loop_finds(world: World) -> None:
+def test_recall_is_what_a_double_loop_finds(world: World, checked: SelfCheck) -> None:
     """Both cutoffs, over all ranks and by range of ranks, with intervals by query."""
-    found = curate.selfcheck(world.workspace)
     for cutoff, is_taken in (("negative_below", lambda p: p >= 0.1), ("positive_above", lambda p: p > 0.9)):
         for part, ranks in (("all", range(1, 7)), ("ranks 1-5", range(1, 6)), ("ranks 6-6", [6])):
             outcomes = [
@@ -136,7 +147,7 @@ def test_recall_is_what_a_double_loop_finds(world: World) -> None:
                 for pair in world.hidden()
                 if world.rank(pair) in ranks and pair in world.probability
             ]
-            row = found.of("recall", "hidden", cutoff, part)
+            row = checked.of("recall", "hidden", cutoff, part)
             assert (row["taken"], row["pairs"]) == (sum(hit for _, hit in outcomes), len(outcomes))
             assert row["value"] == pytest.approx(row["taken"] / row["pairs"], abs=1e-6)
             if row["queries"] >= 5:
@@ -145,14 +156,13 @@ def test_recall_is_what_a_double_loop_finds(world: World) -> None:
                 assert row["low"] is row["high"] is None
 
 
-def test_cost_is_measured_on_what_people_judged_and_bounded_elsewhere(world: World) -> None:
+def test_cost_is_measured_on_what_people_judged_and_bounded_elsewhere(world: World, checked: SelfCheck) -> None:
     """Candidates without any label give an upper bound, without an interval that would look like a measurement."""
-    found = curate.selfcheck(world.workspace)
     candidates = [(q, p) for q, of in world.found.items() for p in of if (q, p) in world.probability]
     judged = [pair for pair in candidates if pair in world.judged]
     others = [(q, p) for q, p in candidates if p not in world.positives[q] and (q, p) not in world.judged]
     for cutoff, is_taken in (("negative_below", lambda p: p >= 0.1), ("positive_above", lambda p: p > 0.9)):
-        rows = {kind: found.of("cost", kind, cutoff) for kind in ("judged", "unlabelled")}
+        rows = {kind: checked.of("cost", kind, cutoff) for kind in ("judged", "unlabelled")}
         for row, pairs in zip(rows.values(), (judged, others), strict=True):
             assert (row["taken"], row["pairs"]) == (
                 sum(is_taken(world.probability[pair]) for pair in pairs),
@@ -160,16 +170,15 @@ def test_cost_is_measured_on_what_people_judged_and_bounded_elsewhere(world: Wor
             )
         assert (rows["judged"]["means"], rows["unlabelled"]["means"]) == ("measured", "upper bound")
         assert rows["unlabelled"]["low"] is None
-        precision, recall = found.of("precision", "hidden", cutoff), found.of("recall", "hidden", cutoff)
+        precision, recall = (checked.of(what, "hidden", cutoff) for what in ("precision", "recall"))
         taken = recall["taken"] + rows["unlabelled"]["taken"]
         assert precision["value"] == pytest.approx(recall["taken"] / taken, abs=1e-6)
         assert precision["means"] == "lower bound"
 
 
-def test_every_labelled_positive_is_somewhere(world: World) -> None:
+def test_every_labelled_positive_is_somewhere(world: World, checked: SelfCheck) -> None:
     """Each is counted once: hidden or kept; the hidden ones are not found, unscored or counted."""
-    counts = curate.selfcheck(world.workspace).counts
-    hidden = world.hidden()
+    counts, hidden = checked.counts, world.hidden()
     found = [pair for pair in hidden if world.rank(pair)]
     assert counts["labelled"] == sum(map(len, world.positives.values())) == counts["hidden"] + counts["kept"]
     assert counts["hidden"] == len(hidden) == counts["not_found"] + len(found)
@@ -178,14 +187,13 @@ def test_every_labelled_positive_is_somewhere(world: World) -> None:
     assert (counts["by_text"], counts["seen"], counts["not_mined"]) == (0, 0, 0)
 
 
-def test_the_table_per_cutoff_is_that_of_the_cutoffs_set_to_each_value(world: World) -> None:
+def test_the_table_per_cutoff_is_that_of_the_cutoffs_set_to_each_value(world: World, checked: SelfCheck) -> None:
     """Setting negative_below to a value of the table gives its row, in force."""
-    before = curate.selfcheck(world.workspace)
     set_cutoffs(world.workspace, "other", negative_below=0.3)
     after = curate.selfcheck(world.workspace, cutoffs="other")
-    assert [row["negative_below"] for row in before.by_cutoff if row["in_force"]] == [0.1]
+    assert [row["negative_below"] for row in checked.by_cutoff if row["in_force"]] == [0.1]
     assert [row["negative_below"] for row in after.by_cutoff if row["in_force"]] == [0.3]
-    without = [[{**row, "in_force": None} for row in found.by_cutoff] for found in (before, after)]
+    without = [[{**row, "in_force": None} for row in found.by_cutoff] for found in (checked, after)]
     assert without[0] == without[1]
     (row,) = [row for row in after.by_cutoff if row["in_force"]]
     assert row["recall"] == after.of("recall", "hidden")["value"]
@@ -193,29 +201,29 @@ def test_the_table_per_cutoff_is_that_of_the_cutoffs_set_to_each_value(world: Wo
 
 
 def test_a_share_hides_positives_of_fewer_queries(world: World) -> None:
-    """Queries are drawn by hash of their ids, so that the same seed draws the same ones; a smaller share is within."""
+    """The same seed draws the same queries, by hash of their ids. Those of a smaller share are among them."""
     for share, seed in ((0.5, 0), (0.5, 1), (0.25, 1)):
         listed = world.workspace.sql(
-            f"select queries.query_id, passages.passage_id from hidden_positives('{RUN}', 'default', {share}, {seed}) "
-            "as hidden inner join queries using (query_key) inner join passages using (passage_key)"
+            "select queries.query_id, passages.passage_id "
+            f"from hidden_positives('{RUN}', 'default', {share}, {seed}) as hidden "
+            "inner join queries using (query_key) inner join passages using (passage_key)"
         ).rows()
         assert set(listed) == world.hidden(share, seed)
         assert curate.selfcheck(world.workspace, share=share, seed=seed).counts["hidden"] == len(listed)
     assert world.hidden(0.25, 1) < world.hidden(0.5, 1) != world.hidden(0.5, 0)
 
 
-def test_the_same_call_gives_the_same_result(world: World) -> None:
-    first, second = curate.selfcheck(world.workspace, seed=3), curate.selfcheck(world.workspace, seed=3)
-    assert first == second
+def test_the_same_call_gives_the_same_result(world: World, checked: SelfCheck) -> None:
+    assert curate.selfcheck(world.workspace) == checked
 
 
-def test_the_named_query_lists_the_hidden_positives(world: World) -> None:
+def test_the_named_query_lists_the_hidden_positives(world: World, checked: SelfCheck) -> None:
     """Those that would become negatives come first. Its counts are those of the command."""
-    found, listed = curate.selfcheck(world.workspace), curate.report(world.workspace, "hidden_positives").rows
+    listed = curate.report(world.workspace, "hidden_positives").rows
     by_decision = Counter(row["decision"] for row in listed if row["is_found"])
-    recall = found.of("recall", "hidden")
+    recall = checked.of("recall", "hidden")
     assert by_decision["hard_negative"] == recall["pairs"] - recall["taken"]
-    assert by_decision["unscored"] == found.counts["unscored"]
+    assert by_decision["unscored"] == checked.counts["unscored"]
     assert [row["decision"] for row in listed][: by_decision["hard_negative"]] == (
         ["hard_negative"] * by_decision["hard_negative"]
     )
@@ -263,7 +271,7 @@ def test_positives_that_trained_the_scorer_are_not_counted(make_workspace: Make)
 def test_if_all_positives_trained_the_scorer_the_message_says_what_helps(make_workspace: Make) -> None:
     workspace = single(make_workspace)
     saw(workspace, range(8))
-    with pytest.raises(StepMissing, match="all 8 labelled positives .* trained judge: it knows them") as refused:
+    with pytest.raises(StepMissing, match=r"all 8 labelled positives .* trained judge: it knows them") as refused:
         curate.selfcheck(scored(workspace, training="judge"))
     assert refused.value.run == "curate train cross-encoder --folds 5"
 
@@ -328,19 +336,28 @@ def test_queries_that_were_not_mined_and_positives_beyond_the_depth_are_told_apa
 # What else is known of the cost
 
 
-def test_a_calibrated_scorer_has_an_opinion_which_is_named_so(world: World) -> None:
+def test_a_calibrated_scorer_has_an_opinion_which_is_named_so(world: World, checked: SelfCheck) -> None:
     """Its probabilities say how many of the unlabelled candidates are relevant, of those taken out and of all."""
-    assert not any(row["means"] == "opinion" for row in curate.selfcheck(world.workspace).figures)
+    assert not any(row["means"] == "opinion" for row in checked.figures)
     calibration = {
-        **{"scorer_id": "judge", "a": 1.0, "b": 1.0, "c": 0.0, "form": "platt", "evidence": "labels"},
-        **{"run_id": RUN, "depth": 6, "prior": 0.1},
-        **{"queries": 9, "positives": 9, "others": 9, "seed": 0},
-        **dict.fromkeys(("log_loss_before", "log_loss", "error_before", "error"), 0.1),
+        "scorer_id": "judge",
+        "a": 1.0,
+        "b": 1.0,
+        "c": 0.0,
+        "form": "platt",
+        "evidence": "labels",
+        "run_id": RUN,
+        "depth": 6,
+        "queries": 9,
+        "positives": 9,
+        "others": 9,
+        "seed": 0,
+        **dict.fromkeys(("prior", "log_loss_before", "log_loss", "error_before", "error"), 0.1),
     }
     settings = {"calibration": calibration, "reliability": [], "promises": []}
     write_calibration(world.workspace, "calibrate-00001", settings)
-    set_cutoffs(world.workspace, "default")
-    found = curate.selfcheck(world.workspace)
+    set_cutoffs(world.workspace, "calibrated")
+    found = curate.selfcheck(world.workspace, cutoffs="calibrated")
     pairs = [
         world.probability[q, p]
         for q, of in world.found.items()
@@ -360,7 +377,7 @@ def test_a_calibrated_scorer_has_an_opinion_which_is_named_so(world: World) -> N
             if (row["what"], row["means"], row["cutoff"]) == (what, "opinion", "negative_below")
         ]
         assert row["value"] == pytest.approx(value, abs=1e-5)
-    assert any("calibrate-00001 was learnt from labels" in note for note in found.notes)
+    assert any(note.startswith("Learnt from labels") and "calibrate-00001" in note for note in found.notes)
 
 
 def test_verdicts_on_a_sample_estimate_recall_and_cost(tmp_path: Path) -> None:
@@ -412,7 +429,7 @@ def test_without_candidates_scores_or_labels_the_next_step_is_named(make_workspa
         curate.selfcheck(workspace)
     score(workspace, {("q0", "p1"): 0.5})
     set_cutoffs(workspace, "default", scorer_id="judge", **CUTS)  # type: ignore[arg-type]
-    with pytest.raises(StepMissing, match="none of the 8 hidden positives in the top 6 .* unscored") as refused:
+    with pytest.raises(StepMissing, match=r"none of the 8 hidden positives in the top 6 .* unscored") as refused:
         curate.selfcheck(workspace)
     assert refused.value.run == f"curate denoise --run {RUN} --cutoffs default"
     assert workspace.root.exists()

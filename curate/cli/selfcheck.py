@@ -19,9 +19,9 @@ from curate.cli.options import json_option, progress, show, workspace
 def selfcheck(as_json: bool, **options: Any) -> None:
     """Hide labelled positives, and say how many of them denoising would find and what that costs.
 
-    Nobody has to judge anything, nothing is scored and nothing is changed. Recall: of the hidden positives among the
-    candidates, the share that is not taken for a negative. Cost: the share of the true negatives that is taken out,
-    measured where people judged some, and between bounds elsewhere. Positives that trained the scorer do not count.
+    Nobody has to judge anything, nothing is scored and nothing is changed. Recall: of the hidden positives among
+    the candidates, the share that is not taken for a negative. Cost: the share of the true negatives that is taken
+    out, measured where people judged some, and a bound elsewhere. Positives that trained the scorer do not count.
 
     \b
     Example:
