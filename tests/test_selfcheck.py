@@ -29,6 +29,10 @@ Pair = tuple[str, str]
 CUTS = {"depth": 6, "negative_below": 0.1, "positive_above": 0.9}
 RUN = "bm25-train"
 QUERIES = 12
+TAKEN: dict[str, Callable[[float], bool]] = {
+    "negative_below": lambda probability: probability >= 0.1,
+    "positive_above": lambda probability: probability > 0.9,
+}
 
 
 def score(
@@ -140,7 +144,7 @@ def checked(world: World) -> SelfCheck:
 
 def test_recall_is_what_a_double_loop_finds(world: World, checked: SelfCheck) -> None:
     """Both cutoffs, over all ranks and by range of ranks, with intervals by query."""
-    for cutoff, is_taken in (("negative_below", lambda p: p >= 0.1), ("positive_above", lambda p: p > 0.9)):
+    for cutoff, is_taken in TAKEN.items():
         for part, ranks in (("all", range(1, 7)), ("ranks 1-5", range(1, 6)), ("ranks 6-6", [6])):
             outcomes = [
                 (pair[0], is_taken(world.probability[pair]))
@@ -161,7 +165,7 @@ def test_cost_is_measured_on_what_people_judged_and_bounded_elsewhere(world: Wor
     candidates = [(q, p) for q, of in world.found.items() for p in of if (q, p) in world.probability]
     judged = [pair for pair in candidates if pair in world.judged]
     others = [(q, p) for q, p in candidates if p not in world.positives[q] and (q, p) not in world.judged]
-    for cutoff, is_taken in (("negative_below", lambda p: p >= 0.1), ("positive_above", lambda p: p > 0.9)):
+    for cutoff, is_taken in TAKEN.items():
         rows = {kind: checked.of("cost", kind, cutoff) for kind in ("judged", "unlabelled")}
         for row, pairs in zip(rows.values(), (judged, others), strict=True):
             assert (row["taken"], row["pairs"]) == (
