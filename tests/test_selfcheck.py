@@ -22,6 +22,7 @@ from curate.cli.main import run
 from curate.cutoffs import set_cutoffs
 from curate.jobs import Job
 from curate.judge_split import JudgeSplit, write_judge_queries
+from curate.reports.selfcheck import print_selfcheck
 from curate.selfcheck import SelfCheck
 
 Make = Callable[..., Workspace]
@@ -331,9 +332,10 @@ def test_queries_that_were_not_mined_and_positives_beyond_the_depth_are_told_apa
             for rank, p in ((1, q + 1), (2, q))
         ],
     )
+    found = curate.selfcheck(workspace, run="second")
     with pytest.raises(KeyError):
-        curate.selfcheck(workspace, run="second").of("recall", "hidden")
-    counts = curate.selfcheck(workspace, run="second").counts
+        found.of("recall", "hidden")
+    counts = found.counts
     assert (counts["not_found"], counts["beyond"], counts["not_mined"], counts["counted"]) == (6, 6, 2, 0)
 
 
@@ -449,23 +451,31 @@ def test_a_run_over_queries_without_labels_has_nothing_to_hide(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "160"])
-def test_the_command_prints_figures_that_fit(
-    world: World, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_figures_fit_the_terminal(
+    checked: SelfCheck, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    assert run(["-C", str(world.workspace.root), "selfcheck"]) == 0
+    print_selfcheck(checked)
     shown = capsys.readouterr().out
     assert all(len(line) <= int(columns) for line in shown.splitlines())
     assert "at most" in shown
     assert "* 0.1" in shown
 
 
-def test_json_has_the_fields_of_the_result(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["-C", str(world.workspace.root), "selfcheck", "--json", "--seed", "2"]) == 0
+def test_the_command_prints_the_same(world: World, checked: SelfCheck, capsys: pytest.CaptureFixture[str]) -> None:
+    print_selfcheck(checked)
+    expected = capsys.readouterr().out
+    assert run(["-C", str(world.workspace.root), "selfcheck", "--cutoffs", "default"]) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_json_has_the_fields_of_the_result(
+    world: World, checked: SelfCheck, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-C", str(world.workspace.root), "selfcheck", "--json", "--share", "1"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    found = curate.selfcheck(world.workspace, seed=2)
     assert shown.pop("schema") == "curate.selfcheck/2"
-    assert SelfCheck(**shown) == found
+    assert SelfCheck(**shown) == checked
 
 
 def test_the_named_query_takes_share_and_seed_as_text(world: World, capsys: pytest.CaptureFixture[str]) -> None:
