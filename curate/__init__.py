@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from curate.plan import Plan as Plan
     from curate.rebuild import rebuild as rebuild
     from curate.reports.report_rows import report as report
+    from curate.selfcheck import selfcheck as selfcheck
     from curate.status import status as status
     from curate.train.cross_encoder import plan_train_cross_encoder as plan_train_cross_encoder
     from curate.train.cross_encoder import train_cross_encoder as train_cross_encoder
@@ -101,6 +102,7 @@ _HOME = {
     "rebuild": "curate.rebuild",
     "report": "curate.reports.report_rows",
     "run_recipe": "curate.train.rocketqa",
+    "selfcheck": "curate.selfcheck",
     "set_cutoffs": "curate.cutoffs",
     "status": "curate.status",
     "train_cross_encoder": "curate.train.cross_encoder",

@@ -31,6 +31,8 @@ PARAMETERS = {
     "scorer": "the scorer of the cutoffs; of two, the first that the cutoffs join, or that scored the run",
     "against": "the other one of these two",
     "query": "none; it must be given: the id of a query",
+    "share": "1: all queries",
+    "seed": "that of curate.toml",
 }
 """Parameter -> its value if nobody gives one."""
 OVER_UNLABELED = ("pseudo_labels", "pseudo_label_outcomes")
@@ -58,7 +60,7 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
     for key in given:
         if key not in wanted:
             raise UnknownName(f"'{name}' has no parameter '{key}': {nearest(key, wanted)}")
-    found: dict[str, Any] = {k: _number(k, v) if k in NUMBERS else v for k, v in given.items()}
+    found: dict[str, Any] = {key: _checked(key, value) for key, value in given.items()}
     split = "unlabeled" if name in OVER_UNLABELED else "train"
     if "query" in wanted:
         if "query" not in given:
@@ -74,7 +76,8 @@ def values(workspace: Workspace, name: str, given: Mapping[str, Any]) -> dict[st
         found["scorer"], found["against"] = _two_scorers(workspace, name, found)
     elif "scorer" in wanted:
         found["scorer"] = _scorer(workspace, name, found)
-    defaults = {"limit": LIMIT, "negatives": workspace.settings.denoise.negatives}
+    defaults = {"limit": LIMIT, "negatives": workspace.settings.denoise.negatives, "share": 1.0}
+    defaults["seed"] = workspace.settings.seed
     return {**{key: value for key, value in defaults.items() if key in wanted}, **found}
 
 
@@ -156,6 +159,22 @@ def _in_json(value: Any) -> Any:
     if isinstance(value, list):
         return [_in_json(inner) for inner in value]
     return value if isinstance(value, int | str | None) else str(value)
+
+
+def _checked(key: str, value: Any) -> Any:
+    """Return the value of a parameter, which may be a text; raises BadSettings for one that cannot be meant."""
+    if key in NUMBERS:
+        return _number(key, value)
+    if key not in ("share", "seed"):
+        return value
+    try:
+        found = float(value) if key == "share" else int(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if math.isnan(found) or (key == "share" and not 0 < found <= 1):
+        wanted = "above 0 and at most 1" if key == "share" else "a whole number"
+        raise BadSettings(f"{key} must be {wanted}, found {value!r}")
+    return found
 
 
 def _number(key: str, value: Any) -> int:

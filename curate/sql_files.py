@@ -107,6 +107,7 @@ TABLE_MACROS = (
     "macros/scale_of",
     "macros/judged_twice",
     "macros/common_words",
+    "macros/hidden_positives",
 )
 DEFINED = (*MACROS, *VIEWS, *TABLE_MACROS)
 # Functions by which a query reads a table without naming it as one word.

@@ -23,6 +23,7 @@ TITLES = {
     "agreement": "Where two scorers disagree",
     "disagreements": "The strongest disagreements of two scorers",
     "positives_recognised": "Does the scorer recognise the labelled positives?",
+    "hidden_positives": "What denoising would make of labelled positives if nobody had labelled them",
     "shortfall": "How many hard negatives the queries have",
     "suspects": "Suspects: unlabelled passages that the scorer considers relevant",
     "pseudo_label_outcomes": "Pseudo-labels for queries without labels",

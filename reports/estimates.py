@@ -19,6 +19,7 @@ HEADS = {
     "false_negative_rate": "Relevant among the unlabelled candidates: the true false-negative rate",
     "precision": "How often the decisions are right",
     "recall": "How many of the relevant candidates denoising took out of the negatives",
+    "cost": "How many of the others it took out with them",
 }
 KINDS = ("relevant", "irrelevant", "unsure", "skipped")
 NAMES = {"all": "all ranks"}

@@ -81,6 +81,7 @@ def test_whoever_judges_all_candidates_has_no_interval_left(tmp_path: Path) -> N
         "precision hard_negative": 1 - np.mean(of_logit[-5]),
         "precision false_negative": np.mean(of_logit[5]),
         "recall denoising": 1 - sum(of_logit[-5]) / sum(relevant),
+        "cost denoising": 1 - (len(of_logit[-5]) - sum(of_logit[-5])) / (len(relevant) - sum(relevant)),
     }
     assert values(found) == pytest.approx(expected)
     assert all(row["low"] == pytest.approx(row["high"]) for row in found.estimates)

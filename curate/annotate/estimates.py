@@ -5,7 +5,7 @@ on other pairs do not: nobody knows for which candidates they stand.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,9 @@ class Estimates:
     """Verdicts on pairs of the sample that enter no estimate. `elsewhere`: they do not name the sample. `beyond`:
     they are on pairs that count as open."""
     estimates: list[Row]
-    """One row per figure. `what` is false_negative_rate, precision or recall, and `part` says of what. `value`
-    has the 95 % interval from `low` to `high`, by so many `labels` of so many `queries`, for so many
+    """One row per figure. `what` is false_negative_rate, precision, recall or cost, and `part` says of what. The
+    cost of denoising is the share of what is not relevant that it takes out of the negatives. `value` has the 95 %
+    interval from `low` to `high`, by so many `labels` of so many `queries`, for so many
     `candidates`. `worth`: how many labels of singly drawn pairs would do the same; `saved`: how many labels the
     scorer saved; `control`: how far it is believed. Of `unsure` pairs, skipped ones included, nothing is known;
     the value would lie from `unsure_low` to `unsure_high` if all of them were settled the one way or the other.
@@ -74,7 +75,8 @@ def estimate(workspace: Workspace, sample: str | None = None) -> Estimates:
             f"nobody has judged a query of sample {name} yet{but if others else ''}", run=f"curate annotate {name}"
         )
     by_annotator = workspace.select("annotate/by_annotator", sample=name).to_dicts()
-    return Estimates(about, votes.counts, votes.left_out, [*votes.figures()], agreement(by_annotator), apart)
+    figures = [*votes.figures(), votes.cost()]
+    return Estimates(about, votes.counts, votes.left_out, figures, agreement(by_annotator), apart)
 
 
 def _refuse_no_design(workspace: Workspace, apart: Row) -> None:
@@ -148,8 +150,15 @@ class _Votes:
             "open": self.open,
         }
 
+    def cost(self) -> Row:
+        """Return the cost of denoising: its recall if one looks for what is not relevant."""
+        strata = [{**row, "probability": 1 - (row["probability"] or 0.0)} for row in self.strata]
+        reverse = replace(self, strata=strata, probability=1 - self.probability, relevant=~self.relevant)
+        *_, recall = reverse.figures()
+        return {**recall, "what": "cost"}
+
     def figures(self) -> Iterator[Row]:
-        """Yield all figures."""
+        """Yield all figures but the cost; the last one is the recall of denoising."""
         decision = np.array([row["decision"] for row in self.strata])
         whole = np.ones(len(decision), np.bool_)
         yield self._figure("false_negative_rate", "all", whole)

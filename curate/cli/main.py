@@ -31,6 +31,7 @@ COMMANDS = {
     "augment": "curate.cli.augment:augment",
     "annotate": "curate.cli.annotate:annotate",
     "estimate": "curate.cli.estimate:estimate",
+    "selfcheck": "curate.cli.selfcheck:selfcheck",
     "report": "curate.cli.report:report",
     "sql": "curate.cli.sql:sql",
     "export": "curate.cli.export:export",

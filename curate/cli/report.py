@@ -63,10 +63,10 @@ def report(
     one
     report in full: headline, naive_negatives, funnel, denoised_by_rank, denoised_by_query, denoised_by_split,
     false_negatives_by_rank, false_negatives_by_retriever, retriever_overlap, judge, agreement, disagreements,
-    score_histogram, positives_recognised, calibration_in_force, reliability, cutoff_sweep, cutoffs_compared,
-    shortfall, suspects, rescued, query_cards, pseudo_labels, pseudo_label_outcomes, duplicate_groups, cost,
-    lineage,
-    rounds, setting, collection or splits. `query ID` shows everything about one query.
+    score_histogram, positives_recognised, hidden_positives, calibration_in_force, reliability, cutoff_sweep,
+    cutoffs_compared, shortfall, suspects, rescued, query_cards, pseudo_labels, pseudo_label_outcomes,
+    duplicate_groups, cost, lineage, rounds, setting, collection or splits. `query ID` shows everything about one
+    query.
 
     \b
     Example:
