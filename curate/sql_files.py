@@ -95,6 +95,8 @@ VIEWS = (
     "views/current_runs",
     "views/current_decisions",
     "views/current_pseudo_labels",
+    "filters/filter_settings",
+    "filters/hidden_labels",
 )
 # Defined last, because they read views.
 TABLE_MACROS = (
@@ -107,6 +109,9 @@ TABLE_MACROS = (
     "macros/scale_of",
     "macros/judged_twice",
     "macros/common_words",
+    "filters/lowest_positives",
+    "filters/filtered_candidates",
+    "filters/verdicts",
 )
 # Functions by which a query reads a table without naming it as one word.
 # The words alone count, because comments may stand between them and the bracket.

@@ -216,9 +216,7 @@ class Scoring:
         for cut, tokens in share.results:
             self.cut, self.tokens = self.cut + cut, self.tokens + tokens
 
-    def score_blocks(
-        self, blocks: Iterable[ScoreBlock], among: Sequence[ScoreBlock], advance: Advance
-    ) -> None:
+    def score_blocks(self, blocks: Iterable[ScoreBlock], among: Sequence[ScoreBlock], advance: Advance) -> None:
         """Score blocks in order. While the model scores one of them, the next is fetched and tokenized.
 
         among: all blocks that were to do when the work began, which another process cannot find any more.
