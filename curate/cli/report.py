@@ -81,7 +81,6 @@ def report(
       curate report query q17
       curate report --compare default strict
       curate report agreement
-      curate report filters --hidden qrels/complete.tsv
       curate report funnel --json
     """
     from curate.reports import report_rows
