@@ -1,8 +1,8 @@
 """The shingles of texts: short runs of characters, as whole numbers. Texts with many of them in common are alike.
 
-Three characters make a shingle, and two in scripts that are written without spaces, where a character is half a word
-or a whole one. A character has 21 bits, so that a shingle fits an integer of 64: no hash stands between a text and
-what is counted.
+Three characters make a shingle, and two in scripts that are written without spaces, where a character is half a
+word or a whole one. A character has 21 bits, so that a shingle fits an integer of 64: no hash stands between a
+text and what is counted.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ LAST = 0x30000  # no script without spaces has a character from here on
 
 
 def shingles(texts: Sequence[str]) -> Ragged:
-    """Return the shingles of each text (uint64, ascending, each once). Case, punctuation and white space do not count.
+    """Return the shingles of each text (uint64, ascending, each once), with a space at both ends.
 
-    What is compared is what `text_hash` hashes, with a space at both ends: texts with one hash have the same shingles.
+    Case, punctuation and white space do not count: texts with one text_hash have the same shingles.
     """
     return Ragged.of([_of(f" {text} ") for text in plain(texts)], np.uint64)
 
@@ -44,7 +44,7 @@ def _of(text: str) -> Codes:
 
 @cache
 def _unspaced() -> npt.NDArray[np.bool_]:
-    """Return whether a character belongs to a script without spaces, by its number; LAST stands for those beyond."""
+    """Return whether a character, by its number, is of a script without spaces; LAST stands for those beyond."""
     known = np.zeros(LAST + 1, np.bool_)
     every = "".join(" " if code in SURROGATES else chr(code) for code in range(LAST))
     for run in UNSPACED.finditer(every):

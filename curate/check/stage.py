@@ -92,8 +92,8 @@ class Checked:
                     f"({exact:,} exactly, {len(found) - exact:,} nearly)"
                 )
         if self.left_out:
-            queries = counted(self.left_out, "queries of train stand", "query of train stands")
-            lines.append(f"{queries} exactly in dev or test, and never trains")
+            queries = counted(self.left_out, "more queries stand", "more query stands")
+            lines.append(f"{queries} exactly in dev or test, and will not train")
         told = [
             f"{self.leaking(kind):,} {KINDS[kind]} leak, and {most:,} may"
             for kind, most in self.allowed.items()
@@ -105,8 +105,8 @@ class Checked:
 def check(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpack[CheckOptions]) -> Checked:
     """Return which training queries, and which of their positives, stand in dev, test or a benchmark.
 
-    Texts are compared as `text_hash` sees them. Nothing is written. Raises StepMissing if there is no training query or
-    nothing to compare with, and BadSettings for a similarity that is not between 0.7 and 1.
+    Nothing is written. Raises StepMissing if there is no training query or nothing to compare with, and
+    BadSettings if `near` is not between 0.7 and 1.
     """
     given = given_options(CheckOptions, options)
     least = given.get("near", SIMILARITY)

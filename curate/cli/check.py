@@ -28,8 +28,8 @@ from curate.errors import NotMet
 def check(as_json: bool, limit: int, **options: Any) -> int:
     """Look for training texts that stand in dev, test or a benchmark. Nothing is written.
 
-    Queries that may train are compared with the queries of dev and test, and their labelled positives with those of dev and test.
-    The same texts are found, and texts that are nearly the same. The exit code is 7 if more leak than may.
+    Queries that may train are compared with the queries of dev and test, and their labelled positives with those
+    of dev and test: which are the same, or nearly? The exit code is 7 if more leak than may.
 
     \b
     Example:
