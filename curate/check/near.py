@@ -2,9 +2,9 @@
 
 Source: Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.3 and 3.4. A pair of the similarity s agrees
 in one of the BANDS with the probability 1 - (1 - s ** ROWS) ** BANDS: at 0.7, one pair in 6,500 is overlooked, at
-0.8 one in 20 million. Of the others, those are left out whose sketches say that they are less similar than asked by
-more than SLACK: one in 5,400 at 0.7 and one in 21,000 at 0.8, by the binomial distribution. No decision rests on a
-sketch: the similarity of each pair that is left is counted.
+0.8 one in 20 million. Of the others, those are left out whose sketches say that they are less similar than asked
+by more than SLACK: one in 5,400 at 0.7 and one in 21,000 at 0.8, by the binomial distribution. No decision rests
+on a sketch: the similarity of each pair that is left is counted.
 """
 
 from collections.abc import Iterator, Sequence

@@ -139,7 +139,8 @@ def check(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpac
 
 def _texts(workspace: Workspace, path: str, **parameters: object) -> "pl.DataFrame":
     with workspace.connect_lazily() as connection:
-        return sql_files.select(connection, path, **parameters).pl()
+        rows: pl.DataFrame = sql_files.select(connection, path, **parameters).pl()
+        return rows
 
 
 def _evaluations(

@@ -15,7 +15,7 @@ from curate.errors import NotMet
     "--against",
     metavar="COLLECTION",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     help="Benchmark whose queries must not train either; repeatable.",
 )
 @click.option("--near", metavar="S", type=float, help="Share of common shingles of near texts [0.8].")

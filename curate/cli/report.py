@@ -39,7 +39,7 @@ SUFFIXES = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "ma
 @click.option("--query", "query", metavar="ID", help="Query to report on, as in `curate report query ID`.")
 @click.option(
     "--hidden",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="Qrels with every relevant passage of their queries, to measure filters by.",
 )
 @rows_options((*ROWS, *PAGES), default=None, about="table")
