@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from curate.augment import plan_augment as plan_augment
     from curate.calibrate.stage import calibrate as calibrate
     from curate.calibrate.stage import plan_calibrate as plan_calibrate
+    from curate.check.stage import check as check
     from curate.config import Settings as Settings
     from curate.cutoffs import set_cutoffs as set_cutoffs
     from curate.denoise.stage import denoise as denoise
@@ -80,6 +81,7 @@ _HOME = {
     "WorkspaceBusy": "curate.errors",
     "augment": "curate.augment",
     "calibrate": "curate.calibrate.stage",
+    "check": "curate.check.stage",
     "denoise": "curate.denoise.stage",
     "doctor": "curate.doctor.stage",
     "draw_sample": "curate.annotate.sample",

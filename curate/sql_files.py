@@ -95,6 +95,8 @@ VIEWS = (
     "views/current_runs",
     "views/current_decisions",
     "views/current_pseudo_labels",
+    "filters/filter_settings",
+    "filters/hidden_labels",
 )
 # Defined last, because they read views.
 TABLE_MACROS = (
@@ -108,6 +110,9 @@ TABLE_MACROS = (
     "macros/judged_twice",
     "macros/common_words",
     "macros/hidden_positives",
+    "filters/lowest_positives",
+    "filters/filtered_candidates",
+    "filters/verdicts",
 )
 DEFINED = (*MACROS, *VIEWS, *TABLE_MACROS)
 # Functions by which a query reads a table without naming it as one word.

@@ -43,24 +43,27 @@ LESS = ord("<")
 def text_hashes(texts: Sequence[str]) -> "npt.NDArray[np.uint64]":
     """Return a 64-bit hash of each text; texts with the same tokens share it.
 
-    Tokens are taken after NFKC and case folding, without invisible characters and the asterisks of **bold**, and
-    with dashes as hyphens. They are words (runs of letters, digits and marks); numbers with the punctuation
-    between their digits; symbols and # % & * @; a hyphen on one side of a word; a point before a word; and
-    operators such as != and ->. Other punctuation and white space only separate tokens. The hash is an 8-byte
-    blake2b digest, read as little-endian, of the tokens joined by single spaces. For a text without tokens, the
-    digest is that of the stripped text.
+    The hash is an 8-byte blake2b digest, read as little-endian, of what `plain` returns.
     """
     import numpy as np
 
-    hashes = np.empty(len(texts), np.uint64)
+    digests = [blake2b(text.encode(), digest_size=8).digest() for text in plain(texts)]
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+
+
+def plain(texts: Sequence[str]) -> list[str]:
+    """Return the tokens of each text, joined by single spaces; of a text without tokens the stripped text.
+
+    Tokens are taken after NFKC and case folding, without invisible characters and the asterisks of **bold**, and
+    with dashes as hyphens. They are words (runs of letters, digits and marks); numbers with the punctuation
+    between their digits; symbols and # % & * @; a hyphen on one side of a word; a point before a word; and
+    operators such as != and ->. Other punctuation and white space only separate tokens.
+    """
+    found = [""] * len(texts)
     for places in _blocks(texts):
-        tokens = _tokens([_normalized(texts[place]) for place in places])
-        digests = [
-            blake2b((kept.rstrip(" ") or texts[place].strip()).encode(), digest_size=8).digest()
-            for kept, place in zip(tokens, places, strict=True)
-        ]
-        hashes[places] = np.frombuffer(b"".join(digests), "<u8")
-    return hashes
+        for kept, place in zip(_tokens([_normalized(texts[place]) for place in places]), places, strict=True):
+            found[place] = kept.rstrip(" ") or texts[place].strip()
+    return found
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[list[int]]:

@@ -8,6 +8,7 @@ TITLES = {
     "retriever_overlap": "Which retrievers found the same candidates",
     "calibration_in_force": "The calibration in force",
     "cutoff_sweep": "What other cutoffs would keep and cost",
+    "filters": "What other filters would have kept",
     "rescued": "Rescued: passages that are no negatives, because nobody is sure",
     "query_cards": "The queries that tell most",
     "duplicate_groups": "Passages with the same text",
@@ -70,6 +71,15 @@ CAPTIONS = {
         "scorer was not trained on: so large a share of the relevant passages that nobody labelled would become "
         "negatives, too. 'short' counts the queries with fewer than {negatives} hard negatives. To use a value: "
         "curate cutoffs set NAME --negative-below VALUE."
+    ),
+    "filters": (
+        "One row per filter, over the same unlabelled candidates of labelled queries in the top {depth} of run "
+        "{run}. 'kept' is what it would use as negatives; 'short' counts the queries with fewer than {negatives} "
+        "of them. 'curate' keeps what has a probability below {negative_below:g}, whatever people said. A filter "
+        "that needs another kind of score than this retriever's has no row. What depends on an unknown score is "
+        "'unknown', never guessed. 'false' is the share of relevant passages among those that it keeps, and "
+        "'caught' the share of the relevant ones that it removes, both of what people or hidden labels (--hidden "
+        "FILE) say. The rules and their sources: curate sql --explain filter_settings."
     ),
     "rescued": (
         "Each block is a pair that a miner without denoising would have used as a negative: it is among the "

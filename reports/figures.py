@@ -9,6 +9,11 @@ def number(value: object) -> str:
     return "" if value is None else f"{value:,}"
 
 
+def at_least(count: int, more: int) -> str:
+    """Return a count of which `more` are unknown: '3', or '3 to 5'."""
+    return f"{number(count)} to {number(count + more)}" if more else number(count)
+
+
 def percent(share: float | None) -> str:
     """Return a share in readable form: 12.3 %. A '-' for null, when there was nothing to divide by."""
     return "-" if share is None else f"{share:.1%}".replace("%", " %")

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from curate import family, judges, named_queries
 from curate.choose_run import chosen_run
 from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings
+from curate.load.hidden_labels import hidden_labels
 from curate.options import given_options
 from curate.query_output import SCHEMA
 from curate.suggest import curate_command
@@ -35,6 +37,7 @@ ABOUT_THE_RUN = (
     "calibration_in_force",
     "reliability",
     "cutoff_sweep",
+    "filters",
     "shortfall",
     "suspects",
     "rescued",
@@ -54,6 +57,7 @@ BY_A_JUDGE = (
     "agreement",
 )
 """The reports in which scorers measure a retriever, and might prefer their own family."""
+BY_HIDDEN_LABELS = ("filters",)
 FEW = 5
 
 
@@ -101,13 +105,20 @@ class ReportOptions(TypedDict, total=False):
     """Id or folder of a scorer, for `judge`, `agreement` and `disagreements`; by default that of the cutoffs."""
     against: str | None
     """The scorer that it is compared with; by default the other one that has scored the run, if there are two."""
+    hidden: Path | str | None
+    """For `filters`: a file of qrels with every relevant passage of its queries, to measure them by."""
 
 
 def report(workspace: Workspace, name: str, **options: Unpack[ReportOptions]) -> Report:
     """Return one report, by the name of its query in `sql/reports`; raises BadSettings for an unknown name."""
     given = given_options(ReportOptions, options)
+    hidden = given.pop("hidden", None)
+    if hidden and name not in BY_HIDDEN_LABELS:
+        raise BadSettings(f"'{name}' is not measured by hidden labels", run="curate report filters --hidden FILE")
     parameters = named_queries.values(workspace, name, given)
     with workspace.connect_lazily() as connection:
+        if hidden:
+            connection.register("hidden_labels", hidden_labels(Path(hidden)))
         return _answer(connection, name, parameters)
 
 

@@ -17,7 +17,7 @@ from curate.denoise.judge_quality import JudgeQuality
 from . import answers
 from .captions import CAPTIONS, TITLES
 from .document import Document, Tile
-from .figures import between, decimals, number, percent, ranks, span
+from .figures import at_least, between, decimals, number, percent, ranks, span
 from .page import DIM, TITLE, Page
 from .report_rows import Overview, Report, ReportRow
 from .tables import all_fit, records, table
@@ -298,6 +298,27 @@ def sweep(page: Page, found: Report, _lines: int) -> RenderableType:
     return bars(page, ["negative_below", "kept", "share", "positives lost", "short", "kept", "lost"], rows)
 
 
+def filters(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return what other filters would have kept, and how right that is if somebody judged it."""
+    judged = any(row["judged"] for row in found.rows)
+    rows = [
+        (
+            [
+                row["filter"],
+                number(row["kept"]),
+                percent(row["kept_share"]),
+                number(row["unknown"]),
+                at_least(row["short"], row["perhaps_short"]),
+                *([percent(row["false_share"]), percent(row["caught_share"])] if judged else []),
+            ],
+            [row["kept_share"]],
+        )
+        for row in found.rows
+    ]
+    truth = ["false", "caught"] if judged else []
+    return bars(page, ["filter", "kept", "share", "unknown", "short", *truth, ""], rows)
+
+
 def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return source runs with their shares of false negatives and of denoised candidates."""
     rows = [
@@ -544,6 +565,7 @@ RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "disagreements": disagreements,
     "positives_recognised": recognised,
     "cutoff_sweep": sweep,
+    "filters": filters,
     "shortfall": shortfall,
     "suspects": pairs,
     "pseudo_label_outcomes": shares("outcome", "queries"),

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, get_args
+from typing import Any, Unpack, get_args
 
 import numpy as np
 
@@ -17,20 +16,15 @@ from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, as_set, current_cutoffs, set_cutoffs
 from curate.denoise.rank_scores import models_among, ranks_to_score, score_ranks
-from curate.errors import BadInput, BadSettings, CurateError, NotMet, StepMissing
+from curate.errors import BadSettings, CurateError, NotMet, StepMissing
 from curate.jobs import numbered
-from curate.load.checked_rows import rows as rows_of_file
-from curate.load.input_files import Input
+from curate.load.hidden_labels import hidden_labels
 from curate.plan import Plan
 from curate.progress import SILENT, Progress
 from curate.staleness import labels_digest
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-HIDDEN = ("query_id", "passage_id", "relevance")
 OPTION = {"above": "precision", "below": "share-false"}
 CUTOFF = {"above": "positive_above", "below": "negative_below"}
 PAIRS_A_SECOND = 50_000
@@ -198,7 +192,7 @@ def _mean(evidence: Evidence, values: Any) -> float:
 def _pairs(workspace: Workspace, request: CalibrateRequest) -> tuple[Pairs, Source, list[str]]:
     """Return the pairs, the source that counts and what was left out; raises StepMissing if there are too few."""
     _refuse_selected(workspace, request)
-    pairs = Pairs.read(workspace, request.about, _hidden(request.hidden))
+    pairs = Pairs.read(workspace, request.about, hidden_labels(request.hidden))
     by_default: Source = "annotations" if request.hidden or pairs.enough("annotations") else "labels"
     source = request.evidence or by_default
     return pairs, source, [*request.notes, *refuse_unfit(workspace, pairs, source, request.about)]
@@ -221,31 +215,6 @@ def _refuse_selected(workspace: Workspace, request: CalibrateRequest) -> None:
         f"negatives. Calibrate the ranks that all queries have ({instead}), or score all",
         run=curate_command("denoise", *by, *of_run, request.depth, "--enough", 0),
     )
-
-
-def _hidden(path: Path | None) -> "pa.Table":
-    """Return the rows of a file of qrels; raises BadInput for a row that is none."""
-    import pyarrow as pa
-
-    schema = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.int64())])
-    rows = [] if path is None else rows_of_file(Input("qrels", path), _refuse, _ignore)
-    found = [dict(zip(HIDDEN, values, strict=False)) for _, _, values in rows]
-    return pa.Table.from_pylist(found, schema)
-
-
-def _refuse(
-    file: str,
-    line: int,
-    reason: str,
-    text: str,  # noqa: ARG001
-    query_id: str | None = None,  # noqa: ARG001
-    split: str | None = None,  # noqa: ARG001
-) -> None:
-    raise BadInput(f"{file}:{line}: {reason}")
-
-
-def _ignore(_count: int) -> None:
-    """Show no progress: a file of labels is small."""
 
 
 def _promises(workspace: Workspace, request: CalibrateRequest, pairs: Pairs, curve: Curve) -> list[Promise]:

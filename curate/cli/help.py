@@ -5,7 +5,7 @@ import click
 GROUPS = {
     "Data": "passages queries unlabeled qrels annotations split run run_file query cutoffs against name "
     "depth negatives positives groups limit max_rejects promote augmented all_above denoised masks "
-    "hard_negatives random_negatives uncertain given",
+    "hard_negatives random_negatives uncertain given near max_queries max_passages hidden",
     "Model": "retriever encoder scorer init towers pooling similarity query_prompt passage_prompt normalize "
     "max_length query_max_length passage_max_length",
     "Training": "epochs batch_rows batch_groups learning_rate easy_share temperature positives_loss distill "

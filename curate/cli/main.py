@@ -38,6 +38,7 @@ COMMANDS = {
     "evaluate": "curate.cli.evaluate:evaluate",
     "runs": "curate.cli.runs:runs",
     "status": "curate.cli.status:status",
+    "check": "curate.cli.check:check",
     "doctor": "curate.cli.doctor:doctor",
     "use": "curate.cli.use:use",
     "cutoffs": "curate.cli.cutoffs:cutoffs",

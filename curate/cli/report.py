@@ -37,6 +37,11 @@ SUFFIXES = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "ma
 @click.option("--scorer", metavar="MODEL", help="Scorer, for judge and agreement [that of the cutoffs].")
 @click.option("--against", metavar="MODEL", help="Scorer to compare it with, for agreement [the other of two].")
 @click.option("--query", "query", metavar="ID", help="Query to report on, as in `curate report query ID`.")
+@click.option(
+    "--hidden",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Qrels with every relevant passage of their queries, to measure filters by.",
+)
 @rows_options((*ROWS, *PAGES), default=None, about="table")
 @click.option(
     "-o",
@@ -54,6 +59,7 @@ def report(
     scorer: str | None,
     against: str | None,
     query: str | None,
+    hidden: Path | None,
     form: str | None,
     output: Path | None,
 ) -> None:
@@ -64,7 +70,7 @@ def report(
     report in full: headline, naive_negatives, funnel, denoised_by_rank, denoised_by_query, denoised_by_split,
     false_negatives_by_rank, false_negatives_by_retriever, retriever_overlap, judge, agreement, disagreements,
     score_histogram, positives_recognised, hidden_positives, calibration_in_force, reliability, cutoff_sweep,
-    cutoffs_compared, shortfall, suspects, rescued, query_cards, pseudo_labels, pseudo_label_outcomes,
+    cutoffs_compared, filters, shortfall, suspects, rescued, query_cards, pseudo_labels, pseudo_label_outcomes,
     duplicate_groups, cost, lineage, rounds, setting, collection or splits. `query ID` shows everything about one
     query.
 
@@ -106,6 +112,7 @@ def report(
         found = report_rows.overview(here, run=run, cutoffs=cutoffs, limit=limit or report_rows.FEW)
     else:
         about["query"] = query
+        about["hidden"] = hidden
         about["limit"] = None if with_examples else limit
         found = report_rows.report(here, name, **about)
     notes = report_rows.notes(here, found, run=run, cutoffs=cutoffs)

@@ -23,6 +23,7 @@ SECTIONS: dict[str, Make] = {
     "score_histogram": scorer.histogram,
     "reliability": scorer.reliability,
     "cutoff_sweep": denoised.sweep,
+    "filters": denoised.filters,
     "shortfall": denoised.shortfall,
     "suspects": texts.suspects,
     "rescued": texts.rescued,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from curate.counted import counted
 from curate.reports.captions import TITLES
 from curate.reports.document import Bar, Bars, Figure, Line, Lines, Section, Table
-from curate.reports.figures import number, percent, ranks, span
+from curate.reports.figures import at_least, number, percent, ranks, span
 from curate.reports.report_rows import Report, ReportRow
 
 from .common import caption, rate_bars, rates_table
@@ -250,6 +250,45 @@ def sweep(found: Report, _all: Reports) -> Section:
             found.name, TITLES[found.name], "No candidate is scored, so that no cutoff would change anything."
         )
     return Section(found.name, TITLES[found.name], "", [Figure(chart, table)], how=caption(found))
+
+
+def filters(found: Report, _all: Reports) -> Section:
+    """Return what other filters would have kept of the same candidates."""
+    if not found.rows:
+        return Section(found.name, TITLES[found.name], "No labelled query of the run has unlabelled candidates.")
+    table = Table(
+        ["filter", "kept", "share", "unknown", "queries left short", "judged", "false", "caught", "its rule"],
+        [
+            [
+                row["filter"],
+                number(row["kept"]),
+                percent(row["kept_share"]),
+                number(row["unknown"]),
+                at_least(row["short"], row["perhaps_short"]),
+                number(row["kept_judged"]),
+                percent(row["false_share"]),
+                percent(row["caught_share"]),
+                row["source"],
+            ]
+            for row in found.rows
+        ],
+        "What each filter keeps of the unlabelled candidates",
+        texts=["its rule"],
+        marked=[0],
+    )
+    chart = Bars(
+        "Candidates that each filter keeps",
+        "Each bar is the share of the same unlabelled candidates that the filter would use as negatives.",
+        [Bar(row["filter"], row["kept_share"]) for row in found.rows],
+    )
+    first = found.rows[0]
+    lead = (
+        f"Of {counted(first['candidates'], 'unlabelled candidates')}, {number(first['relevant'])} of "
+        f"{number(first['judged'])} with a verdict are relevant."
+        if first["judged"]
+        else "Nobody judged these candidates, so that nothing is known of how right a filter is."
+    )
+    return Section(found.name, TITLES[found.name], lead, [Figure(chart, table)], how=caption(found))
 
 
 def shortfall(found: Report, _all: Reports) -> Section:
