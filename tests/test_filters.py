@@ -64,7 +64,13 @@ class World:
                 for q, p, rank in found
             ],
         )
-        about = {"retriever": "dense", "index": "exact", "model_id": "encoder", "recall": None, "sources": []}
+        about: dict[str, Any] = {
+            "retriever": "dense",
+            "index": "exact",
+            "model_id": "encoder",
+            "recall": None,
+            "sources": [],
+        }
         counts = {"run_id": RUN, "split": "train", "depth": depth, "queries": QUERIES, "round": 1}
         mine.write_rows("runs", [{**about, **counts, **run}])
         mine.finish()
@@ -87,7 +93,8 @@ class World:
 
 def unit(vectors: npt.NDArray[Any]) -> Floats:
     """Return vectors of length 1."""
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    unit_length: Floats = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit_length
 
 
 def logit(probability: float) -> float:
@@ -187,7 +194,7 @@ def test_a_rule_says_what_a_loop_says_that_knows_the_score_of_every_positive(
     lists = {q: WORLD.ranked(q, DEPTH) for q in range(QUERIES)}
     missed = {q for q, positives in WORLD.positives.items() if not set(positives) <= set(lists[q])}
     assert len(missed) > 3
-    expected = {
+    expected: dict[tuple[int, int], bool | None] = {
         (q, p): rule(scores, q, p, rank)
         for q in range(QUERIES)
         for rank, p in enumerate(lists[q], 1)
