@@ -65,8 +65,8 @@ def report(
 ) -> None:
     """Show what was mined, what denoising removed and what is left to train on.
 
-    Without NAME, an overview, also as a page for the browser (html) or for a pull request (markdown). With NAME, one
-    report in full: headline, naive_negatives, funnel, denoised_by_rank, denoised_by_query, denoised_by_split,
+    Without NAME, an overview, also as a page for the browser (html) or for a pull request (markdown). With NAME,
+    one report in full: headline, naive_negatives, funnel, denoised_by_rank, denoised_by_query, denoised_by_split,
     false_negatives_by_rank, false_negatives_by_retriever, retriever_overlap, judge, agreement, disagreements,
     score_histogram, positives_recognised, hidden_positives, calibration_in_force, reliability, cutoff_sweep,
     cutoffs_compared, filters, shortfall, suspects, rescued, query_cards, pseudo_labels, pseudo_label_outcomes,

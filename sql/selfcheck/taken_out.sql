@@ -75,14 +75,7 @@ whole as (
         count(*) as queries,
         sum(relevant_taken)::double as relevant_taken,
         sum(relevant)::double as relevant,
-        share_interval(
-            sum(taken)::bigint,
-            sum(pairs)::bigint,
-            count(*),
-            sum(taken * taken)::bigint,
-            sum(taken * pairs)::bigint,
-            sum(pairs * pairs)::bigint
-        ) as "interval",
+        share_interval(taken, pairs) as "interval",
     from per_query
     group by kind, first_rank, cutoff, value, in_force
 )
