@@ -10,8 +10,8 @@ create or replace macro share_interval(hits, total) as
             sum(hits),
             sum(total),
             count(*) filter (where total > 0),
-            sum(hits * hits),
-            sum(hits * total),
-            sum(total * total)
+            sum(hits::bigint * hits),
+            sum(hits::bigint * total),
+            sum(total::bigint * total)
         )
     );
