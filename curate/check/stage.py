@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from curate import sql_files
 from curate.check.near import LEAST, Texts
 from curate.counted import counted
 from curate.errors import BadSettings, StepMissing
@@ -112,7 +111,7 @@ def check(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpac
     least = given.get("near", SIMILARITY)
     if not LEAST <= least <= 1:
         raise BadSettings(f"near = {least:g}; expected a number from {LEAST:g} to 1, such as {SIMILARITY:g}")
-    ours = _texts(workspace, "check/training_texts")
+    ours = workspace.select("check/training_texts")
     if not ours.height:
         raise StepMissing("no query of train or without labels yet", run="curate load COLLECTION")
     evaluated: dict[str, dict[str, int]] = {}
@@ -137,25 +136,19 @@ def check(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpac
     )
 
 
-def _texts(workspace: Workspace, path: str, **parameters: object) -> "pl.DataFrame":
-    with workspace.connect_lazily() as connection:
-        rows: pl.DataFrame = sql_files.select(connection, path, **parameters).pl()
-        return rows
-
-
 def _evaluations(
     workspace: Workspace, benchmarks: Sequence[str | Path], progress: Progress
 ) -> "Iterator[tuple[str, pl.DataFrame]]":
     """Yield the name and the texts of dev, test, and each benchmark."""
-    own = _texts(workspace, "check/evaluation_texts", all=False)
+    own = workspace.select("check/evaluation_texts", all=False)
     for split in own["split"].unique().sort():
         yield split, own.filter(split=split)
     for benchmark in map(Path, [benchmarks] if isinstance(benchmarks, (str, Path)) else benchmarks):
         with TemporaryDirectory(prefix="curate-check-") as folder:
             other = Workspace.create(Path(folder) / "benchmark")
             load(other, benchmark, progress=progress)
-            theirs = _texts(other, "check/evaluation_texts", all=False)
-            yield shown(benchmark), theirs if theirs.height else _texts(other, "check/evaluation_texts", all=True)
+            theirs = other.select("check/evaluation_texts", all=False)
+            yield shown(benchmark), theirs if theirs.height else other.select("check/evaluation_texts", all=True)
 
 
 def _leaks(kind: str, where: str, ours: "pl.DataFrame", theirs: "pl.DataFrame", least: float) -> Iterator[Leak]:
