@@ -6,6 +6,8 @@ from pathlib import Path
 from curate.config import Settings
 from curate.job_record import Record, outputs
 from curate.shards import Shard
+from curate.snapshot import Snapshot
+from curate.unnamed_shards import unnamed_shards
 from curate.workspace import Workspace
 
 
@@ -48,6 +50,11 @@ class AsOf(Workspace):
         """Leave the catalogue as it is, because it shows the present."""
         return True
 
-    def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
-        whole = outputs(self.root, [self._made_by])
-        return [shard for shard in super()._unnamed(table, named) if shard in whole]
+    def snapshot(self) -> Snapshot:
+        """Return what counted then, and what the job has written again."""
+        own = outputs(self.root, [self._made_by])
+
+        def unnamed(table: str, named: list[Shard]) -> list[Shard]:
+            return [shard for shard in unnamed_shards(self.root, table, named) if shard in own]
+
+        return Snapshot(self.root, self.records(), unnamed)

@@ -67,8 +67,9 @@ class Catalogue:
         before = self._label
         files = {table: digest([str(path) for path in now.paths(table)]) for table in sql_files.TABLES}
         names: frozenset[str] = sql_files.known_names()
-        if before.get("definitions") == _definitions(connection):
-            changed = {table for table, named in files.items() if before["files"].get(table) != named}
+        known = before.get("files")
+        if isinstance(known, dict) and before.get("definitions") == _definitions(connection):
+            changed = {table for table, named in files.items() if known.get(table) != named}
             names = frozenset(name for name in names if changed & sql_files.tables_of([name])) | {sql_files.STAGES}
         define(connection, now, names)
         label = {"shows": self._state(now.records), "files": files, "definitions": _definitions(connection)}
@@ -127,6 +128,5 @@ class Catalogue:
 def _definitions(connection: "duckdb.DuckDBPyConnection") -> str:
     """Return a digest of the views and macros of the file, and of those that it should have."""
     names = sql_files.known_names() - sql_files.SOME_SHARDS_OF.keys()
-    shards = [name for name in names if sql_files.tables_of([name])]
-    rows = sql_files.select(connection, "workspace/definitions", names=sorted(names), shards=shards)
+    rows = sql_files.select(connection, "workspace/definitions", names=sorted(names))
     return digest(rows.fetchall(), [sql_files.code(path) for path in sql_files.DEFINED])

@@ -56,7 +56,7 @@ class Record:
 
 def outputs(root: Path, records: Iterable[Record]) -> list[Shard]:
     """Return the files that records name, in the workspace `root`."""
-    return [Shard(root / name, sha256) for record in records for name, sha256 in record.outputs.items()]
+    return [Shard(root / name, sha256) for record in records for name, sha256 in sorted(record.outputs.items())]
 
 
 def places(stages: Path, job: str) -> tuple[Path, Path]:

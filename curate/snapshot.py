@@ -1,12 +1,12 @@
 """What one connection reads: the records of a workspace, and the shards that count, as they were at one moment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from curate import sql_files
 from curate.damage import all_contents, all_standing, refuse
-from curate.job_record import Record
+from curate.job_record import Record, outputs
 from curate.schema_shard import schema_shard
 from curate.shards import Shard
 
@@ -23,28 +23,42 @@ class ScoredFile:
 class Snapshot:
     """The shards of each table are listed once, so that all that is read through a snapshot fits together."""
 
-    def __init__(self, root: Path, records: list[Record], shards: Mapping[str, list[Shard]]) -> None:
-        """Take the workspace's folder, its records, and the shards of each table that count.
+    def __init__(
+        self,
+        root: Path,
+        records: list[Record],
+        unnamed: Callable[[str, list[Shard]], list[Shard]],
+    ) -> None:
+        """Take the workspace's folder and records; `Workspace.snapshot` makes one.
 
-        `Workspace.snapshot` makes one.
+        unnamed: a function that takes a table and those of its shards that records name, and returns what else
+        counts.
         """
         self.root, self.records = root, records
-        self._shards = shards
+        self._unnamed = unnamed
+        self._named: dict[str, list[Shard]] = {table: [] for table in sql_files.TABLES}
+        for shard in outputs(root, records):
+            folder, table = shard.path.relative_to(root).parts[:2]
+            if folder == "tables" and table in self._named:
+                self._named[table].append(shard)
+        self._listed: dict[str, list[Shard]] = {}
         self.scored: list[ScoredFile] = []
         """The files that a connection reads for the view scored_candidates (curate/scored_candidates.py)."""
 
-    def changed(self, before: "Snapshot") -> set[str]:
-        """Return the tables whose shards are others than in an earlier snapshot of the workspace."""
-        return {table for table in sql_files.TABLES if self._shards[table] != before.shards(table)}
+    def shows(self, before: "Snapshot") -> bool:
+        """Return whether there is nothing new in it, as far as the earlier snapshot of the workspace was read."""
+        return self.records == before.records and not self.changed(before)
 
-    @property
-    def content(self) -> tuple[list[Record], Mapping[str, list[Shard]]]:
-        """What is read through it. Equal snapshots of a workspace have equal contents."""
-        return self.records, self._shards
+    def changed(self, before: "Snapshot") -> set[str]:
+        """Return the tables that were read through an earlier snapshot and have other shards in this one."""
+        return {table for table, shards in before._listed.items() if self.shards(table) != shards}  # noqa: SLF001
 
     def shards(self, table: str) -> list[Shard]:
         """Return the shards of a table that count, in the order of their jobs."""
-        return self._shards[table]
+        if table not in self._listed:
+            named = self._named[table]
+            self._listed[table] = named + self._unnamed(table, named)
+        return self._listed[table]
 
     def paths(self, table: str, *, without: str = "") -> list[Path]:
         """Return the Parquet files of a table, in the order of their jobs; the list is never empty.

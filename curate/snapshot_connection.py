@@ -64,7 +64,8 @@ class SharedConnection:
                 self._users -= 1
 
     def _showing(self, now: Snapshot) -> "duckdb.DuckDBPyConnection":
-        if self._open and self._open[0].now.content == now.content:
+        if self._open and now.shows(self._open[0].now):
+            self._open[0].check_anew()
             return self._open[1]
         if self._open and self._users == 0:
             shown, connection = self._open
@@ -95,6 +96,12 @@ class _Shown:
                 self._checked.update(unchecked)
             if not read.isdisjoint(scored_candidates.VIEWS):  # each time: files may go
                 scored_candidates.check(asking, self.now)
+
+    def check_anew(self) -> None:
+        """Have files compared with their records once more, because they may have been damaged since."""
+        refuse(self.now.root, all_standing(outputs(self.now.root, self.now.records)))
+        with self._one_at_a_time:
+            self._checked.clear()
 
     def define(self, asking: "duckdb.DuckDBPyConnection", names: Collection[str]) -> None:
         """Create what is called by these names, in place of what there was."""

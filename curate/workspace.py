@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,11 @@ from curate.job_record import (
 from curate.nearest import nearest
 from curate.progress import SILENT, Progress
 from curate.schema_shard import FORMAT, schema_shard
-from curate.shards import Manifest, Shard, write_text
+from curate.shards import Manifest, write_text
 from curate.snapshot import Snapshot
 from curate.snapshot_connection import SharedConnection, connect
 from curate.spill import SPILL, clear_spills
+from curate.unnamed_shards import unnamed_shards
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,10 +52,6 @@ LOGGER = logging.getLogger("curate.workspace")
 CONFIG = "curate.toml"
 OWN = ("tables", "annotations", "embeddings", "indexes", "models")
 OWN_FILES = (CONFIG, "curate.duckdb", ".lock", SPILL)
-# A shard of the ledger counts as soon as it is written, because each shard holds complete answers. The models that
-# gave the scores count with it. Other shards count once their job has a record, so that no reader sees half a run.
-COUNTED_AT_ONCE = ("scores", "models")
-
 TOML = """\
 # Settings of this workspace. Options on the command line take precedence over them.
 # docs/configuration.md lists every key with its default.
@@ -91,7 +88,6 @@ class Workspace:
             )
         if settings:
             self.settings = settings
-        self._shared = SharedConnection()
 
     @classmethod
     def create(cls, root: Path | str, settings: str | None = None) -> "Workspace":
@@ -123,6 +119,14 @@ class Workspace:
             if (folder / CONFIG).is_file():
                 return cls(folder)
         raise _no_workspace(start)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy, in this process or another, begins with. It opens a connection of its own."""
+        return {name: value for name, value in vars(self).items() if name != "_shared"}
+
+    @cached_property
+    def _shared(self) -> SharedConnection:
+        return SharedConnection()
 
     @cached_property
     def settings(self) -> Settings:
@@ -227,27 +231,7 @@ class Workspace:
 
     def snapshot(self) -> Snapshot:
         """Return the records and shards that count now, for what must not change while it is read."""
-        records = self.records()
-        shards: dict[str, list[Shard]] = {table: [] for table in sql_files.TABLES}
-        for record in records:
-            for name, sha256 in sorted(record.outputs.items()):
-                folder, _, inner = name.partition("/")
-                table = inner.partition("/")[0]
-                if folder == "tables" and table in shards:
-                    shards[table].append(Shard(self.root / name, sha256))
-        for table in COUNTED_AT_ONCE:
-            shards[table] += self._unnamed(table, {shard.path for shard in shards[table]})
-        return Snapshot(self.root, records, shards)
-
-    def _unnamed(self, table: str, named: set[Path]) -> list[Shard]:
-        """Return the shards that count although no record names them yet. One that is not whole is made again."""
-        paths = sorted(path for path in (self.root / "tables" / table).glob("*/*.parquet") if path not in named)
-        manifests = ((path, Manifest.read(path)) for path in paths)
-        return [
-            Shard(path, made.sha256)
-            for path, made in manifests
-            if made and made.lineage.job == path.parent.name and made.is_intact(path)
-        ]
+        return Snapshot(self.root, self.records(), partial(unnamed_shards, self.root))
 
     def connect(self, now: Snapshot | None = None, **config: Any) -> "duckdb.DuckDBPyConnection":
         """Return an in-memory DuckDB connection that has every table and view of the workspace.
@@ -289,6 +273,8 @@ class Workspace:
             raise KeyboardInterrupt from error
         except (CurateError, duckdb.Error, OSError) as error:
             LOGGER.warning("no scored candidates are kept: %s", error)
+        finally:
+            vars(self).pop("_shared", None)  # the next question looks for the files anew
 
     def select(self, path: str, /, **parameters: Any) -> "pl.DataFrame":
         """Return the rows of the query in `sql/<path>.sql` as a Polars DataFrame."""

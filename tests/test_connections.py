@@ -1,8 +1,11 @@
 """Connections that steps share (curate/snapshot_connection.py), and the catalogue's (curate/catalogue.py)."""
 
+import copy
+import pickle
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -106,6 +109,39 @@ def test_damage_is_found_after_a_change(here: Workspace) -> None:
         count(connection, "candidates")
 
 
+@pytest.mark.parametrize(
+    "harm", [lambda path: path.write_bytes(path.read_bytes()[:-9]), lambda path: path.unlink()]
+)
+def test_damage_is_found_without_a_change(here: Workspace, harm: Callable[[Path], object]) -> None:
+    """Each question compares the files with the records."""
+    with here.reading() as connection:
+        assert count(connection, "candidates") == 2
+    harm(Job(here, "mine", "bm25-train").shard("candidates", 0))
+    with pytest.raises(Damaged, match="tables/candidates"), here.reading() as connection:
+        count(connection, "candidates")
+
+
+def test_other_bytes_are_found_without_a_change(here: Workspace) -> None:
+    """A file of the same size whose bytes are others is never read."""
+    with here.reading() as connection:
+        assert count(connection, "candidates") == 2
+    shard = Job(here, "mine", "bm25-train").shard("candidates", 0)
+    data = bytearray(shard.read_bytes())
+    data[30] ^= 1
+    shard.write_bytes(data)
+    with here.reading() as connection, pytest.raises(Damaged, match="tables/candidates"):
+        count(connection, "candidates")
+
+
+def test_a_copy_of_a_workspace_has_a_connection_of_its_own(here: Workspace) -> None:
+    """Other processes may get one."""
+    with here.reading() as connection:
+        assert count(connection, "passages") == 2
+    for other in (copy.deepcopy(here), pickle.loads(pickle.dumps(here))):
+        with other.reading() as connection:
+            assert count(connection, "passages") == 2
+
+
 def ask_catalogue(workspace: Workspace, question: str) -> list[tuple[object, ...]]:
     """Return the rows that another client gets."""
     with duckdb.connect(str(workspace.catalogue.path)) as connection:
@@ -131,6 +167,7 @@ def test_the_catalogue_defines_only_what_changed(here: Workspace, defined: list[
         "drop view decisions",
         "create or replace view decisions as select 1 as mine",
         "drop view scores",
+        "create or replace view passages as select 1 as mine",
         "drop macro probability",
     ],
 )

@@ -1,8 +1,9 @@
 -- definitions: how this database defines tables, views and macros of the workspace. Grain: one row per name.
--- In lower case, because DuckDB writes the names of types otherwise once it has read a file again.
--- $names: those that count. $shards: those of them that are views over shards, whose files change with every job.
+-- In lower case, because DuckDB writes the names of types otherwise once it has read a file again. As a digest, because the
+-- view of a table names all of its shards.
+-- $names: those that count.
 with found as (
-    select view_name as name, case when not list_contains($shards, view_name) then sql end as definition
+    select view_name as name, sql as definition
     from duckdb_views()
     where not internal
     union all
@@ -10,4 +11,4 @@ with found as (
     from duckdb_functions()
     where not internal
 )
-select name, lower(definition) from found where list_contains($names, name) order by all;
+select name, md5(lower(definition)) from found where list_contains($names, name) order by all;
