@@ -91,7 +91,7 @@ def compare(workspace: Workspace, truth: Path) -> None:
     known = [(rank, probability, (query, passage) in pairs) for query, passage, rank, probability in candidates]
     total = sum(is_relevant for *_, is_relevant in known)
     print(f"{len(known):,} unlabelled candidates, of which {total:,} are relevant; {found.counts}")
-    print("below  recall: said           truth    cost: at most  truth    precision: at least  truth")
+    print("below  recall: said           truth    cost: at most  truth    precision: truth")
     for row in found.by_cutoff:
         if (cut := row["negative_below"]) not in CUTOFFS:
             continue
@@ -99,10 +99,7 @@ def compare(workspace: Workspace, truth: Path) -> None:
         recall, precision = sum(taken) / total, sum(taken) / len(taken)
         cost = (len(taken) - sum(taken)) / (len(known) - total)
         said = f"{row['recall']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-        print(
-            f"{cut:5}  {said}  {recall:.3f}    {row['unlabelled']:.3f}  {cost:.3f}    "
-            f"{row['precision']:.3f}  {precision:.3f}"
-        )
+        print(f"{cut:5}  {said}  {recall:.3f}    {row['unlabelled']:.3f}  {cost:.3f}    {precision:.3f}")
     for figure in found.figures:
         if figure["cutoff"] == "negative_below":
             print(figure["what"], figure["of"], figure["part"], figure["means"], figure["value"])

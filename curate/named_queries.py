@@ -15,6 +15,7 @@ from curate.cutoffs import chosen_cutoffs, cutoffs_in_force, known_scorer
 from curate.denoise.rank_scores import models_among
 from curate.errors import BadSettings, StepMissing, UnknownName
 from curate.nearest import nearest
+from curate.query_output import json_lines
 from curate.suggest import curate_command
 from curate.workspace import Workspace
 
@@ -35,6 +36,9 @@ PARAMETERS = {
     "seed": "that of curate.toml",
 }
 """Parameter -> its value if nobody gives one."""
+WHOLE = {f"{unsigned}{size}int" for unsigned in ("", "u") for size in ("tiny", "small", "big", "huge")}
+PLAIN = {"boolean", "integer", "uinteger", *WHOLE, "float", "double", "varchar", "enum"}
+"""The types of DuckDB whose values Python has as JSON has them."""
 OVER_UNLABELED = ("pseudo_labels", "pseudo_label_outcomes")
 
 
@@ -110,6 +114,8 @@ def rows(
     They are what `curate sql --json` gives. To have DuckDB write the JSON would have it plan each query once more.
     """
     result = sql_files.query(connection, text(name), parameters)
+    if not all(map(_is_plain, result.types)):
+        return [json.loads(line) for line in json_lines(result)]
     readers = [json.loads if str(kind) == "JSON" else _in_json for kind in result.types]
     return [
         {
@@ -150,15 +156,20 @@ def _two_scorers(workspace: Workspace, name: str, found: Mapping[str, Any]) -> t
     raise BadSettings(f"'{name}' compares two scorers. Name them, by {options}: {', '.join(both)}")
 
 
+def _is_plain(kind: Any) -> bool:
+    """Return whether a type is plain, or a list or struct of plain ones."""
+    if kind.id in ("list", "struct"):
+        return all(_is_plain(child) and str(child) != "JSON" for _, child in kind.children)
+    return kind.id in PLAIN or str(kind) == "JSON"
+
+
 def _in_json(value: Any) -> Any:
-    """Return a value of DuckDB as JSON has it."""
+    """Return a value of a plain type as JSON has it."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _in_json(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_in_json(inner) for inner in value]
-    return value if isinstance(value, int | str | None) else str(value)
+    return [_in_json(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _checked(key: str, value: Any) -> Any:

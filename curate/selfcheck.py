@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 from curate import judges, sql_files, standing
 from curate.annotate.estimates import estimate
+from curate.annotate.sample import job_of
 from curate.choose_run import chosen_run
 from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings, StepMissing
@@ -58,15 +59,14 @@ class SelfCheck:
     figures: list[Row]
     """One row per figure. `what` is recall, cost or precision, and `of` the pairs that it is about: hidden,
     judged, unlabelled, random, or sample (verdicts on a sample of `curate annotate`). `part`: all, or a range of
-    ranks.
-    `cutoff`: negative_below, or positive_above; `at`: its value. `means`: measured, estimate (from a sample),
-    lower bound, upper bound, or opinion (the scorer's own, by its calibrated probabilities). `value` is a share,
-    with its 95 % interval from `low` to `high` if it is measured or an estimate. It rests on `pairs` of
-    `queries`, of which `taken` count; None if the share is no count."""
+    ranks. `cutoff`: negative_below, or positive_above; `at`: its value. `means`: measured, estimate (of a sample),
+    upper bound, or opinion (the scorer's own, by its calibrated probabilities). `value` is a share, with its 95 %
+    interval from `low` to `high` if it is measured or an estimate. It rests on `pairs` of `queries`, of which
+    `taken` count; None if the share is no count."""
     by_cutoff: list[Row]
     """One row per value of negative_below: `recall` with `low` and `high`, `unlabelled` (the share of unlabelled
-    candidates that it takes out), `judged` (of those that people judged not relevant), and `precision` (its lower
-    bound). Of the value that the cutoffs have, `in_force` is true. Empty where judges are joined by all or any."""
+    candidates that it takes out) and `judged` (of those that people judged not relevant). Of the value that the
+    cutoffs have, `in_force` is true. Empty where judges are joined by all or any."""
     notes: list[str]
     """What to know of these figures, one sentence or two each."""
 
@@ -111,12 +111,11 @@ def selfcheck(
         scorers = rows("selfcheck/scorers")
     stopped = bool(row.get("enough")) and bool(_state(workspace, run, row)["unscored"])
     if stopped:
-        taken = [found for found in taken if found["kind"] != "unlabelled"]
+        taken = [found for found in taken if found["kind"] not in ("unlabelled", "judged")]
     calibrated = all(scorer["calibration_id"] for scorer in scorers)
     figures = [
         *_shares(taken),
-        *_precision(taken),
-        *(_opinions(taken) if calibrated else ()),
+        *(_opinions(taken) if calibrated and len(scorers) == 1 else ()),
         *_of_sample(workspace, run, row),
     ]
     notes = [*_notes(scorers), *_notes_on_cost(figures, row, calibrated=calibrated, stopped=stopped)]
@@ -182,23 +181,6 @@ def _whole(taken: Iterable[Row], kind: str) -> dict[tuple[str, float], Row]:
     return {(row["cutoff"], row["value"]): row for row in taken if (row["kind"], row["part"]) == (kind, "all")}
 
 
-def _lowest_precision(hidden: Row, unlabelled: Row) -> float | None:
-    """Return the share of hidden positives among all that is taken out: as if nothing else there were relevant."""
-    total = hidden["taken"] + unlabelled["taken"]
-    return round(hidden["taken"] / total, 6) if total else None
-
-
-def _precision(taken: list[Row]) -> Iterator[Row]:
-    """Yield the lower bounds of the precision of what is taken out, hidden positives included."""
-    unlabelled = _whole(taken, "unlabelled")
-    for key, hidden in _whole(taken, "hidden").items():
-        if hidden["in_force"] and key in unlabelled:
-            value = _lowest_precision(hidden, unlabelled[key])
-            counts = {"taken": hidden["taken"], "pairs": hidden["taken"] + unlabelled[key]["taken"]}
-            bare = {"low": None, "high": None, "queries": hidden["queries"]}
-            yield _figure("precision", "hidden", "lower bound", hidden, value=value, **counts, **bare)
-
-
 def _opinions(taken: Iterable[Row]) -> Iterator[Row]:
     """Yield what the scorer's own probabilities make of the unlabelled candidates."""
     for row in _whole(taken, "unlabelled").values():
@@ -218,10 +200,18 @@ def _opinions(taken: Iterable[Row]) -> Iterator[Row]:
 
 
 def _of_sample(workspace: Workspace, run: str, row: Row) -> Iterator[Row]:
-    """Yield what the verdicts on the newest sample of this run say, if it was drawn under the same cutoffs."""
+    """Yield what the verdicts on the newest sample of this run say, if it was drawn under the same cutoffs.
+
+    Cutoffs that were set anew since then may have another scorer or calibration.
+    """
+    numbers = {record.job: record.number for record in workspace.records("sample")}
+    set_at = max(
+        record.number for record in workspace.records("cutoffs") if record.settings["name"] == row["name"]
+    )
     alike = {"run_id": run, "cutoffs": row["name"], **{key: row[key] for key in ("depth", BELOW, ABOVE)}}
     for sample in workspace.select("annotate/samples").to_dicts():
-        if all(sample[key] == value for key, value in alike.items()):
+        is_later = numbers[job_of(sample["sample_id"])] > set_at
+        if is_later and all(sample[key] == value for key, value in alike.items()):
             try:
                 found = estimate(workspace, sample["sample_id"])
             except StepMissing:  # nobody has judged it yet
@@ -249,7 +239,6 @@ def _by_cutoff(taken: list[Row]) -> Iterator[Row]:
             "high": hidden["high"],
             "unlabelled": unlabelled and unlabelled["share"],
             "judged": judged and judged["share"],
-            "precision": unlabelled and _lowest_precision(hidden, unlabelled),
         }
 
 
@@ -278,7 +267,7 @@ def _notes_on_cost(figures: list[Row], row: Row, *, calibrated: bool, stopped: b
     if stopped:
         yield (
             "Scoring stopped early (--enough), so that deep ranks are scored only for queries with few negatives. "
-            "Unlabelled candidates are therefore not counted, and give no bound of the cost."
+            "Candidates without a positive label are therefore not counted, and tell nothing of the cost."
         )
     known = {figure["of"] for figure in figures if figure["what"] == "cost"} & {"judged", "sample"}
     if not known:

@@ -30,24 +30,22 @@ PAIRS = {
     "sample": "verdicts on a sample",
 }
 MEANS = {
-    "lower bound": "at least",
     "upper bound": "at most",
     "opinion": "judge says",
     "measured": "",
     "estimate": "",
 }
-LEAST_NEEDED = ("queries", "pairs", "precision at least", "judged")
+LEAST_NEEDED = ("queries", "pairs", "judged")
 CURVE = (
     "One row per value of negative_below; '*' is the one in force. 'cost at most' is the share of the unlabelled "
     "candidates that it takes out, 'judged' that of those that people judged not relevant. To use a value: "
     "curate cutoffs set NAME --negative-below VALUE"
 )
 CAPTION = (
-    "Intervals hold 95 %, by query: they tell how much a share would vary with other queries. 'at least' and 'at "
-    "most' are bounds, and no measurements: a cost of 'at most' takes every unlabelled candidate for a true "
-    "negative, and holds if denoising takes out relevant ones at least as often as others; a precision of 'at "
-    "least' does the same, and counts hidden positives among what is taken out. 'judge says' is what "
-    "the scorer's calibrated probabilities make of it. Random passages are easier than candidates."
+    "Intervals hold 95 %, by query: they tell how much a share would vary with other queries. 'at most' is a "
+    "bound, and no measurement: it takes every unlabelled candidate for a true negative, and holds if denoising "
+    "takes out relevant ones at least as often as others. 'judge says' is what the scorer's calibrated "
+    "probabilities make of it. Random passages are easier than candidates."
 )
 
 
@@ -133,7 +131,6 @@ def _curve(page: Page, rows: list[ReportRow]) -> Table:
             "95 % interval": span(row["low"], row["high"]),
             "cost at most": percent(row["unlabelled"]),
             "judged": percent(row["judged"]),
-            "precision at least": percent(row["precision"]),
         }
         for row in rows
     ]

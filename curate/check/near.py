@@ -25,6 +25,8 @@ LEAST = 0.7
 SLACK = 0.15
 BLOCK = 8192  # texts that are compared at once
 PAIRS = 1 << 17  # pairs whose sketches are compared at once: their numbers take 128 MB
+AGREEING = 1 << 22  # agreements in a band that are looked at together; questions of one template agree in many
+BAND = ("band", "low", "high")
 Places = npt.NDArray[np.int64]
 Sketches = npt.NDArray[np.uint32]
 
@@ -49,6 +51,7 @@ class Texts:
         self.sizes = np.concatenate([np.zeros(0, np.int64), *(block.lengths for block in blocks)])
         self.sketches = np.concatenate([np.zeros((0, ROWS * BANDS), np.uint32), *map(_sketches, blocks)])
         self.bands = _bands(self.sketches)
+        self.sizes_of_bands = self.bands.group_by(BAND).len()
 
     def near(self, texts: Sequence[str], least: float) -> Iterator[Near]:
         """Yield each text of `texts` with each of these that is so similar, in the order of both lists."""
@@ -65,9 +68,8 @@ class Texts:
     def _alike(self, own: Ragged, least: float) -> tuple[Places, Places]:
         """Return the pairs of texts that may be so similar, in the order of both lists."""
         sketches = _sketches(own)
-        pairs = _bands(sketches).join(self.bands, on=["band", "low", "high"], suffix="_of")
-        pairs = pairs.select("text", "text_of").unique().sort("text", "text_of")
-        first, second = pairs["text"].to_numpy(), pairs["text_of"].to_numpy()
+        parts = [self._agreeing(bands) for bands in self._in_parts(_bands(sketches))]
+        first, second = (np.concatenate([part[side].to_numpy() for part in parts]) for side in ("text", "text_of"))
         small, large = np.sort([own.lengths[first], self.sizes[second]], axis=0)
         fits = small >= least * large  # the similarity is at most the share of the sizes
         first, second = first[fits], second[fits]
@@ -76,6 +78,18 @@ class Texts:
             agree = (sketches[first[part]] == self.sketches[second[part]]).mean(axis=1)
             fits[at : at + len(agree)] = agree >= least - SLACK
         return first[fits[: len(first)]], second[fits[: len(first)]]
+
+    def _in_parts(self, bands: pl.DataFrame) -> list[pl.DataFrame]:
+        """Return the bands of some texts in parts, none of which agrees with much more than AGREEING others."""
+        counted = bands.join(self.sizes_of_bands, on=BAND, how="left")
+        of_text = counted.group_by("text").agg(pl.col("len").sum()).sort("text")
+        part = of_text.select("text", part=pl.col("len").fill_null(0).cum_sum() // AGREEING)
+        return bands.join(part, on="text").partition_by("part", maintain_order=True, include_key=False)
+
+    def _agreeing(self, bands: pl.DataFrame) -> pl.DataFrame:
+        """Return the pairs of texts that agree in a band, in the order of both lists."""
+        pairs = bands.join(self.bands, on=BAND, suffix="_of")
+        return pairs.select("text", "text_of").unique().sort("text", "text_of")
 
 
 def _sketches(sets: Ragged) -> Sketches:

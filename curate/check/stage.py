@@ -44,7 +44,7 @@ class Leak:
     """query or passage."""
     id: str
     where: str
-    """dev, test, or the benchmark, with its split."""
+    """dev, test, or the benchmark."""
     other_id: str
     similarity: float
     """1 for the same text."""
@@ -112,6 +112,12 @@ def check(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpac
     if not LEAST <= least <= 1:
         raise BadSettings(f"near = {least:g}; expected a number from {LEAST:g} to 1, such as {SIMILARITY:g}")
     ours = workspace.select("check/training_texts")
+    left_out = int(workspace.select("check/left_out")["queries"][0])
+    if not ours.height and left_out:
+        raise StepMissing(
+            "no query is left to train on: "
+            f"{counted(left_out, 'queries stand', 'query stands')} exactly in dev or test"
+        )
     if not ours.height:
         raise StepMissing("no query of train or without labels yet", run="curate load COLLECTION")
     evaluated: dict[str, dict[str, int]] = {}
@@ -130,7 +136,7 @@ def check(workspace: Workspace, *, progress: Progress = SILENT, **options: Unpac
         similarity=least,
         compared={kind: ours.filter(kind=kind).height for kind in KINDS},
         evaluated=evaluated,
-        left_out=int(workspace.select("check/left_out")["queries"][0]),
+        left_out=left_out,
         leaks=order,
         allowed={"query": given.get("max_queries", MAX_QUERIES), "passage": given.get("max_passages")},
     )
@@ -143,12 +149,16 @@ def _evaluations(
     own = workspace.select("check/evaluation_texts", all=False)
     for split in own["split"].unique().sort():
         yield split, own.filter(split=split)
-    for benchmark in map(Path, [benchmarks] if isinstance(benchmarks, (str, Path)) else benchmarks):
+    named = [benchmarks] if isinstance(benchmarks, (str, Path)) else benchmarks
+    for benchmark in dict.fromkeys(map(Path, named)):
         with TemporaryDirectory(prefix="curate-check-") as folder:
             other = Workspace.create(Path(folder) / "benchmark")
             load(other, benchmark, progress=progress)
             theirs = other.select("check/evaluation_texts", all=False)
-            yield shown(benchmark), theirs if theirs.height else other.select("check/evaluation_texts", all=True)
+            theirs = theirs if theirs.height else other.select("check/evaluation_texts", all=True)
+            if not theirs.height:
+                raise StepMissing(f"{shown(benchmark)} has no query, so that nothing could be found in it")
+            yield shown(benchmark), theirs
 
 
 def _leaks(kind: str, where: str, ours: "pl.DataFrame", theirs: "pl.DataFrame", least: float) -> Iterator[Leak]:

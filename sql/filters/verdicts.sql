@@ -1,8 +1,9 @@
 -- verdicts: what is known to be true of a run's candidates, by which filters are measured. Grain: one row per (query_key, passage_key).
 -- Annotations and labels say it, or else hidden_labels, which have every relevant passage of their queries. Queries that
 -- a scorer of the cutoffs was trained on are left out.
--- weight: for how many candidates the pair stands: 1 over the chance with which a sample drew it, else 1. If some
--- annotations have a chance, the weight of those without one is null: nobody knows it.
+-- weight: for how many candidates the pair stands: 1 if hidden_labels have its query, because then all are known; else 1
+-- over the chance with which a sample drew it, else 1. If some annotations have a chance, the weight of those without one
+-- is null: nobody knows it.
 create or replace macro verdicts(of_run, of_cutoffs) as table
 with seen as (
     select distinct seen_queries.query_key
@@ -35,7 +36,10 @@ told as (
             when judgements.relevant is not null then judgements.relevant
             when hidden_queries.query_key is not null then hidden_positives.query_key is not null
         end as relevant,
-        case when judgements.source = 'annotation' then weights.weight else 1 end::decimal(18, 6) as weight,
+        case
+            when hidden_queries.query_key is null and judgements.source = 'annotation' then weights.weight
+            else 1
+        end::decimal(18, 6) as weight,
     from usable_candidates as candidates
     anti join seen on seen.query_key = candidates.query_key
     left join judgements

@@ -3,7 +3,7 @@
 -- labelled positive that the scorer puts below negative_below: there, the label or the scorer is wrong. A query has one
 -- reason, and each reason has up to half of $limit queries. The columns false_negatives, uncertain and hard_negatives count all
 -- candidates of the query; its rows are the first 5 candidates, up to 3 labelled positives below them and, without a rank,
--- up to 3 that the retriever did not find. shared_words is as in `suspects`.
+-- up to 3 that are not in the judged depth. shared_words is as in `suspects`.
 -- Parameters: $run, $cutoffs, $limit.
 -- Example: curate sql query_cards -p limit=50
 with per_query as (
