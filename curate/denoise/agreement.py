@@ -111,8 +111,8 @@ class Agreement:
             raise NotMet(
                 f"{self.text}. That is {self.flips / self.pairs:.1%}, and {most:.1%} may. Nothing more is scored. "
                 'Let torch compute the scores (--backend torch, or backend = "torch" under [denoise] in '
-                f"curate.toml), {or_openvino}compute more precisely (--dtype fp32), or allow more (--max-flips, or "
-                "max_flips there)"
+                f"curate.toml), {or_openvino}compute more precisely (--dtype fp32), or allow more (--max-flips, "
+                "or max_flips there)"
             )
 
 

@@ -83,8 +83,8 @@ def find_scorer(workspace: Workspace, settings: Denoise, fingerprint: str | None
     """Return the scorer that `settings` name. A known scorer is recognised by its files, without torch.
 
     It may have scored here in several ways: by other number formats or versions of OpenVINO and, with the back end
-    `auto`, by torch or by OpenVINO. The one that scored last is meant, or the one with this fingerprint. If there is
-    none, it is the scorer of today, and `auto` is torch. Raises BadSettings if no scorer is named and none was
+    `auto`, by torch or by OpenVINO. The one that scored last is meant, or the one with this fingerprint. If there
+    is none, it is the scorer of today, and `auto` is torch. Raises BadSettings if no scorer is named and none was
     trained in this workspace.
     """
     sources = _sources(workspace, settings)

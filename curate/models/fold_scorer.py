@@ -83,7 +83,8 @@ class FoldScorer:
     ) -> None:
         """Load all judges in `folder`, which score as `spec` says, or else as the files of each do.
 
-        root: the workspace, which has the graph of each for the back end `openvino-int8`. Raises BadInput if one of them is missing or no cross-encoder.
+        root: the workspace that has the graph of each for the back end `openvino-int8`. Raises BadInput if one of
+        them is missing or no cross-encoder, and NotAvailable if a graph is not there.
         """
         from curate.models.cross_encoder import CrossEncoder
 

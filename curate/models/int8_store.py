@@ -8,14 +8,13 @@ lineage says on which pairs the graph was calibrated. Other pairs give other sco
 is among the settings of the scorer that they are.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from curate.errors import NotAvailable
-from curate.models.folder import fingerprint, model_id
+from curate.models.folder import FOLDS, fingerprint, model_id
 from curate.models.openvino_model import INT8
 from curate.models.scorer_spec import ScorerSpec
 from curate.shards import Lineage, Manifest, digest, publish
@@ -64,10 +63,11 @@ class Int8Store:
         for path in (weights, graph):
             if not _is_whole(path):
                 found = "is not as it was written" if path.is_file() else "is not there"
+                scorer = model.parent if (model.parent / FOLDS).is_file() else model
                 raise NotAvailable(
                     f"{path} {found}. Without it {model.name} cannot score in int8. Restore the folder from a "
                     "backup, or have it made: from the same pairs it becomes the same scorer",
-                    run=curate_command("denoise", "--scorer", model, "--backend", INT8),
+                    run=curate_command("denoise", "--scorer", scorer, "--backend", INT8),
                 )
         manifests = [manifest for path in (weights, graph) if (manifest := Manifest.read(path))]
         sha256 = digest([manifest.sha256 for manifest in manifests])
@@ -82,12 +82,12 @@ class Int8Store:
         """
         folder = self.folder(model, spec)
         lineage = Lineage(INT8, folder.name, {"calibrated": asdict(by)}, inputs)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as place:
-            made = Path(place) / "model.xml"
-            save(made)
-            for path in _files(folder):  # the graph comes last
-                publish(path, _moved(made.with_suffix(path.suffix)), lineage)
+        new = folder / ".new"  # a fixed name: leftovers of a kill are overwritten
+        new.mkdir(parents=True, exist_ok=True)
+        save(new / "model.xml")
+        for path in _files(folder):  # the graph comes last
+            publish(path, _moved(new / path.name), lineage)
+        new.rmdir()
 
 
 def _files(folder: Path) -> tuple[Path, Path]:

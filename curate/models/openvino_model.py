@@ -100,9 +100,7 @@ class OpenVinoModel:
         try:
             (found,) = self._request.infer(arrays, share_inputs=True).values()
         except RuntimeError as error:
-            raise BadInput(
-                f"OpenVINO cannot compute {self.name_or_path} ({reason(error)}). {BY_TORCH}"
-            ) from error
+            raise BadInput(f"OpenVINO cannot compute {self.name_or_path} ({reason(error)}). {BY_TORCH}") from error
         if len(found) != len(arrays[0]):
             raise BadInput(
                 f"OpenVINO gives {len(found)} outputs of {self.name_or_path} for {len(arrays[0])} texts. "
@@ -168,9 +166,7 @@ def import_openvino() -> Any:
         try:
             import openvino
         except ImportError as error:
-            raise NotAvailable(
-                f"OpenVINO is installed, but cannot be imported: {error}. {BY_TORCH}"
-            ) from error
+            raise NotAvailable(f"OpenVINO is installed, but cannot be imported: {error}. {BY_TORCH}") from error
     return openvino
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curate.errors import BadInput, NotAvailable
+from curate.errors import BadInput, NoSpace, NotAvailable
 from curate.models.cross_encoder import CrossEncoder
 from curate.models.folder import fingerprint
 from curate.models.int8_store import Calibrated, Int8Store
@@ -79,10 +79,17 @@ def quantize(
     _name_by_place(made)
     texts = digest(*(pairs[side].to_pylist() for side in ("query", "passage")))
     origin = {"model": fingerprint(model, spec.settings()), "pairs": texts, **versions}
+
+    def save(path: Path) -> None:
+        try:
+            openvino.serialize(made, str(path))
+        except RuntimeError as error:
+            raise NoSpace(
+                f"OpenVINO cannot write {path} ({reason(error)}). Free disk space, then run the same command again."
+            ) from error
+
     run, depth = of
-    store.write(
-        model, spec, Calibrated(run, depth, len(rows)), origin, lambda path: openvino.serialize(made, str(path))
-    )
+    store.write(model, spec, Calibrated(run, depth, len(rows)), origin, save)
 
 
 def installed_nncf() -> str:
