@@ -85,7 +85,8 @@ def quantize(
             openvino.serialize(made, str(path))
         except RuntimeError as error:
             raise NoSpace(
-                f"OpenVINO cannot write {path} ({reason(error)}). Free disk space, then run the same command again."
+                f"OpenVINO cannot write {path} ({reason(error)}). Free disk space, then run the same command "
+                "again."
             ) from error
 
     run, depth = of
