@@ -7,8 +7,8 @@ MODEL: the folder of a cross-encoder, or with --encode of an encoder; without it
 MiniLM-L6 (22 M parameters). FOLDER: a collection in the layout of BEIR; without it, texts of made-up words. All
 tools score the same pairs or embed the same passages in turn, each in its default batches, in one process. The
 median of the rounds counts. The largest difference is that of a logit, or of a number in a vector, from curate's
-with torch in fp32. `flips` counts the pairs on another side of 0.1 or 0.9 than there. OpenVINO's int8, which nncf
-calibrates on every third pair, is measured although curate does not offer it. `not run` says what a tool lacks.
+with torch in fp32. `flips` counts the pairs on another side of 0.1 or 0.9 than there. int8 is calibrated on pairs
+of other queries. `not run` says what a tool lacks.
 """
 
 import argparse
@@ -20,12 +20,16 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scorers import collection, curate_scores, timed, vocabulary, write_tokenizer
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Tool = Callable[[], np.ndarray]
+Texts = tuple[list[str], list[str], np.ndarray]
 AS_SHIPPED = "sentence-transformers, torch fp32"
 
 
@@ -53,15 +57,16 @@ def main() -> None:
             library = partial(library_scores, folder, queries, passages, pairs)
         tools, lacking = opened(curate, library, options.threads)
         if not options.encode:
-            make = partial(quantized_scores, folder, queries, passages, pairs)
-            attempt(tools, lacking, "OpenVINO int8 + bf16, nncf", make)
+            calibration = other_pairs(texts, options.queries, options.depth)
+            make = partial(int8_scores, folder, Path(holder), calibration, queries, passages, pairs)
+            attempt(tools, lacking, "curate, openvino-int8, the rest in bf16", make)
         rounds = [[timed(tool) for tool in tools.values()] for _ in range(options.rounds)]
     show(dict(zip(tools, zip(*rounds, strict=True), strict=True)), "passages" if options.encode else "pairs")
     for name, why in lacking.items():
         print(f"| {name} | not run | | | {why} | |")
 
 
-def pairs_of(folder: Path, queries: int, depth: int) -> tuple[list[str], list[str], np.ndarray]:
+def pairs_of(folder: Path, queries: int, depth: int) -> Texts:
     """Return test queries of a collection, the passages of each, and the pairs.
 
     A query has up to two labelled passages, and those that share most words with it.
@@ -159,37 +164,34 @@ def library_scores(
     return lambda: np.asarray(model.predict(texts, **options))
 
 
-def quantized_scores(folder: Path, queries: list[str], passages: list[str], pairs: np.ndarray) -> Tool:
-    """Return a function that scores by curate's batches and a model that nncf quantizes on every third pair."""
-    import nncf
-    import openvino
-
+def int8_scores(
+    folder: Path, root: Path, calibration: "pa.Table", queries: list[str], passages: list[str], pairs: np.ndarray
+) -> Tool:
+    """Return a function that scores by curate's int8, calibrated on other pairs and kept below `root`."""
     from curate.models.cross_encoder import CrossEncoder
-    from curate.models.pretrained import accepted
+    from curate.models.int8_store import Int8Store
+    from curate.models.openvino_model import INT8
+    from curate.models.quantize import quantize
+    from curate.models.scorer_spec import read_scorer_spec
 
     os.environ["CURATE_DTYPE"] = "bf16"
-    by_torch = CrossEncoder(folder)
-    rows = by_torch.prepare(queries, passages, pairs[::3])
-    convert = openvino.convert_model
-
-    def read(at: int) -> list[np.ndarray]:
-        inputs = by_torch._inputs(rows[at : at + 1])  # noqa: SLF001 - as the scorer makes them
-        return [value.numpy() for value in accepted(by_torch.model, inputs).values()]
-
-    def converted(*model: Any, **options: Any) -> Any:
-        return nncf.quantize(
-            convert(*model, **options),
-            nncf.Dataset(range(len(rows)), read),
-            model_type=nncf.ModelType.TRANSFORMER,
-            subset_size=len(rows),
-        )
-
-    openvino.convert_model = converted
-    try:
-        scorer = CrossEncoder(folder, backend="openvino")
-    finally:
-        openvino.convert_model = convert
+    of, spec = ("benchmark", 0), read_scorer_spec(folder)
+    quantize(Int8Store(root), folder, spec, calibration, of, lambda _count: None)
+    scorer = CrossEncoder(folder, backend=INT8, root=root)
     return lambda: scorer.score(scorer.prepare(queries, passages, pairs))
+
+
+def other_pairs(texts: Callable[[int, int], Texts], queries: int, depth: int) -> "pa.Table":
+    """Return up to CALIBRATION_PAIRS pairs of other queries than the first so many, evenly drawn."""
+    import pyarrow as pa
+
+    from curate.denoise.quantized_scorer import CALIBRATION_PAIRS
+
+    measured = set(texts(queries, depth)[0])
+    asked, found, pairs = texts(2 * queries, depth)
+    others = [(asked[q], found[p]) for q, p in pairs.tolist() if asked[q] not in measured]
+    chosen = others[:: max(1, len(others) // CALIBRATION_PAIRS)][:CALIBRATION_PAIRS]
+    return pa.table({"query": [query for query, _ in chosen], "passage": [passage for _, passage in chosen]})
 
 
 def curate_vectors(folder: Path, passages: list[str], *, backend: str) -> Tool:

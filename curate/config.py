@@ -50,6 +50,7 @@ Language = Literal[
     "turkish",
 ]
 Backend = Literal["torch", "openvino", "auto"]
+ScorerBackend = Literal["torch", "openvino", "openvino-int8", "auto"]
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
@@ -148,9 +149,10 @@ class Denoise(Section):
     """Requests to a served scorer at the same time. By default 8."""
     timeout: float | None = Field(default=None, gt=0)
     """Seconds in which a served scorer must answer a request. By default 60."""
-    backend: Backend = "torch"
-    """What computes the scorer: `torch`, or on a CPU `openvino`, each of which gives scores of its own, or `auto`:
-    as this scorer has scored here last, else OpenVINO where it is installed and measured to be faster."""
+    backend: ScorerBackend = "torch"
+    """What computes the scorer: `torch`, or on a CPU `openvino` or `openvino-int8`, each of which gives scores of
+    its own, or `auto`: as torch or OpenVINO has scored by it here last, else OpenVINO where it is installed and
+    measured to be faster. `auto` never means int8."""
     max_flips: float = Field(default=0.01, ge=0, le=1)
     """Scores by another back end than torch are refused if a larger share of a sample lies on the other side of a
     cutoff than in float32."""

@@ -6,7 +6,7 @@ import click
 
 import curate
 from curate.cli.options import dry_run_option, json_option, progress, show, workspace
-from curate.config import Backend
+from curate.config import ScorerBackend
 
 
 @click.command()
@@ -34,7 +34,7 @@ from curate.config import Backend
 @click.option("--prompt", metavar="FILE", help="Prompt of a judge behind a chat route [prompts/judge.txt].")
 @click.option("--requests", type=int, help="Requests to a served scorer at the same time [8].")
 @click.option("--timeout", type=float, help="Seconds for an answer of a served scorer [60].")
-@click.option("--backend", type=click.Choice(get_args(Backend)), help="What computes a local model [torch].")
+@click.option("--backend", type=click.Choice(get_args(ScorerBackend)), help="What computes a local model [torch].")
 @click.option("--max-flips", type=float, help="Share of decisions that a back end may change [0.01].")
 @click.option("--cutoffs", metavar="NAME", help="Name to store the cutoffs under [default].")
 @click.option(

@@ -6,7 +6,7 @@ import click
 
 import curate
 from curate.cli.options import json_option, progress, show, workspace
-from curate.config import Backend, Pooling
+from curate.config import Pooling, ScorerBackend
 from curate.errors import NotMet, NoWorkspace
 
 
@@ -23,7 +23,9 @@ from curate.errors import NotMet, NoWorkspace
 @click.option("--requests", type=int, help="Scorer: requests to a server at the same time.")
 @click.option("--timeout", type=float, help="Scorer: seconds for an answer of a server.")
 @click.option(
-    "--backend", type=click.Choice(get_args(Backend)), help="What computes a local scorer, or the encoder [torch]."
+    "--backend",
+    type=click.Choice(get_args(ScorerBackend)),
+    help="What computes a local scorer, or the encoder [torch].",
 )
 @click.option("--pooling", type=click.Choice(get_args(Pooling)), help="Encoder: pooling [as in curate mine].")
 @click.option("--query-prompt", metavar="TEXT", help="Encoder: text before every query.")

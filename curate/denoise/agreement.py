@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from curate.config import Denoise
 from curate.counted import counted
 from curate.errors import NotMet
+from curate.models.openvino_model import INT8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,12 +106,13 @@ class Agreement:
 
     def refuse_above(self, most: float) -> None:
         """Raise NotMet if a larger share of the sample than `most` flips."""
+        or_openvino = "or OpenVINO without int8 (--backend openvino), " if self.backend.startswith(INT8) else ""
         if self.flips > most * self.pairs:
             raise NotMet(
                 f"{self.text}. That is {self.flips / self.pairs:.1%}, and {most:.1%} may. Nothing more is scored. "
                 'Let torch compute the scores (--backend torch, or backend = "torch" under [denoise] in '
-                "curate.toml), compute more precisely (--dtype fp32), or allow more (--max-flips, or max_flips "
-                "there)"
+                f"curate.toml), {or_openvino}compute more precisely (--dtype fp32), or allow more (--max-flips, "
+                "or max_flips there)"
             )
 
 

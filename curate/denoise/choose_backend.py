@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from curate import sql_files
 from curate.config import Denoise
 from curate.counted import counted
+from curate.denoise.quantized_scorer import keep_quantized
 from curate.denoise.resolve_scorer import Scorer, find_scorer
 from curate.models.faster_backend import faster_model
+from curate.models.openvino_model import INT8
 from curate.models.scorer import ScorerFolder, rows_of_texts
 
 if TYPE_CHECKING:
@@ -24,13 +26,18 @@ TIMED_PAIRS = 64
 
 
 def chosen_scorer(workspace: "Workspace", run_id: str, settings: Denoise, progress: "Progress") -> Scorer:
-    """Return the scorer that scores a run. If `auto` is decided here, say what it is and why."""
+    """Return the scorer that scores a run. If `auto` is decided here, say what it is and why.
+
+    A scorer in int8 is quantized first if the workspace does not have it.
+    """
+    if settings.backend == INT8:
+        keep_quantized(workspace, run_id, settings, progress)
     found = find_scorer(workspace, settings)
     if settings.backend != "auto" or not found.is_new or not isinstance(found.source, ScorerFolder):
         return found
     with workspace.connect_lazily() as connection:
         pairs = sql_files.select(
-            connection, "score/sample", run=run_id, depth=settings.depth, pairs=TIMED_PAIRS
+            connection, "score/sample", run=run_id, depth=settings.depth, pairs=TIMED_PAIRS, half=None
         ).to_arrow_table()
     if not pairs.num_rows:
         return found

@@ -6,10 +6,12 @@ from typing import Any
 from curate import standing
 from curate.counted import counted
 from curate.cutoffs import CutoffOptions, are_set, as_set, named_cutoffs
+from curate.denoise.quantized_scorer import is_to_quantize
 from curate.denoise.rank_scores import ranks_to_score
 from curate.denoise.score_job import first_waves, is_read
 from curate.denoise.scoring import ScoredBy, Scoring, models_and_ranks
 from curate.models.devices import times_as_fast
+from curate.models.openvino_model import INT8
 from curate.models.scorer import count_tokens
 from curate.plan import Pace, Plan, tokens_of
 from curate.workspace import Workspace
@@ -35,6 +37,11 @@ def plan_score(
     unwritten = sum(
         ranks_to_score(workspace, run_id, settings.depth, scorer) for scorer, settings in ranks.items()
     )
+    to_quantize = {scorer for scorer, settings in models.items() if is_to_quantize(workspace, settings)}
+    models = {
+        scorer: settings.override(backend="openvino") if scorer in to_quantize else settings
+        for scorer, settings in models.items()
+    }
     scorings = [Scoring.of(workspace, run_id, settings) for settings in models.values()]
     only = {"scorer_id": scorings[0].scorer.scorer_id} if len(by) == len(scorings) == 1 else {}
     asked: CutoffOptions = {**only, **values}  # type: ignore[typeddict-item]
@@ -44,6 +51,8 @@ def plan_score(
     new = [one.scorer.is_new and not one.is_served for one in scorings]
     if any(settings.backend == "auto" and of_new for settings, of_new in zip(models.values(), new, strict=True)):
         notes.append("backend auto: the run decides by a measurement; this is the plan for torch")
+    if to_quantize:
+        notes.append(f"backend {INT8}: the run quantizes the scorer first; this is the plan for openvino")
     notes.append(f"run: {run_id}")
     if unwritten:
         notes.append(f"the ranks of {counted(unwritten, 'pairs')} become scores, too")

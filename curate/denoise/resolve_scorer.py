@@ -83,15 +83,15 @@ def find_scorer(workspace: Workspace, settings: Denoise, fingerprint: str | None
     """Return the scorer that `settings` name. A known scorer is recognised by its files, without torch.
 
     It may have scored here in several ways: by other number formats or versions of OpenVINO and, with the back end
-    `auto`, by either back end. The one that scored last is meant, or the one with this fingerprint. If there is
-    none, it is the scorer of today, and `auto` is torch. Raises BadSettings if no scorer is named and none was
+    `auto`, by torch or by OpenVINO. The one that scored last is meant, or the one with this fingerprint. If there
+    is none, it is the scorer of today, and `auto` is torch. Raises BadSettings if no scorer is named and none was
     trained in this workspace.
     """
     sources = _sources(workspace, settings)
     known = [
         Scorer(workspace, source, found)
         for source in sources
-        for found in _known(workspace, source)
+        for found in known_settings(workspace, source)
         if fingerprint in (None, found)
     ]
     if len(known) > 1:
@@ -116,14 +116,15 @@ def _order_of_scoring(workspace: Workspace, fingerprints: set[str]) -> dict[str,
 def _sources(workspace: Workspace, settings: Denoise) -> list[Source]:
     """Return the source that `settings` name; with the back end `auto`, one for each back end, torch first."""
     if settings.backend != "auto":
-        return [_source(workspace, settings)]
-    by_torch = _source(workspace, settings.override(backend="torch"))
+        return [scorer_source(workspace, settings)]
+    by_torch = scorer_source(workspace, settings.override(backend="torch"))
     if not isinstance(by_torch, ScorerFolder):  # a server decides what computes
         return [by_torch]
     return [by_torch, replace(by_torch, options=replace(by_torch.options, backend="openvino"))]
 
 
-def _source(workspace: Workspace, settings: Denoise) -> Source:
+def scorer_source(workspace: Workspace, settings: Denoise) -> Source:
+    """Return the source that `settings` name, with their back end. Raises as `find_scorer` does."""
     if settings.scorer is None and not (workspace.root / TRAINED_HERE).is_dir():
         raise BadSettings(
             "no scorer. Give --scorer MODEL (a folder or a hub name), or train one: curate train cross-encoder"
@@ -135,15 +136,15 @@ def _source(workspace: Workspace, settings: Denoise) -> Source:
     return source
 
 
-def _known(workspace: Workspace, source: Source) -> list[str]:
-    """Return the fingerprints with which the source has scored here, or has begun to."""
-    found = []
+def known_settings(workspace: Workspace, source: Source) -> dict[str, dict[str, Any]]:
+    """Return each fingerprint with which the source has scored here, or has begun to -> its settings."""
+    found = {}
     for row in _rows(workspace):
         settings = json.loads(row["settings"])
         if settings.get("backend", "torch") != source.options.backend:
             continue
         if source.spec.is_in(settings) and source.fingerprint(settings) == row["fingerprint"]:
-            found.append(str(row["fingerprint"]))
+            found[str(row["fingerprint"])] = settings
     return found
 
 

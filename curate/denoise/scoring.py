@@ -25,6 +25,7 @@ from curate.errors import BadSettings, NotAvailable, NotMet
 from curate.job_record import Record
 from curate.jobs import Job, numbered
 from curate.models.devices import shared_out
+from curate.models.openvino_model import INT8
 from curate.models.scorer import (
     ReadsTokens,
     Remarks,
@@ -245,15 +246,17 @@ class Scoring:
                 found = Agreement.read(record.facts["agreement"])
                 if found.is_at(settings, calibration):
                     return found
+        scorer, backend = self.scorer.model, source.options.backend
+        half = 1 if backend == INT8 else None  # the other half has the pairs of its calibration
         with ledger_before(self.job) as connection:
             pairs = sql_files.select(
-                connection, "score/sample", run=self.run_id, depth=self.depth, pairs=SAMPLE_PAIRS
+                connection, "score/sample", run=self.run_id, depth=self.depth, pairs=SAMPLE_PAIRS, half=half
             ).to_arrow_table()
-        scorer, backend = self.scorer.model, source.options.backend
         with progress.task(f"comparing {backend} with torch", 2 * pairs.num_rows, "pairs") as advance:
             logits = score_texts(scorer, pairs, advance)
             precise = score_texts(in_float32(source), pairs, advance)
-        name = f"{backend} in {scorer.settings['dtype']}"
+        rest = ", the rest" if backend == INT8 else ""
+        name = f"{backend}{rest} in {scorer.settings['dtype']}"
         return Agreement.of(
             name, logits, precise, settings, calibration, calibrated_curve(self.workspace, calibration)
         )

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 from curate import judges, named_queries, standing
 from curate.choose_run import chosen_run, newest_first, run_to_denoise
-from curate.config import Backend, Denoise
+from curate.config import Denoise, ScorerBackend
 from curate.counted import counted
 from curate.cutoffs import (
     CutoffOptions,
@@ -128,7 +128,7 @@ class DenoiseOptions(TypedDict, total=False):
     prompt: str | None
     requests: int | None
     timeout: float | None
-    backend: Backend | None
+    backend: ScorerBackend | None
     max_flips: float | None
     accept_judge: bool | None
 

@@ -14,7 +14,13 @@ from curate.doctor.check import Check, Figure, Subject
 from curate.errors import CurateError
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "duckdb", "polars", "pyarrow", "numpy", "tantivy")
-EXTRAS = ("sentence-transformers", "peft", "openvino")
+EXTRAS = {
+    "sentence-transformers": "sentence-transformers",
+    "peft": "peft",
+    "openvino": "openvino",
+    "openvino-int8": "nncf",
+}
+"""The name of an extra -> the library that it adds."""
 DRIVER = Path("/proc/driver/nvidia/version")
 MEMORY, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 GIB = 1 << 30
@@ -33,10 +39,10 @@ def examine_machine(root: Path | None) -> Subject:
 
 def libraries() -> Check:
     """Return the versions of the libraries; red if one is missing."""
-    versions = {name: _version(name) for name in (*LIBRARIES, *EXTRAS)}
+    versions = {name: _version(name) for name in (*LIBRARIES, *EXTRAS.values())}
     missing = [name for name in LIBRARIES if versions[name] is None]
     shown = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
-    without = [name for name in EXTRAS if versions[name] is None]
+    without = [extra for extra, name in EXTRAS.items() if versions[name] is None]
     found = shown + (f"; without the extras {', '.join(without)}" if without else "")
     return Check(
         name="libraries",

@@ -10,6 +10,7 @@ from curate.doctor.exam import Cuts
 from curate.doctor.sample import Sample, TextPair
 from curate.models.fold_scorer import Folds, first_judge, fold_folder
 from curate.models.folder import FOLDS
+from curate.models.openvino_model import INT8
 from curate.models.positions import positions
 from curate.models.scorer import PairScorer, ScorerFolder, in_float32
 from curate.text_hash import text_hashes
@@ -39,12 +40,13 @@ class ScorerModel:
         """Its number format and, other than torch, the back end, for a reader; nothing of a server's."""
         backend = self.scorer.settings.get("backend", "torch")
         by = "" if backend == "torch" else f"computed by {backend} in "
-        return [f"{by}{self.dtype}"] if self.dtype else []
+        rest = f", the rest in {self.scorer.settings['dtype']}" if backend == INT8 else ""
+        return [f"{by}{self.dtype}{rest}"] if self.dtype else []
 
     @property
     def dtype(self) -> str | None:
-        """Its number format; None: a server's."""
-        found = self.scorer.settings.get("dtype")
+        """The number format of most of it; None: a server's."""
+        found = "int8" if self.scorer.settings.get("backend") == INT8 else self.scorer.settings.get("dtype")
         return str(found) if found else None
 
     def in_float32(self) -> PairScorer:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Unpack
 
 from curate import judges
-from curate.config import EMBEDDING, Backend, Denoise
+from curate.config import EMBEDDING, Denoise, ScorerBackend
 from curate.cutoffs import current_cutoffs, scorer_settings
 from curate.denoise.rank_scores import ranks_here
 from curate.denoise.resolve_scorer import TRAINED_HERE, Scorer, find_scorer, has_scorer
@@ -21,6 +21,7 @@ from curate.errors import BadSettings, CurateError, NotAvailable, NoWorkspace
 from curate.mine.request import EmbeddingOptions
 from curate.mined_options import options_of
 from curate.models.folder import path_below
+from curate.models.openvino_model import INT8
 from curate.models.scorer_options import ScorerOptions
 from curate.models.served.address import is_address
 from curate.models.trained_here import refuse_changed, training_in
@@ -69,7 +70,7 @@ class DoctorOptions(EmbeddingOptions, total=False):
     prompt: str | None
     requests: int | None
     timeout: float | None
-    backend: Backend | None
+    backend: ScorerBackend | None
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,12 @@ class DoctorRequest:
             raise BadSettings(f"queries = {queries}; expected a whole number above 0, such as {QUERIES}")
         asked = given.keys() & {"scorer", "encoder"}
         of_scorer = {key: given[key] for key in ("scorer", *OF_SCORER) if key in given}
-        of_encoder = {key: given[key] for key in ("encoder", *EMBEDDING, "backend") if key in given}
+        of_both = () if given.get("backend") == INT8 else ("backend",)  # there is no encoder in int8
+        of_encoder = {key: given[key] for key in ("encoder", *EMBEDDING, *of_both) if key in given}
         scorers = _scorers(workspace, of_scorer) if "scorer" in asked or not asked else []
         encoder = _encoder(workspace, of_encoder) if "encoder" in asked or not asked else None
         for kind, found, own in (("scorer", scorers, of_scorer), ("encoder", encoder, of_encoder)):
-            is_of_the_other = own.keys() == {"backend"} and bool(scorers or encoder)
+            is_of_the_other = own.keys() == {*of_both} and bool(scorers or encoder)
             if own and not found and not is_of_the_other:
                 raise BadSettings(f"{', '.join(own)}: no {kind} is examined here. Name one: --{kind} MODEL")
         return cls(scorers, encoder, queries)
@@ -155,8 +157,10 @@ def _examine_scorer(
 ) -> Subject:
     name = settings.scorer or TRAINED_HERE
     try:
-        if settings.backend == "openvino" and is_address(name):  # the encoder may have it
-            raise NotAvailable(f"{name} is computed by its server, and not by openvino. Leave out --backend")
+        if settings.backend in ("openvino", INT8) and is_address(name):  # the encoder may have it
+            raise NotAvailable(
+                f"{name} is computed by its server, and not by {settings.backend}. Leave out --backend"
+            )
         found = find_scorer(workspace, settings).of_today()
         model = ScorerModel(found)
         exam = Exam(model, draw_sample(workspace, found.path, request.queries))

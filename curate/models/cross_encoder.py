@@ -13,8 +13,9 @@ import numpy as np
 from curate.errors import BadSettings
 from curate.models.batching import model_inputs
 from curate.models.folder import fingerprint, model_id
+from curate.models.int8_store import Int8Store
 from curate.models.modular_head import ModularHead
-from curate.models.openvino_model import OpenVinoModel, openvino_settings
+from curate.models.openvino_model import INT8, OpenVinoModel, converted, openvino_settings, take_last_layer
 from curate.models.pair_batches import (
     ALONE,
     PROBES,
@@ -66,16 +67,22 @@ class CrossEncoder:
         relevant_class: str | None = None,
         spec: ScorerSpec | None = None,
         backend: str = "torch",
+        root: Path | None = None,
     ) -> None:
         """Load the model in `folder`, which scores as `spec` says, or else as its files and the options do.
 
-        Raises BadInput if it is not a cross-encoder with a trained head, or if the back end gives other scores.
+        root: the workspace that has the graph of the model for the back end `openvino-int8`. Raises BadInput if it
+        is not a cross-encoder with a trained head, or if the back end gives other scores. Raises NotAvailable if
+        the graph is not there.
         """
         self.spec = spec or read_scorer_spec(folder, max_length, relevant_class)
         place = folder / self.spec.transformer
         self.tokenizer = load_tokenizer(place, lower_case=bool(self.spec.lower_case))
         dtype = number_format()
-        of_backend = openvino_settings() if backend == "openvino" else {}
+        of_backend: dict[str, Any] = openvino_settings(backend) if backend != "torch" else {}
+        stored = Int8Store(root or folder).get(folder, self.spec) if backend == INT8 else None
+        if stored:
+            of_backend["int8"] = stored.settings
         self.head = ModularHead(folder, self.spec.head) if self.spec.head else None
         loaded = dtype if backend == "torch" else "fp32"
         self.model = (
@@ -103,12 +110,13 @@ class CrossEncoder:
         self._asked, self._read = TextTokens(self.tokenizer, self.prompt), TextTokens(self.tokenizer)
         self.frame = pair_frame(self.tokenizer)
         self.tokenizes_apart = self.frame is not None and self._agrees_with_tokenizer(self.frame)
-        probes = self._tokenize_pairs(
+        self._probes = self._tokenize_pairs(
             [self.prompt + query for query, _ in ALONE], [passage for _, passage in ALONE]
         )
-        if backend == "openvino":
-            self._convert(folder, dtype, probes)
-        refuse_if_the_batch_matters(folder, dtype, probes, self._logits)
+        precision = "int8" if stored else dtype
+        if backend != "torch":
+            self._convert(folder, dtype, precision, stored.graph if stored else None)
+        refuse_if_the_batch_matters(folder, precision, self._probes, self._logits)
 
     @property
     def passage_tokens(self) -> TextTokens | None:
@@ -154,20 +162,35 @@ class CrossEncoder:
         """
         return score_in_batches(self.scorer_id, rows, self._forward, advance)
 
-    def _convert(self, folder: Path, dtype: str, probes: PairTokens) -> None:
+    def take_graph(self) -> Any:
+        """Return the graph that OpenVINO makes of the model, without its last layer. It scores no more then."""
+        take_last_layer(self.model, self._outputs)
+        return converted(self.model, accepted(self.model, self._inputs(self._probes)))
+
+    def inputs_of(self, row: PairTokens) -> list[Any]:
+        """Return the arrays that this graph takes for pairs that are computed together."""
+        return [value.numpy() for value in accepted(self.model, self._inputs(row)).values()]
+
+    @property
+    def _outputs(self) -> int:
+        """The outputs of the last layer, which computes in float32; 0 if modules behind the model do."""
+        return 0 if self.head else int(self.model.config.num_labels)
+
+    def _convert(self, folder: Path, dtype: str, precision: str, stored: Path | None) -> None:
         """Have OpenVINO compute the model from now on; raises BadInput if that gives other scores.
 
         They are compared in batches of several sizes and lengths, because a converter may keep those of its
-        example.
+        example. stored: the file of a graph in int8.
         """
+        probes = self._probes
         long = self._tokenize_pairs([self.prompt + "when does rain fall"], ["rain and snow " * self.max_length])
         alone = [probes[at : at + 1] for at in range(len(probes))]
         batches = [probes, *alone, long, PairTokens.of([*probes, *long])]
         before = [self._logits(batch) for batch in batches]
-        outputs = 0 if self.head else self.model.config.num_labels
-        self.model = OpenVinoModel(self.model, accepted(self.model, self._inputs(probes)), dtype, outputs)
+        example = accepted(self.model, self._inputs(probes))
+        self.model = OpenVinoModel(self.model, example, dtype, self._outputs, stored)
         after = [self._logits(batch) for batch in batches]
-        refuse_if_converted_wrong(folder, dtype, np.concatenate(before), np.concatenate(after))
+        refuse_if_converted_wrong(folder, precision, np.concatenate(before), np.concatenate(after))
 
     def _inputs(self, rows: PairTokens) -> dict[str, Any]:
         columns = {"input_ids": rows.ids}

@@ -37,6 +37,16 @@ def first_judge(folder: Path) -> Path:
     return fold_folder(folder, 1) if (folder / FOLDS).is_file() else folder
 
 
+def judges(folder: Path) -> list[Path]:
+    """Return the folders of the cross-encoders in `folder`: those of its judges, or itself.
+
+    Raises BadInput if folds.json is damaged.
+    """
+    if not (folder / FOLDS).is_file():
+        return [folder]
+    return [fold_folder(folder, fold) for fold in range(1, Folds.read(folder).folds + 1)]
+
+
 def write_folds(folder: Path, folds: int, fold_of_text: dict[int, int]) -> None:
     """Write which judge has not seen which query, given by the hash of its text."""
     queries = {f"{text:016x}": fold for text, fold in sorted(fold_of_text.items())}
@@ -64,23 +74,29 @@ class Folds:
 class FoldScorer:
     """Several cross-encoders that score as one."""
 
-    def __init__(self, folder: Path, spec: "ScorerSpec | None" = None, backend: str = "torch") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        spec: "ScorerSpec | None" = None,
+        backend: str = "torch",
+        root: Path | None = None,
+    ) -> None:
         """Load all judges in `folder`, which score as `spec` says, or else as the files of each do.
 
-        Raises BadInput if one of them is missing or no cross-encoder.
+        root: the workspace that has the graph of each for the back end `openvino-int8`. Raises BadInput if one of
+        them is missing or no cross-encoder, and NotAvailable if a graph is not there.
         """
         from curate.models.cross_encoder import CrossEncoder
 
-        found = Folds.read(folder)
-        self.fold_of_text = found.of_text
+        self.fold_of_text = Folds.read(folder).of_text
         self.judges: list[CrossEncoder] = [
-            CrossEncoder(fold_folder(folder, fold), spec=spec, backend=backend)
-            for fold in range(1, found.folds + 1)
+            CrossEncoder(judge, spec=spec, backend=backend, root=root) for judge in judges(folder)
         ]
         self.spec, self.settings = self.judges[0].spec, self.judges[0].settings
-        forms = [judge.settings.get("attention") for judge in self.judges]
-        if len({*forms}) > 1:
-            self.settings = {**self.settings, "attention": forms}
+        for own in ("attention", "int8"):
+            of_each = [judge.settings.get(own) for judge in self.judges]
+            if any(form != of_each[0] for form in of_each):
+                self.settings = {**self.settings, own: of_each}
         self.fingerprint = fingerprint(folder, self.settings)
         self.scorer_id = model_id(folder, self.fingerprint)
 

@@ -5,6 +5,7 @@ OpenVINO comes with the extra `openvino`. Its import would send usage data witho
 
 import sys
 import warnings
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,13 @@ from curate.models.pretrained import device, last_linear
 from curate.models.threads import use_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     import torch
 
+INT8 = "openvino-int8"
+"""The back end that computes the layers of a scorer in int8 (curate/models/quantize.py)."""
 TELEMETRY = "openvino_telemetry"
 BY_TORCH = (
     "Let torch compute it: curate mine --backend torch (an encoder), curate denoise --backend torch (a scorer), "
@@ -25,8 +29,10 @@ BY_TORCH = (
 PRECISION = {"fp32": "f32", "bf16": "bf16"}
 
 
-def openvino_settings() -> dict[str, str]:
+def openvino_settings(backend: str = "openvino") -> dict[str, str]:
     """Return the settings by which a model that OpenVINO computes is another one than by torch.
+
+    backend: the name under which it computes.
 
     Raises NotAvailable if it is not installed, and BadSettings if models do not run on the CPU.
     """
@@ -34,7 +40,7 @@ def openvino_settings() -> dict[str, str]:
         raise BadSettings(f"OpenVINO computes on the CPU, and models run on {device()} here: --device cpu")
     if (installed := installed_openvino()) is None:
         raise NotAvailable("the back end openvino is not installed (extra [openvino])", run="pip install openvino")
-    return {"backend": "openvino", "openvino": installed}
+    return {"backend": backend, "openvino": installed}
 
 
 def installed_openvino() -> str | None:
@@ -48,40 +54,38 @@ def installed_openvino() -> str | None:
 class OpenVinoModel:
     """A model that is called as the torch model was, and gives the first of its outputs in float32."""
 
-    def __init__(self, model: Any, example: "Mapping[str, torch.Tensor]", dtype: str, outputs: int = 0) -> None:
+    def __init__(
+        self,
+        model: Any,
+        example: "Mapping[str, torch.Tensor]",
+        dtype: str,
+        outputs: int = 0,
+        stored: "Path | None" = None,
+    ) -> None:
         """Convert `model`, which is in float32, for the number format `dtype`.
 
         example: the inputs of two texts or more. outputs: those of the model's last linear layer, if it ends in
-        one. That layer is taken out of `model`, and torch computes it in float32. Raises BadInput if OpenVINO
-        cannot convert the model, and BadSettings if it does not compute in the number format.
+        one. That layer is taken out of `model`, and torch computes it in float32. stored: the file of a graph
+        that was converted before. Raises BadInput if OpenVINO cannot convert the model, and BadSettings if it
+        does not compute in the number format.
         """
-        import torch
-
         self.config, self.name_or_path = model.config, model.name_or_path
         self.input_names = tuple(example)
-        name = last_linear(model, outputs)
-        self.last = model.get_submodule(name) if name else torch.nn.Identity()
-        if name:
-            model.set_submodule(name, torch.nn.Identity())
-        openvino = _openvino()
+        self.last = take_last_layer(model, outputs)
+        openvino = import_openvino()
         settings = {
             "INFERENCE_PRECISION_HINT": PRECISION[dtype],
             "INFERENCE_NUM_THREADS": use_threads(),
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # processes beside each other would be bound to the same cores
         }
+        graph = None if stored else converted(model, example)
         try:
-            with warnings.catch_warnings(), torch.no_grad():
-                warnings.simplefilter("ignore")  # of the tracer; the caller compares the results
-                converted = openvino.convert_model(
-                    _first_output(model, self.input_names), example_input=tuple(example.values())
-                )
-            compiled = openvino.Core().compile_model(converted, "CPU", settings)
+            core = openvino.Core()
+            compiled = core.compile_model(core.read_model(stored) if stored else graph, "CPU", settings)
             self._request = compiled.create_infer_request()
-        except Exception as error:  # whatever it raises, it does not convert this model
-            raise BadInput(
-                f"OpenVINO cannot convert {self.name_or_path} ({_reason(error)}). {BY_TORCH}"
-            ) from error
+        except Exception as error:  # whatever it raises, it does not compute this model
+            raise _cannot_convert(self.name_or_path, error) from error
         computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         if computes_in != PRECISION[dtype]:
             raise BadSettings(
@@ -96,9 +100,7 @@ class OpenVinoModel:
         try:
             (found,) = self._request.infer(arrays, share_inputs=True).values()
         except RuntimeError as error:
-            raise BadInput(
-                f"OpenVINO cannot compute {self.name_or_path} ({_reason(error)}). {BY_TORCH}"
-            ) from error
+            raise BadInput(f"OpenVINO cannot compute {self.name_or_path} ({reason(error)}). {BY_TORCH}") from error
         if len(found) != len(arrays[0]):
             raise BadInput(
                 f"OpenVINO gives {len(found)} outputs of {self.name_or_path} for {len(arrays[0])} texts. "
@@ -107,7 +109,37 @@ class OpenVinoModel:
         return (self.last(torch.from_numpy(found)),)
 
 
-def _reason(error: Exception) -> str:
+def take_last_layer(model: Any, outputs: int) -> "torch.nn.Module":
+    """Take the last linear layer out of `model` and return it; without one of so many outputs, the identity."""
+    import torch
+
+    name = last_linear(model, outputs)
+    last: torch.nn.Module = model.get_submodule(name) if name else torch.nn.Identity()
+    if name:
+        model.set_submodule(name, torch.nn.Identity())
+    return last
+
+
+def converted(model: Any, example: "Mapping[str, torch.Tensor]") -> Any:
+    """Return OpenVINO's graph of a torch model; raises BadInput if it cannot convert it."""
+    import torch
+
+    openvino = import_openvino()
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # of the tracer; whoever asks compares the results
+            return openvino.convert_model(
+                _first_output(model, tuple(example)), example_input=tuple(example.values())
+            )
+    except Exception as error:  # whatever it raises, it does not convert this model
+        raise _cannot_convert(model.name_or_path, error) from error
+
+
+def _cannot_convert(name: str, error: Exception) -> BadInput:
+    return BadInput(f"OpenVINO cannot convert {name} ({reason(error)}). {BY_TORCH}")
+
+
+def reason(error: Exception) -> str:
     """Return the end of a message, where OpenVINO says what is wrong."""
     return " ".join(str(error).split())[-200:]
 
@@ -128,17 +160,25 @@ def _first_output(model: Any, names: tuple[str, ...]) -> "torch.nn.Module":
     return FirstOutput().eval()
 
 
-def _openvino() -> Any:
+def import_openvino() -> Any:
     """Return the library, imported without the package that would send data; raises NotAvailable if it fails."""
+    with without_telemetry():
+        try:
+            import openvino
+        except ImportError as error:
+            raise NotAvailable(f"OpenVINO is installed, but cannot be imported: {error}. {BY_TORCH}") from error
+    return openvino
+
+
+@contextmanager
+def without_telemetry() -> "Iterator[None]":
+    """Let the package that sends usage data be missing in the block: what is imported there does without it."""
     before = sys.modules.get(TELEMETRY)
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # it cannot be imported, and OpenVINO does without
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # it cannot be imported
     try:
-        import openvino
-    except ImportError as error:
-        raise NotAvailable(f"OpenVINO is installed, but cannot be imported: {error}. {BY_TORCH}") from error
+        yield
     finally:
         if before is None:
             del sys.modules[TELEMETRY]
         else:
             sys.modules[TELEMETRY] = before
-    return openvino

@@ -36,7 +36,8 @@ ALONE = (
     ("a", "b c d"),
     ("when does rain fall", "rain and snow and wind and fog and hail and sun and frost and storm " * 3),
 )
-ALLOWED = {"fp32": (0.01, 1e-3), "bf16": (0.1, 0.05)}
+# Of int8 this is no measure of its quality, which a sample of the run gives: it finds what is wrong altogether.
+ALLOWED = {"fp32": (0.01, 1e-3), "bf16": (0.1, 0.05), "int8": (0.5, 0.5)}
 
 
 def machine_settings(dtype: str, model: Any = None) -> dict[str, Any]:

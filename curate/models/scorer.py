@@ -174,6 +174,8 @@ class ScorerFolder:
     folder: Path
     spec: ScorerSpec | CausalSpec | LibrarySpec
     options: ScorerOptions
+    root: Path
+    """The workspace, which keeps scorers in int8."""
 
     def path(self, root: Path) -> str:
         """Return the hub name or the folder. A folder in the workspace is relative to it, so both can be moved."""
@@ -190,8 +192,8 @@ class ScorerFolder:
     def open(self) -> PairScorer:
         """Return the model, loaded. Raises BadInput if it cannot score, and BadSettings if the back end cannot."""
         backend = self.options.backend
-        if backend != "torch" and not isinstance(self.spec, ScorerSpec):
-            raise BadSettings(f"{self.name} is no cross-encoder that {backend} could compute. {BY_TORCH}")
+        if backend != "torch":
+            self.for_openvino()
         if isinstance(self.spec, CausalSpec):
             from curate.models.causal_scorer import CausalScorer
 
@@ -203,10 +205,18 @@ class ScorerFolder:
         if (self.folder / FOLDS).is_file():
             from curate.models.fold_scorer import FoldScorer
 
-            return FoldScorer(self.folder, self.spec, backend)
+            return FoldScorer(self.folder, self.spec, backend, self.root)
         from curate.models.cross_encoder import CrossEncoder
 
-        return CrossEncoder(self.folder, spec=self.spec, backend=backend)
+        return CrossEncoder(self.folder, spec=self.spec, backend=backend, root=self.root)
+
+    def for_openvino(self) -> ScorerSpec:
+        """Return how a cross-encoder scores; raises BadSettings for other models, which torch alone computes."""
+        if not isinstance(self.spec, ScorerSpec):
+            raise BadSettings(
+                f"{self.name} is no cross-encoder that {self.options.backend} could compute. {BY_TORCH}"
+            )
+        return self.spec
 
 
 def in_float32(source: Source) -> PairScorer:
@@ -229,7 +239,7 @@ def find_source(name: str, root: Path, options: ScorerOptions = AS_FOUND) -> Sou
         return find_served(name, root, options)
     folder = with_base(model_folder(name, root), root)
     spec = read_spec(first_judge(folder), options)
-    return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length))
+    return ScorerFolder(name, folder, spec, replace(options, max_length=spec.max_length), root)
 
 
 def read_spec(folder: Path, options: ScorerOptions = AS_FOUND) -> ScorerSpec | CausalSpec | LibrarySpec:

@@ -20,4 +20,4 @@ class ScorerOptions:
     timeout: float | None = None
     """Seconds for one answer of a served scorer."""
     backend: str = "torch"
-    """What computes a local model: `torch` or `openvino`."""
+    """What computes a local model: `torch`, `openvino` or `openvino-int8`."""
