@@ -61,7 +61,7 @@ class StandIn:
     def is_wrong(_batch: torch.Tensor) -> bool:
         return True
 
-    def __init__(self, model: Any, example: dict[str, torch.Tensor], _dtype: str, _outputs: int) -> None:
+    def __init__(self, model: Any, example: dict[str, torch.Tensor], *_how: object) -> None:
         self.model, self.input_names = model, tuple(example)
         self.config, self.name_or_path = model.config, model.name_or_path
         StandIn.conversions += 1

@@ -6,7 +6,7 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from curate.doctor.stage import doctor
 from curate.errors import BadSettings, NotAvailable, NotMet, StepMissing
 from curate.models import quantize
 from curate.models.fold_scorer import write_folds
+from curate.models.int8_store import Int8Store
 from curate.models.scorer import find_source
 from curate.models.scorer_options import ScorerOptions
 from curate.progress import Silent
@@ -90,7 +91,7 @@ def settings(scorer: Path, **given: Any) -> Denoise:
 
 def score(workspace: Workspace, scorer: Path, progress: Silent | None = None, **given: Any) -> Scored:
     """Score as `curate denoise` does, without setting cutoffs."""
-    by = {None: settings(scorer, **{"depth": 10, **given})}
+    by: dict[str | None, Denoise] = {None: settings(scorer, **{"depth": 10, **given})}
     return score_by_each(workspace, RUN, by, progress or Told())[0]
 
 
@@ -213,13 +214,13 @@ def test_a_killed_job_goes_on_with_the_graph_that_is_there(
 ) -> None:
     """It is killed when the graph is written, and again when the first shard of scores would be."""
     killed = small_set(tmp_path / "killed")
-    publish = quantize.Int8Store.write.__globals__["publish"]
+    publish = Int8Store.write.__globals__["publish"]
 
     def weights_alone(path: Path, *given: Any) -> Any:
         return publish(path, *given) if path.suffix == ".bin" else 1 / 0
 
     with monkeypatch.context() as at:
-        at.setitem(quantize.Int8Store.write.__globals__, "publish", weights_alone)
+        at.setitem(Int8Store.write.__globals__, "publish", weights_alone)
         with pytest.raises(ZeroDivisionError):
             score(killed, tiny_scorer, depth=5)
     with monkeypatch.context() as at:

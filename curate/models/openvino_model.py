@@ -7,7 +7,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from curate.errors import BadInput, BadSettings, NotAvailable
 from curate.models.pretrained import device, last_linear
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import torch
 
-INT8 = "openvino-int8"
+INT8: Final = "openvino-int8"
 """The back end that computes the layers of a scorer in int8 (curate/models/quantize.py)."""
 TELEMETRY = "openvino_telemetry"
 BY_TORCH = (
