@@ -34,7 +34,8 @@ LETTERS = "abcdefghijklmnopqrst"
 PASSAGES = {f"p{number}": f"passage {letter} about {letter * 3}" for number, letter in enumerate(LETTERS)}
 QUERIES = {"q1": "what about aaa", "q2": "what about bbb and a few more"}
 FOUND = {"q1": list(PASSAGES)[:10], "q2": list(PASSAGES)[10:]}
-RUN, INT8 = "bm25-train", "openvino-int8"
+RUN = "bm25-train"
+INT8: Final = "openvino-int8"
 
 needs_nncf = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("openvino", "nncf")), reason="nncf is not installed"
