@@ -10,11 +10,12 @@ else all but one, by hash. A negative that is a hidden positive is false. SCRIPT
 FlagEmbedding, whose package must be installed; without it there is no row of it. OTHER-JUDGE was trained on
 another collection.
 
-Every passage is encoded once, by `curate mine`, and all tools get these vectors. Each row is a process of its own
-(curate: three), with the same threads and the same JUDGE. The seconds hold starting Python, opening the models,
-encoding the queries, searching, scoring by the judge and writing; not `curate load` and not the encoding of the
-passages, which are told apart. With --embedded, the vectors are those of another workspace.
-A row that is in DIR already is not run again. Printed is a Markdown table.
+Every passage is encoded once, by `curate mine`, and every pair is scored once, by the row `curate`, which comes
+first. All tools get these vectors and scores. Each row is a process of its own (curate: three), with the same
+threads. The seconds hold starting Python, opening the models, encoding the queries, searching and writing. They do
+not hold `curate load` and the encoding of the passages. Those of the rows `curate` hold the judge's scores; those
+of the rows `cross_encoder` do not. With --embedded, the vectors are those of another workspace. A row that is in
+DIR already is not run again. Printed is a Markdown table.
 """
 
 import argparse
@@ -63,7 +64,7 @@ HN_MINE = {"hn_mine, ranks 10 to 210: its default": (10, 210), "hn_mine, ranks 2
 CURATE: dict[str, list[str]] = {"curate": [], "curate --enough 8": ["--enough", "8"]}
 """Row -> further options of `curate denoise`."""
 OTHER = "curate, judge of another collection"
-ROWS = [*MINE, *HN_MINE, *CURATE, OTHER]
+ROWS = [*CURATE, *MINE, *HN_MINE, OTHER]
 RANKS = 250
 
 Negatives = dict[str, list[str]]
@@ -226,12 +227,46 @@ def run_curate(options: argparse.Namespace, row: str) -> tuple[Cost, Negatives]:
         query: [passage for passage, label in zip(passages, labels, strict=True) if not label]
         for query, passages, labels in rows.select("query", "passages", "labels").iter_rows()
     }
+    if row == "curate":
+        keep_scores(root, options.folder)
     cost = Cost(
         sum(cost.seconds for cost in costs),
         sum(cost.processors for cost in costs),
         max(cost.peak_gib for cost in costs),
     )
     return cost, negatives
+
+
+def keep_scores(root: Path, folder: Path) -> None:
+    """Write the judge's probability of every pair in the ledger."""
+    from curate import Workspace
+
+    probabilities: dict[str, dict[str, float]] = {}
+    rows = Workspace(root).sql(
+        "select queries.text, passage_text(passages.title, passages.text), 1 / (1 + exp(-logit)) from scores "
+        "join queries using (query_key) join passages using (passage_key)"
+    )
+    for query, passage, probability in rows.iter_rows():
+        probabilities.setdefault(query, {})[passage] = probability
+    (folder / "probabilities.json").write_text(json.dumps(probabilities), "utf-8")
+
+
+class Judge:
+    """Has the `predict` of a CrossEncoder, and answers with the scores of the row `curate`, which runs first.
+
+    A pair that curate did not score, at the edge of the depth, counts as relevant: it is never a negative.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "probabilities.json").exists():
+            raise SystemExit("the judge has no scores yet: the row `curate` comes first")
+        self.known = json.loads((folder / "probabilities.json").read_text("utf-8"))
+
+    def predict(self, pairs: list[tuple[str, str]], **_: object) -> Any:
+        """Return the probability of each pair."""
+        import torch
+
+        return torch.tensor([self.known[query].get(passage, 1.0) for query, passage in pairs])
 
 
 def stored(folder: Path) -> tuple[list[str], Callable[..., Any]]:
@@ -254,7 +289,7 @@ def labelled(folder: Path, texts: list[str]) -> list[tuple[str, str]]:
 def mine_hard_negatives(options: argparse.Namespace) -> Negatives:
     """Mine with sentence-transformers."""
     from datasets import Dataset
-    from sentence_transformers import CrossEncoder, SentenceTransformer
+    from sentence_transformers import SentenceTransformer
     from sentence_transformers.util import mine_hard_negatives as mine
 
     texts, vectors_of = stored(options.folder)
@@ -268,7 +303,7 @@ def mine_hard_negatives(options: argparse.Namespace) -> Negatives:
         model,
         corpus=texts,
         num_negatives=options.negatives,
-        cross_encoder=CrossEncoder(str(options.judge), device="cpu") if judged else None,
+        cross_encoder=Judge(options.folder) if judged else None,
         use_faiss=True,
         verbose=False,
         **MINE[options.run],
