@@ -24,7 +24,7 @@ from curate.reports.terminal import block, first_screen, setting_line
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDTH = 100
-SHOWN = ("naive_negatives", "denoised_by_rank", "positives_recognised")
+SHOWN = ("naive_negatives", "denoised_by_rank")
 FONT = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 
 

@@ -27,7 +27,7 @@ from curate.models.pretrained import (
     padding_id,
     token_vectors,
 )
-from curate.models.transfer import Coming, at_once, one_ahead, prepared
+from curate.models.transfer import Coming, at_once, one_ahead, prepared, within_memory
 from curate.progress import Advance
 
 if TYPE_CHECKING:
@@ -206,7 +206,11 @@ class Encoder:
         tokens, truncated, tokenless = found
         there = np.flatnonzero(~tokenless)
         batches = token_batches(tokens["input_ids"].lengths[there], BUDGET[device()])
-        begun = ((there[batch], Coming(self._vectors(tokens, there[batch], side))) for batch in batches)
+        begun = (
+            part
+            for batch in batches
+            for part in within_memory(there[batch], lambda at: self._vectors(tokens, at, side))
+        )
         return _Chunk(len(tokenless), len(there), truncated, at_once(begun))
 
     def _finished(self, chunk: "_Chunk", side: Side, advance: Advance) -> Vectors:

@@ -12,7 +12,7 @@ from curate.models.batching import token_batches
 from curate.models.openvino_model import BY_TORCH
 from curate.models.pair_tokens import PairTokens, TokenizedPair
 from curate.models.pretrained import attention_form, device
-from curate.models.transfer import Coming, one_ahead
+from curate.models.transfer import one_ahead, within_memory
 
 if TYPE_CHECKING:
     import torch
@@ -71,9 +71,9 @@ def score_in_batches(
     logits = np.full(len(pairs), np.nan, np.float32)
     there = np.flatnonzero(pairs.ids.lengths)
     batches = token_batches(pairs.ids.lengths[there], TOKEN_BUDGET[device()])
-    begun = ((batch, Coming(forward(pairs.take(there[batch])))) for batch in batches)
+    begun = (part for batch in batches for part in within_memory(there[batch], lambda at: forward(pairs.take(at))))
     for batch, coming in one_ahead(begun):
-        logits[there[batch]] = coming.array()
+        logits[batch] = coming.array()
         advance(len(batch))
     refuse_if_not_finite(scorer_id, logits[there])
     return logits

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from curate.errors import NoSpace
 from curate.models.pretrained import device
 
 if TYPE_CHECKING:
@@ -39,6 +40,34 @@ class Coming:
             self.arrived.synchronize()
         result: np.ndarray[Any, Any] = self.tensor.numpy()
         return result
+
+
+def within_memory(
+    batch: "np.ndarray[Any, Any]", compute: "Callable[[np.ndarray[Any, Any]], torch.Tensor]"
+) -> "Iterator[tuple[np.ndarray[Any, Any], Coming]]":
+    """Yield a batch, given by the indices of its texts, with what `compute` begins of it.
+
+    If the device lacks memory, the two halves of the batch take its place, and so on. The last bits of a number
+    depend on its batch, so that they may differ from those of a device with more memory. Raises NoSpace if a
+    single text does not fit.
+    """
+    import torch
+
+    try:
+        begun = Coming(compute(batch))
+    except torch.OutOfMemoryError as error:
+        if len(batch) == 1:
+            reason = str(error).partition(". ")[0]
+            raise NoSpace(
+                f"one text alone is too long for the memory of this device ({reason}). Cut it: --max-length"
+            ) from error
+        begun = None  # what the error holds is freed when this block ends
+    if begun:
+        yield batch, begun
+        return
+    torch.cuda.empty_cache()
+    for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+        yield from within_memory(half, compute)
 
 
 def one_ahead(begun: Iterable[T]) -> Iterator[T]:
