@@ -561,7 +561,7 @@ def test_judges_of_different_forms_are_another_scorer(tmp_path: Path, monkeypatc
 
     def opened(*forms: str) -> FoldScorer:
         settings = iter([{"dtype": "bf16", "attention": form} for form in forms])
-        made = lambda _folder, spec, backend: SimpleNamespace(spec=spec, settings=next(settings))  # noqa: E731
+        made = lambda _folder, spec, **_how: SimpleNamespace(spec=spec, settings=next(settings))  # noqa: E731
         monkeypatch.setattr(cross_encoder, "CrossEncoder", made)
         return FoldScorer(tmp_path)
 
