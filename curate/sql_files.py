@@ -83,6 +83,7 @@ VIEWS = (
     "views/usable_candidates",
     "views/cutoffs",
     "views/judges",
+    "views/seen_by_judges",
     "views/probabilities",
     "views/scored_runs",
     "views/scored_candidates",

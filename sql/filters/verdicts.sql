@@ -6,9 +6,7 @@
 -- is null: nobody knows it.
 create or replace macro verdicts(of_run, of_cutoffs) as table
 with seen as (
-    select distinct seen_queries.query_key
-    from seen_queries
-    inner join judges on judges.scorer_id = seen_queries.scorer_id and judges.cutoffs = of_cutoffs
+    select query_key from seen_by_judges where cutoffs = of_cutoffs
 ),
 hidden_queries as (
     select distinct queries.query_key

@@ -6,10 +6,7 @@
 -- rank: null if the run does not have it at all.
 create or replace macro hidden_positives(of_run, of_cutoffs, of_share, of_seed) as table
 with seen as (
-    select distinct seen_queries.query_key
-    from judges
-    inner join seen_queries on seen_queries.scorer_id = judges.scorer_id
-    where judges.cutoffs = of_cutoffs
+    select query_key from seen_by_judges where cutoffs = of_cutoffs
 ),
 labelled as (
     select positives.query_key, positives.passage_key

@@ -37,10 +37,7 @@ last_needed as (
     group by query_key
 ),
 seen as (
-    select distinct seen_queries.query_key
-    from judges
-    inner join seen_queries on seen_queries.scorer_id = judges.scorer_id
-    where judges.cutoffs = $cutoffs
+    select query_key from seen_by_judges where cutoffs = $cutoffs
 ),
 labelled as (
     select probabilities.probability

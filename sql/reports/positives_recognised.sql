@@ -7,10 +7,7 @@
 -- Parameters: $run, $cutoffs.
 -- Example: curate sql positives_recognised -p cutoffs=strict
 with seen as (
-    select distinct seen_queries.query_key
-    from judges
-    inner join seen_queries on seen_queries.scorer_id = judges.scorer_id
-    where judges.cutoffs = $cutoffs
+    select query_key from seen_by_judges where cutoffs = $cutoffs
 ),
 verdicts as (
     select

@@ -16,10 +16,7 @@ mined as (
     select distinct query_key from usable_candidates where run_id = $run
 ),
 seen as (
-    select distinct seen_queries.query_key
-    from judges
-    inner join seen_queries on seen_queries.scorer_id = judges.scorer_id
-    where judges.cutoffs = $cutoffs
+    select query_key from seen_by_judges where cutoffs = $cutoffs
 ),
 every as (
     select

@@ -8,10 +8,7 @@
 -- Parameters: $run, $cutoffs.
 create or replace temp table pairs as
 with seen as (
-    select distinct seen_queries.query_key
-    from judges
-    inner join seen_queries on seen_queries.scorer_id = judges.scorer_id
-    where judges.cutoffs = $cutoffs
+    select query_key from seen_by_judges where cutoffs = $cutoffs
 ),
 random as (
     select drawn.query_key, drawn.passage_key, probabilities.probability
