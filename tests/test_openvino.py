@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from told import Told
 
 import curate
 from curate import Workspace
@@ -35,7 +36,6 @@ from curate.models.fold_scorer import write_folds
 from curate.models.openvino_model import OpenVinoModel
 from curate.models.scorer import find_source
 from curate.models.scorer_options import ScorerOptions
-from curate.progress import Silent
 from curate.rebuild import rebuild
 
 Make = Callable[..., Workspace]
@@ -69,20 +69,6 @@ class StandIn:
     def __call__(self, **inputs: torch.Tensor) -> tuple[torch.Tensor]:
         shift = self.shift if self.is_wrong(inputs["input_ids"]) else 0.0
         return (self.model(**inputs)[0] + shift,)
-
-
-class Told(Silent):
-    """Progress that keeps what is said, and the names of the tasks."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Any:
-        self.lines.append(description)
-        return super().task(description, total, unit, done)
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture

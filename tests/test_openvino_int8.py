@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from conftest import write_tiny_model, write_workspace
+from told import Told
 
 import curate
 from curate import Workspace, sql_files
@@ -40,17 +41,6 @@ INT8: Final = "openvino-int8"
 needs_nncf = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("openvino", "nncf")), reason="nncf is not installed"
 )
-
-
-class Told(Silent):
-    """Progress that keeps the names of the tasks."""
-
-    def __init__(self) -> None:
-        self.tasks: list[str] = []
-
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Any:
-        self.tasks.append(description)
-        return super().task(description, total, unit, done)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +174,7 @@ def test_it_is_quantized_once_for_all_runs_and_number_formats(
     monkeypatch.setattr(quantize, "quantize", refuse)
     before, told = kept(scored), Told()
     assert score(scored, tiny_scorer, told, depth=10).scored_now == 9
-    assert not any(name.startswith("quantizing") for name in told.tasks)
+    assert not any(name.startswith("quantizing") for name in told.lines)
     (first,) = model_rows(scored)
     monkeypatch.setenv("CURATE_DTYPE", "bf16" if first["settings"]["dtype"] == "fp32" else "fp32")
     other = find_source(str(tiny_scorer), scored.root, ScorerOptions(backend=INT8)).open()
@@ -298,7 +288,7 @@ def test_nothing_is_scored_by_another_graph_than_the_one_that_is_gone(
     told = Told()
     shard.write_bytes(scores)
     score(Workspace(scored.root), tiny_scorer, told, depth=4)
-    assert f"quantizing {tiny_scorer} on pairs of {RUN}" in told.tasks
+    assert f"quantizing {tiny_scorer} on pairs of {RUN}" in told.lines
     assert kept(scored) == before
     shard.unlink()
     rebuild(Workspace(scored.root))
