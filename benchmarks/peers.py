@@ -98,10 +98,18 @@ def main() -> None:
     print(json.loads(prepared.read_text("utf-8")), flush=True)
     for row in options.only:
         missing = (row in HN_MINE and not options.hn_mine) or (row == OTHER and not options.other_judge)
-        if not missing and not result_of(options, row).exists():
+        if missing or result_of(options, row).exists():
+            continue
+        try:
             cost, negatives = run(options, row)
-            result_of(options, row).write_text(json.dumps({"cost": asdict(cost), "negatives": negatives}), "utf-8")
-            print(f"  {row}: {cost}", file=sys.stderr, flush=True)
+        except SystemExit as refused:
+            if row != OTHER:
+                raise
+            # curate may refuse a judge of another collection, even if it is accepted by name: then there is no row.
+            print(f"  {row}: {refused}", file=sys.stderr, flush=True)
+            continue
+        result_of(options, row).write_text(json.dumps({"cost": asdict(cost), "negatives": negatives}), "utf-8")
+        print(f"  {row}: {cost}", file=sys.stderr, flush=True)
     table(options)
 
 
