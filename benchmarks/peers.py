@@ -105,7 +105,7 @@ def main() -> None:
         except SystemExit as refused:
             if row != OTHER:
                 raise
-            # curate may refuse a judge of another collection, even if it is accepted by name: then there is no row.
+            # curate may refuse a judge of another collection even if it is accepted by name. It then has no row.
             print(f"  {row}: {refused}", file=sys.stderr, flush=True)
             continue
         result_of(options, row).write_text(json.dumps({"cost": asdict(cost), "negatives": negatives}), "utf-8")
