@@ -111,9 +111,9 @@ def selfcheck(
 
 
 def hidden_recall(workspace: Workspace, run: str, row: Row) -> SelfCheck:
-    """Return the recall that `selfcheck` measures, without the cost, which it would need all candidates for.
+    """Return the recall that `selfcheck` measures, without the cost, for which it reads all candidates.
 
-    row: that of the cutoffs. A report can afford it over millions of candidates. Raises StepMissing as `selfcheck`.
+    row: that of the cutoffs. Raises StepMissing as `selfcheck`.
     """
     seed = workspace.settings.seed
     counts, taken, scorers = _measured(workspace, run, row, 1.0, seed, only_hidden=True)
@@ -123,7 +123,7 @@ def hidden_recall(workspace: Workspace, run: str, row: Row) -> SelfCheck:
 def _measured(
     workspace: Workspace, run: str, row: Row, share: float, seed: int, *, only_hidden: bool = False
 ) -> tuple[dict[str, int], list[Row], list[Row]]:
-    """Return the rows of counts, taken_out and scorers in sql/selfcheck. only_hidden: of hidden positives alone."""
+    """Return the rows of counts, taken_out and scorers in sql/selfcheck. only_hidden: recall alone."""
     about = {"run": run, "cutoffs": row["name"], "share": share, "seed": seed}
     with workspace.connect_lazily() as connection:
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-
 from curate.annotate.estimates import estimate_in_force
 from curate.errors import StepMissing
 from curate.selfcheck import hidden_recall as measured_recall

@@ -89,9 +89,7 @@ def estimate_in_force(workspace: Workspace, run: str, cutoffs: Row) -> Estimates
     if not numbers:
         return None
     set_at = max(
-        record.number
-        for record in workspace.records("cutoffs")
-        if record.settings["name"] == cutoffs["name"]
+        record.number for record in workspace.records("cutoffs") if record.settings["name"] == cutoffs["name"]
     )
     same = ("depth", "negative_below", "positive_above")
     alike = {"run_id": run, "cutoffs": cutoffs["name"], **{key: cutoffs[key] for key in same}}

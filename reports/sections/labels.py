@@ -47,7 +47,9 @@ def estimates(found: Report, _all: Reports) -> Section:
             for label, row in zip(labels, found.rows, strict=True)
         ],
     )
-    return Section(found.name, TITLES[found.name], sample_in_words(found), [Figure(chart, table)], how=caption(found))
+    return Section(
+        found.name, TITLES[found.name], sample_in_words(found), [Figure(chart, table)], how=caption(found)
+    )
 
 
 def estimate_in_words(row: ReportRow) -> str:
@@ -75,7 +77,13 @@ def hidden_recall(found: Report, _all: Reports) -> Section:
     table = Table(
         ["pairs", "recall", "95 % interval", "positives", "queries"],
         [
-            [label, percent(row["value"]), span(row["low"], row["high"]), number(row["pairs"]), number(row["queries"])]
+            [
+                label,
+                percent(row["value"]),
+                span(row["low"], row["high"]),
+                number(row["pairs"]),
+                number(row["queries"]),
+            ]
             for label, row in zip(labels, found.rows, strict=True)
         ],
         "Recall of hidden positives",
@@ -98,7 +106,10 @@ def recall_in_words(row: ReportRow) -> str:
 def hidden_in_words(found: Report) -> str:
     """Return what became of the labelled positives."""
     counts = found.parameters["counts"]
-    told = [f"{number(counts['hidden'])} labelled positives hidden", f"{number(counts['counted'])} found and scored"]
+    told = [
+        f"{number(counts['hidden'])} labelled positives hidden",
+        f"{number(counts['counted'])} found and scored",
+    ]
     if counts["not_found"]:
         told.append(f"{number(counts['not_found'])} not in the judged top-k")
     if counts["unscored"]:
