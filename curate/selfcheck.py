@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
 from curate import judges, sql_files, standing
-from curate.annotate.estimates import estimate
-from curate.annotate.sample import job_of
+from curate.annotate.estimates import estimate_in_force
 from curate.choose_run import chosen_run
 from curate.cutoffs import cutoffs_in_force
 from curate.errors import BadSettings, StepMissing
@@ -96,19 +95,7 @@ def selfcheck(
     named = {"named_run": "run" in given, "named_cutoffs": "cutoffs" in given}
     for note in standing.notes(workspace, [run], row["name"], **named):
         progress.say(note)
-    about = {"run": run, "cutoffs": row["name"], "share": share, "seed": seed}
-    with workspace.connect_lazily() as connection:
-
-        def rows(path: str, **further: Any) -> list[Row]:
-            found: list[Row] = sql_files.select(connection, path, **about, **further).pl().to_dicts()
-            return found
-
-        sql_files.execute(connection, "selfcheck/hidden", **about)
-        (counts,) = rows("selfcheck/counts")
-        _refuse_nothing(workspace, counts, run, row)
-        sql_files.execute(connection, "selfcheck/pairs", **about)
-        taken = rows("selfcheck/taken_out", grid=row.get("joined") not in BY_CUTOFFS)
-        scorers = rows("selfcheck/scorers")
+    counts, taken, scorers = _measured(workspace, run, row, share, seed)
     stopped = bool(row.get("enough")) and bool(_state(workspace, run, row)["unscored"])
     if stopped:
         taken = [found for found in taken if found["kind"] not in ("unlabelled", "judged")]
@@ -121,6 +108,35 @@ def selfcheck(
     notes = [*_notes(scorers), *_notes_on_cost(figures, row, calibrated=calibrated, stopped=stopped)]
     curve = [] if row.get("joined") in BY_CUTOFFS else [*_by_cutoff(taken)]
     return SelfCheck(run, row, share, seed, counts, figures, curve, notes)
+
+
+def hidden_recall(workspace: Workspace, run: str, row: Row) -> SelfCheck:
+    """Return the recall that `selfcheck` measures, without the cost, for which it reads all candidates.
+
+    row: that of the cutoffs. Raises StepMissing as `selfcheck`.
+    """
+    seed = workspace.settings.seed
+    counts, taken, scorers = _measured(workspace, run, row, 1.0, seed, only_hidden=True)
+    return SelfCheck(run, row, 1.0, seed, counts, [*_shares(taken)], [], [*_notes(scorers)])
+
+
+def _measured(
+    workspace: Workspace, run: str, row: Row, share: float, seed: int, *, only_hidden: bool = False
+) -> tuple[dict[str, int], list[Row], list[Row]]:
+    """Return the rows of counts, taken_out and scorers in sql/selfcheck. only_hidden: recall alone."""
+    about = {"run": run, "cutoffs": row["name"], "share": share, "seed": seed}
+    with workspace.connect_lazily() as connection:
+
+        def rows(path: str, **further: Any) -> list[Row]:
+            found: list[Row] = sql_files.select(connection, path, **about, **further).pl().to_dicts()
+            return found
+
+        sql_files.execute(connection, "selfcheck/hidden", **about)
+        (counts,) = rows("selfcheck/counts")
+        _refuse_nothing(workspace, counts, run, row)
+        sql_files.execute(connection, "selfcheck/pairs", **about, only_hidden=only_hidden)
+        grid = row.get("joined") not in BY_CUTOFFS and not only_hidden
+        return counts, rows("selfcheck/taken_out", grid=grid), rows("selfcheck/scorers")
 
 
 def _state(workspace: Workspace, run: str, row: Row) -> Row:
@@ -200,28 +216,15 @@ def _opinions(taken: Iterable[Row]) -> Iterator[Row]:
 
 
 def _of_sample(workspace: Workspace, run: str, row: Row) -> Iterator[Row]:
-    """Yield what the verdicts on the newest sample of this run say, if it was drawn under the same cutoffs.
-
-    Cutoffs that were set anew since then may have another scorer or calibration.
-    """
-    numbers = {record.job: record.number for record in workspace.records("sample")}
-    set_at = max(
-        record.number for record in workspace.records("cutoffs") if record.settings["name"] == row["name"]
-    )
-    alike = {"run_id": run, "cutoffs": row["name"], **{key: row[key] for key in ("depth", BELOW, ABOVE)}}
-    for sample in workspace.select("annotate/samples").to_dicts():
-        is_later = numbers[job_of(sample["sample_id"])] > set_at
-        if is_later and all(sample[key] == value for key, value in alike.items()):
-            try:
-                found = estimate(workspace, sample["sample_id"])
-            except StepMissing:  # nobody has judged it yet
-                continue
-            for what in ("recall", "cost"):
-                figure = found.of(what, "denoising")
-                at = {"part": "all", "cutoff": BELOW, "value": row[BELOW], "share": figure["value"]}
-                counts = {"taken": None, "pairs": figure["labels"], "queries": figure["queries"]}
-                yield _figure(what, "sample", "estimate", {**figure, **at, **counts})
-            return
+    """Yield what the verdicts on the newest sample of this run say, if it was drawn under the same cutoffs."""
+    found = estimate_in_force(workspace, run, row)
+    if found is None:
+        return
+    for what in ("recall", "cost"):
+        figure = found.of(what, "denoising")
+        at = {"part": "all", "cutoff": BELOW, "value": row[BELOW], "share": figure["value"]}
+        counts = {"taken": None, "pairs": figure["labels"], "queries": figure["queries"]}
+        yield _figure(what, "sample", "estimate", {**figure, **at, **counts})
 
 
 def _by_cutoff(taken: list[Row]) -> Iterator[Row]:

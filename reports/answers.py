@@ -1,6 +1,6 @@
 """The first screen: how many of the top-k were false negatives, and whether that can be trusted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curate import judges
@@ -31,17 +31,23 @@ def tiles(overview: Overview) -> list[Tile]:
     found = overview.reports
     return [
         _false_negatives(found["headline"]),
+        *_people(found.get("estimates")),
         _naive(found["naive_negatives"]),
         _left(found["shortfall"], found["headline"]),
         _judge(found),
         _recognised(found["positives_recognised"]),
+        *_hidden(found.get("selfcheck")),
         _unscored(found["headline"]),
         _calibration(found),
     ]
 
 
-def answer(found: Report) -> str:
-    """Return how many of the top-k were false negatives, in a sentence."""
+def answer(found: Mapping[str, Report]) -> str:
+    """Return how many of the top-k were false negatives, by the scorer and, if they judged a sample, by people."""
+    return " ".join(part for part in (_by_scorer(found["headline"]), _by_people(found.get("estimates"))) if part)
+
+
+def _by_scorer(found: Report) -> str:
     row = found.rows[0]
     if not row["scored"]:
         return f"Nothing is known yet: the scorer has decided about no candidate.{_missing(row)}"
@@ -168,6 +174,85 @@ def _left(found: Report, headline: Report) -> Tile:
         "Mine deeper (curate mine --depth), score deeper (curate denoise --depth), or raise negative_below: the "
         "cutoff sweep shows what that costs.",
     )
+
+
+def _by_people(found: Report | None) -> str:
+    """Return what people's verdicts on a sample say of the top-k, in a sentence; an empty string without them."""
+    row = None if found is None else _estimate(found, "false_negative_rate", "all")
+    if row is None or row["value"] is None:
+        return ""
+    return f"By people: {percent(row['value'])} (95 % interval {span(row['low'], row['high'])}, {_rests_on(row)})."
+
+
+def _estimate(found: Report, what: str, part: str) -> ReportRow | None:
+    return next((row for row in found.rows if (row["what"], row["part"]) == (what, part)), None)
+
+
+def _rests_on(row: ReportRow) -> str:
+    return f"{counted(row['labels'], 'verdicts')} on pairs of {counted(row['queries'], 'queries')}"
+
+
+def _people(found: Report | None) -> Iterator[Tile]:
+    """Yield what the verdicts on a sample say: how much is relevant, and how right the negatives are."""
+    if found is None:
+        return
+    sample = found.parameters["sample_id"]
+    for title, key in (
+        ("Relevant in the top-k, by people", ("false_negative_rate", "all")),
+        ("Hard negatives that are right, by people", ("precision", "hard_negative")),
+    ):
+        row = _estimate(found, *key)
+        more = f"Judge more pairs: {curate_command('annotate', sample)}."
+        if row is None or row["value"] is None:
+            yield Tile(title, "too few verdicts", f"Of sample '{sample}', too few pairs are judged.", "care", more)
+            continue
+        interval = f"95 % interval {span(row['low'], row['high'])}."
+        rests = f"It rests on {_rests_on(row)}, drawn by chance (sample '{sample}')."
+        unsure = ""
+        if row["unsure"]:
+            where = span(row["unsure_low"], row["unsure_high"])
+            unsure = f" {counted(row['unsure'], 'pairs have', 'pair has')} no clear verdict: {where} if settled."
+        if key[0] == "precision":
+            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}", _is_right(row), more)
+        else:
+            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}")
+
+
+def _is_right(row: ReportRow) -> State:
+    """Return what the precision of the hard negatives says. An interval that holds the limit leaves it open."""
+    limit = 1 - LOST_IS_FINE
+    return "good" if row["low"] >= limit else "bad" if row["high"] < limit else "care"
+
+
+def _hidden(found: Report | None) -> Iterator[Tile]:
+    """Yield how many hidden positives denoising finds again, and whether the scorer was trained on them."""
+    if found is None:
+        return
+    title, about = "Hidden positives that denoising finds", found.parameters
+    row = next((row for row in found.rows if row["part"] == "all" and row["cutoff"] == "negative_below"), None)
+    if row is None:
+        yield Tile(title, "unknown", f"{about['missing'] or 'No hidden positive is a candidate with a score.'}")
+        return
+    counts = about["counts"]
+    interval = "" if row["low"] is None else f"95 % interval {span(row['low'], row['high'])}. "
+    seen = ""
+    if counts["seen"]:
+        seen = f" {counted(counts['seen'], 'positives')} of queries that trained the scorer do not count."
+    unknown = [note for note in about["notes"] if "not trained in this workspace" in note or "retriever" in note]
+    lost = 1 - row["value"]
+    state: State = "bad" if lost > LOST_IS_BAD else "care" if lost > LOST_IS_FINE or unknown else "good"
+    yield Tile(
+        title,
+        percent(row["value"]),
+        f"{interval}Of {counted(row['pairs'], 'labelled positives')} of {counted(row['queries'], 'queries')} that "
+        f"were treated as unlabelled, this share would not become negatives.{seen}{_sentences(unknown)}",
+        state,
+        "What it costs, and other cutoffs: curate selfcheck.",
+    )
+
+
+def _sentences(notes: Sequence[str]) -> str:
+    return "".join(f" {note}" for note in notes)
 
 
 def _judge(found: Mapping[str, Report]) -> Tile:

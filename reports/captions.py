@@ -14,6 +14,8 @@ TITLES = {
     "duplicate_groups": "Passages with the same text",
     "cost": "What the scores cost",
     "training": "How the models that took part learned",
+    "estimates": "What people say of a sample",
+    "selfcheck": "What denoising finds of hidden positives",
     "funnel": "From candidates to hard negatives",
     "denoised_by_rank": "What denoising removed, by range of ranks",
     "false_negatives_by_rank": "What denoising removed, by rank",
@@ -102,6 +104,15 @@ CAPTIONS = {
     ),
     "training": (
         "From the log of each training. 'won' is the share of groups or rows in which a positive ranks first."
+    ),
+    "estimates": (
+        "Verdicts on a sample stand for all candidates that it was drawn from, so that the 95 % intervals follow "
+        "from its design: queries were drawn first, then pairs. All figures: curate estimate."
+    ),
+    "selfcheck": (
+        "Labelled positives are treated as if nobody had labelled them. 'recall' is the share of those among the "
+        "scored candidates that denoising would take out of the negatives (negative_below) or find relevant "
+        "(positive_above). Intervals hold 95 %, by query. What it costs: curate selfcheck."
     ),
     "funnel": (
         "The first part counts pairs of a query and a passage from the top {depth} of run {run}. A hard "

@@ -32,7 +32,7 @@ def document(overview: Overview, warnings: Sequence[str] = ()) -> Document:
     return Document(
         title=f"curate report: {setting['run_id']}, cutoffs {setting['cutoffs']}",
         question=QUESTION.format(depth=setting["depth"]),
-        answer=answers.answer(headline),
+        answer=answers.answer(overview.reports),
         trust=answers.trust(shown),
         tiles=shown,
         about=[collection, *answers.about(setting)],

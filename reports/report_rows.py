@@ -16,6 +16,7 @@ from curate.suggest import curate_command
 from curate.workspace import Workspace
 
 from .kept import keep
+from .labels import estimates, hidden_recall
 from .training import training_curves
 
 if TYPE_CHECKING:
@@ -142,6 +143,10 @@ def overview(
         return Overview(found, str(error))
     chosen |= {"cutoffs": row["name"], "scorer": row["scorer_id"]}
     found |= _several(workspace, _about(workspace, chosen["run"], row), chosen, keep_run=True)
+    if (people := estimates(workspace, chosen["run"], row)) is not None:
+        found["estimates"] = Report("estimates", people.about, {}, people.rows)
+    recall = hidden_recall(workspace, chosen["run"], row)
+    found["selfcheck"] = Report("selfcheck", recall.about, {}, recall.rows)
     found["training"] = Report("training", {}, {}, training_curves(workspace, found["lineage"].rows))
     try:
         unlabeled = chosen_run(workspace, None, "unlabeled")

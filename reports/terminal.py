@@ -20,6 +20,7 @@ from .document import Document, Tile
 from .figures import at_least, between, decimals, number, percent, ranks, span
 from .page import DIM, TITLE, Page
 from .report_rows import Overview, Report, ReportRow
+from .sections import labels
 from .tables import all_fit, records, table
 
 SIGNS = {"all": " ", "taken away": "-", "left over": "=", "of these": "   "}
@@ -99,7 +100,7 @@ def first_screen(page: Page, overview: Overview) -> RenderableType:
         grid.add_row(page.text(tile.title), page.text(_signed(tile), TITLE), page.text(told, DIM))
     return Group(
         page.text(f"How many of the top {headline.setting['depth']} were false negatives?", TITLE),
-        Padding(page.text(answers.answer(headline)), (0, 0, 0, 2)),
+        Padding(page.text(answers.answer(overview.reports)), (0, 0, 0, 2)),
         page.text("Can you trust that?", TITLE),
         Padding(page.text(answers.trust(shown)), (0, 0, 0, 2)),
         Padding(grid, (0, 0, 0, 2)),
@@ -317,6 +318,27 @@ def filters(page: Page, found: Report, _lines: int) -> RenderableType:
     ]
     truth = ["false", "caught"] if judged else []
     return bars(page, ["filter", "kept", "share", "unknown", "short", *truth, ""], rows)
+
+
+def estimates(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the figures that the verdicts on a sample give, and what they rest on."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    for row in found.rows:
+        cells = [labels.estimate_in_words(row), percent(row["value"]), span(row["low"], row["high"])]
+        rows.append(([*cells, number(row["labels"]), number(row["queries"])], [row["value"]]))
+    heads = ["", "estimate", "95 % interval", "verdicts", "queries", ""]
+    return Group(page.text(labels.sample_in_words(found)), bars(page, heads, rows))
+
+
+def hidden_recall(page: Page, found: Report, _lines: int) -> RenderableType:
+    """Return the recall of hidden positives, and what may make it too high."""
+    rows: list[tuple[list[str], list[float | None]]] = []
+    for row in found.rows:
+        cells = [labels.recall_in_words(row), percent(row["value"]), span(row["low"], row["high"])]
+        rows.append(([*cells, number(row["pairs"]), number(row["queries"])], [row["value"]]))
+    heads = ["", "recall", "95 % interval", "positives", "queries", ""]
+    notes = [page.text(note, DIM) for note in found.parameters["notes"]]
+    return Group(page.text(labels.hidden_in_words(found)), bars(page, heads, rows), *notes)
 
 
 def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:
@@ -554,6 +576,8 @@ def generic(page: Page, found: Report, _lines: int) -> RenderableType:
 
 RENDERERS: dict[str, Callable[[Page, Report, int], RenderableType]] = {
     "naive_negatives": naive,
+    "estimates": estimates,
+    "selfcheck": hidden_recall,
     "funnel": funnel,
     "denoised_by_rank": by_rank,
     "denoised_by_query": by_query,

@@ -180,7 +180,10 @@ def test_the_first_screen_says_whether_the_answer_can_be_trusted(overview: Overv
     assert state["Calibration in force"] == "care"
     assert state["Left unscored"] == "care"
     assert state["Labelled positives that it recognises"] == "good"
-    assert found.trust.startswith("With care. See: Is the judge better than the retriever?; Left unscored;")
+    assert found.trust.startswith(
+        "With care. See: Is the judge better than the retriever?; Hidden positives that denoising finds; "
+        "Left unscored;"
+    )
     assert all(tile.advice for tile in found.tiles if tile.state in ("care", "bad", "unknown"))
 
 
@@ -205,11 +208,11 @@ def test_every_chart_has_a_title_a_description_and_its_data_as_a_table(overview:
 def test_a_report_without_a_section_of_its_own_is_the_first_section(overview: Overview) -> None:
     """So a new report needs no code to be on the page."""
     new = report_rows.Report(
-        "estimates", {}, {}, [{"what": "relevant", "share": 0.25, "low": 0.2, "labels": 1200}]
+        "brand_new", {}, {}, [{"what": "relevant", "share": 0.25, "low": 0.2, "labels": 1200}]
     )
-    page = Page(page_of(report_rows.Overview({**overview.reports, "estimates": new}, None)))
+    page = Page(page_of(report_rows.Overview({**overview.reports, "brand_new": new}, None)))
     assert page.tables[""][:2] == [["what", "share", "low", "labels"], ["relevant", "0.25", "0.2", "1,200"]]
-    assert next(value for tag, name, value in page.attributes if (tag, name) == ("section", "id")) == "estimates"
+    assert next(value for tag, name, value in page.attributes if (tag, name) == ("section", "id")) == "brand_new"
 
 
 def test_the_same_workspace_gives_the_same_bytes(workspace: Workspace, overview: Overview) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from curate.annotate.agreement import Agreement, agreement
 from curate.annotate.estimator import Bools, Doubles, Ints, Share, Strata, Verdicts, estimated
-from curate.annotate.sample import known_sample, ranks
+from curate.annotate.sample import job_of, known_sample, ranks
 from curate.counted import counted
 from curate.errors import StepMissing
 from curate.workspace import Workspace
@@ -77,6 +77,30 @@ def estimate(workspace: Workspace, sample: str | None = None) -> Estimates:
     by_annotator = workspace.select("annotate/by_annotator", sample=name).to_dicts()
     figures = [*votes.figures(), votes.cost()]
     return Estimates(about, votes.counts, votes.left_out, figures, agreement(by_annotator), apart)
+
+
+def estimate_in_force(workspace: Workspace, run: str, cutoffs: Row) -> Estimates | None:
+    """Return the estimates from the newest sample of a run that was drawn under these cutoffs and is judged.
+
+    cutoffs: their row. None if there is no such sample, or if nobody has judged it yet. Cutoffs that were set anew
+    since a sample was drawn may have another scorer or calibration, so that it is not theirs.
+    """
+    numbers = {record.job: record.number for record in workspace.records("sample")}
+    if not numbers:
+        return None
+    set_at = max(
+        record.number for record in workspace.records("cutoffs") if record.settings["name"] == cutoffs["name"]
+    )
+    same = ("depth", "negative_below", "positive_above")
+    alike = {"run_id": run, "cutoffs": cutoffs["name"], **{key: cutoffs[key] for key in same}}
+    for sample in workspace.select("annotate/samples").to_dicts():
+        is_later = numbers[job_of(sample["sample_id"])] > set_at
+        if is_later and all(sample[key] == value for key, value in alike.items()):
+            try:
+                return estimate(workspace, sample["sample_id"])
+            except StepMissing:  # nobody has judged it yet
+                return None
+    return None
 
 
 def _refuse_no_design(workspace: Workspace, apart: Row) -> None:

@@ -6,11 +6,13 @@ from curate.reports.captions import TITLES
 from curate.reports.document import Section
 from curate.reports.report_rows import Overview, Report
 
-from . import denoised, origins, scorer, texts
+from . import denoised, labels, origins, scorer, texts
 from .common import caption, plain_table
 
 Make = Callable[[Report, Mapping[str, Report]], Section]
 SECTIONS: dict[str, Make] = {
+    "estimates": labels.estimates,
+    "selfcheck": labels.hidden_recall,
     "funnel": denoised.funnel,
     "naive_negatives": denoised.naive_negatives,
     "denoised_by_rank": denoised.by_rank,

@@ -2,7 +2,8 @@
 -- part: all, or a range of ranks. first, second: a share or a number for each query (unit). difference: second - first, with
 -- its 95 % interval: both sides are asked of the same queries, which are the units (the variance of a difference of two
 -- ratios, Cochran, Sampling Techniques, 1977, 6.12; Student's t by its expansion). Null for fewer than 5 queries, and if the
--- difference is the same in every query, which tells nothing of chance. paired: the queries that both sides have. A rate is null where scoring stopped early (cutoffs.enough), as in denoised_by_rank.
+-- difference is the same in every query, which tells nothing of chance. paired: the queries that both sides have. A rate is null where scoring stopped early
+-- (cutoffs.enough), as in denoised_by_rank, and for a side of which the scorer decided nothing, as in headline.
 -- All sums are integers, so that their order means nothing.
 -- Parameters: $first_run, $first_cutoffs, $second_run, $second_cutoffs, $negatives.
 with ranges (place, first_rank, last_rank, part) as (
@@ -31,6 +32,7 @@ per_query as (
         count(*) filter (where sides.decision = 'false_negative') as false_negatives,
         count(*) filter (where sides.decision = 'hard_negative') as hard_negatives,
         count(*) filter (where sides.decision = 'unscored') as unscored,
+        count(*) filter (where sides.decided_by = 'scorer') as scored,
         count(*) filter (where is_denoised(sides.decision)) as denoised,
         count(*) filter (where is_judged(sides.decision) and sides.decided_by <> 'people') as unjudged,
     from sides
@@ -131,18 +133,27 @@ stopped as (
         ) as early,
     from per_query
     group by part
+),
+-- The text of a duplicate decides without a scorer. Where the scorer decided nothing, duplicates alone are no rate.
+decides as (
+    select
+        coalesce(bool_or(side = 1 and scored > 0), false) as first_decides,
+        coalesce(bool_or(side = 2 and scored > 0), false) as second_decides,
+    from per_query
+    where place = 0
 )
 select
     varied.part,
     varied.figure,
     varied.unit,
-    if(early and step <= 2, null, round(first, 6)) as first,
-    if(early and step <= 2, null, round(second, 6)) as second,
-    if(early and step <= 2, null, round(second - first, 6)) as difference,
-    if(early and step <= 2, null, round(second - first - half, 6)) as low,
-    if(early and step <= 2, null, round(second - first + half, 6)) as high,
+    if(step <= 2 and (early or not first_decides), null, round(first, 6)) as first,
+    if(step <= 2 and (early or not second_decides), null, round(second, 6)) as second,
+    if(step <= 2 and (early or not first_decides or not second_decides), null, round(second - first, 6)) as difference,
+    if(step <= 2 and (early or not first_decides or not second_decides), null, round(second - first - half, 6)) as low,
+    if(step <= 2 and (early or not first_decides or not second_decides), null, round(second - first + half, 6)) as high,
     varied.queries,
     varied.paired,
 from varied
 inner join stopped on stopped.of_part = varied.part
+cross join decides
 order by varied.place, varied.step;

@@ -8,7 +8,8 @@ create or replace macro filtered_candidates(of_run, of_cutoffs) as table
 with positive_scores as (
     select * from lowest_positives(of_run, of_cutoffs)
 ),
-pool as (
+-- Materialized, the three relations below would have a row for each candidate and filter in memory: 13 GiB for 20 M.
+pool as not materialized (
     select found.query_key, found.passage_key, found."rank", found.retriever_score, found.probability
     from found
     semi join positive_scores on positive_scores.query_key = found.query_key
@@ -31,7 +32,7 @@ usable as (
             else true
         end
 ),
-compared as (
+compared as not materialized (
     select
         usable.filter,
         usable.skipped,
@@ -54,7 +55,7 @@ compared as (
     inner join positive_scores
         on positive_scores.query_key = pool.query_key and positive_scores.compares = usable.compares
 ),
-passed as (
+passed as not materialized (
     select
         filter,
         skipped,
@@ -78,12 +79,7 @@ passed as (
 -- Only a filter that skips some needs the places, which cost a window.
 placed as (
     select
-        filter,
-        skipped,
-        query_key,
-        passage_key,
-        "rank",
-        passes,
+        *,
         count(*) filter (where passes) over places as certain,
         count(*) filter (where passes is distinct from false) over places as possible,
     from passed

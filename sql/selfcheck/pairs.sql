@@ -5,7 +5,7 @@
 --       unlabelled    candidates of the queries with a hidden positive about which nobody said anything: most are not relevant
 --       random        random passages, hardly one of which is relevant (macros/random_pairs.sql)
 -- Only pairs with a probability are here: unscored is unknown. Duplicates of a positive need no score, and are left out.
--- Parameters: $run, $cutoffs.
+-- Parameters: $run, $cutoffs, $only_hidden (the other kinds are left out).
 create or replace temp table pairs as
 with seen as (
     select query_key from seen_by_judges where cutoffs = $cutoffs
@@ -31,14 +31,15 @@ union all
 select 'unlabelled', found.query_key, found.passage_key, found."rank", found.probability
 from found
 semi join hidden on hidden.query_key = found.query_key
-where found.run_id = $run and found.cutoffs = $cutoffs and found.decided_by = 'scorer'
+where not $only_hidden and found.run_id = $run and found.cutoffs = $cutoffs and found.decided_by = 'scorer'
 union all
 select 'judged', found.query_key, found.passage_key, found."rank", found.probability
 from found
 anti join seen on seen.query_key = found.query_key
 anti join sample_pairs on sample_pairs.query_key = found.query_key and sample_pairs.passage_key = found.passage_key
 where
-    found.run_id = $run
+    not $only_hidden
+    and found.run_id = $run
     and found.cutoffs = $cutoffs
     and found.decided_by = 'people'
     and found.decision = 'hard_negative'
@@ -46,4 +47,4 @@ where
 union all
 select 'random', query_key, passage_key, null, probability
 from random
-where probability is not null;
+where not $only_hidden and probability is not null;
