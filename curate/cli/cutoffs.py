@@ -38,6 +38,11 @@ def cutoffs(context: click.Context, form: str) -> None:
 @click.argument("name")
 @click.option("--negative-below", type=float, help="A hard negative has a probability below this value.")
 @click.option("--positive-above", type=float, help="A false negative has a probability above this value.")
+@click.option(
+    "--duplicate-above",
+    type=float,
+    help="A candidate that resembles a positive by more than this is a duplicate; 1: only an exact copy is.",
+)
 @click.option("--depth", type=int, help="Top candidates that are judged per query.")
 @click.option(
     "--enough",
@@ -98,9 +103,10 @@ def _line(row: Mapping[str, Any]) -> str:
     kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
     many, one = "hard negatives are enough", "hard negative is enough"
     enough = f", {counted(row['enough'], many, one)}" if row["enough"] else ""
+    copies = f", duplicate above {row['duplicate_above']:.6g}" if row["duplicate_above"] < 1 else ""
     scale = judges.scale_in_words(row) or "not calibrated"
     return (
         f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
-        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{enough}{kept}\n"
+        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{copies}{enough}{kept}\n"
         f"     by {judges.in_words(row)}, {scale}"
     )

@@ -24,6 +24,7 @@ from curate.cutoffs import (
     set_cutoffs,
 )
 from curate.denoise.agreement import Agreement, agreement_lines
+from curate.denoise.compare_texts import compare_with_positives
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.rank_scores import models_among, ranks_here
@@ -36,7 +37,7 @@ from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
-CUTS = {"negative_below", "positive_above"}
+CUTS = {"negative_below", "positive_above", "duplicate_above"}
 NAMING = {"cutoffs", "negatives", "accept_judge"}  # options that neither change a score nor a cutoff
 ANOTHER_NAME = "Give other cutoffs, --cutoffs NAME, or leave out --scorer: then each of them scores"
 AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
@@ -119,6 +120,7 @@ class DenoiseOptions(TypedDict, total=False):
     scorer: str | None
     negative_below: float | None
     positive_above: float | None
+    duplicate_above: float | None
     depth: int | None
     negatives: int | None
     enough: int | None
@@ -199,6 +201,7 @@ class DenoiseRequest:
             "depth": settings.depth,
             "negative_below": settings.negative_below,
             "positive_above": settings.positive_above,
+            "duplicate_above": settings.duplicate_above,
             "enough": (settings.enough or 0) if self.over_train else None,
         }
 
@@ -232,6 +235,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     change the cutoffs score nothing and need no model. Raises BadInput if the model is not a cross-encoder,
     CurateError if the scores are all equal or not finite, and UnsoundJudge if the scorer ranks worse than the
     retriever on queries that it has not seen, unless `accept_judge`. An interruption loses at most one shard.
+
+    Before that, the texts of the candidates are compared with those of the query's positives, as far as they were
+    not before: `duplicate_above` says from where on a near copy is a duplicate.
 
     With `enough`, ranks of a run over train are scored in waves. A query that has so many hard negatives gets no
     more scores; what it lacks stays unscored. A hundred queries are scored in full and first, because they measure
@@ -279,6 +285,7 @@ def _scored_in_waves(
     settings = request.settings
     first, *others = first_waves(settings.depth, settings.enough)
     scoring.settle([first, *others], progress)
+    compare_with_positives(workspace, request.run_id, settings.depth, progress)
     scored = scoring.run([first], progress)
     only = scored[0].scorer_id if len(request.scoring) == 1 else None
     values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}
