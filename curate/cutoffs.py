@@ -134,6 +134,16 @@ def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in workspace.select("workspace/cutoffs_in_force").to_dicts()}
 
 
+def reads_resemblances(row: Mapping[str, Any] | None) -> bool:
+    """Return whether near copies of positives are duplicates under the cutoffs `row`, not only exact ones."""
+    return row is not None and row["duplicate_above"] < 1
+
+
+def near_copies_in_words(row: Mapping[str, Any]) -> str:
+    """Return from where on a near copy is a duplicate, to follow the other cutoffs; '' if none is."""
+    return f", duplicate above {row['duplicate_above']:.6g}" if reads_resemblances(row) else ""
+
+
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return each scorer of the cutoffs in `row` -> the keys of `[denoise]` that score by it: model and depth."""
     known = {scorer["model_id"]: scorer for scorer in _scorers(workspace)}

@@ -313,5 +313,6 @@ def test_only_cutoffs_change_without_scoring(small_set: Workspace, tiny_cross_en
     values |= {"instruction": "Find an answer", "prompt": "judge.txt", "requests": 2, "timeout": 9.0}
     values |= {"accept_judge": True, "enough": 2, "backend": "torch", "max_flips": 0.02}
     options: DenoiseOptions = {"negative_below": 0.2, option: values[option]}  # type: ignore[misc]
-    scores_stay = option in ("positive_above", "cutoffs", "negatives", "accept_judge")
+    values |= {"duplicate_above": 0.9}
+    scores_stay = option in ("positive_above", "duplicate_above", "cutoffs", "negatives", "accept_judge")
     assert (DenoiseRequest.of(small_set, **options).only_cutoffs is not None) == scores_stay

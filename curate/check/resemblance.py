@@ -1,9 +1,9 @@
-"""The resemblance of given pairs of texts, counted exactly: the shingles in common, as a share of all (Jaccard).
+"""The resemblance of given pairs of texts, counted exactly: their common shingles as a share of all (Jaccard).
 
-`near.py` searches for pairs that are nearly the same; here, the pairs are known. Most of them have little in common.
-An outline of each text shows that: a bit for each of its shingles, at a place drawn by hash. A shingle whose bit the
-other text does not have is certainly not in that text, so the outlines give an upper bound of the resemblance. Only
-where the bound allows it, the shingles themselves are compared. Nothing is overlooked and nothing is estimated.
+`near.py` searches for pairs that are nearly the same; here, the pairs are known. Most of them have little in
+common, and an outline of each text shows that: a bit for each of its shingles, at a place drawn by hash. If the
+other text lacks the bit, it lacks the shingle. So the outlines give an upper bound of the resemblance, and the
+shingles are compared only where it is high enough. Nothing is overlooked and nothing is estimated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

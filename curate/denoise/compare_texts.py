@@ -4,7 +4,6 @@ A copy of a positive that nobody labelled is no negative. The view `duplicates` 
 others, the table `resemblances` has how far they resemble, and the cutoffs say from where on that is a duplicate.
 """
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from curate.shards import digest
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
     import pyarrow as pa
 
@@ -77,7 +78,7 @@ def _compare(job: Job, connection: "duckdb.DuckDBPyConnection", progress: Progre
     """Write what is not compared yet, in shards, and the record; return the number of pairs."""
     sql_files.execute(connection, "score/pairs_to_compare", size=BLOCK, **job.settings)
     blocks = sql_files.select(connection, "score/blocks_to_compare").fetchall()
-    total = sum(pairs for _, pairs in blocks)
+    total = sum(int(pairs) for _, pairs in blocks)
     with progress.task(f"comparing {job.settings['run']} with positives", total, "pairs") as advance:
         for block, pairs in blocks:
             job.write("resemblances", block, partial(_resembling, connection, block))

@@ -20,6 +20,7 @@ from curate.cutoffs import (
     calibration_to_set,
     current_cutoffs,
     named_cutoffs,
+    near_copies_in_words,
     scorer_settings,
     set_cutoffs,
 )
@@ -81,7 +82,8 @@ class Denoised:
                 f"{self.run_id}, top {self.cutoffs['depth']}, by {judges.in_words(self.cutoffs)}: "
                 f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
-                f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
+                f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between"
+                f"{near_copies_in_words(self.cutoffs)}.",
                 *agreement_lines(self.agreement),
                 *self._left,
                 *(f"Warning: {warning}." for warning in self.warnings),
@@ -248,6 +250,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         progress.say(note)
     if request.only_cutoffs:
         row = set_cutoffs(workspace, request.cutoffs, **request.only_cutoffs)
+        compare_with_positives(workspace, request.run_id, row["depth"], progress)
         scored = _as_it_stands(workspace, request.run_id, row)
         quality = _qualities(workspace, request.run_id, row)
     else:

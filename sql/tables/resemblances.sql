@@ -1,4 +1,4 @@
--- resemblances: passages that resemble a labelled positive, as far as they were compared. Grain: one row per (positive_key, passage_key), and job.
+-- resemblances: passages that resemble a labelled positive, as far as they were compared. Grain: one row per (positive_key, passage_key).
 -- Exact copies are not compared: the view duplicates knows them by their hash.
 create table resemblances (
     positive_key integer not null, -- the passage_key of the positive

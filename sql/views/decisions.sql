@@ -17,7 +17,7 @@ with evidence as (
         candidates.score as retriever_score,
         candidates.probability,
         judgements.relevant,
-        duplicates.passage_key is not null or near_duplicates.passage_key is not null as is_duplicate,
+        coalesce(duplicates.passage_key, near_duplicates.passage_key) is not null as is_duplicate,
         labelled.query_key is not null as labelled,
         candidates.negative_below,
         candidates.positive_above,
