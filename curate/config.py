@@ -129,6 +129,9 @@ class Denoise(Section):
     positive_above: float = Field(default=0.9, gt=0, lt=1)
     """An unlabelled candidate with a probability above it is a false negative. A probability of exactly 0.9 is
     not."""
+    duplicate_above: float = Field(default=1.0, ge=0.5, le=1)
+    """A candidate whose text resembles that of a positive by more is a duplicate. 1: only an exact copy is. The
+    resemblance is the share of shingles in common (docs/check.md)."""
     depth: int = Field(default=50, ge=1)
     """The top-k that is scored and judged. RocketQA scores 50 of the 1,000 passages that it retrieves."""
     negatives: int = Field(default=4, ge=1)

@@ -27,6 +27,7 @@ DECIDING = (
     "joined",
     "judges",
     "enough",
+    "duplicate_above",
 )
 UNCALIBRATED = "none"
 NONE_YET = "no cutoffs yet: nothing was scored, and unscored is not negative"
@@ -53,6 +54,8 @@ class CutoffOptions(TypedDict, total=False):
     calibration: str | Sequence[str] | None
     """The calibration of the probabilities: an id, or `none` for the sigmoid of the logits. Of several scorers,
     each takes the one that is its own."""
+    duplicate_above: float | None
+    """A candidate that resembles a positive by more is a duplicate; 1: only an exact copy is."""
     enough: int | None
     """The hard negatives after which a query of a run over train needs no more scores; 0: it needs all of them."""
 
@@ -62,7 +65,7 @@ def set_cutoffs(workspace: Workspace, name: str, **options: Unpack[CutoffOptions
 
     Values that are not given stay as they were. New cutoffs begin as a copy of the current ones, or of
     `curate.toml` if there are none. A calibration that the scorer got since then is taken, unless another one is
-    given. The former row stays in the table with its lower revision. Both cutoffs are rounded to float32 here and
+    given. The former row stays in the table with its lower revision. All values are rounded to float32 here and
     nowhere else. Raises BadSettings for a blank name, an unknown scorer or calibration, or a value out of range.
     """
     if not name.strip():
@@ -81,7 +84,7 @@ def as_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) ->
     """Return the row that `set_cutoffs` with these arguments would put in force; raises BadSettings as it does."""
     before = named_cutoffs(workspace, name)
     row = _row(workspace, before, options)
-    checked = ("depth", "negative_below", "positive_above", "enough")
+    checked = ("depth", "negative_below", "positive_above", "duplicate_above", "enough")
     workspace.settings.denoise.override(**{key: row[key] for key in checked})
     if before and all(before[key] == row[key] for key in DECIDING):
         return before
@@ -129,6 +132,16 @@ def are_set(workspace: Workspace, name: str, **options: Unpack[CutoffOptions]) -
 def every(workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Return name -> the row in force with its scorer's fingerprint."""
     return {row["name"]: row for row in workspace.select("workspace/cutoffs_in_force").to_dicts()}
+
+
+def reads_resemblances(row: Mapping[str, Any] | None) -> bool:
+    """Return whether near copies of positives are duplicates under the cutoffs `row`, not only exact ones."""
+    return row is not None and row["duplicate_above"] < 1
+
+
+def near_copies_in_words(row: Mapping[str, Any]) -> str:
+    """Return from where on a near copy is a duplicate, to follow the other cutoffs; '' if none is."""
+    return f", duplicate above {row['duplicate_above']:.6g}" if reads_resemblances(row) else ""
 
 
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -244,7 +257,9 @@ def _start(workspace: Workspace, row: Mapping[str, Any] | None) -> dict[str, Any
     """Return the values of the cutoffs `row`, or those that the first cutoffs begin with."""
     if row:
         return {key: row[key] for key in DECIDING}
-    settings = workspace.settings.denoise.model_dump(include={"depth", "negative_below", "positive_above"})
+    settings = workspace.settings.denoise.model_dump(
+        include={"depth", "negative_below", "positive_above", "duplicate_above"}
+    )
     known = [row["model_id"] for row in _scorers(workspace) if row["role"] != RANKS]
     only = known[0] if len(known) == 1 else None
     return {key: _float32(value) for key, value in settings.items()} | {

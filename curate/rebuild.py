@@ -18,6 +18,7 @@ from curate.as_of import AsOf
 from curate.calibration import write_calibration
 from curate.counted import counted
 from curate.damage import standing
+from curate.denoise.compare_texts import COMPARE, compare_again
 from curate.denoise.rank_scores import RANKS, score_ranks_again
 from curate.denoise.scoring import score_again
 from curate.errors import BadSettings, CurateError, Damaged, NoSpace, UnknownName, WorkspaceBusy
@@ -313,6 +314,10 @@ def _ranks(workspace: Workspace, record: Record, progress: Progress) -> None:  #
     score_ranks_again(AsOf(workspace, record), record)
 
 
+def _compare(workspace: Workspace, record: Record, progress: Progress) -> None:
+    compare_again(AsOf(workspace, record), record, progress)
+
+
 def _train(workspace: Workspace, record: Record, progress: Progress) -> None:  # noqa: ARG001
     then = AsOf(workspace, record)
     record_again(then, Job(then, "train", record.job, record.settings, record.inputs), dict(record.facts))
@@ -342,6 +347,7 @@ AGAIN: dict[str, Callable[[Workspace, Record, Progress], None]] = {
     "mine": _mine,
     "denoise": _denoise,
     RANKS: _ranks,
+    COMPARE: _compare,
     "calibrate": _calibrate,
     "cutoffs": _cutoffs,
     "use": _use,

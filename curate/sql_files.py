@@ -41,6 +41,8 @@ TABLES = (
     "samples",
     "sample_strata",
     "sample_pairs",
+    "resemblances",
+    "compared",
 )
 # Where a view has the name of a table, the shards of the table get another name. The SQL file defines both.
 SHARDS_OF = {name: f"stored_{name}" for name in ("queries", "qrels", "annotations", "cutoffs", "models")}
@@ -78,10 +80,12 @@ VIEWS = (
     "views/trained_queries",
     "views/seen_queries",
     "views/duplicates",
+    "views/near_copies",
     "views/candidate_sources",
     "views/withdrawn_queries",
     "views/usable_candidates",
     "views/cutoffs",
+    "views/near_duplicates",
     "views/judges",
     "views/seen_by_judges",
     "views/probabilities",

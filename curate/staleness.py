@@ -30,6 +30,8 @@ def since_training(workspace: Workspace, record: Record) -> list[str]:
         "queries": str(workspace.select("train/queries_digest", **asked)["digest"][0]),
         "candidates": table_digest(workspace, "candidates", of_jobs=runs_of(settings)),
     }
+    if "resemblances" in inputs:
+        now["resemblances"] = table_digest(workspace, "resemblances")
     cutoffs = settings.get("cutoffs")
     if "scores" in inputs and cutoffs:
         read = {

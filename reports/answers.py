@@ -6,6 +6,7 @@ from typing import Any
 from curate import judges
 from curate.bootstrap import Interval
 from curate.counted import counted
+from curate.cutoffs import near_copies_in_words
 from curate.denoise.judge_quality import BETTER_JUDGES, PERCENT, JudgeQuality
 from curate.suggest import curate_command
 
@@ -428,6 +429,6 @@ def about(setting: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "cutoffs",
             f"{setting['cutoffs']}: hard negative below {setting['negative_below']:g}, relevant above "
-            f"{setting['positive_above']:g}",
+            f"{setting['positive_above']:g}{near_copies_in_words(setting)}",
         ),
     ]

@@ -86,7 +86,7 @@ CAPTIONS = {
     "rescued": (
         "Each block is a pair that a miner without denoising would have used as a negative: it is among the "
         "{negatives} best-ranked unlabelled passages of its query. The scorer is not sure of it (uncertain), or "
-        "it has the text of a positive (duplicate). They are drawn by hash, so they are typical. Words that query "
+        "it is a copy of a positive (duplicate). They are drawn by hash, so they are typical. Words that query "
         "and passage share are marked."
     ),
     "query_cards": (
@@ -96,7 +96,7 @@ CAPTIONS = {
     ),
     "duplicate_groups": (
         "One row per text that several passages have, apart from case, punctuation and white space. "
-        "Near-duplicates are not searched for."
+        "Copies of a positive that differ a little: curate sql near_copies."
     ),
     "cost": (
         "One row per scorer. The ledger keeps every score, so that other cutoffs, another run that finds the same "

@@ -20,6 +20,7 @@ Row = dict[str, Any]
 KINDS = {"cutoffs": "cutoffs", "run": "runs", "scorer": "scorers"}
 """What can be compared, and how several of them are called."""
 SEED = 0
+VALUES = ("depth", "negative_below", "positive_above", "duplicate_above", "pseudo_positives")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _set_cutoffs(
     own = judges.calibrations(base)
     rows = [
         {
-            **{key: base[key] for key in ("depth", "negative_below", "positive_above", "pseudo_positives")},
+            **{key: base[key] for key in VALUES},
             "name": scorer,
             "revision": 1,
             "scorer_id": scorer,

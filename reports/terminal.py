@@ -12,6 +12,7 @@ from rich.text import Text
 
 from curate import judges
 from curate.counted import counted
+from curate.cutoffs import near_copies_in_words
 from curate.denoise.judge_quality import JudgeQuality
 
 from . import answers
@@ -45,6 +46,7 @@ COMPARED = {
     "unscored": "unscored",
     "negative_below": "hard negative below",
     "positive_above": "false negative above",
+    "duplicate_above": "duplicate above",
     "depth": "depth",
     "candidates": "candidates",
     "scorer_id": "scorer",
@@ -145,7 +147,10 @@ def block(page: Page, found: Report, lines: int) -> RenderableType:
 def setting_line(setting: ReportRow) -> str:
     """Return the run, scorer and cutoffs in words."""
     queries = counted(setting["queries"], f"{setting['split']} queries")
-    cuts = f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
+    cuts = (
+        f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
+        f"{near_copies_in_words(setting)}"
+    )
     scale = f" ({judges.scale_in_words(setting)})" if judges.scale_in_words(setting) else ""
     return (
         f"Run {setting['run_id']} ({setting['retriever']}, {queries}): the top {setting['depth']} are judged by "

@@ -311,7 +311,7 @@ def test_only_cutoffs_change_without_scoring(small_set: Workspace, tiny_cross_en
     values: dict[str, Any] = {"depth": 3, "max_length": 48, "negatives": 2, "positive_above": 0.8}
     values |= {"cutoffs": "default", "run": "bm25-train", "scorer": "models/ce", "relevant_class": "yes"}
     values |= {"instruction": "Find an answer", "prompt": "judge.txt", "requests": 2, "timeout": 9.0}
-    values |= {"accept_judge": True, "enough": 2, "backend": "torch", "max_flips": 0.02}
+    values |= {"accept_judge": True, "enough": 2, "backend": "torch", "max_flips": 0.02, "duplicate_above": 0.9}
     options: DenoiseOptions = {"negative_below": 0.2, option: values[option]}  # type: ignore[misc]
-    scores_stay = option in ("positive_above", "cutoffs", "negatives", "accept_judge")
+    scores_stay = option in ("positive_above", "duplicate_above", "cutoffs", "negatives", "accept_judge")
     assert (DenoiseRequest.of(small_set, **options).only_cutoffs is not None) == scores_stay

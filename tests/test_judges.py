@@ -171,8 +171,8 @@ def test_cutoffs_of_one_scorer_have_no_more_values_than_before(scored: Workspace
     set_cutoffs(scored, "default", scorer="anna")
     row = cutoffs_in_force(scored, None)
     assert set(row) == {
-        "name", "scorer_id", "depth", "negative_below", "positive_above", "pseudo_positives", "revision",
-        "calibration_id", "a", "b", "c", "scorer_fingerprint",
+        "name", "scorer_id", "depth", "negative_below", "positive_above", "duplicate_above",
+        "pseudo_positives", "revision", "calibration_id", "a", "b", "c", "scorer_fingerprint",
     }  # fmt: skip
     assert row["scorer_id"] == row["scorer_fingerprint"] == "anna"
 

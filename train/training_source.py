@@ -7,7 +7,7 @@ from typing import Any
 from curate import judges, standing
 from curate.choose_run import newest_first, training_runs
 from curate.config import TrainDualEncoder
-from curate.cutoffs import current_cutoffs, cutoffs_in_force, every
+from curate.cutoffs import current_cutoffs, cutoffs_in_force, every, reads_resemblances
 from curate.errors import BadSettings
 from curate.jobs import table_digest
 from curate.training_set import TrainingSet
@@ -91,6 +91,8 @@ class TrainingSource:
         found = {"candidates": table_digest(self.workspace, "candidates", of_jobs=self.runs)} if self.runs else {}
         if self.cutoffs:
             found["scores"] = self.workspace.select("train/scores_digest", **self.parameters)["digest"][0]
+        if reads_resemblances(self.cutoffs):
+            found["resemblances"] = table_digest(self.workspace, "resemblances")
         return found
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 import rensa
 
-from curate.check.shingles import shingles
+from curate.check.shingles import jaccard, shingles
 from curate.ragged import Ragged
 
 ROWS, BANDS = 4, 32
@@ -61,7 +61,7 @@ class Texts:
             others, rows = np.unique(second, return_inverse=True)
             theirs = shingles([self.texts[place] for place in others.tolist()])
             for one, other, row in zip(first.tolist(), second.tolist(), rows.tolist(), strict=True):
-                similarity = _jaccard(own[one], theirs[row])
+                similarity = jaccard(own[one], theirs[row])
                 if similarity >= least:
                     yield Near(start + one, other, similarity)
 
@@ -122,8 +122,3 @@ def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     result: npt.NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
     return result
-
-
-def _jaccard(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> float:
-    common = len(np.intersect1d(first, second, assume_unique=True))
-    return common / (len(first) + len(second) - common)

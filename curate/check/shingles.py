@@ -31,6 +31,12 @@ def shingles(texts: Sequence[str]) -> Ragged:
     return Ragged.of([_of(f" {text} ") for text in plain(texts)], np.uint64)
 
 
+def jaccard(first: Codes, second: Codes) -> float:
+    """Return the share of the shingles of two texts that they have in common; 0 if they have none."""
+    common = len(np.intersect1d(first, second, assume_unique=True))
+    return common / max(len(first) + len(second) - common, 1)
+
+
 def _of(text: str) -> Codes:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
     pairs = codes[:-1] << BITS | codes[1:]

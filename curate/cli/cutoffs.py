@@ -38,6 +38,11 @@ def cutoffs(context: click.Context, form: str) -> None:
 @click.argument("name")
 @click.option("--negative-below", type=float, help="A hard negative has a probability below this value.")
 @click.option("--positive-above", type=float, help="A false negative has a probability above this value.")
+@click.option(
+    "--duplicate-above",
+    type=float,
+    help="A candidate that resembles a positive by more than this is a duplicate; 1: only an exact copy is.",
+)
 @click.option("--depth", type=int, help="Top candidates that are judged per query.")
 @click.option(
     "--enough",
@@ -94,6 +99,7 @@ def _show(rows: list[dict[str, Any]], form: str) -> None:
 
 def _line(row: Mapping[str, Any]) -> str:
     from curate import judges
+    from curate.cutoffs import near_copies_in_words
 
     kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
     many, one = "hard negatives are enough", "hard negative is enough"
@@ -101,6 +107,7 @@ def _line(row: Mapping[str, Any]) -> str:
     scale = judges.scale_in_words(row) or "not calibrated"
     return (
         f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
-        f"false negative above {row['positive_above']:.6g}, top {row['depth']}{enough}{kept}\n"
+        f"false negative above {row['positive_above']:.6g}{near_copies_in_words(row)}, "
+        f"top {row['depth']}{enough}{kept}\n"
         f"     by {judges.in_words(row)}, {scale}"
     )

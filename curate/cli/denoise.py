@@ -20,6 +20,11 @@ from curate.config import ScorerBackend
 @click.option("--negative-below", type=float, help="A hard negative has a probability below this value [0.1].")
 @click.option("--positive-above", type=float, help="A false negative has a probability above this value [0.9].")
 @click.option(
+    "--duplicate-above",
+    type=float,
+    help="A candidate that resembles a positive by more than this is a duplicate; 1: only an exact copy is [1].",
+)
+@click.option(
     "--negatives", type=int, help="Hard negatives wanted per query; the audit counts the queries with fewer [4]."
 )
 @click.option(

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 UNREADABLE = "because the scorer finds no token in their query or passage"
 """Why a pair has no score although the job is on record, as the end of a sentence."""
-STOPPING = ("name", "scorer_id", "negative_below", "positive_above", "calibration_id", "joined", "judges")
+STOPPING = (
+    "name",
+    "scorer_id",
+    "negative_below",
+    "positive_above",
+    "calibration_id",
+    "joined",
+    "judges",
+    "duplicate_above",
+)
 """The values of cutoffs by which a query has enough hard negatives."""
 
 

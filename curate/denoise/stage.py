@@ -20,10 +20,12 @@ from curate.cutoffs import (
     calibration_to_set,
     current_cutoffs,
     named_cutoffs,
+    near_copies_in_words,
     scorer_settings,
     set_cutoffs,
 )
 from curate.denoise.agreement import Agreement, agreement_lines
+from curate.denoise.compare_texts import compare_with_positives
 from curate.denoise.judge_quality import JudgeQuality, judge_quality, refuse_worse
 from curate.denoise.plan_scoring import known_pace, plan_score
 from curate.denoise.rank_scores import models_among, ranks_here
@@ -36,7 +38,7 @@ from curate.plan import Plan
 from curate.progress import SILENT, Progress, duration
 from curate.workspace import Workspace
 
-CUTS = {"negative_below", "positive_above"}
+CUTS = {"negative_below", "positive_above", "duplicate_above"}
 NAMING = {"cutoffs", "negatives", "accept_judge"}  # options that neither change a score nor a cutoff
 ANOTHER_NAME = "Give other cutoffs, --cutoffs NAME, or leave out --scorer: then each of them scores"
 AUDIT = ("setting", "denoised_by_rank", "positives_recognised", "shortfall")
@@ -80,7 +82,8 @@ class Denoised:
                 f"{self.run_id}, top {self.cutoffs['depth']}, by {judges.in_words(self.cutoffs)}: "
                 f"{counted(self.pairs, 'pairs')}; {now}.",
                 f"Cutoffs '{self.cutoffs['name']}': hard negative below {self.cutoffs['negative_below']:.6g}, "
-                f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between.",
+                f"false negative above {self.cutoffs['positive_above']:.6g}, uncertain between"
+                f"{near_copies_in_words(self.cutoffs)}.",
                 *agreement_lines(self.agreement),
                 *self._left,
                 *(f"Warning: {warning}." for warning in self.warnings),
@@ -119,6 +122,7 @@ class DenoiseOptions(TypedDict, total=False):
     scorer: str | None
     negative_below: float | None
     positive_above: float | None
+    duplicate_above: float | None
     depth: int | None
     negatives: int | None
     enough: int | None
@@ -199,6 +203,7 @@ class DenoiseRequest:
             "depth": settings.depth,
             "negative_below": settings.negative_below,
             "positive_above": settings.positive_above,
+            "duplicate_above": settings.duplicate_above,
             "enough": (settings.enough or 0) if self.over_train else None,
         }
 
@@ -233,6 +238,9 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
     CurateError if the scores are all equal or not finite, and UnsoundJudge if the scorer ranks worse than the
     retriever on queries that it has not seen, unless `accept_judge`. An interruption loses at most one shard.
 
+    Before that, the texts of the candidates are compared with those of the query's positives, as far as they were
+    not before: `duplicate_above` says from where on a near copy is a duplicate.
+
     With `enough`, ranks of a run over train are scored in waves. A query that has so many hard negatives gets no
     more scores; what it lacks stays unscored. A hundred queries are scored in full and first, because they measure
     the judge.
@@ -242,6 +250,7 @@ def denoise(workspace: Workspace, *, progress: Progress = SILENT, **options: Unp
         progress.say(note)
     if request.only_cutoffs:
         row = set_cutoffs(workspace, request.cutoffs, **request.only_cutoffs)
+        compare_with_positives(workspace, request.run_id, row["depth"], progress)
         scored = _as_it_stands(workspace, request.run_id, row)
         quality = _qualities(workspace, request.run_id, row)
     else:
@@ -279,6 +288,7 @@ def _scored_in_waves(
     settings = request.settings
     first, *others = first_waves(settings.depth, settings.enough)
     scoring.settle([first, *others], progress)
+    compare_with_positives(workspace, request.run_id, settings.depth, progress)
     scored = scoring.run([first], progress)
     only = scored[0].scorer_id if len(request.scoring) == 1 else None
     values: CutoffOptions = {"scorer_id": only, **request.cutoff_values}

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from curate import standing
 from curate.choose_run import training_runs
-from curate.cutoffs import cutoffs_in_force
+from curate.cutoffs import cutoffs_in_force, reads_resemblances
 from curate.errors import BadSettings
 from curate.export.formats import Format, format_named
 from curate.jobs import Job, table_digest
@@ -102,7 +102,9 @@ class ExportRequest:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """Input table -> its digest."""
-        tables = ("passages", "queries", "qrels", "annotations", "claims", "scores")
+        tables = ["passages", "queries", "qrels", "annotations", "claims", "scores"]
+        if reads_resemblances(self.settings["cutoffs"]):
+            tables.append("resemblances")
         return {
             **{table: table_digest(self.workspace, table) for table in tables},
             "candidates": table_digest(self.workspace, "candidates", of_jobs=self.settings["runs"]),

@@ -59,6 +59,13 @@ known_texts as (
     from stored_queries
     semi join drawn on drawn.query_key = stored_queries.query_key
 ),
+-- As in the view near_duplicates.
+near_copies_known as (
+    select distinct visible.query_key, resemblances.passage_key
+    from visible
+    inner join resemblances on resemblances.positive_key = visible.passage_key
+    inner join cutoffs on cutoffs.name = of_cutoffs and cutoffs.duplicate_above < resemblances.resemblance
+),
 evidence as (
     select
         hidden.query_key,
@@ -66,7 +73,7 @@ evidence as (
         candidates."rank",
         coalesce(candidates."rank" <= cutoffs.depth, false) as is_found,
         probabilities.probability,
-        known_texts.query_key is not null as is_duplicate,
+        coalesce(known_texts.query_key, near.query_key) is not null as is_duplicate,
         exists (select 1 from visible where visible.query_key = hidden.query_key) as is_labelled,
         cutoffs.negative_below,
         cutoffs.positive_above,
@@ -83,6 +90,8 @@ evidence as (
         and probabilities.passage_key = hidden.passage_key
     left join known_texts
         on known_texts.query_key = hidden.query_key and known_texts.text_hash = passages.text_hash
+    left join near_copies_known as near
+        on near.query_key = hidden.query_key and near.passage_key = hidden.passage_key
 )
 select
     query_key,

@@ -33,6 +33,7 @@ select
     coalesce(sum(per_query.unscored), 0)::bigint as unscored,
     round(cutoffs.negative_below::double, 6) as negative_below,
     round(cutoffs.positive_above::double, 6) as positive_above,
+    round(cutoffs.duplicate_above::double, 6) as duplicate_above,
     cutoffs.depth,
     coalesce(sum(per_query.duplicates), 0)::bigint as duplicates,
     coalesce(sum(per_query.positives), 0)::bigint as positives,

@@ -19,6 +19,7 @@ select
     cutoffs.joined,
     cutoffs.judges,
     cutoffs.enough,
+    cutoffs.duplicate_above::varchar::double as duplicate_above,
 from runs
 cross join cutoffs
 where runs.run_id = $run and cutoffs.name = $cutoffs;

@@ -10,5 +10,6 @@ create table stored_cutoffs (
     calibration_id varchar, -- the calibration that probabilities have; null: the sigmoid of the logit
     joined varchar, -- how the probabilities of several scorers become one: all, any or mean; null: there is one scorer
     judges struct(scorer_id varchar, calibration_id varchar)[], -- several scorers, each with its calibration; null: one
-    enough integer -- the hard negatives that are enough for a train query, which then needs no more scores; null: it needs all
+    enough integer, -- the hard negatives that are enough for a train query, which then needs no more scores; null: it needs all
+    duplicate_above float not null -- strict: a candidate that resembles a positive by exactly this is no duplicate; 1: only exact copies are
 );

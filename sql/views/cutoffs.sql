@@ -21,5 +21,6 @@ select
     in_force.joined,
     in_force.judges,
     in_force.enough,
+    in_force.duplicate_above,
 from in_force
 left join calibrations on calibrations.calibration_id = in_force.calibration_id;

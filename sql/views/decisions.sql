@@ -17,7 +17,7 @@ with evidence as (
         candidates.score as retriever_score,
         candidates.probability,
         judgements.relevant,
-        duplicates.passage_key is not null as is_duplicate,
+        coalesce(duplicates.passage_key, near_duplicates.passage_key) is not null as is_duplicate,
         labelled.query_key is not null as labelled,
         candidates.negative_below,
         candidates.positive_above,
@@ -29,6 +29,10 @@ with evidence as (
         on judgements.query_key = candidates.query_key and judgements.passage_key = candidates.passage_key
     left join duplicates
         on duplicates.query_key = candidates.query_key and duplicates.passage_key = candidates.passage_key
+    left join near_duplicates
+        on near_duplicates.cutoffs = candidates.cutoffs
+        and near_duplicates.query_key = candidates.query_key
+        and near_duplicates.passage_key = candidates.passage_key
     left join (select distinct query_key from positives) as labelled
         on labelled.query_key = candidates.query_key
 )
