@@ -253,7 +253,7 @@ def _judge(workspace: Workspace) -> None:
         for query, found in SCORES.items()
         for passage, probability in found.items()
     ]
-    values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.9}
+    values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.9, "duplicate_above": 1.0}
     cutoffs = {"name": "default", "revision": 1, "pseudo_positives": "best", **values}
     for table, rows in (("scores", scores), ("cutoffs", [cutoffs])):
         job.write_rows(table, rows)

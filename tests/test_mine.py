@@ -369,6 +369,7 @@ def cutoffs() -> dict[str, Any]:
         "negative_below": 0.1,
         "positive_above": 0.9,
         "pseudo_positives": "best",
+        "duplicate_above": 1.0,
     }
 
 

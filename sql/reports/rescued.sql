@@ -1,8 +1,8 @@
 -- rescued: passages that the scorer does not hold relevant, and that denoising takes away all the same. Grain: one row per pair.
 -- A miner that takes the best-ranked unlabelled passages would have trained on them as negatives (see naive_negatives):
 -- they are among the first $negatives of their query. decision: uncertain, between the cutoffs, or duplicate, with the
--- text of a positive, exactly or nearly (views/near_duplicates.sql), or of the query. Those that the scorer holds relevant are in `suspects`. They are drawn by hash, so
--- that they are typical; shared_words is as there.
+-- text of a positive, exactly or nearly (views/near_duplicates.sql), or of the query. Those that the scorer holds
+-- relevant are in `suspects`. They are drawn by hash, so that they are typical; shared_words is as there.
 -- Parameters: $run, $cutoffs, $negatives, $limit.
 -- Example: curate sql rescued -p limit=50
 with taken as (

@@ -1,6 +1,5 @@
 -- near_duplicates: passages that the cutoffs hold to be copies of a positive, though not exact ones. Grain: one row per (cutoffs, query_key, passage_key).
 -- They resemble a positive of the query by more than duplicate_above. At 1, which is the default, there is none.
--- Cutoffs come first: where no pair is above them, the positives need not be looked up.
 create or replace view near_duplicates as
 select distinct cutoffs.name as cutoffs, positives.query_key, resemblances.passage_key
 from resemblances
