@@ -315,7 +315,7 @@ def test_a_record_that_is_written_anew_leaves_no_gap(here: Workspace) -> None:
     """A model that is trained again under its name gets a new number."""
     for job in (Job(here, "train", "train-x"), Job(here, "cutoffs", "between"), Job(here, "train", "train-x")):
         job.finish()
-    assert [record.job for record in here.records()][-3:] == ["forgotten-00012", "between", "train-x"]
+    assert [record.job for record in here.records()][-3:] == ["forgotten-00013", "between", "train-x"]
 
 
 def test_a_load_that_was_killed_before_its_record_is_no_damage(tmp_path: Path) -> None:
