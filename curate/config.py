@@ -192,7 +192,8 @@ class Export(Section):
     """The contents and the format of an exported training set."""
 
     format: str = "labeled-list"
-    """The format: `triplet`, `n-tuple`, `labeled-list`, `tevatron` or `beir`."""
+    """The format: `triplet`, `n-tuple`, `labeled-pair`, `labeled-list`, `tevatron`, `flagembedding`, `dpr`,
+    `rocketqa-dual`, `rocketqa-cross` or `beir`."""
     positives: int | None = Field(default=None, ge=1)
     """Maximum positives per query, so that one query does not outweigh the others. By default all. Those of people
     go before promoted ones and pseudo-labels; the rest is drawn by hash."""

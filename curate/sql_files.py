@@ -50,6 +50,7 @@ STAGES = "stages"
 # Views that steps define over some shards of a table -> the table.
 SOME_SHARDS_OF = {"ledger_shards": "scores", "passage_shard": "passages", "candidate_shards": "candidates"}
 MACROS = (
+    "macros/one_line",
     "macros/passage_text",
     "macros/probability",
     "macros/draw",

@@ -345,7 +345,13 @@ def test_the_card_says_only_what_is_so(workspace: Workspace) -> None:
     assert "Unlabeled queries are not included, whether they have a pseudo-label or not" in promoted
     assert "- 1 candidate is a false negative: an extra positive." in promoted
     assert "- Positives: up to 1 per query, those of people first" in promoted
-    values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.99, "duplicate_above": 1.0}
+    values = {
+        "scorer_id": "judge",
+        "depth": 50,
+        "negative_below": 0.1,
+        "positive_above": 0.99,
+        "duplicate_above": 1.0,
+    }
     job = Job(workspace, "cutoffs", "cutoffs-strict")
     _write(job, "cutoffs", [{"name": "strict", "revision": 1, "pseudo_positives": "best", **values}])
     job.finish()

@@ -11,6 +11,7 @@ import pytest
 
 import curate
 from curate import Workspace
+from curate.export import blocks
 from curate.export.formats import FORMATS
 from curate.jobs import Job
 
@@ -130,6 +131,89 @@ def test_tevatron_reads_exactly_its_keys(exported: Callable[..., Path], load: Ca
     assert [row["query_id"] for row in evidence] == [row["query_id"] for row in rows]
     probabilities = sorted(negative["probability"] for negative in evidence[0]["negatives"])
     assert probabilities == pytest.approx([0.01, 0.02])
+
+
+def test_labelled_pairs_load_with_their_labels(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """A query without negatives has its positives all the same."""
+    rows = load(exported("labeled-pair"))
+    assert rows.column_names == ["query", "passage", "label"]
+    pairs = [(row["query"], row["passage"], row["label"]) for row in rows]
+    assert pairs[0] == (QUERIES["q1"], PASSAGES['d"quoted"'], 1)
+    assert set(pairs[1:3]) == {(QUERIES["q1"], AWKWARD, 0), (QUERIES["q1"], PASSAGES["d2"], 0)}
+    assert pairs[3:5] == [(QUERIES["q2"], PASSAGES["d4"], 1), (QUERIES["q2"], PASSAGES["d3"], 0)]
+    assert pairs[5:] == [(QUERIES["q3"], PASSAGES["d4"], 1)]
+
+
+def test_flagembedding_draws_its_groups(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """The rule of `AbsEmbedderTrainDataset.__getitem__` (FlagEmbedding 1.4.2), for groups of three.
+
+    If there are too few negatives, it repeats them all, which fails for none.
+    """
+    rows = load(exported("flagembedding"))
+    assert rows.column_names == ["query", "pos", "neg"]
+    groups = {row["query"]: [row["pos"][0], *(row["neg"] * math.ceil(2 / len(row["neg"])))[:2]] for row in rows}
+    assert groups == {
+        QUERIES["q1"]: [PASSAGES['d"quoted"'], *rows[0]["neg"]],
+        QUERIES["q2"]: [PASSAGES["d4"], PASSAGES["d3"], PASSAGES["d3"]],
+    }
+    assert set(rows[0]["neg"]) == {AWKWARD, PASSAGES["d2"]}
+
+
+@pytest.mark.parametrize("size", [2, 1000], ids=["two queries a block", "all in one block"])
+def test_dpr_reads_one_array(exported: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """The rule of `JsonQADataset` (DPR, dpr/data/biencoder_data.py): rows without positives are dropped."""
+    monkeypatch.setattr(blocks, "PASSAGES", size * 3)
+    [path] = (exported("dpr") / "data").iterdir()
+    rows = json.loads(path.read_text("utf-8"))
+    assert [row["question"] for row in rows if row["positive_ctxs"]] == list(QUERIES.values())
+    for row in rows:
+        for passage in [*row["positive_ctxs"], *row["negative_ctxs"], *row["hard_negative_ctxs"]]:
+            assert passage["text"] == PASSAGES[passage["passage_id"]]
+            assert passage["title"] == ""
+    assert [len(row["hard_negative_ctxs"]) for row in rows] == [2, 1, 0]
+
+
+def _split(path: Path) -> list[list[str]]:
+    """Read as RocketQA does (model/src/reader/reader_de.py, csv_reader): no header and no quotes."""
+    with path.open(encoding="utf-8") as lines:
+        return [line.rstrip("\n").split("\t") for line in lines]
+
+
+PLAIN = 'tab here, "quotes", a line break, a return , an emoji 🦆, a slash \\ and 東京'
+
+
+def test_rocketqas_dual_encoder_reads_six_columns(exported: Callable[..., Path]) -> None:
+    """A missing title is `-`. What would break a line or a column is a space."""
+    [path] = (exported("rocketqa-dual") / "data").iterdir()
+    query = "capital of korea? say"
+    assert sorted(_split(path)) == sorted([
+        [query, "-", PASSAGES['d"quoted"'], "-", PLAIN, "0"],
+        [query, "-", PASSAGES['d"quoted"'], "-", PASSAGES["d2"], "0"],
+        [QUERIES["q2"], "-", PASSAGES["d4"], "-", PASSAGES["d3"], "0"],
+    ])  # fmt: skip
+
+
+def test_rocketqas_cross_encoder_reads_four_columns(exported: Callable[..., Path]) -> None:
+    """A missing title is empty. Queries without negatives have their positives all the same."""
+    [path] = (exported("rocketqa-cross") / "data").iterdir()
+    query = "capital of korea? say"
+    assert sorted(_split(path)) == sorted([
+        [query, "", PASSAGES['d"quoted"'], "1"],
+        [query, "", PLAIN, "0"],
+        [query, "", PASSAGES["d2"], "0"],
+        [QUERIES["q2"], "", PASSAGES["d4"], "1"],
+        [QUERIES["q2"], "", PASSAGES["d3"], "0"],
+        [QUERIES["q3"], "", PASSAGES["d4"], "1"],
+    ])  # fmt: skip
+
+
+def test_every_line_has_its_provenance(exported: Callable[..., Path], load: Callable[..., Any]) -> None:
+    """Row n of the configuration `provenance` belongs to line n of the file."""
+    [dual] = ((folder := exported("rocketqa-dual")) / "data").iterdir()
+    evidence = load(folder, "provenance")
+    assert [line[4] == PLAIN for line in _split(dual)] == [row["negative_id"] == "d1" for row in evidence]
+    [cross] = ((folder := exported("rocketqa-cross")) / "data").iterdir()
+    assert [int(line[3]) for line in _split(cross)] == [row["label"] for row in load(folder, "provenance")]
 
 
 def test_beirs_loader_reads_the_folder(exported: Callable[..., Path]) -> None:
@@ -253,7 +337,13 @@ def _judge(workspace: Workspace) -> None:
         for query, found in SCORES.items()
         for passage, probability in found.items()
     ]
-    values = {"scorer_id": "judge", "depth": 50, "negative_below": 0.1, "positive_above": 0.9, "duplicate_above": 1.0}
+    values = {
+        "scorer_id": "judge",
+        "depth": 50,
+        "negative_below": 0.1,
+        "positive_above": 0.9,
+        "duplicate_above": 1.0,
+    }
     cutoffs = {"name": "default", "revision": 1, "pseudo_positives": "best", **values}
     for table, rows in (("scores", scores), ("cutoffs", [cutoffs])):
         job.write_rows(table, rows)

@@ -1,6 +1,7 @@
 """The finished folder of an export, made from its blocks: either complete, with a manifest, or not there."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from curate.counted import counted
 from curate.errors import CurateError
 from curate.export.blocks import AUDIT, ExportBlock
 from curate.export.card import card
-from curate.export.formats import Config
+from curate.export.formats import Config, Part
 from curate.export.request import ExportRequest
 from curate.shards import Manifest, digest, file_sha256, publish, write_text
 
@@ -73,12 +74,17 @@ def _join_lines(request: ExportRequest, blocks: list[ExportBlock]) -> None:
         pieces = [request.staging / part.file(b.number, b.of) for b in blocks if part in b.parts]
         rows = sum(_rows(piece) for piece in pieces)
 
-        def join(path: Path, header: str = part.header, pieces: list[Path] = pieces, rows: int = rows) -> int:
+        def join(path: Path, part: Part = part, pieces: list[Path] = pieces, rows: int = rows) -> int:
             with path.open("wb") as whole:
-                whole.write(header.encode())
+                whole.write(part.header.encode())
                 for piece in pieces:
                     with piece.open("rb") as stream:
                         shutil.copyfileobj(stream, whole, CHUNK)
+                if part.separator and rows:
+                    whole.seek(-len(f"{part.separator}\n".encode()), os.SEEK_END)
+                    whole.write(b"\n")
+                whole.write(part.footer.encode())
+                whole.truncate()
             return rows
 
         publish(request.staging / part.path, join, request.job.lineage)

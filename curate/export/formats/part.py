@@ -41,6 +41,9 @@ class Part:
     has_fixed_name: bool = False
     """Whether its readers look for this very name, so that it has no digest. The card's `description` has it."""
     header: str = ""
+    separator: str = ""
+    """What ends each row before its line break, and is taken away from the last one."""
+    footer: str = ""
     is_rows: bool = False
     """Whether its rows are the training rows, which are counted."""
     shape: "Callable[[pa.Table], pa.Table] | None" = field(default=None, compare=False)
