@@ -9,7 +9,13 @@
 -- null if some are unknown. Both shares count a pair that a sample drew as many times as it stands for.
 -- Parameters: $run, $cutoffs, $negatives.
 -- Example: curate sql filters -p negatives=8
-with counted as (
+with truth as (
+    -- Labelled positives are no candidates of a filter: what is left is small, so that its join costs little.
+    select query_key, passage_key, relevant, weight
+    from verdicts($run, $cutoffs)
+    anti join (select query_key, passage_key from qrels where relevance > 0) as labelled using (query_key, passage_key)
+),
+counted as (
     select
         candidates.filter,
         candidates.query_key,
@@ -27,7 +33,7 @@ with counted as (
         sum(truth.weight) filter (where candidates.kept) as kept_weight,
         sum(truth.weight) filter (where candidates.kept and truth.relevant) as false_weight,
     from filtered_candidates($run, $cutoffs) as candidates
-    left join verdicts($run, $cutoffs) as truth
+    left join truth
         on truth.query_key = candidates.query_key and truth.passage_key = candidates.passage_key
     group by candidates.filter, candidates.query_key
 ),
