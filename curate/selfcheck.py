@@ -117,8 +117,8 @@ def selfcheck(
 def hidden_recall(connection: "duckdb.DuckDBPyConnection", workspace: Workspace, run: str, row: Row) -> SelfCheck:
     """Return the recall that `selfcheck` measures, without the cost, for which it reads all candidates.
 
-    connection: one to the workspace, on which the probabilities of positives may be kept. row: that of the cutoffs.
-    Raises StepMissing as `selfcheck`.
+    connection: one to the workspace, on which the probabilities of positives may be kept. row: that of the
+    cutoffs. Raises StepMissing as `selfcheck`.
     """
     seed = workspace.settings.seed
     counts, taken, scorers = _measured(connection, workspace, run, row, 1.0, seed, only_hidden=True)
