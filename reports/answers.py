@@ -207,16 +207,17 @@ def _people(found: Report | None) -> Iterator[Tile]:
         if row is None or row["value"] is None:
             yield Tile(title, "too few verdicts", f"Of sample '{sample}', too few pairs are judged.", "care", more)
             continue
-        interval = f"95 % interval {span(row['low'], row['high'])}."
+        within = span(row["low"], row["high"])
+        interval = f"95 % interval {within}."
         rests = f"It rests on {_rests_on(row)}, drawn by chance (sample '{sample}')."
         unsure = ""
         if row["unsure"]:
             where = span(row["unsure_low"], row["unsure_high"])
             unsure = f" {counted(row['unsure'], 'pairs have', 'pair has')} no clear verdict: {where} if settled."
         if key[0] == "precision":
-            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}", _is_right(row), more)
+            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}", _is_right(row), more, within)
         else:
-            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}")
+            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}", interval=within)
 
 
 def _is_right(row: ReportRow) -> State:
@@ -249,6 +250,7 @@ def _hidden(found: Report | None) -> Iterator[Tile]:
         f"were treated as unlabelled, this share would not become negatives.{seen}{_sentences(unknown)}",
         state,
         "What it costs, and other cutoffs: curate selfcheck.",
+        "" if row["low"] is None else span(row["low"], row["high"]),
     )
 
 
@@ -364,6 +366,7 @@ def _recognised(found: Report) -> Tile:
         state,
         "Train the scorer on this collection (curate train cross-encoder), choose another one, or lower "
         "negative_below.",
+        "" if interval == "-" else interval,
     )
 
 
