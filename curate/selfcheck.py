@@ -7,7 +7,7 @@ does not depend on labels: hiding one changes no probability. Hidden positives t
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from curate import judges, sql_files, standing
 from curate.annotate.estimates import estimate_in_force
@@ -18,6 +18,9 @@ from curate.options import given_options
 from curate.progress import SILENT, Progress
 from curate.suggest import curate_command
 from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
 
 Row = dict[str, Any]
 BELOW, ABOVE = "negative_below", "positive_above"
@@ -95,7 +98,8 @@ def selfcheck(
     named = {"named_run": "run" in given, "named_cutoffs": "cutoffs" in given}
     for note in standing.notes(workspace, [run], row["name"], **named):
         progress.say(note)
-    counts, taken, scorers = _measured(workspace, run, row, share, seed)
+    with workspace.connect_lazily() as connection:
+        counts, taken, scorers = _measured(connection, workspace, run, row, share, seed)
     stopped = bool(row.get("enough")) and bool(_state(workspace, run, row)["unscored"])
     if stopped:
         taken = [found for found in taken if found["kind"] not in ("unlabelled", "judged")]
@@ -110,33 +114,40 @@ def selfcheck(
     return SelfCheck(run, row, share, seed, counts, figures, curve, notes)
 
 
-def hidden_recall(workspace: Workspace, run: str, row: Row) -> SelfCheck:
+def hidden_recall(connection: "duckdb.DuckDBPyConnection", workspace: Workspace, run: str, row: Row) -> SelfCheck:
     """Return the recall that `selfcheck` measures, without the cost, for which it reads all candidates.
 
-    row: that of the cutoffs. Raises StepMissing as `selfcheck`.
+    connection: one to the workspace, on which the probabilities of positives may be kept. row: that of the
+    cutoffs. Raises StepMissing as `selfcheck`.
     """
     seed = workspace.settings.seed
-    counts, taken, scorers = _measured(workspace, run, row, 1.0, seed, only_hidden=True)
+    counts, taken, scorers = _measured(connection, workspace, run, row, 1.0, seed, only_hidden=True)
     return SelfCheck(run, row, 1.0, seed, counts, [*_shares(taken)], [], [*_notes(scorers)])
 
 
 def _measured(
-    workspace: Workspace, run: str, row: Row, share: float, seed: int, *, only_hidden: bool = False
+    connection: "duckdb.DuckDBPyConnection",
+    workspace: Workspace,
+    run: str,
+    row: Row,
+    share: float,
+    seed: int,
+    *,
+    only_hidden: bool = False,
 ) -> tuple[dict[str, int], list[Row], list[Row]]:
     """Return the rows of counts, taken_out and scorers in sql/selfcheck. only_hidden: recall alone."""
     about = {"run": run, "cutoffs": row["name"], "share": share, "seed": seed}
-    with workspace.connect_lazily() as connection:
 
-        def rows(path: str, **further: Any) -> list[Row]:
-            found: list[Row] = sql_files.select(connection, path, **about, **further).pl().to_dicts()
-            return found
+    def rows(path: str, **further: Any) -> list[Row]:
+        found: list[Row] = sql_files.select(connection, path, **about, **further).pl().to_dicts()
+        return found
 
-        sql_files.execute(connection, "selfcheck/hidden", **about)
-        (counts,) = rows("selfcheck/counts")
-        _refuse_nothing(workspace, counts, run, row)
-        sql_files.execute(connection, "selfcheck/pairs", **about, only_hidden=only_hidden)
-        grid = row.get("joined") not in BY_CUTOFFS and not only_hidden
-        return counts, rows("selfcheck/taken_out", grid=grid), rows("selfcheck/scorers")
+    sql_files.execute(connection, "selfcheck/hidden", **about)
+    (counts,) = rows("selfcheck/counts")
+    _refuse_nothing(workspace, counts, run, row)
+    sql_files.execute(connection, "selfcheck/pairs", **about, only_hidden=only_hidden)
+    grid = row.get("joined") not in BY_CUTOFFS and not only_hidden
+    return counts, rows("selfcheck/taken_out", grid=grid), rows("selfcheck/scorers")
 
 
 def _state(workspace: Workspace, run: str, row: Row) -> Row:

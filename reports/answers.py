@@ -207,16 +207,17 @@ def _people(found: Report | None) -> Iterator[Tile]:
         if row is None or row["value"] is None:
             yield Tile(title, "too few verdicts", f"Of sample '{sample}', too few pairs are judged.", "care", more)
             continue
-        interval = f"95 % interval {span(row['low'], row['high'])}."
+        within = span(row["low"], row["high"])
+        interval = f"95 % interval {within}."
         rests = f"It rests on {_rests_on(row)}, drawn by chance (sample '{sample}')."
         unsure = ""
         if row["unsure"]:
             where = span(row["unsure_low"], row["unsure_high"])
             unsure = f" {counted(row['unsure'], 'pairs have', 'pair has')} no clear verdict: {where} if settled."
         if key[0] == "precision":
-            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}", _is_right(row), more)
+            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}", _is_right(row), more, within)
         else:
-            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}")
+            yield Tile(title, percent(row["value"]), f"{interval} {rests}{unsure}", interval=within)
 
 
 def _is_right(row: ReportRow) -> State:
@@ -249,6 +250,7 @@ def _hidden(found: Report | None) -> Iterator[Tile]:
         f"were treated as unlabelled, this share would not become negatives.{seen}{_sentences(unknown)}",
         state,
         "What it costs, and other cutoffs: curate selfcheck.",
+        "" if row["low"] is None else span(row["low"], row["high"]),
     )
 
 
@@ -275,10 +277,11 @@ def _judge(found: Mapping[str, Report]) -> Tile:
     else:
         change = quality.mrr_difference
         detail = (
-            f"On {counted(quality.queries, 'queries')} that it has not seen, it ranks with MRR@10 "
+            f"On {counted(quality.queries, 'queries')} that {_not_seen(setting)}, it ranks with MRR@10 "
             f"{quality.mrr.mean:.3f}, the retriever with {quality.retriever_mrr.mean:.3f} (difference "
             f"{change.mean:+.3f}, 99 % interval {change.low:+.3f} to {change.high:+.3f})."
         )
+        detail += _training_unknown(setting)
     if quality.retriever_has_seen:
         detail += " The retriever was trained on these queries, so the judge is compared with chance, by its AUC"
         detail += f" of {_spread(quality.auc)}." if quality.auc else "."
@@ -306,6 +309,23 @@ THAN_CHANCE: dict[str, tuple[str, State]] = {
     "unknown": VERDICTS["unknown"],
 }
 """Where the retriever was trained on the queries, so that nothing says whether the judge is better than it."""
+
+
+def _not_seen(setting: ReportRow) -> str:
+    """Return what is known of labels that no training of this workspace used."""
+    return "no training here used" if setting.get("trained_elsewhere") else "did not train it"
+
+
+def _training_unknown(setting: ReportRow) -> str:
+    """Return, as a sentence with a space before it, that scorers from elsewhere may know the labels by heart."""
+    foreign = setting.get("trained_elsewhere")
+    if not foreign:
+        return ""
+    were = "was" if len(foreign) == 1 else "were"
+    return (
+        f" {' and '.join(foreign)} {were} not trained in this workspace: if these labels were among the training "
+        "data, the figure is too high."
+    )
 
 
 def _spread(value: Interval, sign: str = "") -> str:
@@ -340,12 +360,13 @@ def _recognised(found: Report) -> Tile:
     return Tile(
         title,
         percent(above["share"]),
-        f"{told}Of {counted(total - unscored, 'scored positives')} that did not train it, this share is above "
+        f"{told}Of {counted(total - unscored, 'scored positives')} that {_not_seen(cuts)}, this share is above "
         f"{cuts['positive_above']:g}. It would take {percent(below['share'])} for negatives (below "
-        f"{cuts['negative_below']:g}).{apart}",
+        f"{cuts['negative_below']:g}).{apart}{_training_unknown(cuts)}",
         state,
         "Train the scorer on this collection (curate train cross-encoder), choose another one, or lower "
         "negative_below.",
+        "" if interval == "-" else interval,
     )
 
 

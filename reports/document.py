@@ -21,6 +21,8 @@ class Tile:
     state: State = "plain"
     advice: str = ""
     """What to do if it is not good."""
+    interval: str = ""
+    """The 95 % interval of an estimate, for a terminal, which leaves out `detail`."""
 
 
 @dataclass(frozen=True)

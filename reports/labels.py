@@ -1,12 +1,15 @@
 """What labels tell an overview of its own figures: people's verdicts on a sample, and hidden positives."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.annotate.estimates import estimate_in_force
 from curate.errors import StepMissing
 from curate.selfcheck import hidden_recall as measured_recall
 from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
 
 Row = dict[str, Any]
 
@@ -31,10 +34,10 @@ def estimates(workspace: Workspace, run: str, cutoffs: Row) -> Told | None:
     return Told({**sample, "verdicts": found.verdicts, "left_out": found.left_out}, found.estimates)
 
 
-def hidden_recall(workspace: Workspace, run: str, cutoffs: Row) -> Told:
+def hidden_recall(connection: "duckdb.DuckDBPyConnection", workspace: Workspace, run: str, cutoffs: Row) -> Told:
     """Return the recall of hidden positives, with counts and notes; without rows, `missing` says why."""
     try:
-        found = measured_recall(workspace, run, cutoffs)
+        found = measured_recall(connection, workspace, run, cutoffs)
     except StepMissing as error:
         return Told({"counts": None, "notes": [], "missing": str(error)}, [])
     return Told({"counts": found.counts, "notes": found.notes, "missing": None}, found.figures)

@@ -142,10 +142,12 @@ def overview(
             raise
         return Overview(found, str(error))
     chosen |= {"cutoffs": row["name"], "scorer": row["scorer_id"]}
-    found |= _several(workspace, _about(workspace, chosen["run"], row), chosen, keep_run=True)
+    with workspace.connect_lazily() as connection:
+        keep(connection, chosen["run"], chosen["cutoffs"])
+        found |= _answers(connection, _about(workspace, chosen["run"], row), chosen)
+        recall = hidden_recall(connection, workspace, chosen["run"], row)
     if (people := estimates(workspace, chosen["run"], row)) is not None:
         found["estimates"] = Report("estimates", people.about, {}, people.rows)
-    recall = hidden_recall(workspace, chosen["run"], row)
     found["selfcheck"] = Report("selfcheck", recall.about, {}, recall.rows)
     found["training"] = Report("training", {}, {}, training_curves(workspace, found["lineage"].rows))
     try:
@@ -209,10 +211,16 @@ def _several(
     with workspace.connect_lazily() as connection:
         if keep_run:
             keep(connection, chosen["run"], chosen["cutoffs"])
-        return {
-            name: _answer(connection, name, {key: chosen[key] for key in named_queries.parameters(name)})
-            for name in names
-        }
+        return _answers(connection, names, chosen)
+
+
+def _answers(
+    connection: "duckdb.DuckDBPyConnection", names: Sequence[str], chosen: ReportRow
+) -> dict[str, Report]:
+    return {
+        name: _answer(connection, name, {key: chosen[key] for key in named_queries.parameters(name)})
+        for name in names
+    }
 
 
 def _answer(connection: "duckdb.DuckDBPyConnection", name: str, parameters: ReportRow) -> Report:

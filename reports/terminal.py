@@ -99,6 +99,8 @@ def first_screen(page: Page, overview: Overview) -> RenderableType:
         grid.add_column(**column)
     for tile in shown:
         told = tile.advice if tile.advice and tile.state in ("care", "bad", "unknown") else ""
+        if tile.interval:
+            told = f"95 % interval {tile.interval}. {told}".rstrip()
         grid.add_row(page.text(tile.title), page.text(_signed(tile), TITLE), page.text(told, DIM))
     return Group(
         page.text(f"How many of the top {headline.setting['depth']} were false negatives?", TITLE),

@@ -5,14 +5,22 @@
 -- kept: whether the filter keeps it as a negative. null: unknown, because a score is (filters/lowest_positives.sql).
 -- A filter that means nothing for the scores of the run's retriever has no rows.
 create or replace macro filtered_candidates(of_run, of_cutoffs) as table
-with positive_scores as (
-    select * from lowest_positives(of_run, of_cutoffs)
+with positives_of as (
+    select
+        query_key,
+        max(lowest) filter (where compares = 'retriever') as retriever_lowest,
+        bool_or(is_bound) filter (where compares = 'retriever') as retriever_is_bound,
+        max(lowest) filter (where compares = 'scorer') as scorer_lowest,
+        bool_or(is_bound) filter (where compares = 'scorer') as scorer_is_bound,
+    from lowest_positives(of_run, of_cutoffs)
+    group by query_key
 ),
 -- Materialized, the three relations below would have a row for each candidate and filter in memory: 13 GiB for 20 M.
+-- What is known of the query is joined here, where a candidate is one row, and not once for each filter.
 pool as not materialized (
-    select found.query_key, found.passage_key, found."rank", found.retriever_score, found.probability
+    select found.query_key, found.passage_key, found."rank", found.retriever_score, found.probability, positives_of.* exclude (query_key),
     from found
-    semi join positive_scores on positive_scores.query_key = found.query_key
+    inner join positives_of on positives_of.query_key = found.query_key
     anti join (select query_key, passage_key from qrels where relevance > 0) as labelled
         on labelled.query_key = found.query_key and labelled.passage_key = found.passage_key
     where found.run_id = of_run and found.cutoffs = of_cutoffs and found.decision <> 'duplicate'
@@ -48,12 +56,10 @@ compared as not materialized (
         pool.passage_key,
         pool."rank",
         case usable.compares when 'scorer' then pool.probability else pool.retriever_score end as score,
-        positive_scores.lowest,
-        positive_scores.is_bound,
+        case usable.compares when 'scorer' then pool.scorer_lowest else pool.retriever_lowest end as lowest,
+        case usable.compares when 'scorer' then pool.scorer_is_bound else pool.retriever_is_bound end as is_bound,
     from pool
     cross join usable
-    inner join positive_scores
-        on positive_scores.query_key = pool.query_key and positive_scores.compares = usable.compares
 ),
 passed as not materialized (
     select
