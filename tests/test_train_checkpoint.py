@@ -160,10 +160,15 @@ def test_a_training_that_is_killed_ends_with_the_bytes_of_one_that_is_not(
     assert whole == resumed
 
 
+def _checkpoints(folder: Path) -> set[Path]:
+    """Return the checkpoints below a folder. The training may remove one meanwhile, which os.walk passes over."""
+    return {Path(root, name) for root, names, _ in os.walk(folder) for name in names if name.startswith("step-")}
+
+
 def _kill_after_a_checkpoint(command: list[str], folder: Path) -> None:
-    before = set(folder.rglob("step-*"))
+    before = _checkpoints(folder)
     process = subprocess.Popen(command)
-    while not set(folder.rglob("step-*")) - before and process.poll() is None:
+    while not _checkpoints(folder) - before and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
