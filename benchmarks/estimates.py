@@ -7,7 +7,8 @@ one). COLLECTION has qrels/train_hidden.tsv: the labels that were taken away, th
 candidates. A sample is drawn as by `curate annotate sample`, with numpy's random numbers in place of hashes,
 judged by the truth, and estimated by curate/annotate/estimator.py. Widths stand beside those without the control,
 and beside those of as many pairs of as many queries, drawn without strata and estimated without the scorer
-("plain").
+("plain"). An interval that misses lies below the truth ("too low") or above it; half of 5 % is expected on each
+side.
 """
 
 import argparse
@@ -163,6 +164,7 @@ def main() -> None:
             "truth",
             "estimated",
             "covered",
+            "interval too low, too high",
             "labels",
             "width",
             "no control",
@@ -171,7 +173,7 @@ def main() -> None:
             "worth",
         ]
         print(f"| {' | '.join(heads)} |")
-        print("|---|---|---|---|---|---|---|---|---|---|")
+        print(f"|{'---|' * len(heads)}")
         for name, value in truth.items():
             ours = found["ours", name]
             mean = np.mean([share.value for share in ours])
@@ -180,13 +182,21 @@ def main() -> None:
             counts = [np.mean([getattr(share, key) for share in ours]) for key in ("labels", "saved", "worth")]
             print(
                 f"| {name} | {value:.3f} | {mean:.3f} | {_covered(ours, value)} of {len(ours):,} | "
-                f"{counts[0]:.0f} | "
+                f"{_missed(ours, value)} | {counts[0]:.0f} | "
                 f"{widths[0]} | {widths[1]} | {plain} | {counts[1]:.1f} | {counts[2]:.0f} |"
             )
 
 
 def _covered(estimates: list[Share], truth: float) -> str:
     return f"{np.mean([share.low <= truth <= share.high for share in estimates]):.1%}"
+
+
+def _missed(estimates: list[Share], truth: float) -> str:
+    below, above = (
+        np.mean([share.high < truth for share in estimates]),
+        np.mean([share.low > truth for share in estimates]),
+    )
+    return f"{below:.1%}, {above:.1%}"
 
 
 def _width(estimates: list[Share]) -> str:

@@ -7,7 +7,8 @@ COLLECTION is a folder in the BEIR layout. Of the queries in its qrels/NAME.tsv 
 drawn by hash. `--keep one` labels one positive of each, drawn by hash; `best` labels those of the highest grade.
 The others are hidden in FOLDER/hidden.tsv: they are the truth of the unlabelled candidates. Hidden labels of a
 collection that has them (`--qrels train_sparse --hidden train_hidden`) are taken as they are. A workspace in
-FOLDER/set loads the labels, mines BM25's top K, is scored and calibrated. If it is there, it is only compared.
+FOLDER/set loads the labels, mines BM25's top K, is scored and calibrated; the last needs 100 labelled positives
+that BM25 finds, so that N is 130 or more. What is there already is not done again.
 """
 
 import argparse
@@ -70,7 +71,8 @@ def prepare(collection: Path, folder: Path, given: argparse.Namespace) -> None:
 
 def make(collection: Path, folder: Path, given: argparse.Namespace) -> Workspace:
     """Return the workspace: loaded, mined, scored and calibrated."""
-    workspace = Workspace.create(folder / "set")
+    root = folder / "set"
+    workspace = Workspace(root) if (root / "curate.toml").exists() else Workspace.create(root)
     passages, queries = [collection / "corpus.jsonl"], [folder / "queries.jsonl"]
     curate.load(workspace, passages=passages, queries=queries, qrels=[folder / "labels.tsv"])
     curate.mine(workspace, retriever="bm25", depth=given.depth)
@@ -109,8 +111,8 @@ def compare(workspace: Workspace, truth: Path) -> None:
 
 
 def main() -> None:
-    """Make the workspace unless it is there, and compare."""
-    parser = argparse.ArgumentParser()
+    """Make the workspace as far as it is not there, and compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collection", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--scorer", required=True)
@@ -122,9 +124,7 @@ def main() -> None:
     given = parser.parse_args()
     if not given.folder.exists():
         prepare(given.collection, given.folder, given)
-    there = (given.folder / "set" / "curate.toml").exists()
-    workspace = Workspace(given.folder / "set") if there else make(given.collection, given.folder, given)
-    compare(workspace, given.folder / "hidden.tsv")
+    compare(make(given.collection, given.folder, given), given.folder / "hidden.tsv")
 
 
 if __name__ == "__main__":

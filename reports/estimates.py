@@ -21,6 +21,8 @@ HEADS = {
     "recall": "How many of the relevant candidates denoising took out of the negatives",
     "cost": "How many of the others it took out with them",
 }
+OF = {"recall": "relevant", "cost": "irrelevant"}
+"""Shares of the pairs with one verdict: without any, there is no share of them."""
 KINDS = ("relevant", "irrelevant", "unsure", "skipped")
 NAMES = {"all": "all ranks"}
 CAPTION = (
@@ -42,7 +44,11 @@ def print_estimates(found: Estimates, limit: int) -> None:
     page.print(page.text(about(found)))
     for what, head in HEADS.items():
         rows = [row for row in found.estimates if row["what"] == what]
-        page.print(Text(), Text(head, style=TITLE), Padding(figures(page, rows), (0, 0, 0, 2), expand=False))
+        kind = OF.get(what)
+        lacks = f"none is {kind}" if kind and not found.verdicts[kind] else "too few verdicts"
+        page.print(
+            Text(), Text(head, style=TITLE), Padding(figures(page, rows, lacks), (0, 0, 0, 2), expand=False)
+        )
     page.print(Text(), page.text(CAPTION, DIM))
     if (unsure := found.verdicts["unsure"] + found.verdicts["skipped"]) > 0:
         page.print(page.text(unsure_in_words(unsure), DIM))
@@ -79,11 +85,15 @@ def unsure_in_words(unsure: int) -> str:
 def left_out_in_words(left_out: dict[str, int]) -> str:
     """Return how many verdicts on the sample do not count, and why."""
     why = {
-        "elsewhere": "do not name the sample, so that their pairs may have been chosen by hand",
-        "beyond": "are on queries that are not judged to their end",
+        "elsewhere": ("do not name", "does not name", "the sample, so that its pair may have been chosen by hand"),
+        "beyond": ("are", "is", "on a query that is not judged to its end"),
     }
-    parts = [f"{number(count)} {why[kind]}" for kind, count in left_out.items() if count]
-    return f"{counted(sum(left_out.values()), 'verdicts')} on these pairs enter no estimate: {'; '.join(parts)}."
+    parts = [
+        f"{counted(left_out[kind], several, one)} {rest}"
+        for kind, (several, one, rest) in why.items()
+        if left_out[kind]
+    ]
+    return f"Verdicts on these pairs that enter no estimate: {'; '.join(parts)}."
 
 
 def apart(without: ReportRow) -> str:
@@ -95,9 +105,12 @@ def apart(without: ReportRow) -> str:
     )
 
 
-def figures(page: Page, rows: list[ReportRow]) -> RenderableType:
-    """Return figures with their intervals, drawn from 0 to 100 % if there is room, as some columns also need."""
-    cells = [_cells(row) for row in rows]
+def figures(page: Page, rows: list[ReportRow], lacks: str) -> RenderableType:
+    """Return figures with their intervals, drawn from 0 to 100 % if there is room, as some columns also need.
+
+    lacks: why a figure without an estimate has none.
+    """
+    cells = [_cells(row, lacks) for row in rows]
     heads = [head for head in cells[0] if head != "if settled" or any(row["unsure"] for row in rows)]
     widths = {head: max(map(cell_len, [head, *(row[head] for row in cells)])) + GAP for head in heads}
     for head in LEAST_NEEDED:
@@ -115,11 +128,11 @@ def figures(page: Page, rows: list[ReportRow]) -> RenderableType:
     return grid
 
 
-def _cells(row: ReportRow) -> dict[str, str]:
+def _cells(row: ReportRow, lacks: str) -> dict[str, str]:
     """Return head of a column -> the cell below it."""
     name = {"": NAMES.get(row["part"], row["part"])}
     if row["value"] is None:
-        return {**name, " ": "-", "95 % interval": "too few verdicts", **dict.fromkeys(LEAST_NEEDED, "")}
+        return {**name, " ": "-", "95 % interval": lacks, **dict.fromkeys(LEAST_NEEDED, "")}
     counts = {head: number(round(row[head])) for head in ("labels", "worth", "saved")}
     settled = _range(row["unsure_low"], row["unsure_high"])
     return {

@@ -198,6 +198,23 @@ def test_plain_annotations_are_counted_and_nothing_is_made_of_them(
     assert "in no sample" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_share_of_what_nobody_found_says_so(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    """All pairs are irrelevant, which are not too few verdicts: there is only no recall of them."""
+    judge(workspace, dict.fromkeys(ids(workspace), False))
+    assert run(["-C", str(workspace.root), "estimate"]) == 0
+    printed = capsys.readouterr().out
+    assert "none is relevant" in printed
+    assert "too few verdicts" not in printed
+
+
+def test_whoever_looks_for_the_estimate_in_the_wrong_place_is_told(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`curate annotate estimate audit` would otherwise look for a sample of that name."""
+    assert run(["-C", str(workspace.root), "annotate", "estimate", "audit"]) != 0
+    assert "curate estimate audit" in capsys.readouterr().err
+
+
 def test_annotators_are_compared_on_the_pairs_that_both_judged(workspace: Workspace) -> None:
     """Kappa by its formula and alpha by its library. Ties decide nothing."""
     pairs = ids(workspace)

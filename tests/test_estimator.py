@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import t as student  # type: ignore[import-untyped]
+from scipy.stats import binomtest  # type: ignore[import-untyped]
+from scipy.stats import t as student
 
 from curate.annotate.estimator import Share, Strata, Verdicts, estimated, student_t
 
@@ -72,6 +73,16 @@ def test_a_scorer_that_tells_nothing_is_not_believed() -> None:
         strata(MANY, probability=[0.9]), verdicts([1, 1, 0, 0] * 3, probability=[0.1, 0.2, 0.8, 0.9] * 3)
     )
     assert (found.value, found.control, found.saved) == (0.5, 0.0, 0.0)
+
+
+def test_a_scorer_that_corrects_too_far_is_not_believed() -> None:
+    """One of 12 labels is relevant, and its mean is 0.25 here and 0.1 in the stratum: 0.08 - 0.15 is no share."""
+    truth = [1.0, *[0.0] * 11]
+    scorer = [0.8, *[0.2] * 11]
+    found = share(strata(MANY, probability=[0.1]), verdicts(truth, probability=scorer))
+    assert found.value == pytest.approx(1 / 12)
+    assert found.control == 0.0
+    assert found.low < found.value < found.high
 
 
 def test_labels_that_the_control_saved_are_those_that_its_variance_stands_for() -> None:
@@ -196,6 +207,15 @@ def test_few_queries_have_no_interval_and_no_control() -> None:
     of = strata(MANY, probability=[0.2])
     assert share(of, verdicts(truth[:9], probability=truth[:9])).control == 0.0
     assert share(of, verdicts(truth, probability=truth)).control == 1.0
+
+
+def test_single_labels_have_the_interval_of_wilson() -> None:
+    """As scipy has it: 6 of 20 pairs, each of its own query. The two quantiles of Student are the same then."""
+    found = share(strata(MANY), verdicts([1.0] * 6 + [0.0] * 14))
+    wilson = binomtest(6, 20).proportion_ci(method="wilson")
+    # n - 1 degrees of freedom make a variance that is 20 / 19 of Wilson's.
+    assert found.low == pytest.approx(wilson.low, abs=0.01)
+    assert found.high == pytest.approx(wilson.high, abs=0.01)
 
 
 @pytest.mark.parametrize("freedom", [2, 2.3, 3, 5, 10, 100, 2000])

@@ -14,6 +14,7 @@ linearisation; Särndal, Swensson and Wretman 1992, chapters 4 and 5).
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,8 @@ LEAST_FREEDOM = 2
 """Degrees of freedom below which no interval is given: it would be nearly everything."""
 LEAST_CONTROLLED = 10
 """Queries below which the scorer is not believed: the control would be fitted to noise."""
+ROUNDING = 1e-9
+"""How far a sum of fractions may lie outside of 0 to 1 and still be a share."""
 MOST_UNSEEN = 0.01
 """The part of the candidates that may be in strata without a verdict; with more, nothing is estimated."""
 
@@ -98,7 +101,8 @@ def estimated(
     shape = _Shape(strata.pairs, part)
     labels = np.bincount(verdicts.stratum, minlength=len(of)).astype(np.float64)
     relevant, scored = (_means(verdicts, values, labels) for values in (verdicts.relevant, verdicts.probability))
-    if shape.value(relevant) is None:
+    of_labels = shape.value(relevant)
+    if of_labels is None:
         return None
     slopes = shape.slopes(relevant)
     # Residuals of n queries around their own mean have n - 1 degrees of freedom.
@@ -122,8 +126,8 @@ def estimated(
     enough = spread > 0 and len(queries) >= LEAST_CONTROLLED
     control = min(max(covariance(truth, scorer) / spread, 0.0), 1.0) if enough else 0.0
     value = shape.value(relevant + control * (strata.probability - scored))
-    if value is None:
-        return None
+    if value is None:  # the scorer corrects too far: the labels alone give a share
+        control, value = 0.0, of_labels
     rare = _of_rare_ones(verdicts, labels, relevant, slopes)
     plain, tuned = (
         max(covariance(rest, rest), _of_single_ones(verdicts, labels, several, rest)) + rare
@@ -137,7 +141,7 @@ def estimated(
         return None
     count = len(verdicts.query)
     inner = shape.value(_with_added(relevant, labels)) or value
-    low, high = _interval(value, inner, tuned, freedom)
+    low, high = _interval(value, inner, tuned, freedom, count)
     return Share(
         value=value,
         low=low * seen,
@@ -159,12 +163,13 @@ class _Shape:
     part: Bools | None
 
     def value(self, means: Doubles) -> float | None:
-        """Return the share, or None if nothing is relevant, so that there is no share of it."""
+        """Return the share, or None if there is none: nothing is relevant, or it would not be from 0 to 1."""
         total = self.pairs.sum() if self.part is None else (self.pairs * means).sum()
         if total <= 0:
             return None
         counted = self.pairs if self.part is None else self.pairs * self.part
-        return float(np.clip((counted * means).sum() / total, 0, 1))
+        share = float((counted * means).sum() / total)
+        return min(max(share, 0.0), 1.0) if -ROUNDING <= share <= 1 + ROUNDING else None
 
     def base(self, means: Doubles) -> float:
         """Return the part of the pairs that the share is a share of: all, or the relevant ones."""
@@ -238,20 +243,32 @@ def _with_added(relevant: Doubles, labels: Doubles) -> Doubles:
     return result
 
 
-def _interval(value: float, inner: float, variance: float, freedom: float) -> tuple[float, float]:
+def _interval(value: float, inner: float, variance: float, freedom: float, labels: int) -> tuple[float, float]:
     """Return Wilson's interval (1927) for as many labels as would have this variance if they were drawn singly.
 
     Its middle lies nearer to one half than the value does, so that a rare kind has an interval of the right form.
-    As in Korn and Graubard 1998, the number of labels comes from the variance, and the quantile is that of
-    Student's t. inner: the value with ADDED labels of each kind, which is neither 0 nor 1.
+    As in Korn and Graubard 1998, the number of labels comes from the variance. inner: the value with ADDED labels
+    of each kind, which is neither 0 nor 1.
     """
     if variance <= 0:  # every pair was judged
         return value, value
-    times = student_t((1 + LEVEL) / 2, freedom)
+    times = _quantile(freedom, labels)
     worth = inner * (1 - inner) / variance
     middle = (value + times**2 / (2 * worth)) / (1 + times**2 / worth)
     half = times / (1 + times**2 / worth) * math.sqrt(value * (1 - value) / worth + times**2 / (4 * worth**2))
     return min(max(middle - half, 0.0), value), max(min(middle + half, 1.0), value)
+
+
+def _quantile(freedom: float, labels: int) -> float:
+    """Return how many standard errors the interval reaches to each side.
+
+    Wilson's interval takes the normal quantile, because a share says by itself how single labels vary. How queries
+    vary is estimated. For that the quantile grows as Student's t does from the degrees of freedom of so many
+    single labels to those of the queries (Korn and Graubard 1998).
+    """
+    upper = (1 + LEVEL) / 2
+    grows = student_t(upper, freedom) / student_t(upper, labels - 1)
+    return NormalDist().inv_cdf(upper) * max(grows, 1.0)
 
 
 def student_t(share: float, freedom: float) -> float:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}")
-TAKEN = ("sample", "page", "import", "judge")
+TAKEN = ("sample", "page", "import", "judge", "estimate")
 """Words that mean something else after `curate annotate`."""
 QUERIES, PAIRS = 100, 300
 LEAST = 2  # labels of a stratum: fewer say nothing of how they differ

@@ -30,6 +30,8 @@ class Annotate(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the subcommand, or `judge` if the first argument is none."""
+        if args[0] == "estimate":
+            raise click.UsageError(f"it has no 'annotate' in front: {curate_command(*args)}", ctx)
         if args[0] in self.commands:
             return super().resolve_command(ctx, args)
         return "judge", judge, args
