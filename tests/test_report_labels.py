@@ -86,3 +86,11 @@ def test_a_comparison_has_no_rate_for_a_side_without_scores(tmp_path: Path) -> N
     assert rows["false negatives"]["first"] is not None
     assert (rows["false negatives"]["second"], rows["false negatives"]["difference"]) == (None, None)
     assert rows["denoised"]["second"] is None
+
+
+def test_a_newer_sample_that_nobody_has_judged_hides_no_older_one(tmp_path: Path) -> None:
+    workspace = judged_run(tmp_path)
+    curate.draw_sample(workspace, "audit", queries=24, pairs=60)
+    judge(workspace, {pair.id: truth(pair.id) for pair in Sheet.of(workspace, "audit", "").pairs})
+    curate.draw_sample(workspace, "next", queries=24, pairs=60)
+    assert report_rows.overview(workspace).reports["estimates"].parameters["sample_id"] == "audit"

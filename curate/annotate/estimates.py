@@ -99,7 +99,7 @@ def estimate_in_force(workspace: Workspace, run: str, cutoffs: Row) -> Estimates
             try:
                 return estimate(workspace, sample["sample_id"])
             except StepMissing:  # nobody has judged it yet
-                return None
+                continue
     return None
 
 
