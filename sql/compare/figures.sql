@@ -2,8 +2,9 @@
 -- part: all, or a range of ranks. first, second: a share or a number for each query (unit). difference: second - first, with
 -- its 95 % interval: both sides are asked of the same queries, which are the units (the variance of a difference of two
 -- ratios, Cochran, Sampling Techniques, 1977, 6.12; Student's t by its expansion). Null for fewer than 5 queries, and if the
--- difference is the same in every query, which tells nothing of chance. paired: the queries that both sides have. A rate is null where scoring stopped early
--- (cutoffs.enough), as in denoised_by_rank, and for a side of which the scorer decided nothing, as in headline.
+-- difference is the same in every query, which tells nothing of chance. paired: the queries that both sides have. A rate
+-- is null where scoring stopped early (cutoffs.enough), as in denoised_by_rank, and for a side of which the scorer
+-- decided nothing, as in headline.
 -- All sums are integers, so that their order means nothing.
 -- Parameters: $first_run, $first_cutoffs, $second_run, $second_cutoffs, $negatives.
 with ranges (place, first_rank, last_rank, part) as (
@@ -141,19 +142,27 @@ decides as (
         coalesce(bool_or(side = 2 and scored > 0), false) as second_decides,
     from per_query
     where place = 0
+),
+told as (
+    select
+        varied.*,
+        step > 2 or (not early and first_decides) as tells_first,
+        step > 2 or (not early and second_decides) as tells_second,
+        tells_first and tells_second as tells_both,
+    from varied
+    inner join stopped on stopped.of_part = varied.part
+    cross join decides
 )
 select
-    varied.part,
-    varied.figure,
-    varied.unit,
-    if(step <= 2 and (early or not first_decides), null, round(first, 6)) as first,
-    if(step <= 2 and (early or not second_decides), null, round(second, 6)) as second,
-    if(step <= 2 and (early or not first_decides or not second_decides), null, round(second - first, 6)) as difference,
-    if(step <= 2 and (early or not first_decides or not second_decides), null, round(second - first - half, 6)) as low,
-    if(step <= 2 and (early or not first_decides or not second_decides), null, round(second - first + half, 6)) as high,
-    varied.queries,
-    varied.paired,
-from varied
-inner join stopped on stopped.of_part = varied.part
-cross join decides
-order by varied.place, varied.step;
+    part,
+    figure,
+    unit,
+    case when tells_first then round(first, 6) end as first,
+    case when tells_second then round(second, 6) end as second,
+    case when tells_both then round(second - first, 6) end as difference,
+    case when tells_both then round(second - first - half, 6) end as low,
+    case when tells_both then round(second - first + half, 6) end as high,
+    queries,
+    paired,
+from told
+order by place, step;

@@ -18,7 +18,13 @@ with positives_of as (
 -- Materialized, the three relations below would have a row for each candidate and filter in memory: 13 GiB for 20 M.
 -- What is known of the query is joined here, where a candidate is one row, and not once for each filter.
 pool as not materialized (
-    select found.query_key, found.passage_key, found."rank", found.retriever_score, found.probability, positives_of.* exclude (query_key),
+    select
+        found.query_key,
+        found.passage_key,
+        found."rank",
+        found.retriever_score,
+        found.probability,
+        positives_of.* exclude (query_key),
     from found
     inner join positives_of on positives_of.query_key = found.query_key
     anti join (select query_key, passage_key from qrels where relevance > 0) as labelled

@@ -8,9 +8,7 @@ class FlagEmbedding:
 
     name = "flagembedding"
     trainers = "FlagEmbedding (embedder and reranker)"
-    needs_negatives = (
-        True  # its reader repeats `neg` until there are enough, and divides by zero if there are none
-    )
+    needs_negatives = True  # its reader repeats `neg` until there are enough: a division by zero if it is empty
     unit = "queries"
     loading = """\
 ```
