@@ -139,9 +139,15 @@ def reads_resemblances(row: Mapping[str, Any] | None) -> bool:
     return row is not None and row["duplicate_above"] < 1
 
 
+def cutoffs_in_words(row: Mapping[str, Any], positive: str = "false negative") -> str:
+    """Return what decides under the cutoffs `row`. positive: what a pair above the upper cutoff is called."""
+    cuts = f"hard negative below {row['negative_below']:g}, {positive} above {row['positive_above']:g}"
+    return f"{cuts}{near_copies_in_words(row)}"
+
+
 def near_copies_in_words(row: Mapping[str, Any]) -> str:
     """Return from where on a near copy is a duplicate, to follow the other cutoffs; '' if none is."""
-    return f", duplicate above {row['duplicate_above']:.6g}" if reads_resemblances(row) else ""
+    return f", duplicate above {row['duplicate_above']:g}" if reads_resemblances(row) else ""
 
 
 def scorer_settings(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

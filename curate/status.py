@@ -5,7 +5,7 @@ from typing import Any
 
 from curate import judges, sql_files, standing
 from curate.counted import counted
-from curate.cutoffs import DECIDING, near_copies_in_words
+from curate.cutoffs import DECIDING, cutoffs_in_words
 from curate.denoise.resolve_scorer import TRAINED_HERE
 from curate.errors import Damaged
 from curate.export.folder import read_manifest
@@ -229,17 +229,13 @@ def _section(title: str, lines: list[str]) -> list[str]:
 
 def _cutoffs(row: Row) -> str:
     mark = "*" if row["because"] else " "
-    cuts = (
-        f"hard negative below {row['negative_below']:g}, false negative above {row['positive_above']:g}"
-        f"{near_copies_in_words(row)}"
-    )
     chosen = ", chosen by curate use" if row["because"] == "chosen" else ""
     scale = judges.scale_in_words(row)
     many, one = "hard negatives are enough", "hard negative is enough"
     enough = f", {counted(row['enough'], many, one)}" if row["enough"] else ""
     told = f"the top {row['depth']:,}{enough}, by {judges.in_words(row)}"
     calibrated = f"\n    {scale}{_changed(row)}" if scale else ""
-    return f"{mark} {row['name']}: {cuts}{chosen}\n    {told}{calibrated}"
+    return f"{mark} {row['name']}: {cutoffs_in_words(row)}{chosen}\n    {told}{calibrated}"
 
 
 def _changed(row: Row) -> str:

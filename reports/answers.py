@@ -6,7 +6,7 @@ from typing import Any
 from curate import judges
 from curate.bootstrap import Interval
 from curate.counted import counted
-from curate.cutoffs import near_copies_in_words
+from curate.cutoffs import cutoffs_in_words
 from curate.denoise.judge_quality import BETTER_JUDGES, PERCENT, JudgeQuality
 from curate.suggest import curate_command
 
@@ -449,7 +449,6 @@ def about(setting: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("calibration", judges.scale_in_words(setting) or "none"),
         (
             "cutoffs",
-            f"{setting['cutoffs']}: hard negative below {setting['negative_below']:g}, relevant above "
-            f"{setting['positive_above']:g}{near_copies_in_words(setting)}",
+            f"{setting['cutoffs']}: {cutoffs_in_words(setting, 'relevant')}",
         ),
     ]

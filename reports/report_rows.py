@@ -1,6 +1,7 @@
 """The rows of the reports: named queries, with the run, scorer and cutoffs that they refer to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -142,8 +143,7 @@ def overview(
             raise
         return Overview(found, str(error))
     chosen |= {"cutoffs": row["name"], "scorer": row["scorer_id"]}
-    with workspace.connect_lazily() as connection:
-        keep(connection, chosen["run"], chosen["cutoffs"])
+    with _keeping(workspace, chosen) as connection:
         found |= _answers(connection, _about(workspace, chosen["run"], row), chosen)
         recall = hidden_recall(connection, workspace, chosen["run"], row)
     if (people := estimates(workspace, chosen["run"], row)) is not None:
@@ -156,7 +156,8 @@ def overview(
         return Overview(found, None)
     found |= _several(workspace, ("denoised_by_split",), chosen)
     chosen["run"] = unlabeled
-    return Overview(found | _several(workspace, ABOUT_PSEUDO_LABELS, chosen, keep_run=True), None)
+    with _keeping(workspace, chosen) as connection:
+        return Overview(found | _answers(connection, ABOUT_PSEUDO_LABELS, chosen), None)
 
 
 def notes(workspace: Workspace, found: Report | Overview, *, run: str | None, cutoffs: str | None) -> list[str]:
@@ -204,14 +205,17 @@ def _about(workspace: Workspace, run: str, cutoffs: ReportRow) -> list[str]:
     return [name for name in ABOUT_THE_RUN if name not in left_out]
 
 
-def _several(
-    workspace: Workspace, names: Sequence[str], chosen: ReportRow, *, keep_run: bool = False
-) -> dict[str, Report]:
-    """Return several reports. keep_run: they are about the chosen run and cutoffs, which are joined once."""
+def _several(workspace: Workspace, names: Sequence[str], chosen: ReportRow) -> dict[str, Report]:
     with workspace.connect_lazily() as connection:
-        if keep_run:
-            keep(connection, chosen["run"], chosen["cutoffs"])
         return _answers(connection, names, chosen)
+
+
+@contextmanager
+def _keeping(workspace: Workspace, chosen: ReportRow) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """Open a connection that joins the candidates of the chosen run and cutoffs once, for several reports."""
+    with workspace.connect_lazily() as connection:
+        keep(connection, chosen["run"], chosen["cutoffs"])
+        yield connection
 
 
 def _answers(

@@ -1,6 +1,6 @@
 """The reports in a terminal: one function per report makes its rows printable. Nothing is computed here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from curate import judges
 from curate.counted import counted
-from curate.cutoffs import near_copies_in_words
+from curate.cutoffs import cutoffs_in_words
 from curate.denoise.judge_quality import JudgeQuality
 
 from . import answers
@@ -149,10 +149,7 @@ def block(page: Page, found: Report, lines: int) -> RenderableType:
 def setting_line(setting: ReportRow) -> str:
     """Return the run, scorer and cutoffs in words."""
     queries = counted(setting["queries"], f"{setting['split']} queries")
-    cuts = (
-        f"hard negative below {setting['negative_below']:g}, relevant above {setting['positive_above']:g}"
-        f"{near_copies_in_words(setting)}"
-    )
+    cuts = cutoffs_in_words(setting, "relevant")
     scale = f" ({judges.scale_in_words(setting)})" if judges.scale_in_words(setting) else ""
     return (
         f"Run {setting['run_id']} ({setting['retriever']}, {queries}): the top {setting['depth']} are judged by "
@@ -329,23 +326,26 @@ def filters(page: Page, found: Report, _lines: int) -> RenderableType:
 
 def estimates(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return the figures that the verdicts on a sample give, and what they rest on."""
-    rows: list[tuple[list[str], list[float | None]]] = []
-    for row in found.rows:
-        cells = [labels.estimate_in_words(row), percent(row["value"]), span(row["low"], row["high"])]
-        rows.append(([*cells, number(row["labels"]), number(row["queries"])], [row["value"]]))
+    shares = _with_intervals(found, labels.estimate_in_words, "labels")
     heads = ["", "estimate", "95 % interval", "verdicts", "queries", ""]
-    return Group(page.text(labels.sample_in_words(found)), bars(page, heads, rows))
+    return Group(page.text(labels.sample_in_words(found)), bars(page, heads, shares))
 
 
 def hidden_recall(page: Page, found: Report, _lines: int) -> RenderableType:
     """Return the recall of hidden positives, and what may make it too high."""
-    rows: list[tuple[list[str], list[float | None]]] = []
-    for row in found.rows:
-        cells = [labels.recall_in_words(row), percent(row["value"]), span(row["low"], row["high"])]
-        rows.append(([*cells, number(row["pairs"]), number(row["queries"])], [row["value"]]))
+    shares = _with_intervals(found, labels.recall_in_words, "pairs")
     heads = ["", "recall", "95 % interval", "positives", "queries", ""]
     notes = [page.text(note, DIM) for note in found.parameters["notes"]]
-    return Group(page.text(labels.hidden_in_words(found)), bars(page, heads, rows), *notes)
+    return Group(page.text(labels.hidden_in_words(found)), bars(page, heads, shares), *notes)
+
+
+def _with_intervals(
+    found: Report, in_words: Callable[[ReportRow], str], of: str
+) -> Iterator[tuple[list[str], list[float | None]]]:
+    """Yield each share with its interval and the numbers of what it is a share `of` and of queries, for bars."""
+    for row in found.rows:
+        cells = [in_words(row), percent(row["value"]), span(row["low"], row["high"])]
+        yield [*cells, number(row[of]), number(row["queries"])], [row["value"]]
 
 
 def by_retriever(page: Page, found: Report, _lines: int) -> RenderableType:

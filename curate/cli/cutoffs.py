@@ -99,15 +99,14 @@ def _show(rows: list[dict[str, Any]], form: str) -> None:
 
 def _line(row: Mapping[str, Any]) -> str:
     from curate import judges
-    from curate.cutoffs import near_copies_in_words
+    from curate.cutoffs import cutoffs_in_words
 
     kept = "" if row["pseudo_positives"] == "best" else ", all pseudo-positives"
     many, one = "hard negatives are enough", "hard negative is enough"
     enough = f", {counted(row['enough'], many, one)}" if row["enough"] else ""
     scale = judges.scale_in_words(row) or "not calibrated"
     return (
-        f"{row['name']}{' (current)' if row['current'] else ''}: hard negative below {row['negative_below']:.6g}, "
-        f"false negative above {row['positive_above']:.6g}{near_copies_in_words(row)}, "
+        f"{row['name']}{' (current)' if row['current'] else ''}: {cutoffs_in_words(row)}, "
         f"top {row['depth']}{enough}{kept}\n"
         f"     by {judges.in_words(row)}, {scale}"
     )

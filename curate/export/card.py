@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import judges
 from curate.counted import counted
-from curate.cutoffs import near_copies_in_words
+from curate.cutoffs import cutoffs_in_words
 from curate.export.formats import Config
 
 if TYPE_CHECKING:
@@ -166,8 +166,7 @@ def _scorer(cutoffs: Mapping[str, Any]) -> str:
     scale = f"{calibrated}, s the sigmoid, x the logit" if cutoffs["calibration_id"] else "sigmoids of the logits"
     return (
         f"`{cutoffs['scorer_id']}` (fingerprint `{print_}`) for the top {cutoffs['depth']}; cutoffs "
-        f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
-        f"{cutoffs['positive_above']:g}{near_copies_in_words(cutoffs)}, all strict; probabilities are {scale}"
+        f"`{cutoffs['name']}`: {cutoffs_in_words(cutoffs)}, all strict; probabilities are {scale}"
     )
 
 
@@ -179,8 +178,7 @@ def _several(cutoffs: Mapping[str, Any]) -> str:
         named.append(f"`{scorer}` (fingerprint `{(print_ or 'unknown')[:16]}`, {scale})")
     return (
         f"{' and '.join(named)}, joined by `{how}` ({judges.JOINS[how]}), for the top {cutoffs['depth']}; cutoffs "
-        f"`{cutoffs['name']}`: hard negative below {cutoffs['negative_below']:g}, false negative above "
-        f"{cutoffs['positive_above']:g}{near_copies_in_words(cutoffs)}, all strict"
+        f"`{cutoffs['name']}`: {cutoffs_in_words(cutoffs)}, all strict"
     )
 
 
